@@ -1,0 +1,293 @@
+//! One hard memory budget: every byte is reserved here before it exists (invariant I11).
+//!
+//! Holders form a tree (store → table → arena, index …). A reservation counts at its holder, at
+//! every holder above it and once in the budget; only the budget's own count is compared with the
+//! limit, by one compare-and-swap.
+
+use crate::error::{Error, Kind, Result};
+use crate::sync::{AtomicU64, Mutex, Relaxed};
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+/// The limit on everything a store holds, and the tree of those who hold it.
+pub struct MemoryBudget {
+    limit: AtomicU64,
+    used: AtomicU64,
+    peak: AtomicU64,
+    roots: Mutex<Vec<Weak<Node>>>,
+}
+
+/// Somebody who holds memory: a name in the tree that `stats` prints.
+#[derive(Clone)]
+pub struct Holder(Arc<Node>);
+
+struct Node {
+    name: String,
+    used: AtomicU64,
+    parent: Option<Holder>,
+    children: Mutex<Vec<Weak<Node>>>,
+    budget: Arc<MemoryBudget>,
+}
+
+/// A held share of the budget; given back when dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct Reservation {
+    holder: Holder,
+    bytes: usize,
+}
+
+/// One line of the tree of holders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HolderUsage {
+    /// Names from the root, joined by `/`.
+    pub path: String,
+    /// Bytes held by this holder and those below it.
+    pub bytes: u64,
+}
+
+impl MemoryBudget {
+    /// A budget of this many bytes.
+    pub fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self {
+            limit: AtomicU64::new(limit),
+            used: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            roots: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// A new holder at the root of the tree.
+    pub fn holder(self: &Arc<Self>, name: impl Into<String>) -> Holder {
+        let node = Arc::new(Node {
+            name: name.into(),
+            used: AtomicU64::new(0),
+            parent: None,
+            children: Mutex::new(Vec::new()),
+            budget: Arc::clone(self),
+        });
+        self.roots.lock().push(Arc::downgrade(&node));
+        Holder(node)
+    }
+
+    /// The limit in bytes.
+    pub fn limit(&self) -> u64 {
+        self.limit.load(Relaxed)
+    }
+
+    /// Bytes reserved now.
+    pub fn used(&self) -> u64 {
+        self.used.load(Relaxed)
+    }
+
+    /// The most bytes ever reserved at once.
+    pub fn peak(&self) -> u64 {
+        self.peak.load(Relaxed)
+    }
+
+    /// The tree, parents before children, in the order they were made.
+    pub fn usage(&self) -> Vec<HolderUsage> {
+        let mut lines = Vec::new();
+        let roots: Vec<_> = self.roots.lock().iter().filter_map(Weak::upgrade).collect();
+        for root in roots {
+            collect_usage(&root, "", &mut lines);
+        }
+        lines
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let mut used = self.used.load(Relaxed);
+        loop {
+            let Some(after) = used.checked_add(bytes).filter(|after| *after <= self.limit()) else {
+                return false;
+            };
+            // Relaxed: the count guards no memory, it only adds up.
+            match self.used.compare_exchange_weak(used, after, Relaxed, Relaxed) {
+                Ok(_) => {
+                    self.peak.fetch_max(after, Relaxed);
+                    return true;
+                }
+                Err(now) => used = now,
+            }
+        }
+    }
+
+    fn refusal(&self, bytes: u64, holder: &str) -> Error {
+        let mut largest: Vec<_> = self
+            .usage()
+            .into_iter()
+            .filter(|line| line.path.contains('/') && line.bytes > 0)
+            .collect();
+        largest.sort_by_key(|line| std::cmp::Reverse(line.bytes));
+        let named: Vec<String> =
+            largest.iter().take(3).map(|line| format!("{} {}", line.path, line.bytes)).collect();
+        Error::new(
+            Kind::OverBudget,
+            format!(
+                "over budget: {holder} asks for {bytes} bytes, {} of {} are used (largest: {}); \
+                 raise the memory option or delete rows",
+                self.used(),
+                self.limit(),
+                if named.is_empty() { "none".to_owned() } else { named.join(", ") }
+            ),
+        )
+    }
+}
+
+fn collect_usage(node: &Arc<Node>, above: &str, lines: &mut Vec<HolderUsage>) {
+    let path = if above.is_empty() { node.name.clone() } else { format!("{above}/{}", node.name) };
+    lines.push(HolderUsage { path: path.clone(), bytes: node.used.load(Relaxed) });
+    let children: Vec<_> = node.children.lock().iter().filter_map(Weak::upgrade).collect();
+    for child in children {
+        collect_usage(&child, &path, lines);
+    }
+}
+
+impl Holder {
+    /// A new holder below this one.
+    pub fn child(&self, name: impl Into<String>) -> Self {
+        let node = Arc::new(Node {
+            name: name.into(),
+            used: AtomicU64::new(0),
+            parent: Some(self.clone()),
+            children: Mutex::new(Vec::new()),
+            budget: Arc::clone(&self.0.budget),
+        });
+        let mut children = self.0.children.lock();
+        children.retain(|child| child.strong_count() > 0);
+        children.push(Arc::downgrade(&node));
+        drop(children);
+        Self(node)
+    }
+
+    /// Reserves bytes, or says who holds the budget. Reserve first, then allocate.
+    pub fn reserve(&self, bytes: usize) -> Result<Reservation> {
+        self.take(bytes)?;
+        Ok(Reservation { holder: self.clone(), bytes })
+    }
+
+    /// Bytes held by this holder and those below it.
+    pub fn used(&self) -> u64 {
+        self.0.used.load(Relaxed)
+    }
+
+    /// The budget this holder counts in.
+    pub fn budget(&self) -> &Arc<MemoryBudget> {
+        &self.0.budget
+    }
+
+    /// Counts bytes without a guard; the caller gives them back with [`Holder::give`].
+    pub(crate) fn take(&self, bytes: usize) -> Result<()> {
+        if !self.0.budget.take(bytes as u64) {
+            return Err(self.0.budget.refusal(bytes as u64, &self.0.name));
+        }
+        self.add(bytes);
+        Ok(())
+    }
+
+    /// Gives back what [`Holder::take`] counted.
+    pub(crate) fn give(&self, bytes: usize) {
+        let before = self.0.budget.used.fetch_sub(bytes as u64, Relaxed);
+        debug_assert!(before >= bytes as u64, "more bytes given back than reserved");
+        self.subtract(bytes);
+    }
+
+    /// Moves bytes that are already in the budget's count to another holder.
+    pub(crate) fn hand_over(&self, to: &Self, bytes: usize) {
+        self.subtract(bytes);
+        to.add(bytes);
+    }
+
+    fn add(&self, bytes: usize) {
+        let mut at = Some(self);
+        while let Some(holder) = at {
+            holder.0.used.fetch_add(bytes as u64, Relaxed);
+            at = holder.0.parent.as_ref();
+        }
+    }
+
+    fn subtract(&self, bytes: usize) {
+        let mut at = Some(self);
+        while let Some(holder) = at {
+            holder.0.used.fetch_sub(bytes as u64, Relaxed);
+            at = holder.0.parent.as_ref();
+        }
+    }
+}
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Holder({}, {} bytes)", self.0.name, self.used())
+    }
+}
+
+impl Reservation {
+    /// How many bytes are held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Reserves more.
+    pub fn grow(&mut self, by: usize) -> Result<()> {
+        self.holder.take(by)?;
+        self.bytes += by;
+        Ok(())
+    }
+
+    /// Makes the reservation at least this large.
+    pub fn grow_to(&mut self, bytes: usize) -> Result<()> {
+        if bytes > self.bytes { self.grow(bytes - self.bytes) } else { Ok(()) }
+    }
+
+    /// Gives a part back.
+    pub fn shrink(&mut self, by: usize) {
+        let by = by.min(self.bytes);
+        self.holder.give(by);
+        self.bytes -= by;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.holder.give(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_used_limit_and_holders() {
+        let budget = MemoryBudget::new(1000);
+        let store = budget.holder("store");
+        let table = store.child("flights");
+        let held = table.reserve(900).unwrap();
+        let error = store.child("wal").reserve(101).unwrap_err();
+        assert_eq!(error.kind(), Kind::OverBudget);
+        for part in ["101", "900 of 1000", "store/flights 900"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        drop(held);
+        assert_eq!((budget.used(), budget.peak(), store.used()), (0, 900, 0));
+    }
+
+    #[test]
+    fn threads_never_reserve_more_than_the_limit() {
+        let budget = MemoryBudget::new(10_000);
+        let holder = budget.holder("store");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2_000 {
+                        if let Ok(held) = holder.reserve(3_001) {
+                            assert!(held.bytes() == 3_001);
+                        }
+                    }
+                });
+            }
+        });
+        assert!(budget.peak() <= 10_000, "peak {}", budget.peak());
+        assert_eq!(budget.used(), 0);
+    }
+}
