@@ -1,11 +1,88 @@
-//! placeholder
+//! The engine of `store`: a memory-resident, multi-version table store.
+//!
+//! Hot rows live in an arena with a hash index and ordered indexes, made durable by a write-ahead
+//! log and checkpoints; everything held stays inside one memory budget. `ARCHITECTURE.md` has the
+//! picture, the life of a row, and the invariants I1–I16 that the code cites.
+//!
+//! ```
+//! use store_core::{Schema, Store, Type, query::column};
+//!
+//! let store = Store::in_memory()?;
+//! let flights = store.create_table(
+//!     Schema::builder("flights")
+//!         .column("flight_id", Type::Text).key()
+//!         .column("altitude", Type::Int32).index()
+//!         .build()?,
+//! )?;
+//! store.write(|txn| flights.insert(txn, &["UAL123".into(), 35_000.into()]))?;
+//!
+//! let snapshot = store.snapshot()?;
+//! let mut high = flights.query(&snapshot).filter(column("altitude").gt(10_000)).run()?;
+//! while let Some(row) = high.next()? {
+//!     println!("{}", row.get(0));
+//! }
+//! # Ok::<_, store_core::Error>(())
+//! ```
+//!
+//! Modules, imports downwards only:
+//!
+//! ```text
+//! store  table  cursor  check  checkpoint  recovery    what users touch; jobs over the core
+//! query  ingest                                        predicates, plans; text into rows
+//! txn                                                  snapshots, write sets, commit
+//! mvcc  index  manifest                                versions; hash and ordered indexes
+//! wal  segment                                         bytes and LSNs; blocks on disk
+//! mem  error  value  schema  codec  sync  options
+//! ```
 
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("store runs on Linux (x86-64, aarch64) and, best effort, on macOS");
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("store needs a 64-bit machine");
+
+#[cfg(test)]
+extern crate self as store_core;
+
+mod check;
+mod checkpoint;
+mod codec;
+mod cursor;
+#[doc(hidden)]
+pub mod doctest;
 pub mod error;
+mod index;
+pub mod ingest;
+mod manifest;
 pub mod mem;
+mod mvcc;
+pub mod options;
+mod planted;
+pub mod query;
+mod random;
+mod recovery;
 pub mod schema;
+mod segment;
+mod stats;
+mod store;
 mod sync;
+mod table;
+mod txn;
 pub mod value;
+mod wal;
 
+#[cfg(test)]
+#[path = "../../tests/support/sim_device.rs"]
+mod sim_device;
+
+pub use check::CheckReport;
+pub use cursor::{Cursor, Query, Reader, RowRef};
 pub use error::{Error, Kind, Result};
+pub use mem::{Holder, HolderUsage, MemoryBudget};
+pub use recovery::RecoveryReport;
 pub use schema::{Column, Index, Schema, SchemaBuilder};
+pub use stats::{Stats, TableStats};
+pub use store::{Options, Store};
+pub use table::{Row, Table};
+pub use txn::{Savepoint, Snapshot, Txn};
 pub use value::{Type, Value, ValueRef};
+pub use wal::{Device, DeviceFile, Directory, OpenMode};

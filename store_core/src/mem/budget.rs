@@ -185,6 +185,13 @@ impl Holder {
         Ok(())
     }
 
+    /// Counts bytes even beyond the limit: only to finish a commit that cannot fail any more.
+    pub(crate) fn force(&self, bytes: usize) {
+        let after = self.0.budget.used.fetch_add(bytes as u64, Relaxed) + bytes as u64;
+        self.0.budget.peak.fetch_max(after, Relaxed);
+        self.add(bytes);
+    }
+
     /// Gives back what [`Holder::take`] counted.
     pub(crate) fn give(&self, bytes: usize) {
         let before = self.0.budget.used.fetch_sub(bytes as u64, Relaxed);

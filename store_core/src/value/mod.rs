@@ -10,14 +10,17 @@
 //! | date | days since 1970-01-01 | 4 bytes |
 //! | timestamp | microseconds since 1970-01-01T00:00:00Z | 8 bytes |
 
+mod calendar;
 mod compare;
 mod encode;
 mod format;
 mod parse;
 
+pub(crate) use encode::encoded_width;
 pub use encode::{KEY_BYTES_MAX, encode_key};
 pub use format::write_value;
 pub use parse::parse_value;
+pub(crate) use parse::parse_value_into;
 
 use crate::error::{Error, Result};
 use std::fmt;

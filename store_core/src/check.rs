@@ -1,0 +1,138 @@
+//! Checking a store: checksums on disk, and every index against its table (invariant I9).
+
+use crate::checkpoint::for_each_visible;
+use crate::error::{Error, Result};
+use crate::index::ordered::{Direction, KeyRange};
+use crate::segment::SegmentReader;
+use crate::store::Home;
+use crate::txn::{Engine, RowWords, Rows, Snapshot};
+use std::sync::Arc;
+
+/// Index entries looked at in one step.
+const STEP_ENTRIES: usize = 1024;
+
+/// What a check looked at.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// Rows at the snapshot, over all tables.
+    pub rows: u64,
+    /// Index entries that lead to one of them.
+    pub index_entries: u64,
+    /// Rows whose checksums were verified on disk.
+    pub segment_rows: u64,
+    /// What is wrong, a sentence each; empty if nothing is.
+    pub faults: Vec<String>,
+}
+
+/// Looks at everything; damage is in the report, an error is one of the check itself.
+pub(crate) fn check(engine: &Arc<Engine>, home: Option<&Home>) -> Result<CheckReport> {
+    let mut report = CheckReport::default();
+    if let Some(home) = home {
+        check_segments(engine, home, &mut report)?;
+    }
+    let snapshot = Snapshot::new(engine)?;
+    let tables: Vec<Arc<Rows>> = engine.tables.read().values().cloned().collect();
+    for rows in &tables {
+        check_table(rows, &snapshot, &mut report)?;
+    }
+    Ok(report)
+}
+
+fn check_segments(engine: &Engine, home: &Home, report: &mut CheckReport) -> Result<()> {
+    let manifest = home.manifest.lock();
+    for entry in &manifest.tables {
+        let Some(name) = &entry.segment else { continue };
+        match read_segment(engine, home, name) {
+            Ok(rows) if rows == entry.rows => report.segment_rows += rows,
+            Ok(rows) => report
+                .faults
+                .push(format!("{name} holds {rows} rows, the manifest says {}", entry.rows)),
+            Err(error) if error.kind() == crate::Kind::Corrupt => {
+                report.faults.push(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn read_segment(engine: &Engine, home: &Home, name: &str) -> Result<u64> {
+    let mut reader = SegmentReader::open(&*home.device, name, &engine.holder.child("check"))?;
+    let mut rows = 0;
+    while reader.next_row()?.is_some() {
+        rows += 1;
+    }
+    Ok(rows)
+}
+
+/// Each index must hold exactly one entry for the visible version of each row, and the key index
+/// must find each row.
+fn check_table(rows: &Rows, snapshot: &Snapshot, report: &mut CheckReport) -> Result<()> {
+    let mut count = 0;
+    let mut unfindable = 0_u64;
+    let guard = rows.primary.pin();
+    let mut found = RowWords::from_elem(0, rows.layout.words());
+    let all = 0..found.len();
+    for_each_visible(rows, snapshot.at(), |words| {
+        count += 1;
+        let key = rows.view(words);
+        let hit = rows.primary.find(key.key_hash(), &guard, |row| {
+            (rows.versions.read(row, snapshot.at(), &all, &mut found)
+                && rows.view(&found).same_key(&key))
+            .then_some(())
+        });
+        unfindable += u64::from(hit.is_none());
+        Ok(())
+    })?;
+    drop(guard);
+    if unfindable > 0 {
+        let table = &rows.schema.table;
+        report.faults.push(format!("{unfindable} rows of `{table}` are not found by their key"));
+    }
+    report.rows += count;
+    for index in &rows.indexes {
+        let entries = count_entries(rows, index, snapshot)?;
+        report.index_entries += entries;
+        if entries != count {
+            report.faults.push(format!(
+                "index `{}` of `{}` leads to {entries} rows, the table has {count}",
+                index.spec.name, rows.schema.table
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Entries whose row, as the snapshot sees it, has the entry's value.
+fn count_entries(
+    rows: &Rows,
+    index: &crate::txn::SecondaryIndex,
+    snapshot: &Snapshot,
+) -> Result<u64> {
+    let mut scan = index.tree.scan(&KeyRange::all(), Direction::Ascending);
+    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let all = 0..words.len();
+    let (mut entries, mut fault, mut encoded) = (0, None::<Error>, Vec::new());
+    loop {
+        let more = scan.next_entries(
+            &mut |key, row| {
+                if !rows.versions.read(row, snapshot.at(), &all, &mut words) {
+                    return;
+                }
+                encoded.clear();
+                match index.encode(rows, &words, &mut encoded) {
+                    Ok(()) => entries += u64::from(key.starts_with(&encoded)),
+                    Err(error) => fault = Some(error),
+                }
+            },
+            STEP_ENTRIES,
+        );
+        if let Some(error) = fault {
+            return Err(error);
+        }
+        if !more {
+            return Ok(entries);
+        }
+    }
+}

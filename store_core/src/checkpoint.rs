@@ -1,0 +1,121 @@
+//! Checkpoints: every row at one snapshot into segments, then the manifest, then the old log goes.
+//!
+//! ```text
+//! start a new log file → wait until all before it is published → snapshot S
+//! → segments (written, synced, renamed) → manifest switched → old segments and log files removed
+//! ```
+//!
+//! Each step may be the last before a crash: until the manifest is switched the old checkpoint and
+//! its log are complete, and after it what is left over is removed by the next opening. Replay skips
+//! commits up to S, so it does not matter that the new log file holds some of them.
+
+use crate::error::{Error, Result};
+use crate::manifest::{self, ManifestBody, TableEntry};
+use crate::mvcc::Timestamp;
+use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
+use crate::store::Home;
+use crate::sync::Relaxed;
+use crate::txn::{Engine, RowWords, Rows, Snapshot, record};
+use crate::wal::Lsn;
+use std::sync::Arc;
+
+/// Writes a checkpoint and removes the log before it.
+pub(crate) fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
+    let Some(log) = engine.log() else { return Ok(()) };
+    engine.check_log()?;
+    // One checkpoint at a time, and no new table between the log's start and the snapshot.
+    let _changing = engine.ddl.lock();
+    let mut manifest = home.manifest.lock();
+    let start = {
+        let _no_fragments = engine.fragments.write();
+        log.wal.roll()?
+    };
+    engine.wait_published(engine.timeline.newest())?;
+    let snapshot = Snapshot::new(engine)?;
+    let tables: Vec<Arc<Rows>> = engine.tables.read().values().cloned().collect();
+    let mut entries = Vec::with_capacity(tables.len());
+    for rows in &tables {
+        match write_table(engine, home, rows, &snapshot) {
+            Ok(entry) => entries.push(entry),
+            Err(error) => {
+                remove_segments(home, &entries);
+                return Err(error);
+            }
+        }
+    }
+    let body = ManifestBody {
+        store_id: manifest.store_id,
+        wal_start: start.0,
+        checkpoint_timestamp: snapshot.timestamp(),
+        next_table: manifest.next_table,
+        tables: entries,
+    };
+    manifest::save(&*home.device, &body)?;
+    let old = std::mem::replace(&mut *manifest, body);
+    let replaced: Vec<TableEntry> = old
+        .tables
+        .into_iter()
+        .filter(|entry| !manifest.tables.iter().any(|kept| kept.segment == entry.segment))
+        .collect();
+    remove_segments(home, &replaced);
+    log.wal.remove_before(Lsn(start.0))
+}
+
+fn write_table(
+    engine: &Arc<Engine>,
+    home: &Home,
+    rows: &Arc<Rows>,
+    snapshot: &Snapshot,
+) -> Result<TableEntry> {
+    let at = snapshot.at();
+    let name = format!("table-{:08x}-{:016x}.seg", rows.id, at.0);
+    let mut writer = SegmentWriter::create(
+        Arc::clone(&home.device),
+        format!("{name}.tmp"),
+        SegmentKind::Checkpoint,
+        u64::from(rows.id),
+        SegmentOptions::default(),
+        &engine.holder.child("checkpoint"),
+    )?;
+    let mut image = Vec::new();
+    for_each_visible(rows, at, |words| {
+        image.clear();
+        record::put_row(rows, words, &mut image);
+        writer.push(&image)
+    })?;
+    let written = writer.rows();
+    let segment = if written > 0 {
+        writer.finish(&name)?;
+        Some(name)
+    } else {
+        drop(writer); // removes its temporary file
+        None
+    };
+    let next_row = rows.next_row.load(Relaxed) as i64;
+    Ok(TableEntry { id: rows.id, schema: rows.schema.clone(), next_row, segment, rows: written })
+}
+
+/// Shows the words of every row that a registered snapshot at this timestamp sees.
+pub(crate) fn for_each_visible(
+    rows: &Rows,
+    at: Timestamp,
+    mut visit: impl FnMut(&[u64]) -> Result<()>,
+) -> Result<()> {
+    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let all = 0..words.len();
+    for page in 0..rows.versions.pages() {
+        for row in rows.versions.page_rows(page) {
+            if rows.versions.read(row, at, &all, &mut words) {
+                visit(&words)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes segments that no manifest names; what cannot be removed now is by the next opening.
+fn remove_segments(home: &Home, entries: &[TableEntry]) {
+    for name in entries.iter().filter_map(|entry| entry.segment.as_ref()) {
+        let _: Result<()> = home.device.remove(name).map_err(|error| Error::io(name, error));
+    }
+}

@@ -1,0 +1,154 @@
+//! Row numbers that may match, in batches, along an access path.
+
+use crate::error::Result;
+use crate::index::ordered::{Direction, KeyRange, Scan};
+use crate::query;
+use crate::query::AccessPath;
+use crate::txn::{RowWords, Rows, SecondaryIndex, prepare_key};
+use crate::value::Value;
+
+/// Entries or slots looked at in one step.
+const BATCH: usize = 256;
+
+/// Where row numbers come from.
+pub(super) enum Candidates {
+    /// The rows of these keys.
+    Keys(std::vec::IntoIter<Vec<Value>>),
+    /// Ranges of an index, the next one last.
+    Index { index: usize, ranges: Vec<query::KeyRange>, direction: Direction, scan: Option<Scan> },
+    /// The table's pages.
+    Pages { page: u32, slots: std::ops::Range<u32> },
+    /// These rows.
+    List(std::vec::IntoIter<u32>),
+}
+
+/// A step's row numbers. From an index each comes with its entry's key, so that a row with several
+/// versions in one range is met once: at the entry of the version the reader sees.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub rows: Vec<u32>,
+    keys: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.keys.clear();
+        self.ends.clear();
+    }
+
+    /// The index entry's key the row at this position came from, if it came from one.
+    pub(super) fn key(&self, at: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(at)?;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        Some(&self.keys[start..end])
+    }
+}
+
+impl Candidates {
+    pub(super) fn new(path: AccessPath) -> Self {
+        match path {
+            AccessPath::Empty => Self::List(Vec::new().into_iter()),
+            AccessPath::Key(key) => Self::Keys(vec![key].into_iter()),
+            AccessPath::Keys(keys) => Self::Keys(keys.into_iter()),
+            AccessPath::Index { index, mut ranges, descending, .. } => {
+                let direction =
+                    if descending { Direction::Descending } else { Direction::Ascending };
+                if !descending {
+                    ranges.reverse();
+                }
+                Self::Index { index, ranges, direction, scan: None }
+            }
+            AccessPath::Scan => Self::Pages { page: 0, slots: 0..0 },
+        }
+    }
+
+    /// The position of the index walked, if one is.
+    pub(super) fn index(&self) -> Option<usize> {
+        if let Self::Index { index, .. } = self { Some(*index) } else { None }
+    }
+
+    /// Fills the batch; false once there are no more after it.
+    pub(super) fn fill(&mut self, rows: &Rows, batch: &mut Batch) -> Result<bool> {
+        batch.clear();
+        match self {
+            Self::List(list) => {
+                batch.rows.extend(list.by_ref().take(BATCH));
+                Ok(list.len() > 0)
+            }
+            Self::Keys(keys) => {
+                for key in keys.by_ref().take(BATCH) {
+                    find_key(rows, &key, &mut batch.rows)?;
+                }
+                Ok(keys.len() > 0)
+            }
+            Self::Index { index, ranges, direction, scan } => {
+                Ok(fill_from_index(&rows.indexes[*index], ranges, *direction, scan, batch))
+            }
+            Self::Pages { page, slots } => {
+                if slots.is_empty() {
+                    if *page >= rows.versions.pages() {
+                        return Ok(false);
+                    }
+                    *slots = rows.versions.page_rows(*page);
+                    *page += 1;
+                }
+                batch.rows.extend(slots.take(BATCH));
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// Every row whose key hashes like this one; the reader checks which it sees.
+fn find_key(rows: &Rows, key: &[Value], found: &mut Vec<u32>) -> Result<()> {
+    let cells: Vec<_> = key.iter().map(Value::as_ref).collect();
+    let mut words = RowWords::new();
+    prepare_key(rows, &cells, &mut words)?;
+    let guard = rows.primary.pin();
+    rows.primary.find(rows.view(&words).key_hash(), &guard, |row| {
+        if !found.contains(&row) {
+            found.push(row);
+        }
+        None::<()>
+    });
+    Ok(())
+}
+
+fn fill_from_index(
+    index: &SecondaryIndex,
+    ranges: &mut Vec<query::KeyRange>,
+    direction: Direction,
+    scan: &mut Option<Scan>,
+    batch: &mut Batch,
+) -> bool {
+    let walk = match scan {
+        Some(walk) => walk,
+        None => match ranges.pop() {
+            Some(range) => scan.insert(index.tree.scan(&entry_range(&range), direction)),
+            None => return false,
+        },
+    };
+    let more = walk.next_entries(
+        &mut |key, row| {
+            batch.rows.push(row);
+            batch.keys.extend_from_slice(key);
+            batch.ends.push(batch.keys.len());
+        },
+        BATCH,
+    );
+    if !more {
+        *scan = None;
+    }
+    more || !ranges.is_empty()
+}
+
+/// About how many rows lie in a range of the index.
+pub(super) fn estimate(index: &SecondaryIndex, range: &query::KeyRange) -> u64 {
+    index.tree.count(&entry_range(range))
+}
+
+fn entry_range(range: &query::KeyRange) -> KeyRange {
+    KeyRange { low: range.low.clone(), high: range.high.clone() }
+}

@@ -1,0 +1,122 @@
+//! Running a query: rows by the chosen path, checked one by one at one snapshot.
+//!
+//! ```text
+//! Plan ─► Candidates (row numbers, in batches) ─► read at the snapshot ─► filter ─► limit ─► RowRef
+//!                                                                          └► top-k by encoded sort key
+//! ```
+//!
+//! A cursor holds no lock and no epoch guard between calls; its snapshot alone keeps its rows.
+
+mod candidates;
+mod read;
+mod run;
+
+pub use read::{Reader, RowRef};
+pub use run::Cursor;
+
+pub(crate) use read::ReadSource;
+
+use crate::error::Result;
+use crate::query::{Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
+use crate::query::{Plan, parse_sort};
+use crate::txn::Rows;
+use candidates::estimate;
+use std::sync::Arc;
+
+/// A question about one table, at one snapshot or inside one transaction.
+///
+/// ```
+/// # use store_core::query::column;
+/// # let (store, flights) = store_core::doctest::flights();
+/// let snapshot = store.snapshot()?;
+/// let query = flights.query(&snapshot).filter(column("altitude").ge(30_000)).sort(&["-altitude"])?;
+/// println!("{}", query.explain()?);
+/// assert_eq!(query.limit(1).run()?.next()?.unwrap().get(0).to_string(), "UAL123");
+/// # Ok::<_, store_core::Error>(())
+/// ```
+#[must_use]
+pub struct Query<'a> {
+    rows: Arc<Rows>,
+    source: ReadSource<'a>,
+    predicate: Predicate,
+    sort: Vec<SortName>,
+    limit: Option<u64>,
+    offset: u64,
+}
+
+/// A query bound to its table's schema.
+struct Bound {
+    filter: Filter,
+    sort: Vec<SortKey>,
+    plan: Plan,
+}
+
+impl<'a> Query<'a> {
+    pub(crate) fn new(rows: Arc<Rows>, source: ReadSource<'a>) -> Self {
+        Self { rows, source, predicate: Predicate::all(), sort: Vec::new(), limit: None, offset: 0 }
+    }
+
+    /// Keeps the rows for which the predicate is true; several calls must all hold.
+    pub fn filter(mut self, predicate: Predicate) -> Self {
+        self.predicate = self.predicate.and(predicate);
+        self
+    }
+
+    /// Orders the rows, `"-column"` descending; NULLs come last either way and ties follow the key.
+    pub fn sort<W: AsRef<str>>(mut self, columns: &[W]) -> Result<Self> {
+        let words: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
+        self.sort = parse_sort(&words)?;
+        Ok(self)
+    }
+
+    /// Gives at most this many rows. Without a sort it may be any of them.
+    pub fn limit(mut self, rows: u64) -> Self {
+        self.limit = Some(rows);
+        self
+    }
+
+    /// Leaves out the first rows.
+    pub fn offset(mut self, rows: u64) -> Self {
+        self.offset = rows;
+        self
+    }
+
+    /// Starts the query; a sorted one reads all its rows here.
+    pub fn run(self) -> Result<Cursor<'a>> {
+        let bound = self.bind()?;
+        Cursor::start(self, bound)
+    }
+
+    /// How many rows match, after offset and limit.
+    pub fn count(mut self) -> Result<u64> {
+        self.sort.clear();
+        let (limit, offset) = (self.limit.take(), std::mem::take(&mut self.offset));
+        let matched = self.run()?.count_all()?;
+        let left = matched.saturating_sub(offset);
+        Ok(limit.map_or(left, |limit| left.min(limit)))
+    }
+
+    /// One line: the way to the rows, and why.
+    pub fn explain(&self) -> Result<String> {
+        Ok(self.bind()?.plan.reason)
+    }
+
+    fn bind(&self) -> Result<Bound> {
+        let schema = &self.rows.schema;
+        let filter = self.predicate.bind(schema)?;
+        let sort = bind_sort(&self.sort, schema)?;
+        let estimates = |index: usize, range: &crate::query::KeyRange| {
+            estimate(&self.rows.indexes[index], range)
+        };
+        let input = PlanInput {
+            filter: &filter,
+            schema,
+            sort: &sort,
+            estimates: &estimates,
+            table_rows: self.rows.primary.len(),
+            overlay: self.source.has_writes(),
+        };
+        let plan = plan(&input);
+        Ok(Bound { filter, sort, plan })
+    }
+}

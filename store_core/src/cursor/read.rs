@@ -1,0 +1,122 @@
+//! Who reads: a snapshot, or a transaction with its own writes over its snapshot.
+
+use crate::mem::layout::RowView;
+use crate::query::Cells;
+use crate::schema::Schema;
+use crate::txn::{Engine, Rows, Snapshot, Txn};
+use crate::value::ValueRef;
+use std::ops::Range;
+use std::sync::Arc;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Snapshot {}
+    impl Sealed for super::Txn {}
+}
+
+/// What a read goes through: a [`Snapshot`] or a [`Txn`].
+pub trait Reader: sealed::Sealed {
+    #[doc(hidden)]
+    fn source(&self) -> ReadSource<'_>;
+}
+
+impl Reader for Snapshot {
+    fn source(&self) -> ReadSource<'_> {
+        ReadSource::Snapshot(self.clone())
+    }
+}
+
+impl Reader for Txn {
+    fn source(&self) -> ReadSource<'_> {
+        ReadSource::Txn(self)
+    }
+}
+
+/// A reader as a query keeps it.
+#[doc(hidden)]
+pub enum ReadSource<'a> {
+    /// Keeps its snapshot alive.
+    Snapshot(Snapshot),
+    /// Borrows the transaction.
+    Txn(&'a Txn),
+}
+
+impl ReadSource<'_> {
+    /// Copies a row's words to their places in `out` if the reader sees it; at least those in
+    /// `range`.
+    #[inline]
+    pub(crate) fn read(
+        &self,
+        rows: &Rows,
+        row: u32,
+        range: &Range<usize>,
+        out: &mut [u64],
+    ) -> bool {
+        match self {
+            Self::Snapshot(snapshot) => rows.versions.read(row, snapshot.at(), range, out),
+            Self::Txn(txn) => txn.read(rows, row, out),
+        }
+    }
+
+    /// True if there may be rows that no index has yet.
+    pub(crate) fn has_writes(&self) -> bool {
+        matches!(self, Self::Txn(txn) if txn.writes() > 0)
+    }
+
+    /// True if the row is one of the transaction's own.
+    pub(crate) fn owns(&self, rows: &Rows, row: u32) -> bool {
+        matches!(self, Self::Txn(txn) if txn.owns(rows, row))
+    }
+
+    /// The transaction's own rows of this table.
+    pub(crate) fn own_rows(&self, rows: &Rows) -> Vec<u32> {
+        match self {
+            Self::Snapshot(_) => Vec::new(),
+            Self::Txn(txn) => txn.own_rows(rows),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.engine(),
+            Self::Txn(txn) => txn.engine(),
+        }
+    }
+}
+
+/// One row of a result, valid until the cursor moves on.
+#[derive(Clone, Copy)]
+pub struct RowRef<'a> {
+    rows: &'a Rows,
+    view: RowView<'a>,
+}
+
+impl<'a> RowRef<'a> {
+    pub(crate) fn new(rows: &'a Rows, words: &'a [u64]) -> Self {
+        Self { rows, view: rows.view(words) }
+    }
+
+    /// The value of the column at this position of the schema.
+    #[inline]
+    pub fn get(&self, column: usize) -> ValueRef<'a> {
+        self.view.cell(column)
+    }
+
+    /// The table's schema.
+    pub fn schema(&self) -> &'a Schema {
+        &self.rows.schema
+    }
+
+    /// The values of the columns a user named, in order.
+    pub fn values(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
+        let view = self.view;
+        (0..self.rows.schema.visible_len()).map(move |column| view.cell(column))
+    }
+}
+
+impl Cells for RowRef<'_> {
+    #[inline]
+    fn cell(&self, column: usize) -> ValueRef<'_> {
+        self.view.cell(column)
+    }
+}

@@ -1,0 +1,113 @@
+//! Keys as the index compares them: eight bytes as a number, the rest as bytes, then the row.
+
+use smallvec::SmallVec;
+use std::cmp::Ordering;
+
+/// Bytes of a key that are kept as one number.
+pub(super) const HEAD_BYTES: usize = 8;
+
+/// Above every row number: `(key, ROW_AFTER_ALL)` lies behind all entries of the key.
+pub(super) const ROW_AFTER_ALL: u64 = 1 << 32;
+
+/// What a key keeps beside its head, the same for all keys of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Nothing: keys have at most eight bytes.
+    Short,
+    /// This many more bytes.
+    Fixed(u32),
+    /// As many bytes as the key has.
+    Variable,
+}
+
+/// An entry, or a place between entries: first 8 bytes of the key (padded with zeros), the other
+/// bytes, and the row number or [`ROW_AFTER_ALL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key<'a> {
+    pub(super) head: u64,
+    pub(super) tail: &'a [u8],
+    pub(super) row: u64,
+}
+
+/// Room for the tail of a key that must be padded.
+pub(super) type Padding = SmallVec<[u8; 32]>;
+
+/// A [`Key`] that owns its bytes, kept by a scan between its calls.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cut {
+    head: u64,
+    tail: Vec<u8>,
+    row: u64,
+}
+
+impl Shape {
+    pub(super) fn new(key_width: Option<usize>) -> Self {
+        match key_width {
+            Some(width) if width <= HEAD_BYTES => Self::Short,
+            Some(width) => Self::Fixed((width - HEAD_BYTES) as u32),
+            None => Self::Variable,
+        }
+    }
+
+    /// The key in the form that compares; `padding` holds the tail if it must be padded.
+    #[inline]
+    pub(super) fn key<'a>(self, key: &'a [u8], row: u64, padding: &'a mut Padding) -> Key<'a> {
+        let (head, mut tail) = split(key);
+        if let Self::Fixed(width) = self
+            && tail.len() < width as usize
+        {
+            padding.extend_from_slice(tail);
+            padding.resize(width as usize, 0);
+            tail = padding;
+        }
+        Key { head, tail, row }
+    }
+}
+
+/// Head and tail of encoded key bytes.
+#[inline]
+fn split(key: &[u8]) -> (u64, &[u8]) {
+    if let Some((head, tail)) = key.split_first_chunk::<HEAD_BYTES>() {
+        return (u64::from_be_bytes(*head), tail);
+    }
+    let mut head = [0; HEAD_BYTES];
+    head[..key.len()].copy_from_slice(key);
+    (u64::from_be_bytes(head), &[])
+}
+
+impl Key<'_> {
+    /// The key bytes, heads shorter than eight bytes still padded.
+    pub(super) fn write_bytes(&self, out: &mut Vec<u8>) {
+        out.extend(self.head.to_be_bytes());
+        out.extend(self.tail);
+    }
+}
+
+impl Ord for Key<'_> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.head
+            .cmp(&other.head)
+            .then_with(|| self.tail.cmp(other.tail))
+            .then_with(|| self.row.cmp(&other.row))
+    }
+}
+
+impl PartialOrd for Key<'_> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Cut {
+    pub(super) fn key(&self) -> Key<'_> {
+        Key { head: self.head, tail: &self.tail, row: self.row }
+    }
+}
+
+impl From<Key<'_>> for Cut {
+    fn from(key: Key<'_>) -> Self {
+        Self { head: key.head, tail: key.tail.to_vec(), row: key.row }
+    }
+}

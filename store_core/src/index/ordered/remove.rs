@@ -1,0 +1,155 @@
+//! Removing entries, and the nodes that run empty.
+//!
+//! ```text
+//! before   p [..] → n [] → X [..]         n and X are in the spine, n is neither head nor last
+//! CAS      p → n (dead) → X               X covers n's range from here on
+//! (a)      p → X                          p's block is replaced, right = X
+//! (b)      n leaves the spine
+//! (c)      X gets n's low key in the spine, with a fresh sequence; its old key goes
+//! (d)      n and its block are freed after an epoch
+//! ```
+//!
+//! Without (c) X could split below its key in the spine, and spine and chain would part.
+//! A node that is not in the spine yet stays: its inserter is about to put it there.
+
+use super::batch::EntryBatch;
+use super::block::Block;
+use super::key::Key;
+use super::list::List;
+use super::merge::NewKeys;
+use super::node::Node;
+use crossbeam_epoch::Guard;
+use std::ops::Range;
+
+impl List {
+    /// Removes the entry; false if it was not there.
+    pub(super) fn remove(&self, key: Key<'_>) -> bool {
+        let _one = self.remover.lock();
+        let guard = &self.epoch.pin();
+        let mut node = self.start(&key, guard);
+        loop {
+            let (found, block) = self.cover(node, &key, guard);
+            let at = block.lower_bound(&key);
+            if !block.holds(at, &key) {
+                return false;
+            }
+            let kept = [0..at, at + 1..block.count()];
+            if self.remove_from(found, block, &kept, guard) {
+                return true;
+            }
+            node = found;
+        }
+    }
+
+    /// Removes a sorted batch; returns how many were there.
+    pub(super) fn remove_sorted(&self, batch: &EntryBatch) -> usize {
+        let (mut next, mut removed, mut kept) = (0, 0, Vec::new());
+        while next < batch.len() {
+            // Locked and pinned anew for every block, so that others get their turn.
+            let _one = self.remover.lock();
+            let guard = &self.epoch.pin();
+            let key = batch.key(next);
+            let mut node = self.start(&key, guard);
+            next = loop {
+                let (found, block) = self.cover(node, &key, guard);
+                let end = batch.end_in(block, next, batch.len());
+                let gone = keep_others(block, batch, next..end, &mut kept);
+                if gone == 0 || self.remove_from(found, block, &kept, guard) {
+                    removed += gone;
+                    break end;
+                }
+                node = found;
+            };
+        }
+        removed
+    }
+
+    /// Leaves only the entries in `kept`; false if the node has got another block.
+    fn remove_from(
+        &self,
+        node: *const Node,
+        old: Block<'_>,
+        kept: &[Range<usize>],
+        guard: &Guard,
+    ) -> bool {
+        let count = kept.iter().map(ExactSizeIterator::len).sum();
+        let high = old.count()..old.count() + 1;
+        let mut tail_bytes = old.tail_bytes_of(high.clone());
+        tail_bytes += kept.iter().map(|slots| old.tail_bytes_of(slots.clone())).sum::<usize>();
+        let mut new = self.builder(count, tail_bytes, old.right());
+        for slots in kept {
+            new.copy(old, slots.clone());
+        }
+        new.copy(old, high);
+        let dies = count == 0 && self.may_die(node, old, guard);
+        if dies {
+            new.set_dead();
+        }
+        let new = new.finish();
+        let replaced = self.replace(node, old, new, guard);
+        if replaced && dies {
+            self.unlink(node, new, guard);
+        }
+        replaced
+    }
+
+    /// Whether an empty node can go: not the head, not the last, and both it and its right
+    /// neighbour are in the spine.
+    fn may_die(&self, node: *const Node, block: Block<'_>, guard: &Guard) -> bool {
+        let indexed = |node| self.node(node, guard).spine_key(guard).is_some();
+        node != self.head && !block.is_last() && indexed(node) && indexed(block.right())
+    }
+
+    /// Takes a dead node out of the chain and the spine.
+    fn unlink(&self, node: *const Node, dead: Block<'_>, guard: &Guard) {
+        let heir = dead.right();
+        let low = self.node(node, guard).spine_key(guard).expect("`may_die` saw the key");
+        let heir_low = self.node(heir, guard).spine_key(guard).expect("`may_die` saw the key");
+        self.bypass(node, low.key(), heir, guard);
+        self.forget_spine_bytes(self.spine.remove(low, guard));
+        self.add_to_spine(low.key(), heir, guard);
+        self.forget_spine_bytes(self.spine.remove(heir_low, guard));
+        self.retire_node(node, dead, guard);
+    }
+
+    /// Makes the dead node's left neighbour point to its heir.
+    fn bypass(&self, node: *const Node, low: Key<'_>, heir: *const Node, guard: &Guard) {
+        let mut left = self.spine.below(&low, guard).map_or(self.head, |(_, left)| left);
+        loop {
+            let old = self.load(left, guard);
+            if old.right() != node {
+                left = old.right();
+                continue;
+            }
+            let slots = old.count() + 1;
+            let mut new = self.builder(old.count(), old.tail_bytes(), heir);
+            new.copy(old, 0..slots);
+            if self.replace(left, old, new.finish(), guard) {
+                return;
+            }
+        }
+    }
+}
+
+/// The entries of a block that are not in the batch, as ranges; returns how many are.
+fn keep_others(
+    block: Block<'_>,
+    batch: &EntryBatch,
+    entries: Range<usize>,
+    kept: &mut Vec<Range<usize>>,
+) -> usize {
+    kept.clear();
+    let (mut from, mut gone) = (0, 0);
+    for entry in entries {
+        let key = batch.key(entry);
+        let at = block.lower_bound_from(from, &key);
+        if !block.holds(at, &key) {
+            continue;
+        }
+        kept.push(from..at);
+        from = at + 1;
+        gone += 1;
+    }
+    kept.push(from..block.count());
+    gone
+}

@@ -1,0 +1,378 @@
+//! The primary index: open addressing over words `tag 16 | row + 1`, growing step by step.
+//!
+//! ```text
+//! current table  [ word | 0 | word | DEAD | FROZEN | … ]  ──next──►  [ twice as many or more … ]
+//! ```
+//!
+//! A reader probes the current table and then the next one, and never waits. Whoever inserts moves
+//! a few words on. An inserter that finds its key absent in the old table freezes the empty word it
+//! ended at, so the absence is permanent, and goes on in the next one: uniqueness rests on "the
+//! first empty word", which is why DEAD words are not used again. A table that was left is freed
+//! once no thread is pinned.
+
+use crate::error::Result;
+use crate::mem::budget::Holder;
+use crate::mem::epoch::Epoch;
+use crate::mem::prefetch;
+use crate::mem::region::Region;
+use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release};
+use crossbeam_epoch::Guard;
+use std::ptr::null_mut;
+use std::sync::Arc;
+
+/// A word whose row is gone.
+const DEAD: u64 = 1 << 47;
+/// An empty word that stays empty.
+const FROZEN: u64 = 1 << 46;
+const ROW_MASK: u64 = (1 << 33) - 1;
+const TAG_SHIFT: u32 = 48;
+const WORDS_START: usize = 64;
+/// Words an inserter moves while the index grows; a table is left long before the next is full.
+const MOVE_STEPS: usize = 64;
+
+/// What `insert` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// The row was entered.
+    New,
+    /// This row may have the same key.
+    Found(u32),
+}
+
+/// The rows of a table by the hash of their key.
+pub(crate) struct PrimaryIndex {
+    current: AtomicPtr<Table>,
+    epoch: Arc<Epoch>,
+    holder: Holder,
+    live: AtomicU64,
+    /// How far the current table has been moved. Also keeps a row's key in place for those who move:
+    /// removal takes it too.
+    moved: Mutex<usize>,
+}
+
+struct Table {
+    mask: usize,
+    words: Region,
+    next: AtomicPtr<Table>,
+    used: AtomicU64,
+}
+
+// SAFETY: the pointers lead to tables that live until no thread is pinned, and their words are
+// atomics.
+unsafe impl Send for PrimaryIndex {}
+// SAFETY: as above.
+unsafe impl Sync for PrimaryIndex {}
+
+impl PrimaryIndex {
+    pub(crate) fn new(epoch: Arc<Epoch>, holder: Holder) -> Result<Self> {
+        let table = Table::boxed(WORDS_START, &holder)?;
+        Ok(Self {
+            current: AtomicPtr::new(table),
+            epoch,
+            holder,
+            live: AtomicU64::new(0),
+            moved: Mutex::new(0),
+        })
+    }
+
+    /// Rows entered.
+    pub(crate) fn len(&self) -> u64 {
+        self.live.load(Relaxed)
+    }
+
+    /// A guard under which [`PrimaryIndex::find`] may be called.
+    #[inline]
+    pub(crate) fn pin(&self) -> Guard {
+        self.epoch.pin()
+    }
+
+    /// Gives `look` each row whose tag fits, until it returns something.
+    #[inline]
+    pub(crate) fn find<R>(
+        &self,
+        hash: u64,
+        guard: &Guard,
+        mut look: impl FnMut(u32) -> Option<R>,
+    ) -> Option<R> {
+        let mut table = self.table(guard);
+        loop {
+            let mut at = table.home(hash);
+            loop {
+                let word = table.word(at).load(Acquire); // pairs with the swap in `insert`
+                if word == 0 || word == FROZEN {
+                    break;
+                }
+                if (word ^ hash << TAG_SHIFT) >> TAG_SHIFT == 0
+                    && let Some(row) = row_of(word)
+                    && let Some(found) = look(row)
+                {
+                    return Some(found);
+                }
+                at = (at + 1) & table.mask;
+            }
+            table = table.following(guard)?;
+        }
+    }
+
+    /// Asks the processor to fetch the words where a key's search begins.
+    #[inline]
+    pub(crate) fn prefetch(&self, hash: u64, guard: &Guard) {
+        let table = self.table(guard);
+        prefetch(table.word(table.home(hash)));
+    }
+
+    /// The row that the first word of a key's search holds, as a hint.
+    #[inline]
+    pub(crate) fn first_row(&self, hash: u64, guard: &Guard) -> Option<u32> {
+        let table = self.table(guard);
+        row_of(table.word(table.home(hash)).load(Relaxed))
+    }
+
+    /// Enters a row unless one is there for which `same` holds.
+    ///
+    /// `rehash` gives the hash of an entered row, for moving it on.
+    pub(crate) fn insert(
+        &self,
+        hash: u64,
+        row: u32,
+        rehash: impl Fn(u32) -> u64,
+        mut same: impl FnMut(u32) -> bool,
+    ) -> Result<Inserted> {
+        let guard = &self.epoch.pin();
+        self.grow(guard, rehash)?;
+        let mine = hash << TAG_SHIFT | (u64::from(row) + 1);
+        let mut table = self.table(guard);
+        let mut at = table.home(hash);
+        loop {
+            let word = table.word(at).load(Acquire);
+            if word == 0 {
+                let (new, entered) =
+                    if table.following(guard).is_none() { (mine, true) } else { (FROZEN, false) };
+                // Release: the row's key is written; pairs with Acquire in `find`.
+                if table.word(at).compare_exchange(0, new, AcqRel, Acquire).is_ok() && entered {
+                    table.used.fetch_add(1, Relaxed);
+                    self.live.fetch_add(1, Relaxed);
+                    return Ok(Inserted::New);
+                }
+                continue;
+            }
+            if word == FROZEN {
+                table =
+                    table.following(guard).expect("words freeze only while a next table is there");
+                at = table.home(hash);
+                continue;
+            }
+            if (word ^ mine) >> TAG_SHIFT == 0
+                && let Some(other) = row_of(word)
+                && same(other)
+            {
+                return Ok(Inserted::Found(other));
+            }
+            at = (at + 1) & table.mask;
+        }
+    }
+
+    /// Takes a row out. For its owner, when nobody can see it any more.
+    pub(crate) fn remove(&self, hash: u64, row: u32) {
+        let _moving = self.moved.lock();
+        let guard = &self.epoch.pin();
+        let mine = hash << TAG_SHIFT | (u64::from(row) + 1);
+        let mut table = Some(self.table(guard));
+        let mut removed = false;
+        while let Some(here) = table {
+            let mut at = here.home(hash);
+            loop {
+                let word = here.word(at).load(Acquire);
+                if word == 0 || word == FROZEN {
+                    break;
+                }
+                if word == mine {
+                    here.word(at).store(DEAD, Release);
+                    removed = true;
+                    break;
+                }
+                at = (at + 1) & here.mask;
+            }
+            table = here.following(guard);
+        }
+        assert!(removed, "every row that is removed was entered");
+        self.live.fetch_sub(1, Relaxed);
+    }
+
+    #[inline(always)]
+    fn table<'g>(&self, _guard: &'g Guard) -> &'g Table {
+        // SAFETY: the table is freed only when no thread pinned before it was left is still pinned.
+        unsafe { &*self.current.load(Acquire) } // pairs with the store in `grow`
+    }
+
+    /// Moves some words on if the table is filling up.
+    #[inline]
+    fn grow(&self, guard: &Guard, rehash: impl Fn(u32) -> u64) -> Result<()> {
+        let table = self.table(guard);
+        if table.following(guard).is_none() && !table.is_filling() {
+            return Ok(());
+        }
+        self.move_some(guard, rehash)
+    }
+
+    #[cold]
+    fn move_some(&self, guard: &Guard, rehash: impl Fn(u32) -> u64) -> Result<()> {
+        let Some(mut moved) = self.moved.try_lock() else { return Ok(()) };
+        let table = self.table(guard);
+        let next = match table.following(guard) {
+            Some(next) => next,
+            None if !table.is_filling() => return Ok(()),
+            None => {
+                let wanted = (self.len() as usize + 8) * 10 / 4;
+                match Table::boxed(wanted.next_power_of_two(), &self.holder) {
+                    Ok(next) => table.next.store(next, Release), // pairs with Acquire in `following`
+                    // With room left the index may go on as it is; refuse before it is full.
+                    Err(error) if table.is_nearly_full() => return Err(error),
+                    Err(_) => return Ok(()),
+                }
+                *moved = 0;
+                table.following(guard).expect("just set")
+            }
+        };
+        let end = (*moved + MOVE_STEPS).min(table.mask + 1);
+        while *moved < end {
+            let word = table.word(*moved).load(Acquire);
+            if word == 0 {
+                let _ = table.word(*moved).compare_exchange(0, FROZEN, AcqRel, Acquire);
+                continue;
+            }
+            if let Some(row) = row_of(word) {
+                next.enter(rehash(row), word);
+            }
+            *moved += 1;
+        }
+        if *moved > table.mask {
+            let left = self.current.swap(std::ptr::from_ref(next).cast_mut(), AcqRel) as usize;
+            *moved = 0;
+            // SAFETY: no thread pinned from now on finds the table, and it is left only once.
+            unsafe { guard.defer_unchecked(move || drop(Box::from_raw(left as *mut Table))) };
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    fn boxed(words: usize, holder: &Holder) -> Result<*mut Self> {
+        let words = words.max(WORDS_START);
+        Ok(Box::into_raw(Box::new(Self {
+            mask: words - 1,
+            words: Region::map(words * 8, holder)?,
+            next: AtomicPtr::new(null_mut()),
+            used: AtomicU64::new(0),
+        })))
+    }
+
+    #[inline(always)]
+    fn home(&self, hash: u64) -> usize {
+        (hash >> 16) as usize & self.mask
+    }
+
+    #[inline(always)]
+    fn word(&self, at: usize) -> &AtomicU64 {
+        debug_assert!(at <= self.mask);
+        // SAFETY: `at` is masked, and the region holds `mask + 1` zeroed words.
+        unsafe { self.words.start().cast::<AtomicU64>().add(at).as_ref() }
+    }
+
+    #[inline(always)]
+    fn following<'g>(&self, _guard: &'g Guard) -> Option<&'g Self> {
+        // SAFETY: the next table outlives this one, which the guard protects.
+        unsafe { self.next.load(Acquire).as_ref() }
+    }
+
+    /// Enters a word that is known to be absent.
+    fn enter(&self, hash: u64, word: u64) {
+        let mut at = self.home(hash);
+        while self.word(at).compare_exchange(0, word, AcqRel, Acquire).is_err() {
+            at = (at + 1) & self.mask;
+        }
+        self.used.fetch_add(1, Relaxed);
+    }
+
+    fn is_filling(&self) -> bool {
+        self.used.load(Relaxed) as usize * 10 >= (self.mask + 1) * 6
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        self.used.load(Relaxed) as usize * 10 >= (self.mask + 1) * 9
+    }
+}
+
+#[inline(always)]
+fn row_of(word: u64) -> Option<u32> {
+    let row = word & ROW_MASK;
+    if row == 0 { None } else { Some((row - 1) as u32) }
+}
+
+impl Drop for PrimaryIndex {
+    fn drop(&mut self) {
+        let mut table = *self.current.get_mut();
+        while !table.is_null() {
+            // SAFETY: nobody else is left; each table was made by `Box::into_raw`.
+            let mut here = unsafe { Box::from_raw(table) };
+            table = *here.next.get_mut();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::budget::MemoryBudget;
+
+    fn spread(key: u64) -> u64 {
+        key.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+    }
+
+    #[test]
+    fn rows_are_found_while_the_index_grows_and_gone_when_removed() {
+        let budget = MemoryBudget::new(64 << 20);
+        let holder = budget.holder("index");
+        let index = PrimaryIndex::new(Epoch::new(), holder.clone()).unwrap();
+        let rehash = |row| spread(u64::from(row));
+        for row in 0..50_000_u32 {
+            let entered = index.insert(rehash(row), row, rehash, |other| other == row).unwrap();
+            assert_eq!(entered, Inserted::New);
+            let probe = row / 2;
+            let found = index.insert(rehash(probe), 1 << 30, rehash, |other| other == probe);
+            assert_eq!(found.unwrap(), Inserted::Found(probe));
+        }
+        for row in (0..50_000).step_by(2) {
+            index.remove(rehash(row), row);
+        }
+        let guard = index.pin();
+        for row in 0..50_000 {
+            let found = index.find(rehash(row), &guard, |other| (other == row).then_some(row));
+            assert_eq!(found.is_some(), row % 2 == 1);
+        }
+        assert_eq!(index.len(), 25_000);
+    }
+
+    #[test]
+    fn of_two_threads_that_insert_one_key_one_wins() {
+        let budget = MemoryBudget::new(64 << 20);
+        let index = PrimaryIndex::new(Epoch::new(), budget.holder("index")).unwrap();
+        let key_of = |row: u32| u64::from(row % 20_000); // rows r and r + 20,000 have one key
+        let rehash = |row| spread(key_of(row));
+        let wins = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for base in [0, 20_000] {
+                let (index, wins) = (&index, &wins);
+                scope.spawn(move || {
+                    for row in base..base + 20_000 {
+                        let same = |other| key_of(other) == key_of(row);
+                        if index.insert(rehash(row), row, rehash, same).unwrap() == Inserted::New {
+                            wins.fetch_add(1, Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!((wins.load(Relaxed), index.len()), (20_000, 20_000));
+    }
+}

@@ -1,0 +1,223 @@
+//! Where the bytes come from: a file, a gzip, standard input, any reader.
+
+use crate::error::{Error, Kind, Result};
+use crate::mem::{Holder, Reservation};
+use crate::sync::{AtomicU64, Relaxed};
+use flate2::bufread::MultiGzDecoder;
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The compressed bytes held before decoding: one large read.
+const GZIP_BUFFER_BYTES: usize = 64 << 10;
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// Bytes to ingest, with a name for messages. Gzip is recognised by its first bytes.
+///
+/// ```
+/// use store_core::ingest::{Format, IngestOptions, Source, infer_schema};
+/// let mut source = Source::from_reader("example", &b"id\tname\n1\tKAUS\n"[..])?;
+/// let mut options = IngestOptions::new(Format::Tsv);
+/// options.header = true;
+/// let schema = infer_schema(&mut source, "airports", &options)?;
+/// assert_eq!(schema.to_string(), "id int64, name text");
+/// # Ok::<_, store_core::Error>(())
+/// ```
+pub struct Source {
+    name: String,
+    path: Option<PathBuf>,
+    size: Option<u64>,
+    consumed: Arc<AtomicU64>,
+    gzip: bool,
+    reader: Box<dyn Read + Send>,
+    /// Read ahead for inference, served first.
+    ahead: Vec<u8>,
+    ahead_at: usize,
+    ahead_held: Option<Reservation>,
+    ended: bool,
+}
+
+impl Source {
+    /// A file, compressed or not, or standard input for `-`.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if path == Path::new("-") {
+            return Self::from_reader("-", std::io::stdin());
+        }
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| Error::io(&name, error))?;
+        let metadata = file.metadata().map_err(|error| Error::io(&name, error))?;
+        if metadata.is_dir() {
+            return Err(Error::invalid(format!("{name}: is a directory, not a file")).detail(name));
+        }
+        let mut source = Self::from_reader(name, file)?;
+        source.path = Some(path.to_owned());
+        source.size = metadata.is_file().then_some(metadata.len());
+        Ok(source)
+    }
+
+    /// Any reader, under this name in messages.
+    pub fn from_reader(
+        name: impl Into<String>,
+        reader: impl Read + Send + 'static,
+    ) -> Result<Self> {
+        let name = name.into();
+        let consumed = Arc::new(AtomicU64::new(0));
+        let mut counted = Counted { reader, consumed: Arc::clone(&consumed) };
+        let (mut magic, mut len) = ([0; 4], 0);
+        while len < magic.len() {
+            match read_retrying(&mut counted, &mut magic[len..]) {
+                Ok(0) => break,
+                Ok(read) => len += read,
+                Err(error) => return Err(Error::io(&name, error).detail(name)),
+            }
+        }
+        if magic[..len] == *ZSTD_MAGIC {
+            let message = format!("{name}: zstd is not supported here: pipe it through zstd -dc");
+            return Err(Error::unsupported(message).detail(name));
+        }
+        let gzip = magic[..len].starts_with(GZIP_MAGIC);
+        let whole = std::io::Cursor::new(magic).take(len as u64).chain(counted);
+        let reader: Box<dyn Read + Send> = if gzip {
+            Box::new(MultiGzDecoder::new(BufReader::with_capacity(GZIP_BUFFER_BYTES, whole)))
+        } else {
+            Box::new(whole)
+        };
+        Ok(Self {
+            name,
+            path: None,
+            size: None,
+            consumed,
+            gzip,
+            reader,
+            ahead: Vec::new(),
+            ahead_at: 0,
+            ahead_held: None,
+            ended: false,
+        })
+    }
+
+    /// The name used in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The file's size and how much of it was read, both before decompression.
+    pub(super) fn position(&self) -> (Option<u64>, u64) {
+        (self.size, self.consumed.load(Relaxed))
+    }
+
+    /// Reads ahead until `bytes` are held or the input ends (then true); nothing is lost.
+    pub(super) fn read_ahead(&mut self, bytes: usize, memory: Option<&Holder>) -> Result<bool> {
+        debug_assert!(self.ahead_at == 0, "inference comes before reading");
+        if let Some(holder) = memory {
+            match &mut self.ahead_held {
+                Some(held) => held.grow_to(bytes)?,
+                None => self.ahead_held = Some(holder.reserve(bytes)?),
+            }
+        }
+        let mut len = self.ahead.len();
+        if len < bytes {
+            self.ahead.try_reserve_exact(bytes - len).map_err(|error| {
+                Error::new(Kind::OverBudget, format!("no memory for {bytes} bytes"))
+                    .caused_by(error)
+            })?;
+            self.ahead.resize(bytes, 0);
+        }
+        while len < bytes && !self.ended {
+            match read_retrying(&mut self.reader, &mut self.ahead[len..]) {
+                Ok(0) => self.ended = true,
+                Ok(read) => len += read,
+                Err(error) => {
+                    self.ahead.truncate(len);
+                    return Err(self.fault(error));
+                }
+            }
+        }
+        self.ahead.truncate(len);
+        Ok(self.ended)
+    }
+
+    /// What [`Source::read_ahead`] holds.
+    pub(super) fn ahead(&self) -> &[u8] {
+        &self.ahead
+    }
+
+    /// A damaged archive is damage; everything else is the system's refusal.
+    fn fault(&self, error: std::io::Error) -> Error {
+        let name = &self.name;
+        let what = match error.kind() {
+            ErrorKind::UnexpectedEof => "the gzip is truncated",
+            ErrorKind::InvalidData | ErrorKind::InvalidInput => "the gzip is damaged",
+            _ => return Error::io(name, error).detail(name),
+        };
+        if !self.gzip {
+            return Error::io(name, error).detail(name);
+        }
+        Error::corrupt(format!("{name}: {what}: {error}")).detail(name).caused_by(error)
+    }
+}
+
+/// What a scanner reads from.
+pub(super) trait Input {
+    /// Reads some bytes; 0 is the end.
+    fn read(&mut self, into: &mut [u8]) -> Result<usize>;
+}
+
+impl Input for Source {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize> {
+        if self.ahead_at < self.ahead.len() {
+            let rest = &self.ahead[self.ahead_at..];
+            let len = rest.len().min(into.len());
+            into[..len].copy_from_slice(&rest[..len]);
+            self.ahead_at += len;
+            if self.ahead_at == self.ahead.len() {
+                (self.ahead, self.ahead_at, self.ahead_held) = (Vec::new(), 0, None);
+            }
+            return Ok(len);
+        }
+        if self.ended {
+            return Ok(0);
+        }
+        let read = read_retrying(&mut self.reader, into).map_err(|error| self.fault(error))?;
+        self.ended = read == 0;
+        Ok(read)
+    }
+}
+
+impl Input for &[u8] {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize> {
+        let (now, later) = self.split_at(self.len().min(into.len()));
+        into[..now.len()].copy_from_slice(now);
+        *self = later;
+        Ok(now.len())
+    }
+}
+
+fn read_retrying(reader: &mut impl Read, into: &mut [u8]) -> std::io::Result<usize> {
+    loop {
+        match reader.read(into) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+struct Counted<R> {
+    reader: R,
+    consumed: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(into)?;
+        self.consumed.fetch_add(read as u64, Relaxed);
+        Ok(read)
+    }
+}

@@ -1,0 +1,227 @@
+//! The manifest: what a store consists of, in one small file that is replaced as a whole.
+//!
+//! ```text
+//!  0       8        12  16        24        32
+//!  │magic  │version │0  │length   │checksum │body (bincode) …
+//! ```
+//!
+//! The checksum is xxh3 over bytes 0 to 24 and the body. A new manifest is written beside the old
+//! one, synced, and renamed over it; a crash leaves the one or the other.
+
+use crate::codec::{self, u64_at};
+use crate::error::{Error, Result};
+use crate::schema::Schema;
+use crate::wal::device::read_full_at;
+use crate::wal::{Device, OpenMode};
+use bincode::{Decode, Encode};
+use std::io;
+use xxhash_rust::xxh3::Xxh3;
+
+/// The file's name.
+pub(crate) const MANIFEST_NAME: &str = "manifest";
+const TEMPORARY_NAME: &str = "manifest.tmp";
+const MAGIC: [u8; 8] = *b"storeman";
+const VERSION: u32 = 1;
+const HEADER_BYTES: usize = 32;
+const CHECKED_BYTES: usize = 24;
+/// Longest file: some hundred thousand tables. More is damage.
+const MANIFEST_BYTES_MAX: u64 = 64 << 20;
+
+/// What a store consists of.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct ManifestBody {
+    /// Random number of this store, in no other.
+    pub(crate) store_id: u64,
+    /// The log is needed from this position on.
+    pub(crate) wal_start: u64,
+    /// The checkpoint holds all commits up to this timestamp.
+    pub(crate) checkpoint_timestamp: u64,
+    /// The number of the next table; numbers are never used again.
+    pub(crate) next_table: u32,
+    /// The tables at the checkpoint.
+    pub(crate) tables: Vec<TableEntry>,
+}
+
+/// One table at the checkpoint.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct TableEntry {
+    /// Its number.
+    pub(crate) id: u32,
+    /// Its columns, key and indexes.
+    pub(crate) schema: Schema,
+    /// The next value of a hidden `_row`.
+    pub(crate) next_row: i64,
+    /// The segment with its rows; none if it has none.
+    pub(crate) segment: Option<String>,
+    /// How many rows the segment holds.
+    pub(crate) rows: u64,
+}
+
+/// Reads the manifest; `None` if the store has none yet.
+pub(crate) fn load(device: &dyn Device) -> Result<Option<ManifestBody>> {
+    let file = match device.open(MANIFEST_NAME, OpenMode::Read) {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(None),
+        outcome => outcome.map_err(io_error)?,
+    };
+    let len = file.len().map_err(io_error)?;
+    if !(HEADER_BYTES as u64..=MANIFEST_BYTES_MAX).contains(&len) {
+        return Err(damaged(0, &format!("a length of {len} bytes")));
+    }
+    let mut bytes = vec![0; len as usize];
+    let count = read_full_at(&*file, &mut bytes, 0).map_err(io_error)?;
+    bytes.truncate(count);
+    decode_file(&bytes).map(Some)
+}
+
+/// Replaces the manifest; durable when this returns.
+///
+/// After an error either the old or the new one is in force.
+pub(crate) fn save(device: &dyn Device, body: &ManifestBody) -> Result<()> {
+    let bytes = encode_file(body)?;
+    let file = device.open(TEMPORARY_NAME, OpenMode::Truncate).map_err(io_error)?;
+    file.write_all_at(&bytes, 0).map_err(io_error)?;
+    file.sync_all().map_err(io_error)?;
+    device.rename(TEMPORARY_NAME, MANIFEST_NAME).map_err(io_error)?;
+    device.sync_directory().map_err(io_error)
+}
+
+fn encode_file(body: &ManifestBody) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; HEADER_BYTES];
+    codec::encode(body, &mut bytes)?;
+    if bytes.len() as u64 > MANIFEST_BYTES_MAX {
+        return Err(Error::invalid(format!("a manifest of {} bytes is too long", bytes.len())));
+    }
+    let length = (bytes.len() - HEADER_BYTES) as u64;
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[16..24].copy_from_slice(&length.to_le_bytes());
+    let checksum = checksum(&bytes);
+    bytes[CHECKED_BYTES..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
+    Ok(bytes)
+}
+
+fn decode_file(bytes: &[u8]) -> Result<ManifestBody> {
+    if bytes.len() < HEADER_BYTES || bytes[..8] != MAGIC {
+        return Err(damaged(0, "not a manifest"));
+    }
+    let body = &bytes[HEADER_BYTES..];
+    if u64_at(bytes, 16) != body.len() as u64 {
+        return Err(damaged(
+            16,
+            &format!("{} bytes follow, not {}", body.len(), u64_at(bytes, 16)),
+        ));
+    }
+    if u64_at(bytes, CHECKED_BYTES) != checksum(bytes) {
+        return Err(damaged(CHECKED_BYTES, "the checksum does not hold"));
+    }
+    let version = u64_at(bytes, 8) as u32;
+    if version != VERSION {
+        return Err(Error::unsupported(format!(
+            "{MANIFEST_NAME}: format {version}, this program reads {VERSION}"
+        )));
+    }
+    let (decoded, used) = codec::decode(body).map_err(|fault| fault.at(MANIFEST_NAME))?;
+    if used != body.len() {
+        return Err(damaged(HEADER_BYTES + used, "bytes are left over"));
+    }
+    Ok(decoded)
+}
+
+fn checksum(bytes: &[u8]) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(&bytes[..CHECKED_BYTES]);
+    hash.update(&bytes[HEADER_BYTES..]);
+    hash.digest()
+}
+
+fn damaged(offset: usize, reason: &str) -> Error {
+    Error::corrupt(format!("{MANIFEST_NAME}: damaged at offset {offset}: {reason}"))
+        .detail(MANIFEST_NAME)
+        .detail(offset.to_string())
+}
+
+fn io_error(fault: io::Error) -> Error {
+    Error::io(MANIFEST_NAME, fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::sim_device::SimDevice;
+    use crate::value::Type;
+
+    fn body(tables: u32) -> ManifestBody {
+        let schema = Schema::builder("flights")
+            .column("id", Type::Text)
+            .key()
+            .column("altitude", Type::Int32)
+            .index()
+            .default(7)
+            .build()
+            .unwrap();
+        let entry = |id| TableEntry {
+            id,
+            schema: schema.clone(),
+            next_row: -1,
+            segment: (id % 2 == 0).then(|| format!("checkpoint-{id}.seg")),
+            rows: u64::MAX,
+        };
+        ManifestBody {
+            store_id: 0xfeed,
+            wal_start: 4711,
+            checkpoint_timestamp: 99,
+            next_table: tables,
+            tables: (0..tables).map(entry).collect(),
+        }
+    }
+
+    #[test]
+    fn a_manifest_comes_back() {
+        let device = SimDevice::new();
+        assert_eq!(load(&device).unwrap(), None);
+        for tables in [0, 1, 500] {
+            save(&device, &body(tables)).unwrap();
+            assert_eq!(load(&device).unwrap(), Some(body(tables)));
+        }
+    }
+
+    #[test]
+    fn any_wrong_byte_or_length_is_corrupt() {
+        let good = encode_file(&body(2)).unwrap();
+        let device = SimDevice::new();
+        let file = device.open(MANIFEST_NAME, OpenMode::Truncate).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            file.write_all_at(&bad, 0).unwrap();
+            let fault = load(&device).unwrap_err();
+            assert_eq!((fault.kind(), &*fault.details()[0]), (Kind::Corrupt, "manifest"), "{at}");
+        }
+        file.write_all_at(&good, 0).unwrap();
+        for len in 0..good.len() as u64 {
+            file.set_len(len).unwrap();
+            assert_eq!(load(&device).unwrap_err().kind(), Kind::Corrupt, "length {len}");
+            file.write_all_at(&good, 0).unwrap();
+        }
+        file.set_len(good.len() as u64 + 1).unwrap();
+        assert_eq!(load(&device).unwrap_err().kind(), Kind::Corrupt);
+    }
+
+    #[test]
+    fn a_crash_anywhere_leaves_the_old_or_the_new() {
+        for stop in 0.. {
+            let device = SimDevice::new();
+            save(&device, &body(1)).unwrap();
+            device.stop_at(device.operations() + stop);
+            let outcome = save(&device, &body(2));
+            for seed in 0..8 {
+                let found = load(&device.crash(seed)).unwrap().unwrap();
+                assert!(found == body(2) || (outcome.is_err() && found == body(1)), "at {stop}");
+            }
+            if outcome.is_ok() {
+                return;
+            }
+        }
+    }
+}

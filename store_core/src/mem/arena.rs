@@ -1,0 +1,276 @@
+//! Arenas: slots of one size in pages of the pool, found by number.
+//!
+//! ```text
+//! number     = page << shift | slot in page        (a page holds at most 2^shift slots)
+//! directory  → [ page 0 | page 1 | … ]             replaced by a longer copy when full
+//! page       → [ slot | slot | … ]                 stride words each
+//! ```
+//!
+//! Numbers are sparse where a page holds fewer than 2^shift slots, so finding a slot takes no
+//! division. Free slots form a list through one of their own words. A slot's words are atomics:
+//! who may write which word when is the business of `mvcc`.
+
+use super::budget::Holder;
+use super::page_pool::PagePool;
+use crate::error::{Error, Kind, Result};
+use crate::options::PAGE_BYTES;
+use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release};
+use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
+
+const WORD_BYTES: usize = 8;
+/// Directory entries of a new arena.
+const DIRECTORY_START: usize = 8;
+/// Ends the list of free slots.
+const NONE: u32 = u32::MAX;
+
+/// What an arena's slots look like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotShape {
+    /// Words of one slot.
+    pub stride: usize,
+    /// The word of a free slot that holds the number of the next one.
+    pub link_word: usize,
+    /// What a slot's first two words hold before its first use.
+    pub fresh: [u64; 2],
+    /// The first number handed out: 1 where 0 means "none".
+    pub first: u32,
+}
+
+/// Slots of one size, from the pool.
+pub(crate) struct Arena {
+    pool: Arc<PagePool>,
+    holder: Holder,
+    shape: SlotShape,
+    slots_per_page: u32,
+    shift: u32,
+    directory: AtomicPtr<Directory>,
+    /// Pages that readers may walk. Release in `add_page`, Acquire in `pages`.
+    pages: AtomicU32,
+    state: Mutex<State>,
+}
+
+struct Directory {
+    pages: Box<[AtomicPtr<AtomicU64>]>,
+}
+
+struct State {
+    free: u32,
+    /// The next slot that was never used, or past the last page.
+    fresh: u32,
+    live: u64,
+    /// Replaced directories: a reader may still hold one. They add up to less than the last.
+    retired: Vec<*mut Directory>,
+}
+
+// SAFETY: the raw pointers lead to pages and directories that live as long as the arena.
+unsafe impl Send for Arena {}
+// SAFETY: as above; slots are atomics, the rest is behind the mutex.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    /// An empty arena; it takes its first page with its first slot.
+    pub(crate) fn new(pool: Arc<PagePool>, holder: Holder, shape: SlotShape) -> Result<Self> {
+        let slots_per_page = (PAGE_BYTES / (shape.stride * WORD_BYTES)) as u32;
+        if slots_per_page == 0 {
+            return Err(Error::invalid(format!(
+                "a row of {} bytes does not fit in a page of {PAGE_BYTES}",
+                shape.stride * WORD_BYTES
+            )));
+        }
+        let directory = Directory::with_capacity(DIRECTORY_START);
+        Ok(Self {
+            pool,
+            holder,
+            shape,
+            slots_per_page,
+            shift: slots_per_page.next_power_of_two().trailing_zeros(),
+            directory: AtomicPtr::new(directory),
+            pages: AtomicU32::new(0),
+            state: Mutex::new(State {
+                free: NONE,
+                fresh: shape.first,
+                live: 0,
+                retired: Vec::new(),
+            }),
+        })
+    }
+
+    /// A slot that nobody else uses. Its words hold what its last user left, but for the link word.
+    pub(crate) fn allocate(&self) -> Result<u32> {
+        let mut state = self.state.lock();
+        let number = if state.free == NONE {
+            self.take_fresh(&mut state)?
+        } else {
+            let number = state.free;
+            // SAFETY: numbers in the free list are slots of this arena.
+            state.free = unsafe { self.word(number, self.shape.link_word) }.load(Relaxed) as u32;
+            number
+        };
+        state.live += 1;
+        Ok(number)
+    }
+
+    /// Takes a slot back.
+    pub(crate) fn release(&self, number: u32) {
+        let mut state = self.state.lock();
+        // SAFETY: the caller owned the slot, so it is one of this arena.
+        unsafe { self.word(number, self.shape.link_word) }.store(u64::from(state.free), Relaxed);
+        state.free = number;
+        state.live -= 1;
+    }
+
+    /// Slots in use.
+    pub(crate) fn live(&self) -> u64 {
+        self.state.lock().live
+    }
+
+    /// Pages to walk with [`Arena::page_slots`].
+    pub(crate) fn pages(&self) -> u32 {
+        self.pages.load(Acquire) // pairs with Release in add_page
+    }
+
+    /// The numbers of a page's slots; some may never have been used.
+    pub(crate) fn page_slots(&self, page: u32) -> std::ops::Range<u32> {
+        let first = page << self.shift;
+        first.max(self.shape.first)..first + self.slots_per_page
+    }
+
+    /// The first word of a slot.
+    ///
+    /// # Safety
+    /// `number` came from this arena (or from [`Arena::page_slots`]); words beyond the stride are
+    /// somebody else's.
+    #[inline(always)]
+    pub(crate) unsafe fn slot(&self, number: u32) -> *const AtomicU64 {
+        let page = (number >> self.shift) as usize;
+        let slot = (number & ((1 << self.shift) - 1)) as usize;
+        // SAFETY: a directory lives as long as the arena; Acquire pairs with Release in add_page.
+        let directory = unsafe { &*self.directory.load(Acquire) };
+        debug_assert!(page < directory.pages.len());
+        // SAFETY: the number was handed out after its page was entered, and whoever passed it on
+        // did so with Release, so this directory or a later one holds the page.
+        let start = unsafe { directory.pages.get_unchecked(page) }.load(Relaxed);
+        // SAFETY: the slot lies inside its page.
+        unsafe { start.add(slot * self.shape.stride) }
+    }
+
+    /// One word of a slot.
+    ///
+    /// # Safety
+    /// As for [`Arena::slot`], and `word` is below the stride.
+    #[inline(always)]
+    pub(crate) unsafe fn word(&self, number: u32, word: usize) -> &AtomicU64 {
+        // SAFETY: the caller's promise.
+        unsafe { &*self.slot(number).add(word) }
+    }
+
+    fn take_fresh(&self, state: &mut State) -> Result<u32> {
+        let page = state.fresh >> self.shift;
+        if page >= self.pages.load(Relaxed) {
+            self.add_page(state, page)?;
+        }
+        let number = state.fresh;
+        state.fresh += 1;
+        if state.fresh & ((1 << self.shift) - 1) >= self.slots_per_page {
+            state.fresh = (page + 1) << self.shift;
+        }
+        Ok(number)
+    }
+
+    fn add_page(&self, state: &mut State, page: u32) -> Result<()> {
+        if u64::from(page + 1) << self.shift >= u64::from(NONE) {
+            return Err(Error::new(Kind::OverBudget, "a table holds at most 4 billion rows"));
+        }
+        let start: NonNull<AtomicU64> = self.pool.allocate(&self.holder)?.cast();
+        for slot in 0..self.slots_per_page as usize {
+            for (word, value) in self.shape.fresh.iter().enumerate() {
+                // SAFETY: the page is ours alone and `slot` lies inside it.
+                unsafe { &*start.as_ptr().add(slot * self.shape.stride + word) }
+                    .store(*value, Relaxed);
+            }
+        }
+        // SAFETY: directories live as long as the arena.
+        let mut directory = unsafe { &*self.directory.load(Relaxed) };
+        if page as usize == directory.pages.len() {
+            let longer = directory.doubled();
+            state.retired.push(self.directory.swap(longer, AcqRel)); // pairs with Acquire in slot
+            // SAFETY: just made.
+            directory = unsafe { &*longer };
+        }
+        directory.pages[page as usize].store(start.as_ptr(), Release);
+        self.pages.store(page + 1, Release); // pairs with Acquire in pages
+        Ok(())
+    }
+}
+
+impl Directory {
+    fn with_capacity(pages: usize) -> *mut Self {
+        let pages = (0..pages).map(|_| AtomicPtr::new(null_mut())).collect();
+        Box::into_raw(Box::new(Self { pages }))
+    }
+
+    fn doubled(&self) -> *mut Self {
+        let longer = Self::with_capacity(self.pages.len() * 2);
+        for (at, page) in self.pages.iter().enumerate() {
+            // SAFETY: nobody else has seen the new directory.
+            unsafe { &*longer }.pages[at].store(page.load(Relaxed), Relaxed);
+        }
+        longer
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        state.retired.push(*self.directory.get_mut());
+        // SAFETY: nobody else is left; the last directory holds every page.
+        let directory = unsafe { &*state.retired[state.retired.len() - 1] };
+        for page in &directory.pages[..*self.pages.get_mut() as usize] {
+            let start =
+                NonNull::new(page.load(Relaxed)).expect("pages below the count are entered");
+            self.pool.release(start.cast(), &self.holder);
+        }
+        for directory in state.retired.drain(..) {
+            // SAFETY: made by `Box::into_raw` and dropped once.
+            drop(unsafe { Box::from_raw(directory) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::budget::MemoryBudget;
+
+    #[test]
+    fn numbers_lead_to_slots_of_their_own() {
+        let budget = MemoryBudget::new(64 << 20);
+        let root = budget.holder("store");
+        let pool = PagePool::new(root.child("pool")).unwrap();
+        let shape = SlotShape { stride: 13, link_word: 1, fresh: [7, 8], first: 1 };
+        let holder = root.child("arena");
+        let arena = Arena::new(pool, holder.clone(), shape).unwrap();
+        let numbers: Vec<u32> = (0..20_000).map(|_| arena.allocate().unwrap()).collect();
+        for number in &numbers {
+            // SAFETY: allocated above.
+            unsafe { arena.word(*number, 12) }.store(u64::from(*number), Relaxed);
+        }
+        for number in &numbers {
+            // SAFETY: allocated above.
+            let (first, last) = unsafe { (arena.word(*number, 0), arena.word(*number, 12)) };
+            assert_eq!((first.load(Relaxed), last.load(Relaxed)), (7, u64::from(*number)));
+        }
+        let walked: Vec<u32> = (0..arena.pages()).flat_map(|page| arena.page_slots(page)).collect();
+        assert!(walked.starts_with(&numbers));
+        arena.release(numbers[5]);
+        arena.release(numbers[9]);
+        assert_eq!(
+            (arena.allocate().unwrap(), arena.allocate().unwrap()),
+            (numbers[9], numbers[5])
+        );
+        assert_eq!(arena.live(), 20_000);
+        drop(arena);
+        assert_eq!(holder.used(), 0);
+    }
+}

@@ -1,0 +1,442 @@
+//! Row layout: which word and bits of a row each column has.
+//!
+//! ```text
+//! words   [ key columns … | null bits … | other columns … ]
+//!           fixed for a row's life        replaced by each version
+//! ```
+//!
+//! Columns are packed by width: two words for text and bytes (`cell.rs`), one for 8-byte types, and
+//! the narrower ones share words. Only columns that may be NULL have a null bit.
+
+use super::cell::LongCell;
+use crate::error::Result;
+use crate::schema::Schema;
+use crate::value::{Type, ValueRef};
+use std::ops::Range;
+
+/// Where each column of a schema lies in a row's words.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    places: Vec<Place>,
+    key_columns: Vec<usize>,
+    key_words: usize,
+    words: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    ty: Type,
+    word: usize,
+    /// First bit in the word, for types narrower than a word.
+    shift: u32,
+    /// Word and mask of the null bit; a mask of 0 where NULL is refused.
+    null_word: usize,
+    null_mask: u64,
+    in_key: bool,
+}
+
+impl Layout {
+    /// Lays out a schema.
+    pub(crate) fn new(schema: &Schema) -> Self {
+        let mut places: Vec<Place> =
+            schema.columns.iter().map(|column| Place::of(column.ty)).collect();
+        let key_columns = schema.key.clone();
+        let key_words = pack(&mut places, &key_columns, 0);
+        for column in &key_columns {
+            places[*column].in_key = true;
+        }
+        let nullable: Vec<usize> =
+            (0..places.len()).filter(|at| !schema.columns[*at].notnull).collect();
+        for (bit, column) in nullable.iter().enumerate() {
+            places[*column].null_word = key_words + bit / 64;
+            places[*column].null_mask = 1 << (bit % 64);
+        }
+        let others: Vec<usize> = (0..places.len()).filter(|at| !schema.is_key(*at)).collect();
+        let words = pack(&mut places, &others, key_words + nullable.len().div_ceil(64));
+        Self { places, key_columns, key_words, words }
+    }
+
+    /// Words of the key columns; they come first.
+    pub(crate) fn key_words(&self) -> usize {
+        self.key_words
+    }
+
+    /// Words of the null bits and the other columns.
+    pub(crate) fn payload_words(&self) -> usize {
+        self.words - self.key_words
+    }
+
+    /// Words of a whole row.
+    pub(crate) fn words(&self) -> usize {
+        self.words
+    }
+
+    /// Positions of the key columns, in key order.
+    pub(crate) fn key_columns(&self) -> &[usize] {
+        &self.key_columns
+    }
+
+    /// The words a column takes, without its null bit.
+    pub(crate) fn column_words(&self, column: usize) -> Range<usize> {
+        let place = &self.places[column];
+        place.word..place.word + if place.ty.is_long() { 2 } else { 1 }
+    }
+
+    /// The words from a column's null bit to its cell.
+    pub(crate) fn needed_words(&self, column: usize) -> Range<usize> {
+        let (place, words) = (&self.places[column], self.column_words(column));
+        if place.null_mask == 0 {
+            return words;
+        }
+        place.null_word.min(words.start)..words.end.max(place.null_word + 1)
+    }
+
+    /// Writes a cell; `long` says how text and bytes become a cell (owned or borrowed).
+    ///
+    /// The value is coerced to the column's type before. On an error nothing is written.
+    pub(crate) fn set(
+        &self,
+        words: &mut [u64],
+        column: usize,
+        value: ValueRef<'_>,
+        long: impl FnOnce(&[u8]) -> Result<LongCell>,
+    ) -> Result<()> {
+        let place = &self.places[column];
+        let bits = match value {
+            ValueRef::Null => {
+                debug_assert!(place.null_mask != 0, "NULL was refused before");
+                words[place.null_word] |= place.null_mask;
+                self.clear(words, column);
+                return Ok(());
+            }
+            ValueRef::Text(text) => return self.set_long(words, column, long(text.as_bytes())?),
+            ValueRef::Bytes(bytes) => return self.set_long(words, column, long(bytes)?),
+            ValueRef::Bool(value) => u64::from(value),
+            ValueRef::Int(value) | ValueRef::Timestamp(value) => value as u64,
+            ValueRef::Date(value) => value as u64,
+            ValueRef::Float32(value) => {
+                u64::from(place.canonical(f64::from(value), |_| value).to_bits())
+            }
+            ValueRef::Float64(value) => place.canonical(value, |value| value).to_bits(),
+        };
+        if place.null_mask != 0 {
+            words[place.null_word] &= !place.null_mask;
+        }
+        let mask = place.mask();
+        let word = &mut words[place.word];
+        *word = *word & !(mask << place.shift) | (bits & mask) << place.shift;
+        Ok(())
+    }
+
+    /// The long cell of a text or bytes column that is not NULL.
+    pub(crate) fn long_cell(&self, words: &[u64], column: usize) -> Option<LongCell> {
+        let place = &self.places[column];
+        if !place.ty.is_long() || words[place.null_word] & place.null_mask != 0 {
+            return None;
+        }
+        Some(LongCell([words[place.word], words[place.word + 1]]))
+    }
+
+    /// Columns other than the key whose cells may own a block.
+    pub(crate) fn long_columns(&self) -> impl Iterator<Item = usize> {
+        (0..self.places.len())
+            .filter(|column| self.places[*column].ty.is_long() && !self.places[*column].in_key)
+    }
+
+    /// Key columns whose cells may own a block.
+    pub(crate) fn long_key_columns(&self) -> impl Iterator<Item = usize> {
+        self.key_columns.iter().copied().filter(|column| self.places[*column].ty.is_long())
+    }
+
+    fn set_long(&self, words: &mut [u64], column: usize, cell: LongCell) -> Result<()> {
+        let place = &self.places[column];
+        if place.null_mask != 0 {
+            words[place.null_word] &= !place.null_mask;
+        }
+        words[place.word..place.word + 2].copy_from_slice(&cell.0);
+        Ok(())
+    }
+
+    /// NULL cells hold zeros, so that equal rows have equal words.
+    fn clear(&self, words: &mut [u64], column: usize) {
+        let place = &self.places[column];
+        if place.ty.is_long() {
+            words[place.word..place.word + 2].fill(0);
+        } else {
+            words[place.word] &= !(place.mask() << place.shift);
+        }
+    }
+}
+
+impl Place {
+    fn of(ty: Type) -> Self {
+        Self { ty, word: 0, shift: 0, null_word: 0, null_mask: 0, in_key: false }
+    }
+
+    const fn bits(&self) -> u32 {
+        match self.ty {
+            Type::Bool => 8,
+            Type::Int16 => 16,
+            Type::Int32 | Type::Float32 | Type::Date => 32,
+            Type::Int64 | Type::Float64 | Type::Timestamp => 64,
+            Type::Text | Type::Bytes => 128,
+        }
+    }
+
+    const fn mask(&self) -> u64 {
+        if self.bits() >= 64 { u64::MAX } else { (1 << self.bits()) - 1 }
+    }
+
+    /// Key cells are compared by their words: one NaN, one zero.
+    fn canonical<T: From<f32> + Copy>(&self, value: f64, keep: impl FnOnce(f64) -> T) -> T {
+        if !self.in_key {
+            keep(value)
+        } else if value.is_nan() {
+            T::from(f32::NAN)
+        } else if value == 0.0 {
+            T::from(0.0)
+        } else {
+            keep(value)
+        }
+    }
+}
+
+/// Gives these columns their words, widest first; returns the first free word.
+fn pack(places: &mut [Place], columns: &[usize], start: usize) -> usize {
+    let mut order = columns.to_vec();
+    order.sort_by_key(|column| std::cmp::Reverse(places[*column].bits()));
+    let mut bit = start * 64;
+    for column in order {
+        let place = &mut places[column];
+        place.word = bit / 64;
+        place.shift = (bit % 64) as u32;
+        bit += place.bits() as usize;
+    }
+    bit.div_ceil(64)
+}
+
+/// A row's words with their layout, as somebody may read them.
+#[derive(Clone, Copy)]
+pub(crate) struct RowView<'a> {
+    layout: &'a Layout,
+    words: &'a [u64],
+}
+
+/// A view of words that `txn` or a cursor copied from a version its registered snapshot sees, from
+/// a row it owns, or built as a borrowing key: what [`RowView::new`] asks for. Nothing outside the
+/// crate can make one from words of its own.
+#[inline(always)]
+pub(crate) fn view<'a>(layout: &'a Layout, words: &'a [u64]) -> RowView<'a> {
+    // SAFETY: the callers' promise, above.
+    unsafe { RowView::new(layout, words) }
+}
+
+impl<'a> RowView<'a> {
+    /// Looks at a copy of a row.
+    ///
+    /// # Safety
+    /// The long cells among `words` live and do not change for `'a`: the words are those of a
+    /// version visible to a snapshot registered for that long, of a row the caller owns, or of a
+    /// key that borrows.
+    pub(crate) unsafe fn new(layout: &'a Layout, words: &'a [u64]) -> Self {
+        Self { layout, words }
+    }
+
+    /// The value of a column.
+    #[inline]
+    pub(crate) fn cell(&self, column: usize) -> ValueRef<'a> {
+        let place = &self.layout.places[column];
+        if self.words[place.null_word] & place.null_mask != 0 {
+            return ValueRef::Null;
+        }
+        let bits = self.words[place.word] >> place.shift;
+        match place.ty {
+            Type::Bool => ValueRef::Bool(bits & 1 != 0),
+            Type::Int16 => ValueRef::Int(i64::from(bits as i16)),
+            Type::Int32 => ValueRef::Int(i64::from(bits as i32)),
+            Type::Int64 => ValueRef::Int(bits as i64),
+            Type::Float32 => ValueRef::Float32(f32::from_bits(bits as u32)),
+            Type::Float64 => ValueRef::Float64(f64::from_bits(bits)),
+            Type::Date => ValueRef::Date(bits as i32),
+            Type::Timestamp => ValueRef::Timestamp(bits as i64),
+            Type::Bytes => ValueRef::Bytes(self.long(place.word)),
+            // SAFETY: only valid UTF-8 is ever written into a text cell.
+            Type::Text => {
+                ValueRef::Text(unsafe { std::str::from_utf8_unchecked(self.long(place.word)) })
+            }
+        }
+    }
+
+    #[inline]
+    fn long(&self, word: usize) -> &'a [u8] {
+        let cell: &'a [u64; 2] =
+            self.words[word..word + 2].try_into().expect("a long cell has two words");
+        // SAFETY: the promise of `RowView::new`.
+        unsafe { LongCell::bytes(cell) }
+    }
+
+    /// A hash of the key columns, the same for equal keys.
+    #[inline]
+    pub(crate) fn key_hash(&self) -> u64 {
+        let mut hash = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut word = 0;
+        while word < self.layout.key_words {
+            hash = mix(hash, self.words[word]);
+            word += 1;
+        }
+        for column in self.layout.long_key_columns() {
+            // The address of a long cell differs between equal keys: take it out, put the bytes in.
+            let place = self.layout.places[column].word;
+            let cell = LongCell([self.words[place], self.words[place + 1]]);
+            if cell.block().is_some() {
+                return self.long_key_hash();
+            }
+        }
+        hash
+    }
+
+    #[cold]
+    fn long_key_hash(&self) -> u64 {
+        let mut hash = 0xD6E8_FEB8_6659_FD93_u64;
+        for column in &self.layout.key_columns {
+            let place = &self.layout.places[*column];
+            let part = if place.ty.is_long() {
+                xxhash_rust::xxh3::xxh3_64(self.long(place.word))
+            } else {
+                self.words[place.word] >> place.shift & place.mask()
+            };
+            hash = mix(hash, part);
+        }
+        hash
+    }
+
+    /// True if both rows have the same key.
+    #[inline]
+    pub(crate) fn same_key(&self, other: &RowView<'_>) -> bool {
+        let words = self.layout.key_words;
+        if self.words[..words] == other.words[..words] {
+            return true;
+        }
+        self.layout.long_key_columns().next().is_some() && self.same_long_key(other)
+    }
+
+    #[cold]
+    fn same_long_key(&self, other: &RowView<'_>) -> bool {
+        self.layout.key_columns.iter().all(|column| {
+            let place = &self.layout.places[*column];
+            if place.ty.is_long() {
+                return self.long(place.word) == other.long(place.word);
+            }
+            let bits = self.words[place.word] ^ other.words[place.word];
+            bits >> place.shift & place.mask() == 0
+        })
+    }
+}
+
+impl Layout {
+    /// False if the words of two keys rule out that they are equal; compares no long bytes, so it
+    /// may be asked of words that another thread is changing.
+    pub(crate) fn keys_may_be_equal(&self, ours: &[u64], theirs: &[u64]) -> bool {
+        if ours[..self.key_words] == theirs[..self.key_words] {
+            return true;
+        }
+        let mut long = [false; 2 * 64];
+        for column in self.long_key_columns() {
+            let word = self.places[column].word;
+            let cell = LongCell([ours[word], ours[word + 1]]);
+            if !cell.may_equal(LongCell([theirs[word], theirs[word + 1]])) {
+                return false;
+            }
+            if word + 1 < long.len() {
+                (long[word], long[word + 1]) = (true, true);
+            }
+        }
+        (0..self.key_words.min(long.len())).all(|word| long[word] || ours[word] == theirs[word])
+    }
+}
+
+#[inline(always)]
+fn mix(hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash ^ word).wrapping_mul(0xA076_1D64_78BD_642F_E703_7ED1_A0B4_28DB);
+    (product as u64) ^ (product >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Schema;
+
+    fn row(layout: &Layout, values: &[ValueRef<'_>]) -> Vec<u64> {
+        let mut words = vec![0; layout.words()];
+        for (column, value) in values.iter().enumerate() {
+            layout.set(&mut words, column, *value, |bytes| Ok(LongCell::borrowing(bytes))).unwrap();
+        }
+        words
+    }
+
+    #[test]
+    fn cells_of_every_type_come_back() {
+        let types = [
+            Type::Text,
+            Type::Bool,
+            Type::Int16,
+            Type::Int32,
+            Type::Int64,
+            Type::Float32,
+            Type::Float64,
+            Type::Bytes,
+            Type::Date,
+            Type::Timestamp,
+        ];
+        let mut builder = Schema::builder("t");
+        for (nth, ty) in types.iter().enumerate() {
+            builder = builder.column(format!("c{nth}"), *ty);
+        }
+        let schema = builder.key_of(&["c0", "c3"]).build().unwrap();
+        let layout = Layout::new(&schema);
+        let values = [
+            ValueRef::Text("a text of some length"),
+            ValueRef::Bool(true),
+            ValueRef::Int(-2),
+            ValueRef::Int(-70_000),
+            ValueRef::Int(i64::MIN),
+            ValueRef::Float32(1.5),
+            ValueRef::Float64(-0.0),
+            ValueRef::Bytes(&[0, 255]),
+            ValueRef::Date(-1),
+            ValueRef::Timestamp(i64::MAX),
+        ];
+        let mut words = row(&layout, &values);
+        // SAFETY: the cells borrow from `values`.
+        let view = unsafe { RowView::new(&layout, &words) };
+        for (column, value) in values.iter().enumerate() {
+            assert_eq!(view.cell(column), *value);
+        }
+        layout.set(&mut words, 4, ValueRef::Null, |_| unreachable!()).unwrap();
+        // SAFETY: as above.
+        let view = unsafe { RowView::new(&layout, &words) };
+        assert_eq!((view.cell(4), view.cell(3)), (ValueRef::Null, values[3]));
+    }
+
+    #[test]
+    fn equal_keys_hash_alike_wherever_their_bytes_are() {
+        let schema = Schema::builder("t")
+            .column("a", Type::Int16)
+            .key()
+            .column("b", Type::Text)
+            .key()
+            .build();
+        let layout = Layout::new(&schema.unwrap());
+        let long = "longer than twelve bytes".to_owned();
+        let (a, b) = (long.clone(), long.clone());
+        let one = row(&layout, &[ValueRef::Int(7), ValueRef::Text(&a)]);
+        let two = row(&layout, &[ValueRef::Int(7), ValueRef::Text(&b)]);
+        let other = row(&layout, &[ValueRef::Int(8), ValueRef::Text(&b)]);
+        // SAFETY: the cells borrow from strings of this test.
+        let [one_view, two_view, other_view] =
+            [&one, &two, &other].map(|words| unsafe { RowView::new(&layout, words) });
+        assert_eq!(one_view.key_hash(), two_view.key_hash());
+        assert!(one_view.same_key(&two_view) && !one_view.same_key(&other_view));
+        assert!(layout.keys_may_be_equal(&one, &two) && !layout.keys_may_be_equal(&one, &other));
+    }
+}

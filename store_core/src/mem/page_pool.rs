@@ -1,0 +1,249 @@
+//! Pages of one pool: all bulk memory of a store.
+//!
+//! ```text
+//! address space  [ used | used | ready | used | returned | ready | never touched … ]
+//!                  └ counted at its holder  └ counted at the pool     └ costs nothing
+//! ```
+//!
+//! The address space is taken once without access and made writable in lumps as the budget grants
+//! them, so a limit of the system on private memory sees only what is in use. A page given back is
+//! kept ready up to a low-water mark; beyond it its memory returns to the system.
+//!
+//! A commit must not fail once its timestamp is taken, yet its index blocks need memory: it takes a
+//! [`Promise`] first, and those pages stay ready for it.
+
+use super::budget::Holder;
+use super::region::Region;
+use crate::error::{Error, Kind, Result};
+use crate::options::{PAGE_BYTES, POOL_LUMP_PAGES, POOL_READY_PAGES};
+use crate::sync::{AtomicBool, Mutex, Relaxed};
+use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// All pages of a store.
+pub(crate) struct PagePool {
+    /// Gone when the store has closed: garbage that is dropped later finds nothing to free.
+    space: Mutex<Option<Region>>,
+    start: NonNull<u8>,
+    pages_max: u32,
+    state: Mutex<State>,
+    holder: Holder,
+    closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    /// Writable pages counted at the pool.
+    ready: Vec<u32>,
+    /// Writable addresses without memory, counted nowhere.
+    returned: Vec<u32>,
+    /// Pages below this one have been made writable.
+    opened: u32,
+    /// Ready pages that are kept for commits under way.
+    promised: usize,
+}
+
+// SAFETY: `start` is only an address; the pages behind it are handed out one owner at a time.
+unsafe impl Send for PagePool {}
+// SAFETY: as above; the lists are behind a mutex.
+unsafe impl Sync for PagePool {}
+
+/// Pages that stay ready until this is dropped.
+#[must_use]
+pub(crate) struct Promise<'a> {
+    pool: &'a PagePool,
+    pages: usize,
+}
+
+impl PagePool {
+    /// Takes the address space for as many pages as the budget could ever grant.
+    pub(crate) fn new(holder: Holder) -> Result<Arc<Self>> {
+        let pages_max = (holder.budget().limit() as usize / PAGE_BYTES).clamp(1, u32::MAX as usize);
+        // One page more, so that the first page can start at a multiple of its size.
+        let space = Region::address_space((pages_max + 1) * PAGE_BYTES)?;
+        let slack = space.start().as_ptr().align_offset(PAGE_BYTES);
+        // SAFETY: `slack` is below one page and the region is one page longer than the pool.
+        let start = unsafe { space.start().add(slack) };
+        Ok(Arc::new(Self {
+            space: Mutex::new(Some(space)),
+            start,
+            pages_max: pages_max as u32,
+            state: Mutex::new(State::default()),
+            holder,
+            closed: AtomicBool::new(false),
+        }))
+    }
+
+    /// A page for this holder; its bytes are whatever its last user left.
+    pub(crate) fn allocate(&self, holder: &Holder) -> Result<NonNull<u8>> {
+        let mut state = self.state.lock();
+        if state.ready.len() <= state.promised {
+            self.make_ready(&mut state, 1)?;
+        }
+        Ok(self.hand_out(&mut state, holder))
+    }
+
+    /// A page for a commit that holds a promise: never fails while the promise was large enough.
+    pub(crate) fn allocate_promised(&self, holder: &Holder) -> NonNull<u8> {
+        let mut state = self.state.lock();
+        if state.ready.is_empty() {
+            // The estimate behind the promise was too small. Going over beats a half commit; the
+            // peak in `stats` shows it.
+            debug_assert!(false, "a promise was too small");
+            self.holder.force(PAGE_BYTES);
+            self.open_page(&mut state).expect("address space is left for promised pages");
+        }
+        self.hand_out(&mut state, holder)
+    }
+
+    /// Keeps this many pages ready until the promise is dropped.
+    pub(crate) fn promise(&self, pages: usize) -> Result<Promise<'_>> {
+        let mut state = self.state.lock();
+        let missing = (state.promised + pages).saturating_sub(state.ready.len());
+        if missing > 0 {
+            self.make_ready(&mut state, missing)?;
+        }
+        state.promised += pages;
+        Ok(Promise { pool: self, pages })
+    }
+
+    /// Takes a page back from its holder.
+    pub(crate) fn release(&self, page: NonNull<u8>, holder: &Holder) {
+        if self.is_closed() {
+            return;
+        }
+        let mut state = self.state.lock();
+        let number = self.number(page);
+        if state.ready.len() < POOL_READY_PAGES + state.promised {
+            holder.hand_over(&self.holder, PAGE_BYTES);
+            state.ready.push(number);
+            return;
+        }
+        self.give_back(&mut state, number, holder);
+    }
+
+    /// Returns a page's memory to the system.
+    fn give_back(&self, state: &mut State, number: u32, holder: &Holder) {
+        let page = self.page(number).as_ptr();
+        // SAFETY: the page is whole, ours, and nobody uses it any more.
+        let returned = unsafe { madvise(page.cast(), PAGE_BYTES, Advice::LinuxDontNeed) };
+        debug_assert!(returned.is_ok(), "a page of the pool can be returned");
+        state.returned.push(number);
+        holder.give(PAGE_BYTES);
+    }
+
+    /// True once the store has closed and the pages are gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+
+    /// Unmaps everything at once. Only when no handle of the store is left.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Relaxed);
+        self.space.lock().take();
+    }
+
+    /// Adds ready pages: a lump if the budget grants one, else just what is needed.
+    fn make_ready(&self, state: &mut State, needed: usize) -> Result<()> {
+        let lump = needed.max(POOL_LUMP_PAGES);
+        let granted = if self.holder.take(lump * PAGE_BYTES).is_ok() {
+            lump
+        } else {
+            self.holder.take(needed * PAGE_BYTES)?;
+            needed
+        };
+        for opened in 0..granted {
+            if let Err(error) = self.open_page(state) {
+                self.holder.give((granted - opened) * PAGE_BYTES);
+                return if opened >= needed { Ok(()) } else { Err(error) };
+            }
+        }
+        Ok(())
+    }
+
+    fn open_page(&self, state: &mut State) -> Result<()> {
+        if let Some(number) = state.returned.pop() {
+            state.ready.push(number);
+            return Ok(());
+        }
+        if state.opened == self.pages_max {
+            return Err(Error::new(Kind::OverBudget, "every page of the pool is in use"));
+        }
+        let page = self.page(state.opened).as_ptr();
+        let access = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: the page lies inside the address space of this pool and nobody has used it.
+        unsafe { mprotect(page.cast(), PAGE_BYTES, access) }.map_err(|error| {
+            Error::new(Kind::OverBudget, format!("the system refused a page: {error}"))
+                .caused_by(error)
+        })?;
+        state.ready.push(state.opened);
+        state.opened += 1;
+        Ok(())
+    }
+
+    fn hand_out(&self, state: &mut State, holder: &Holder) -> NonNull<u8> {
+        let number = state.ready.pop().expect("a page was made ready above");
+        self.holder.hand_over(holder, PAGE_BYTES);
+        self.page(number)
+    }
+
+    fn page(&self, number: u32) -> NonNull<u8> {
+        debug_assert!(number < self.pages_max);
+        // SAFETY: page numbers stay below `pages_max`, and the address space covers them all.
+        unsafe { self.start.add(number as usize * PAGE_BYTES) }
+    }
+
+    fn number(&self, page: NonNull<u8>) -> u32 {
+        let offset = page.as_ptr() as usize - self.start.as_ptr() as usize;
+        debug_assert!(offset.is_multiple_of(PAGE_BYTES));
+        (offset / PAGE_BYTES) as u32
+    }
+}
+
+impl Drop for Promise<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pool.state.lock();
+        state.promised -= self.pages;
+        while state.ready.len() > POOL_READY_PAGES + state.promised {
+            let number = state.ready.pop().expect("longer than the low-water mark");
+            self.pool.give_back(&mut state, number, &self.pool.holder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::budget::MemoryBudget;
+
+    #[test]
+    fn pages_are_reserved_reused_and_returned() {
+        let budget = MemoryBudget::new(100 * PAGE_BYTES as u64);
+        let root = budget.holder("store");
+        let pool = PagePool::new(root.child("pool")).unwrap();
+        let arena = root.child("arena");
+        let pages: Vec<_> = (0..100).map(|_| pool.allocate(&arena).unwrap()).collect();
+        assert_eq!(arena.used(), 100 * PAGE_BYTES as u64);
+        assert_eq!(pool.allocate(&arena).unwrap_err().kind(), Kind::OverBudget);
+        for page in pages {
+            assert_eq!(page.as_ptr() as usize % PAGE_BYTES, 0);
+            pool.release(page, &arena);
+        }
+        assert_eq!(arena.used(), 0);
+        assert_eq!(budget.used(), (POOL_READY_PAGES * PAGE_BYTES) as u64);
+    }
+
+    #[test]
+    fn promised_pages_stay_ready() {
+        let budget = MemoryBudget::new(20 * PAGE_BYTES as u64);
+        let root = budget.holder("store");
+        let pool = PagePool::new(root.child("pool")).unwrap();
+        let promise = pool.promise(5).unwrap();
+        let taken = (0..20).take_while(|_| pool.allocate(&root).is_ok()).count();
+        assert_eq!(taken, 15);
+        pool.allocate_promised(&root);
+        drop(promise);
+        assert!(pool.allocate(&root).is_ok());
+    }
+}

@@ -1,0 +1,286 @@
+//! Blocks of size classes, cut from pages: index blocks and long values.
+//!
+//! After Bonwick, "The Slab Allocator" (1994). A page serves one class; its header counts the live
+//! blocks, and a page without any goes back to the pool.
+//!
+//! ```text
+//! page   [ header 64 bytes | block | block | … ]     free blocks of a page form a list in themselves
+//! class  partial pages ⇄ …                           full pages are in no list: their header finds them
+//! ```
+//!
+//! Blocks larger than half a page are mapped alone.
+
+use super::budget::Holder;
+use super::page_pool::PagePool;
+use super::region::Region;
+use crate::error::Result;
+use crate::options::PAGE_BYTES;
+use crate::sync::{AtomicU64, Mutex, Relaxed};
+use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
+
+const HEADER_BYTES: usize = 64;
+/// Blocks per page of each class, from the largest blocks to the smallest.
+const BLOCKS_PER_PAGE: [usize; 46] = [
+    2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 40, 44, 48, 52,
+    56, 60, 64, 72, 80, 96, 112, 128, 160, 192, 256, 320, 384, 512, 682, 818, 1023, 1364, 2046,
+    4092,
+];
+/// The block size of each class, ascending.
+const CLASS_BYTES: [usize; BLOCKS_PER_PAGE.len()] = class_bytes();
+/// Blocks above this size are mapped alone.
+const BLOCK_BYTES_MAX: usize = CLASS_BYTES[CLASS_BYTES.len() - 1];
+
+const fn class_bytes() -> [usize; BLOCKS_PER_PAGE.len()] {
+    let mut sizes = [0; BLOCKS_PER_PAGE.len()];
+    let mut class = 0;
+    while class < sizes.len() {
+        let blocks = BLOCKS_PER_PAGE[sizes.len() - 1 - class];
+        sizes[class] = ((PAGE_BYTES - HEADER_BYTES) / blocks) & !15;
+        class += 1;
+    }
+    sizes
+}
+
+/// Hands out blocks of any size and takes them back, from any thread.
+pub(crate) struct Slab {
+    pool: Arc<PagePool>,
+    holder: Holder,
+    classes: [Mutex<Class>; BLOCKS_PER_PAGE.len()],
+    live_bytes: AtomicU64,
+}
+
+/// A class's pages that have room, linked both ways through their headers.
+struct Class {
+    partial: *mut Header,
+}
+
+// SAFETY: the pages of a class are touched only under its mutex.
+unsafe impl Send for Class {}
+
+#[repr(C)]
+struct Header {
+    next: *mut Header,
+    previous: *mut Header,
+    free: *mut FreeBlock,
+    live: u32,
+    /// Blocks handed out for the first time so far; the rest of the page is untouched.
+    fresh: u32,
+}
+
+struct FreeBlock {
+    next: *mut FreeBlock,
+}
+
+impl Slab {
+    pub(crate) fn new(pool: Arc<PagePool>, holder: Holder) -> Arc<Self> {
+        Arc::new(Self {
+            pool,
+            holder,
+            classes: std::array::from_fn(|_| Mutex::new(Class { partial: null_mut() })),
+            live_bytes: AtomicU64::new(0),
+        })
+    }
+
+    /// A block for a commit that holds a promise of pages; never fails (see [`PagePool`]).
+    pub(crate) fn allocate(&self, bytes: usize) -> NonNull<u8> {
+        assert!(bytes <= BLOCK_BYTES_MAX, "a promised block fits in half a page");
+        self.take(bytes, || Ok(self.pool.allocate_promised(&self.holder)))
+            .expect("a promised page is always there")
+    }
+
+    /// A block of at least this size, 16-byte aligned.
+    pub(crate) fn try_allocate(&self, bytes: usize) -> Result<NonNull<u8>> {
+        if bytes > BLOCK_BYTES_MAX {
+            let region = Region::map(bytes, &self.holder)?;
+            self.live_bytes.fetch_add(bytes as u64, Relaxed);
+            return Ok(region.into_raw());
+        }
+        self.take(bytes, || self.pool.allocate(&self.holder))
+    }
+
+    /// Takes a block back; `bytes` is what it was asked for.
+    pub(crate) fn release(&self, block: NonNull<u8>, bytes: usize) {
+        self.live_bytes.fetch_sub(bytes as u64, Relaxed);
+        if bytes > BLOCK_BYTES_MAX {
+            // SAFETY: `try_allocate` made it so for this size, and the caller gives it up.
+            drop(unsafe { Region::from_raw(block, bytes, &self.holder) });
+            return;
+        }
+        if self.pool.is_closed() {
+            return;
+        }
+        let class = class_of(bytes);
+        let page = page_of(block);
+        let mut list = self.classes[class].lock();
+        // SAFETY: the class's mutex is held, and the block came from this page.
+        let empty =
+            unsafe { list.put(page, block.cast(), BLOCKS_PER_PAGE[CLASS_BYTES.len() - 1 - class]) };
+        drop(list);
+        if empty {
+            self.pool.release(NonNull::new(page.cast()).expect("a page"), &self.holder);
+        }
+    }
+
+    /// Bytes asked for and not yet given back.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        self.live_bytes.load(Relaxed)
+    }
+
+    fn take(
+        &self,
+        bytes: usize,
+        page: impl FnOnce() -> Result<NonNull<u8>>,
+    ) -> Result<NonNull<u8>> {
+        let class = class_of(bytes);
+        let mut list = self.classes[class].lock();
+        if list.partial.is_null() {
+            let fresh = page()?.cast::<Header>().as_ptr();
+            // SAFETY: the page is ours alone, aligned and longer than a header.
+            unsafe {
+                fresh.write(Header {
+                    next: null_mut(),
+                    previous: null_mut(),
+                    free: null_mut(),
+                    live: 0,
+                    fresh: 0,
+                });
+            }
+            list.partial = fresh;
+        }
+        self.live_bytes.fetch_add(bytes as u64, Relaxed);
+        let blocks = BLOCKS_PER_PAGE[CLASS_BYTES.len() - 1 - class];
+        // SAFETY: the class's mutex is held and its first page has room.
+        Ok(unsafe { list.pop(CLASS_BYTES[class], blocks) })
+    }
+}
+
+impl Class {
+    /// Takes a block from the first partial page.
+    ///
+    /// # Safety
+    /// The class's mutex is held and `partial` is a page of this class with room.
+    unsafe fn pop(&mut self, block_bytes: usize, blocks: usize) -> NonNull<u8> {
+        // SAFETY: the caller's promise; headers are touched under the mutex only.
+        let header = unsafe { &mut *self.partial };
+        let block = if header.free.is_null() {
+            let offset = HEADER_BYTES + header.fresh as usize * block_bytes;
+            header.fresh += 1;
+            // SAFETY: fewer than `blocks` were handed out, so the block lies inside the page.
+            unsafe { self.partial.cast::<u8>().add(offset) }
+        } else {
+            let block = header.free;
+            // SAFETY: a free block holds the link to the next one.
+            header.free = unsafe { (*block).next };
+            block.cast()
+        };
+        header.live += 1;
+        if header.live as usize == blocks {
+            // SAFETY: the page is the first of the list.
+            unsafe { self.unlink(self.partial) };
+        }
+        NonNull::new(block).expect("blocks lie inside pages")
+    }
+
+    /// Puts a block back; true if its page holds nothing any more and has left the list.
+    ///
+    /// # Safety
+    /// The class's mutex is held and `block` is a live block of `page`, which is of this class.
+    unsafe fn put(&mut self, page: *mut Header, block: NonNull<FreeBlock>, blocks: usize) -> bool {
+        // SAFETY: the caller's promise.
+        let header = unsafe { &mut *page };
+        // SAFETY: nobody uses the block any more; it is large enough for a link.
+        unsafe { block.as_ptr().write(FreeBlock { next: header.free }) };
+        header.free = block.as_ptr();
+        if header.live as usize == blocks {
+            header.next = self.partial;
+            header.previous = null_mut();
+            if !self.partial.is_null() {
+                // SAFETY: pages in the list are live pages of this class.
+                unsafe { (*self.partial).previous = page };
+            }
+            self.partial = page;
+        }
+        header.live -= 1;
+        let empty = header.live == 0;
+        if empty {
+            // SAFETY: a page with room is in the list.
+            unsafe { self.unlink(page) };
+        }
+        empty
+    }
+
+    /// # Safety
+    /// The class's mutex is held and `page` is in its list.
+    unsafe fn unlink(&mut self, page: *mut Header) {
+        // SAFETY: the caller's promise.
+        let (next, previous) = unsafe { ((*page).next, (*page).previous) };
+        if previous.is_null() {
+            self.partial = next;
+        } else {
+            // SAFETY: neighbours in the list are live pages of this class.
+            unsafe { (*previous).next = next };
+        }
+        if !next.is_null() {
+            // SAFETY: as above.
+            unsafe { (*next).previous = previous };
+        }
+    }
+}
+
+fn class_of(bytes: usize) -> usize {
+    CLASS_BYTES.partition_point(|size| *size < bytes)
+}
+
+fn page_of(block: NonNull<u8>) -> *mut Header {
+    block.as_ptr().map_addr(|address| address & !(PAGE_BYTES - 1)).cast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::budget::MemoryBudget;
+
+    fn slab(pages: u64) -> (Arc<MemoryBudget>, Arc<Slab>) {
+        let budget = MemoryBudget::new(pages * PAGE_BYTES as u64);
+        let root = budget.holder("store");
+        let pool = PagePool::new(root.child("pool")).unwrap();
+        (budget, Slab::new(pool, root.child("slab")))
+    }
+
+    #[test]
+    fn classes_ascend_and_fit_their_pages() {
+        assert!(CLASS_BYTES.windows(2).all(|pair| pair[0] < pair[1]), "{CLASS_BYTES:?}");
+        for (class, size) in CLASS_BYTES.iter().enumerate() {
+            let blocks = BLOCKS_PER_PAGE[CLASS_BYTES.len() - 1 - class];
+            assert!(HEADER_BYTES + blocks * size <= PAGE_BYTES);
+            assert!(*size >= 16 && size % 16 == 0);
+        }
+    }
+
+    #[test]
+    fn blocks_never_overlap_and_all_pages_come_back() {
+        let (_budget, slab) = slab(400);
+        let mut live: Vec<(NonNull<u8>, usize, u8)> = Vec::new();
+        let mut seed = 7_u64;
+        for step in 0..20_000_u32 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let bytes = 1 + (seed >> 33) as usize % if step % 50 == 0 { 100_000 } else { 3_000 };
+            if live.len() > 500 {
+                let (block, bytes, mark) = live.swap_remove((seed >> 20) as usize % live.len());
+                // SAFETY: the block is live and `bytes` long.
+                let held = unsafe { std::slice::from_raw_parts(block.as_ptr(), bytes) };
+                assert!(held.iter().all(|byte| *byte == mark));
+                slab.release(block, bytes);
+            }
+            let block = slab.try_allocate(bytes).unwrap();
+            // SAFETY: as above.
+            unsafe { block.as_ptr().write_bytes(step as u8, bytes) };
+            live.push((block, bytes, step as u8));
+        }
+        for (block, bytes, _) in live {
+            slab.release(block, bytes);
+        }
+        assert_eq!((slab.live_bytes(), slab.holder.used()), (0, 0));
+    }
+}

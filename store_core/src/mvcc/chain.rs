@@ -1,0 +1,419 @@
+//! Row slots and version chains: the protocol by which versions are read, written and reclaimed.
+//!
+//! ```text
+//! slot   [ begin ] [ owner 16 | generation 16 | chain 32 ] [ key … ] [ payload … ]
+//! node   [ begin ] [ next ] [ payload … ]
+//! begin  = timestamp << 1 | tombstone; UNBORN until the row's first commit
+//! ```
+//!
+//! The newest committed version is inline. An installing writer copies it to a node, links the
+//! node, **stamps `begin` and then writes the payload**: a reader that finds `begin` changed under
+//! its copy knows that the new version is not for it and that the old one is in the chain already.
+//! So a read is one attempt, then the chain: no loop, no lock, no epoch (invariants I2, I4).
+//!
+//! Nodes and rows are reused as soon as the watermark has passed them: a chain is only cut behind
+//! the first version at or below the watermark, and no registered reader walks past that one (I3).
+
+use super::timeline::Timestamp;
+use crate::error::Result;
+use crate::mem::arena::{Arena, SlotShape};
+use crate::mem::budget::Holder;
+use crate::mem::layout::Layout;
+use crate::mem::page_pool::PagePool;
+use crate::planted;
+use crate::sync::{Acquire, AtomicU64, Relaxed, Release, fence};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// `begin` of a row that no commit has made visible yet.
+pub(crate) const UNBORN: u64 = u64::MAX;
+const TOMBSTONE: u64 = 1;
+const OWNER_SHIFT: u32 = 48;
+const CHAIN_MASK: u64 = 0xFFFF_FFFF;
+/// The owner of a slot that holds no row.
+const NO_ROW: u64 = 0xFFFF;
+/// Words before the key in a slot, before the payload in a node.
+const HEADER_WORDS: usize = 2;
+
+/// Who may write a row: a transaction's number, 0 for nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner(pub u16);
+
+/// Why a slot's owner word could not be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// By this transaction.
+    By(Owner),
+    /// The slot holds no row any more.
+    NoRow,
+}
+
+/// The state of a row's newest committed version, as its owner finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Newest {
+    /// Inserted by the owner, not committed.
+    Unborn,
+    /// Committed at this timestamp.
+    Live(Timestamp),
+    /// Deleted at this timestamp.
+    Deleted(Timestamp),
+}
+
+/// The slots and nodes of one table.
+pub(crate) struct Versions {
+    slots: Arena,
+    nodes: Arena,
+    key_words: usize,
+    payload_words: usize,
+}
+
+impl Versions {
+    pub(crate) fn new(pool: &Arc<PagePool>, holder: &Holder, layout: &Layout) -> Result<Self> {
+        let slot = HEADER_WORDS + layout.words();
+        let slots = SlotShape {
+            // Slots of up to a cache line take a whole one, so that a read touches one line.
+            stride: if slot <= 8 { slot.next_power_of_two() } else { slot },
+            link_word: HEADER_WORDS,
+            fresh: [UNBORN, NO_ROW << OWNER_SHIFT],
+            first: 0,
+        };
+        let nodes = SlotShape {
+            stride: HEADER_WORDS + layout.payload_words().max(1),
+            link_word: 1,
+            fresh: [UNBORN, 0],
+            first: 1, // 0 ends a chain
+        };
+        Ok(Self {
+            slots: Arena::new(Arc::clone(pool), holder.child("rows"), slots)?,
+            nodes: Arena::new(Arc::clone(pool), holder.child("versions"), nodes)?,
+            key_words: layout.key_words(),
+            payload_words: layout.payload_words(),
+        })
+    }
+
+    // ---- reading
+
+    /// Copies the row as the snapshot sees it; false if it is not there then.
+    ///
+    /// Only the words in `range` (of key and payload together) are copied, to their places in `out`.
+    #[inline]
+    pub(crate) fn read(
+        &self,
+        row: u32,
+        snapshot: Timestamp,
+        range: &Range<usize>,
+        out: &mut [u64],
+    ) -> bool {
+        let limit = snapshot.0 * 2 + 1;
+        // SAFETY: row numbers come from this table's indexes or pages.
+        let slot = unsafe { self.slots.slot(row) };
+        let begin = word(slot, 0).load(Acquire); // pairs with the stamp in `install`
+        if begin <= limit {
+            if begin & TOMBSTONE != 0 {
+                return false;
+            }
+            copy(slot, HEADER_WORDS, range, out);
+            fence(Acquire); // pairs with the fence in `install`
+            if word(slot, 0).load(Relaxed) == begin || planted::bug("failed_check_used") {
+                return true;
+            }
+            // `begin` is above the snapshot now, so the version wanted is in the chain already.
+            fence(Acquire);
+        }
+        self.read_chain(slot, limit, range, out)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_chain(
+        &self,
+        slot: *const AtomicU64,
+        limit: u64,
+        range: &Range<usize>,
+        out: &mut [u64],
+    ) -> bool {
+        let mut node = word(slot, 1).load(Acquire) & CHAIN_MASK; // pairs with the link in `install`
+        while node != 0 {
+            // SAFETY: chains hold nodes of this table.
+            let at = unsafe { self.nodes.slot(node as u32) };
+            let begin = word(at, 0).load(Relaxed);
+            if begin <= limit {
+                if begin & TOMBSTONE != 0 {
+                    return false;
+                }
+                let key = range.start.min(self.key_words)..range.end.min(self.key_words);
+                copy(slot, HEADER_WORDS, &key, out);
+                self.copy_node(at, range, out);
+                return true;
+            }
+            node = word(at, 1).load(Relaxed);
+        }
+        false
+    }
+
+    fn copy_node(&self, node: *const AtomicU64, range: &Range<usize>, out: &mut [u64]) {
+        for at in range.start.max(self.key_words)..range.end {
+            out[at] = word(node, HEADER_WORDS + at - self.key_words).load(Relaxed);
+        }
+    }
+
+    /// Copies the key words of a slot, whatever its state.
+    pub(crate) fn key_words(&self, row: u32, out: &mut [u64]) {
+        // SAFETY: row numbers come from this table's indexes or pages.
+        copy(unsafe { self.slots.slot(row) }, HEADER_WORDS, &(0..self.key_words), out);
+    }
+
+    /// Asks the processor to fetch a row.
+    pub(crate) fn prefetch(&self, row: u32) {
+        // SAFETY: row numbers come from this table's indexes or pages; nothing is read here.
+        crate::mem::prefetch(unsafe { self.slots.slot(row) });
+    }
+
+    /// The rows of the table, page by page.
+    pub(crate) fn pages(&self) -> u32 {
+        self.slots.pages()
+    }
+
+    /// The row numbers of a page, used or not.
+    pub(crate) fn page_rows(&self, page: u32) -> Range<u32> {
+        self.slots.page_slots(page)
+    }
+
+    /// Rows and older versions held.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        (self.slots.live(), self.nodes.live())
+    }
+
+    // ---- owning
+
+    /// The owner of a row, if it has one.
+    #[inline]
+    pub(crate) fn owner(&self, row: u32) -> Owner {
+        let owner = self.meta(row).load(Relaxed) >> OWNER_SHIFT;
+        Owner(if owner == NO_ROW { 0 } else { owner as u16 })
+    }
+
+    /// Takes a row's owner word: first updater wins (invariant I5).
+    pub(crate) fn own(&self, row: u32, me: Owner) -> Result<(), Held> {
+        let meta = self.meta(row);
+        let known = meta.load(Relaxed);
+        let held = |meta: u64| match meta >> OWNER_SHIFT {
+            NO_ROW => Held::NoRow,
+            owner => Held::By(Owner(owner as u16)),
+        };
+        if known >> OWNER_SHIFT != 0 && !planted::bug("owner_ignored") {
+            return Err(held(known));
+        }
+        let mine = known & !(0xFFFF << OWNER_SHIFT) | u64::from(me.0) << OWNER_SHIFT;
+        // Acquire pairs with Release in `disown`: the owner sees what the last one wrote.
+        match meta.compare_exchange(known, mine, Acquire, Relaxed) {
+            Ok(_) => Ok(()),
+            Err(now) if now >> OWNER_SHIFT == 0 => self.own(row, me),
+            Err(now) => Err(held(now)),
+        }
+    }
+
+    /// Gives the owner word up.
+    pub(crate) fn disown(&self, row: u32) {
+        let meta = self.meta(row);
+        meta.store(meta.load(Relaxed) & !(0xFFFF << OWNER_SHIFT), Release);
+    }
+
+    /// The newest committed state; the caller owns the row, or takes what it gets as a hint.
+    pub(crate) fn newest(&self, row: u32) -> Newest {
+        // SAFETY: row numbers come from this table's indexes or pages.
+        match unsafe { self.slots.word(row, 0) }.load(Acquire) {
+            UNBORN => Newest::Unborn,
+            begin if begin & TOMBSTONE != 0 => Newest::Deleted(Timestamp(begin >> 1)),
+            begin => Newest::Live(Timestamp(begin >> 1)),
+        }
+    }
+
+    /// Copies key and newest payload; the caller owns the row.
+    pub(crate) fn copy_newest(&self, row: u32, out: &mut [u64]) {
+        let range = 0..self.key_words + self.payload_words;
+        // SAFETY: row numbers come from this table's indexes or pages.
+        copy(unsafe { self.slots.slot(row) }, HEADER_WORDS, &range, out);
+    }
+
+    // ---- a transaction's private states
+
+    /// A fresh row owned by `me`, invisible to everybody, with this key.
+    pub(crate) fn new_row(&self, me: Owner, key: &[u64]) -> Result<u32> {
+        let row = self.slots.allocate()?;
+        // SAFETY: just allocated.
+        let slot = unsafe { self.slots.slot(row) };
+        word(slot, 0).store(UNBORN, Release);
+        for (at, value) in key.iter().enumerate() {
+            word(slot, HEADER_WORDS + at).store(*value, Relaxed);
+        }
+        let generation = word(slot, 1).load(Relaxed) & (0xFFFF << 32);
+        word(slot, 1).store(generation | u64::from(me.0) << OWNER_SHIFT, Release);
+        Ok(row)
+    }
+
+    /// Gives a row's slot back: nobody can see it and no index leads to it.
+    pub(crate) fn drop_row(&self, row: u32) {
+        let meta = self.meta(row);
+        let generation = (meta.load(Relaxed) >> 32).wrapping_add(1) & 0xFFFF;
+        meta.store(NO_ROW << OWNER_SHIFT | generation << 32, Release);
+        // SAFETY: row numbers come from this table's indexes or pages.
+        unsafe { self.slots.word(row, 0) }.store(UNBORN, Release);
+        self.slots.release(row);
+    }
+
+    /// A node for a change of a row; taken when the row is written, so that a commit cannot fail.
+    pub(crate) fn new_node(&self) -> Result<u32> {
+        self.nodes.allocate()
+    }
+
+    /// Gives a node back that no chain leads to.
+    pub(crate) fn drop_node(&self, node: u32) {
+        self.nodes.release(node);
+    }
+
+    /// Keeps a change's new payload in its node until the commit.
+    pub(crate) fn stage(&self, node: u32, payload: &[u64]) {
+        for (at, value) in payload.iter().enumerate() {
+            // SAFETY: the node is the caller's, and payloads have the table's length.
+            unsafe { self.nodes.word(node, HEADER_WORDS + at) }.store(*value, Relaxed);
+        }
+    }
+
+    /// The payload staged in a node, to its places in `out` (which has room for key and payload).
+    pub(crate) fn staged(&self, node: u32, out: &mut [u64]) {
+        // SAFETY: the node is the caller's.
+        let at = unsafe { self.nodes.slot(node) };
+        self.copy_node(at, &(0..self.key_words + self.payload_words), out);
+    }
+
+    /// Keeps an insert's payload in its slot: nobody reads it while the row is unborn.
+    pub(crate) fn stage_insert(&self, row: u32, payload: &[u64]) {
+        for (at, value) in payload.iter().enumerate() {
+            // SAFETY: the row is the caller's.
+            unsafe { self.slots.word(row, HEADER_WORDS + self.key_words + at) }
+                .store(*value, Relaxed);
+        }
+    }
+
+    // ---- installing
+
+    /// Makes an insert's version the newest one.
+    pub(crate) fn install_insert(&self, row: u32, at: Timestamp) {
+        // SAFETY: the row is the caller's. Release pairs with Acquire in `read`.
+        unsafe { self.slots.word(row, 0) }.store(at.0 << 1, Release);
+    }
+
+    /// Makes the payload staged in `node` the newest version, or a tombstone; the old one goes to
+    /// the chain in that same node.
+    pub(crate) fn install(
+        &self,
+        row: u32,
+        node: u32,
+        at: Timestamp,
+        delete: bool,
+        room: &mut [u64],
+    ) {
+        // SAFETY: the row and the node are the caller's.
+        let (slot, old) = unsafe { (self.slots.slot(row), self.nodes.slot(node)) };
+        let first = HEADER_WORDS + self.key_words;
+        for word_at in 0..self.payload_words {
+            let staged = word(old, HEADER_WORDS + word_at);
+            room[word_at] = staged.load(Relaxed);
+            staged.store(word(slot, first + word_at).load(Relaxed), Relaxed);
+        }
+        let meta = word(slot, 1).load(Relaxed);
+        word(old, 0).store(word(slot, 0).load(Relaxed), Relaxed);
+        word(old, 1).store(meta & CHAIN_MASK, Relaxed);
+        // The link; pairs with Acquire in `read_chain`.
+        word(slot, 1).store(meta & !CHAIN_MASK | u64::from(node), Release);
+        let begin = at.0 << 1 | u64::from(delete);
+        if planted::bug("begin_after_payload") {
+            self.write_payload(slot, room);
+            for _ in 0..200 {
+                std::hint::spin_loop();
+            }
+            word(slot, 0).store(begin, Release);
+            return;
+        }
+        word(slot, 0).store(begin, Release); // the stamp; pairs with Acquire in `read`
+        fence(Release); // pairs with the fence after the copy in `read`
+        if !delete {
+            self.write_payload(slot, room);
+        }
+    }
+
+    fn write_payload(&self, slot: *const AtomicU64, payload: &[u64]) {
+        for (at, value) in payload[..self.payload_words].iter().enumerate() {
+            word(slot, HEADER_WORDS + self.key_words + at).store(*value, Relaxed);
+        }
+    }
+
+    // ---- reclaiming and loading: the caller owns the row
+
+    /// Cuts the chain behind the newest version at or below the watermark; the nodes cut off, newest
+    /// first, are the caller's to look at and drop. Steam's rule without its middle part.
+    pub(crate) fn cut(&self, row: u32, watermark: Timestamp) -> CutOff {
+        // SAFETY: row numbers come from this table's indexes or pages.
+        let slot = unsafe { self.slots.slot(row) };
+        let mut link = word(slot, 1);
+        let mut begin = word(slot, 0).load(Relaxed);
+        loop {
+            let next = link.load(Relaxed) & CHAIN_MASK;
+            if begin != UNBORN && begin >> 1 <= watermark.0 {
+                link.store(link.load(Relaxed) & !CHAIN_MASK, Relaxed);
+                return CutOff { next: next as u32 };
+            }
+            if next == 0 {
+                return CutOff { next: 0 };
+            }
+            // SAFETY: chains hold nodes of this table.
+            let node = unsafe { self.nodes.slot(next as u32) };
+            link = word(node, 1);
+            begin = word(node, 0).load(Relaxed);
+        }
+    }
+
+    /// The first version node of a row's chain.
+    pub(crate) fn chain(&self, row: u32) -> CutOff {
+        CutOff { next: (self.meta(row).load(Relaxed) & CHAIN_MASK) as u32 }
+    }
+
+    /// Looks at a node: copies its payload to its places in `out`; true unless it is a tombstone.
+    pub(crate) fn next_node(&self, at: &mut CutOff, out: &mut [u64]) -> Option<(u32, bool)> {
+        if at.next == 0 {
+            return None;
+        }
+        let number = at.next;
+        // SAFETY: chains hold nodes of this table.
+        let node = unsafe { self.nodes.slot(number) };
+        self.copy_node(node, &(0..self.key_words + self.payload_words), out);
+        at.next = word(node, 1).load(Relaxed) as u32;
+        Some((number, word(node, 0).load(Relaxed) & TOMBSTONE == 0))
+    }
+
+    fn meta(&self, row: u32) -> &AtomicU64 {
+        // SAFETY: row numbers come from this table's indexes or pages.
+        unsafe { self.slots.word(row, 1) }
+    }
+}
+
+/// A place in a chain of versions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CutOff {
+    next: u32,
+}
+
+/// A bare pointer, not a slice: with one the compiler reloads base and length after each fence.
+#[inline(always)]
+fn word<'a>(start: *const AtomicU64, at: usize) -> &'a AtomicU64 {
+    // SAFETY: callers stay within the stride of a slot or node of a live arena.
+    unsafe { &*start.add(at) }
+}
+
+#[inline(always)]
+fn copy(slot: *const AtomicU64, skip: usize, range: &Range<usize>, out: &mut [u64]) {
+    for (at, out) in out[range.clone()].iter_mut().enumerate() {
+        *out = word(slot, skip + range.start + at).load(Relaxed);
+    }
+}

@@ -1,0 +1,22 @@
+//! Every limit with its default and its reason.
+
+/// The unit of bulk memory: large enough that a page's header and a system call per page do not
+/// count, small enough that an empty table costs little.
+pub const PAGE_BYTES: usize = 64 * 1024;
+/// Pages made writable at once: one system call for a megabyte.
+pub(crate) const POOL_LUMP_PAGES: usize = 16;
+/// Pages kept ready for the next user; more go back to the system.
+pub(crate) const POOL_READY_PAGES: usize = 32;
+/// Smallest budget a store opens with: its fixed parts and one page for each of them.
+pub const MEMORY_MIN: u64 = 4 << 20;
+/// Most snapshots and transactions open at once: owner ids have 16 bits and the ring of finished
+/// timestamps has one place for each.
+pub const SNAPSHOTS_MAX: usize = 4096;
+/// Garbage entries a commit looks at, beside twice as many as it made: bounded help.
+pub(crate) const RECLAIM_STEPS: usize = 16;
+/// Most bytes of one row, cells and long values together.
+pub const ROW_BYTES_MAX: usize = 16 << 20;
+/// Payload bytes of one log record; larger transactions are logged in fragments.
+pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
+/// Retries of a conflicting transaction in `Store::write` before it gives up.
+pub const RETRIES_MAX: u32 = 100;

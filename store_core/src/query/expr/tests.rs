@@ -1,0 +1,125 @@
+//! The SQL form: what it means, where errors point, and that no text makes it panic.
+
+use super::NESTING_MAX;
+use crate::Kind;
+use crate::query::testing::{Rng, schema};
+use crate::query::{Literal, Predicate, column};
+use crate::value::Value;
+
+fn parse(text: &str) -> Predicate {
+    Predicate::parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn number(text: &str) -> Literal {
+    Literal::Number(text.to_owned())
+}
+
+#[test]
+fn every_form_makes_its_tree() {
+    let a = || column("a");
+    let null = || Literal::Value(Value::Null);
+    let cases = [
+        ("a = 1", a().eq(number("1"))),
+        ("a == 'x'", a().eq("x")),
+        ("1 < a", a().gt(number("1"))),
+        ("-1.5e3 >= a", a().le(number("-1.5e3"))),
+        ("a <> + 2", a().ne(number("2"))),
+        ("a != NULL", a().ne(null())),
+        ("true = a", a().eq(true)),
+        ("a", a().is_true()),
+        ("not a", a().is_true().not()),
+        ("NOT NOT a", a().is_true()),
+        ("a is null", a().is_null()),
+        ("a IS NOT NULL", a().is_not_null()),
+        ("a in ('x', 2, null)", {
+            a().in_values([Literal::Text("x".to_owned()), number("2"), null()])
+        }),
+        ("a not in ()", a().in_values(Vec::<Literal>::new()).not()),
+        ("a between 1 and 2 and b", {
+            a().between(number("1"), number("2")).and(column("b").is_true())
+        }),
+        ("a not between 1 and 2", a().between(number("1"), number("2")).not()),
+        ("a or b and not c = 1", {
+            let c = column("c").eq(number("1")).not();
+            a().is_true().or(column("b").is_true().and(c))
+        }),
+        ("(a or b) and c", { a().is_true().or(column("b").is_true()).and(column("c").is_true()) }),
+        ("\"odd \"\"name\" = 'it''s'", column("odd \"name").eq("it's")),
+        ("TRUE", Predicate::all()),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(parse(text), expected, "{text}");
+        assert_eq!(parse(&expected.to_string()), expected, "{expected}");
+    }
+}
+
+#[test]
+fn errors_point_at_their_place() {
+    let cases = [
+        ("", 1, "expected a column, a value, NOT or \"(\", found the end"),
+        ("a >", 4, "expected a value, found the end"),
+        ("a = b", 5, "expected a value, found the column \"b\""),
+        ("1 = 2", 5, "one side of a comparison must be a column"),
+        ("1", 2, "expected a comparison after the value, found the end"),
+        ("a = 1 b", 7, "expected AND, OR or the end, found \"b\""),
+        ("a like 'x'", 3, "expected AND, OR or the end, found \"like\""),
+        ("(a = 1", 7, "expected \")\", found the end"),
+        ("a in (1 2)", 9, "expected \",\" or \")\", found \"2\""),
+        ("a in 1", 6, "expected \"(\", found \"1\""),
+        ("a between 1 or 2", 13, "expected AND, found \"or\""),
+        ("a is 5", 6, "expected NULL, TRUE or FALSE, found \"5\""),
+        ("a not 5", 7, "expected IN or BETWEEN, found \"5\""),
+        ("a = - b", 7, "expected a number after the sign, found \"b\""),
+        ("a = 'x", 5, "no closing ' for this one"),
+        ("é = 1;", 6, "unexpected character ';'"),
+        ("and", 1, "expected a column, a value, NOT or \"(\", found \"and\""),
+    ];
+    for (text, position, message) in cases {
+        let error = Predicate::parse(text).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid);
+        let shown = error.to_string();
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[0], format!("position {position}: {message}"), "{text}");
+        let caret = lines[2].chars().position(|c| c == '^');
+        assert_eq!(caret, Some(position + 1), "{shown}");
+    }
+}
+
+#[test]
+fn the_deepest_text_allowed_still_binds_and_one_deeper_is_refused() {
+    let nested = |depth: usize| {
+        let open = "not (flag or flag and ".repeat(depth);
+        format!("{open}flag{}", ")".repeat(depth))
+    };
+    let deepest = parse(&nested(NESTING_MAX));
+    assert!(deepest.bind(&schema()).is_ok());
+    assert!(Predicate::parse(&nested(NESTING_MAX + 1)).is_err());
+    for hostile in ["(", "not ", "a and ", "a or (", "a in ("] {
+        let _ = Predicate::parse(&hostile.repeat(100_000));
+    }
+}
+
+#[test]
+fn no_text_makes_the_parser_panic() {
+    let pieces = [
+        "id", "small", "name", "\"na", "me\"", "'", "''", "'x'", "(", ")", ",", "=", "<>", "<",
+        "-", "1", "1.5", ".", "e9", "1e-400", "null", "true", "and", "or", "not", "in", "is",
+        "between", " ", "\n", "\t", "é", "😀", "\0", ";", "\\", "--", "\u{2028}",
+    ];
+    let schema = schema();
+    let mut parsed = 0;
+    for seed in 0..20_000 {
+        let mut rng = Rng::seeded(seed);
+        let count = rng.below(14);
+        let glue = if rng.chance(70) { " " } else { "" };
+        let text: Vec<&str> = (0..count).map(|_| rng.pick(&pieces)).collect();
+        if let Ok(predicate) = Predicate::parse(&text.join(glue)) {
+            parsed += 1;
+            let _ = predicate.bind(&schema);
+            assert_eq!(parse(&predicate.to_string()).to_string(), predicate.to_string());
+        }
+        let noise: Vec<u8> = (0..rng.below(40)).map(|_| rng.next() as u8).collect();
+        let _ = Predicate::parse(&String::from_utf8_lossy(&noise));
+    }
+    assert!(parsed > 100, "only {parsed} texts were sound");
+}

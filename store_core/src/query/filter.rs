@@ -1,0 +1,193 @@
+//! The bound predicate: typed tests on column positions, fast to run on a row.
+
+use super::bounds::ColumnBounds;
+use super::predicate::Op;
+use crate::value::{Value, ValueRef};
+use std::cmp::Ordering;
+
+/// A row whose cells can be read by column position.
+pub trait Cells {
+    /// The cell of the column at this position of the schema.
+    fn cell(&self, column: usize) -> ValueRef<'_>;
+}
+
+impl Cells for [ValueRef<'_>] {
+    fn cell(&self, column: usize) -> ValueRef<'_> {
+        self[column]
+    }
+}
+
+impl Cells for [Value] {
+    fn cell(&self, column: usize) -> ValueRef<'_> {
+        self[column].as_ref()
+    }
+}
+
+/// A test, or tests under AND and OR. No NOT is left: see [`super::bind`].
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Node {
+    /// No row.
+    Never,
+    /// The value is never NULL; a NULL cell fails.
+    Compare {
+        column: usize,
+        op: Op,
+        value: Value,
+    },
+    /// At least two points, sorted, none twice, none NULL.
+    In {
+        column: usize,
+        points: Vec<Value>,
+    },
+    /// Points as above, but any number; a NULL cell fails.
+    NotIn {
+        column: usize,
+        points: Vec<Value>,
+    },
+    IsNull(usize),
+    IsNotNull(usize),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+}
+
+/// A predicate bound to a schema; made by [`super::Predicate::bind`].
+///
+/// ```
+/// # use store_core::{Schema, Type, ValueRef, query::column};
+/// # let schema = Schema::builder("t").column("a", Type::Int64).column("b", Type::Text).build()?;
+/// let filter = column("a").range(1, 9).and(column("b").eq("x")).bind(&schema)?;
+/// assert!(filter.matches(&[ValueRef::Int(1), ValueRef::Text("x")][..]));
+/// assert!(!filter.matches(&[ValueRef::Null, ValueRef::Text("x")][..]));
+/// assert_eq!(filter.columns(), [0, 1]);
+/// # Ok::<_, store_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Filter {
+    root: Node,
+}
+
+impl Filter {
+    pub(super) const fn new(root: Node) -> Self {
+        Self { root }
+    }
+
+    /// The filter that every row matches.
+    pub const fn all() -> Self {
+        Self { root: Node::always() }
+    }
+
+    /// True if the predicate is true for the row; false if it is false or unknown.
+    pub fn matches(&self, row: &(impl Cells + ?Sized)) -> bool {
+        self.root.holds(row)
+    }
+
+    /// True if every row matches without a look at it.
+    pub fn is_all(&self) -> bool {
+        matches!(&self.root, Node::And(parts) if parts.is_empty())
+    }
+
+    /// True if no row can match, whatever it holds.
+    pub fn is_never(&self) -> bool {
+        self.root == Node::Never || self.columns().iter().any(|column| self.bounds(*column).never)
+    }
+
+    /// The columns the filter reads, ascending.
+    pub fn columns(&self) -> Vec<usize> {
+        let mut columns = Vec::new();
+        self.root.collect_columns(&mut columns);
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// The key's values, in the order given, if the filter fixes every one of them by equality.
+    pub fn key_equality(&self, key: &[usize]) -> Option<Vec<Value>> {
+        key.iter().map(|column| self.bounds(*column).equal).collect()
+    }
+
+    /// What a column's value must be for a row to match; see [`ColumnBounds`].
+    pub fn bounds(&self, column: usize) -> ColumnBounds {
+        ColumnBounds::of(self.conjuncts(), column)
+    }
+
+    /// The tests that must all hold.
+    fn conjuncts(&self) -> &[Node] {
+        match &self.root {
+            Node::And(parts) => parts,
+            single => std::slice::from_ref(single),
+        }
+    }
+}
+
+impl Node {
+    pub(super) const fn always() -> Self {
+        Self::And(Vec::new())
+    }
+
+    /// Recursion is bounded by [`super::bind::DEPTH_MAX`].
+    fn holds(&self, row: &(impl Cells + ?Sized)) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Compare { column, op, value } => {
+                let cell = row.cell(*column);
+                !cell.is_null() && accepts(*op, order_to(cell, value))
+            }
+            Self::In { column, points } => {
+                let cell = row.cell(*column);
+                !cell.is_null() && contains(points, cell)
+            }
+            Self::NotIn { column, points } => {
+                let cell = row.cell(*column);
+                !cell.is_null() && !contains(points, cell)
+            }
+            Self::IsNull(column) => row.cell(*column).is_null(),
+            Self::IsNotNull(column) => !row.cell(*column).is_null(),
+            Self::And(parts) => parts.iter().all(|part| part.holds(row)),
+            Self::Or(parts) => parts.iter().any(|part| part.holds(row)),
+        }
+    }
+
+    fn collect_columns(&self, out: &mut Vec<usize>) {
+        match self {
+            Self::Never => {}
+            Self::Compare { column, .. }
+            | Self::In { column, .. }
+            | Self::NotIn { column, .. }
+            | Self::IsNull(column)
+            | Self::IsNotNull(column) => out.push(*column),
+            Self::And(parts) | Self::Or(parts) => {
+                for part in parts {
+                    part.collect_columns(out);
+                }
+            }
+        }
+    }
+}
+
+const fn accepts(op: Op, order: Ordering) -> bool {
+    match op {
+        Op::Eq => order.is_eq(),
+        Op::Ne => order.is_ne(),
+        Op::Lt => order.is_lt(),
+        Op::Le => order.is_le(),
+        Op::Gt => order.is_gt(),
+        Op::Ge => order.is_ge(),
+    }
+}
+
+/// [`ValueRef::order`] with the two types most filters use decided first.
+#[inline]
+fn order_to(cell: ValueRef<'_>, value: &Value) -> Ordering {
+    match (cell, value) {
+        (ValueRef::Int(a), Value::Int(b)) => a.cmp(b),
+        (ValueRef::Text(a), Value::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        (cell, value) => cell.order(value.as_ref()),
+    }
+}
+
+fn contains(points: &[Value], cell: ValueRef<'_>) -> bool {
+    points.binary_search_by(|point| order_to(cell, point).reverse()).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

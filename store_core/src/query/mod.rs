@@ -1,0 +1,36 @@
+//! Queries: what a caller asks for, bound to a schema, and the cheapest way to the rows.
+//!
+//! ```text
+//!  {> altitude 10000}  clause ─┐                      ┌─► matches(row)       every row read
+//!  altitude > 10000    expr  ──┼─► Predicate ─bind─► Filter ─► bounds ─► plan: key, index or scan
+//!  column("altitude").gt(10_000)┘   (names, text)     └─► columns            what to fetch
+//! ```
+//!
+//! Everything here knows values and schemas and nothing of tables, so it is tested alone. Logic is
+//! SQL's: a comparison with NULL is unknown, and a row matches only when its predicate is true.
+
+mod bind;
+mod bounds;
+mod clause;
+mod expr;
+mod filter;
+mod number;
+mod order;
+mod plan;
+mod predicate;
+mod token;
+mod top_k;
+
+#[cfg(test)]
+mod testing;
+
+pub use bounds::ColumnBounds;
+pub use clause::Clause;
+pub use expr::NESTING_MAX;
+pub use filter::{Cells, Filter};
+pub use order::{
+    NullsOrder, SortKey, SortName, bind_sort, compare_rows, complete_sort, parse_sort,
+};
+pub use plan::{AccessPath, KeyRange, Plan, PlanInput, plan};
+pub use predicate::{ColumnName, Literal, Op, Predicate, column};
+pub use top_k::{SortEncoder, TopK};

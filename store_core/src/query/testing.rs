@@ -1,0 +1,213 @@
+//! Random schemas' rows and predicates for the model tests, and the naive evaluator they trust.
+
+use super::predicate::{Literal, Op, Predicate, column};
+use crate::schema::Schema;
+use crate::value::{Type, Value, ValueRef};
+use std::cmp::Ordering;
+
+/// A small generator of its own (`SplitMix64`), so that a printed seed repeats a failure.
+pub(super) struct Rng(u64);
+
+impl Rng {
+    /// Starts at the seed and prints it; the output of a failing test shows the last one.
+    pub(super) fn seeded(seed: u64) -> Self {
+        println!("seed {seed}");
+        Self(seed)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    pub(super) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(super) fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
+        list[self.below(list.len())]
+    }
+}
+
+pub(super) const NAMES: [&str; 7] = ["id", "small", "price", "single", "name", "flag", "note"];
+const TEXTS: [&str; 6] = ["", "a", "aa", "b", "b\u{1}c", "é"];
+
+pub(super) fn schema() -> Schema {
+    Schema::builder("t")
+        .column("id", Type::Int64)
+        .key()
+        .column("small", Type::Int16)
+        .index()
+        .column("price", Type::Float64)
+        .index()
+        .column("single", Type::Float32)
+        .column("name", Type::Text)
+        .index()
+        .column("flag", Type::Bool)
+        .column("note", Type::Text)
+        .notnull()
+        .index_of(&["name", "small"], false)
+        .index_of(&["flag", "note", "price"], false)
+        .build()
+        .unwrap()
+}
+
+/// A value of the column's type, from few enough that equal ones are met often.
+pub(super) fn random_value(rng: &mut Rng, column: usize) -> Value {
+    let quarter = (rng.below(17) as f64 - 8.0) / 4.0;
+    match schema().columns[column].ty {
+        Type::Int16 => Value::Int(rng.below(9) as i64 - 4),
+        Type::Int64 => Value::Int(rng.below(12) as i64),
+        Type::Float64 if rng.chance(10) => Value::Float64(f64::NAN),
+        Type::Float64 => Value::Float64(if rng.chance(10) { -0.0 } else { quarter }),
+        Type::Float32 => Value::Float32(quarter as f32),
+        Type::Bool => Value::Bool(rng.chance(50)),
+        _ => Value::from(rng.pick(&TEXTS)),
+    }
+}
+
+pub(super) fn random_row(rng: &mut Rng) -> Vec<Value> {
+    let schema = schema();
+    (0..NAMES.len())
+        .map(|at| {
+            let null = !schema.columns[at].notnull && rng.chance(20);
+            if null { Value::Null } else { random_value(rng, at) }
+        })
+        .collect()
+}
+
+fn random_literal(rng: &mut Rng, column: usize) -> Literal {
+    if rng.chance(5) {
+        return Literal::Value(Value::Null);
+    }
+    let numeric = (1..=3).contains(&column) || column == 0;
+    match (numeric, rng.below(3)) {
+        (true, 0) => Literal::Number(format!("{:.2}", (rng.below(45) as f64 - 22.0) / 4.0)),
+        (true, 1) if column < 2 => Literal::Text(format!("{}", rng.below(9))),
+        (true, 1) => Literal::Text(format!("{}.25", rng.below(3))),
+        (false, 0) if column != 5 => Literal::Text(rng.pick(&TEXTS).to_owned()),
+        _ => Literal::Value(random_value(rng, column)),
+    }
+}
+
+pub(super) fn random_predicate(rng: &mut Rng, depth: usize) -> Predicate {
+    if depth > 0 && rng.chance(60) {
+        let count = rng.below(4);
+        let mut parts = || (0..count).map(|_| random_predicate(rng, depth - 1)).collect();
+        return match count {
+            0 => random_predicate(rng, depth - 1).not(),
+            1 | 2 => Predicate::And(parts()),
+            _ => Predicate::Or(parts()),
+        };
+    }
+    let at = rng.below(NAMES.len());
+    let name = column(NAMES[at]);
+    let mut literal = || random_literal(rng, at);
+    let (low, high) = (literal(), literal());
+    let ops = [Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge];
+    match rng.below(12) {
+        0 => name.range(low, high),
+        1 => name.between(low, high),
+        2 | 3 => {
+            let values: Vec<Literal> = (0..rng.below(5)).map(|_| random_literal(rng, at)).collect();
+            name.in_values(values)
+        }
+        4 => name.is_null(),
+        5 => name.is_not_null(),
+        6 if at != 4 && at != 6 => name.is_true(),
+        7 if at != 4 && at != 6 => name.is_false(),
+        _ => {
+            let op = ops[rng.below(6)];
+            Predicate::Compare { column: NAMES[at].to_owned(), op, value: low }
+        }
+    }
+}
+
+/// SQL's truth of a predicate for a row, told as slowly and plainly as possible.
+pub(super) fn truth(predicate: &Predicate, row: &[Value]) -> Option<bool> {
+    let cell = |name: &str| row[NAMES.iter().position(|known| *known == name).unwrap()].as_ref();
+    let test = |name: &str, op: Op, value: &Literal| Some(holds(op, compare(cell(name), value)?));
+    match predicate {
+        Predicate::Compare { column, op, value } => test(column, *op, value),
+        Predicate::Range { column, low, high } => {
+            and([test(column, Op::Ge, low), test(column, Op::Lt, high)])
+        }
+        Predicate::Between { column, low, high } => {
+            and([test(column, Op::Ge, low), test(column, Op::Le, high)])
+        }
+        Predicate::In { column, values } => {
+            negate(and(values.iter().map(|value| negate(test(column, Op::Eq, value)))))
+        }
+        Predicate::IsNull(column) => Some(cell(column).is_null()),
+        Predicate::IsNotNull(column) => Some(!cell(column).is_null()),
+        Predicate::IsTrue(column) => is_true(cell(column)),
+        Predicate::IsFalse(column) => negate(is_true(cell(column))),
+        Predicate::And(list) => and(list.iter().map(|part| truth(part, row))),
+        Predicate::Or(list) => negate(and(list.iter().map(|part| negate(truth(part, row))))),
+        Predicate::Not(inner) => negate(truth(inner, row)),
+    }
+}
+
+fn negate(truth: Option<bool>) -> Option<bool> {
+    truth.map(|truth| !truth)
+}
+
+fn and(parts: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    let parts: Vec<_> = parts.into_iter().collect();
+    if parts.contains(&Some(false)) {
+        Some(false)
+    } else if parts.contains(&None) {
+        None
+    } else {
+        Some(true)
+    }
+}
+
+fn is_true(cell: ValueRef<'_>) -> Option<bool> {
+    match cell {
+        ValueRef::Null => None,
+        ValueRef::Bool(value) => Some(value),
+        number => Some(as_number(number) != 0.0),
+    }
+}
+
+fn as_number(value: ValueRef<'_>) -> f64 {
+    match value {
+        ValueRef::Int(value) => value as f64,
+        ValueRef::Float32(value) => f64::from(value),
+        ValueRef::Float64(value) => value,
+        other => panic!("{other:?} is no number"),
+    }
+}
+
+fn compare(cell: ValueRef<'_>, literal: &Literal) -> Option<Ordering> {
+    let value = match (literal, cell) {
+        (_, ValueRef::Null) | (Literal::Value(Value::Null), _) => return None,
+        (Literal::Text(text) | Literal::Value(Value::Text(text)), ValueRef::Text(cell)) => {
+            return Some(cell.cmp(text));
+        }
+        (Literal::Value(Value::Bool(value)), ValueRef::Bool(cell)) => return Some(cell.cmp(value)),
+        (Literal::Text(text) | Literal::Number(text), _) => text.parse().unwrap(),
+        (Literal::Value(value), _) => as_number(value.as_ref()),
+    };
+    let cell = as_number(cell);
+    Some(cell.partial_cmp(&value).unwrap_or_else(|| cell.is_nan().cmp(&value.is_nan())))
+}
+
+fn holds(op: Op, order: Ordering) -> bool {
+    match op {
+        Op::Eq => order == Ordering::Equal,
+        Op::Ne => order != Ordering::Equal,
+        Op::Lt => order == Ordering::Less,
+        Op::Le => order != Ordering::Greater,
+        Op::Gt => order == Ordering::Greater,
+        Op::Ge => order != Ordering::Less,
+    }
+}

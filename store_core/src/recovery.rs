@@ -1,0 +1,286 @@
+//! Opening a durable store: manifest, segments, the log's prefix, then the secondary indexes.
+//!
+//! Rows of the checkpoint and of the log are written in place, without versions: nobody reads yet.
+//! The secondary indexes are built last, each from one sorted batch.
+
+use crate::codec::{self, Reader};
+use crate::error::{Error, Kind, Result};
+use crate::index::ordered::EntryBatch;
+use crate::manifest::{self, ManifestBody, TableEntry};
+use crate::mvcc::Timestamp;
+use crate::options::PAGE_BYTES;
+use crate::schema::Schema;
+use crate::segment::SegmentReader;
+use crate::sync::Relaxed;
+use crate::txn::record::{self, Op};
+use crate::txn::{Engine, Rows, load};
+use crate::wal::{Device, Lsn, Record, RecordKind, Wal, WalOptions, replay};
+use bincode::{Decode, Encode};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Index entries built at once: bounds the memory beside the index itself.
+const BUILD_ENTRIES: usize = 64 * 1024;
+
+/// What opening a store found.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// Rows loaded from the checkpoint.
+    pub checkpoint_rows: u64,
+    /// Records of the log applied on top.
+    pub records: u64,
+    /// The newest commit.
+    pub timestamp: u64,
+    /// Where a torn tail of the log was cut, with its length, if a crash left one.
+    pub cut: Option<(String, u64, u64)>,
+}
+
+/// A table's birth, as the log has it.
+#[derive(Encode, Decode)]
+struct TableRecord {
+    id: u32,
+    schema: Schema,
+}
+
+/// The payload of a new table's record.
+pub(crate) fn encode_table(id: u32, schema: &Schema) -> Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    codec::encode(&TableRecord { id, schema: schema.clone() }, &mut payload)?;
+    Ok(payload)
+}
+
+/// Brings the engine to the last durable commit and attaches a fresh log file.
+pub(crate) fn open(
+    engine: &Arc<Engine>,
+    device: &Arc<dyn Device>,
+) -> Result<(ManifestBody, RecoveryReport)> {
+    let mut manifest = match manifest::load(&**device)? {
+        Some(manifest) => manifest,
+        None => create(&**device)?,
+    };
+    remove_strays(&**device, &manifest)?;
+    let mut report = RecoveryReport::default();
+    let mut recovery = Recovery::new(engine, Timestamp(manifest.checkpoint_timestamp));
+    for entry in &manifest.tables {
+        report.checkpoint_rows += recovery.load_table(&**device, entry)?;
+    }
+    let holder = engine.holder.child("recovery");
+    let from = Lsn(manifest.wal_start);
+    let replayed = replay(&**device, from, &holder, &mut |record| recovery.apply(&record))?;
+    recovery.build_indexes()?;
+    manifest.next_table = manifest.next_table.max(recovery.last_table + 1);
+    let newest = replayed.last_timestamp.max(manifest.checkpoint_timestamp);
+    engine.timeline.restart_at(Timestamp(newest));
+    report.records = replayed.records;
+    report.timestamp = newest;
+    report.cut = replayed.cut.as_ref().map(|cut| (cut.file.clone(), cut.offset, cut.bytes));
+    let mut start = replayed.next_start();
+    start.timestamp = newest;
+    let options = WalOptions::default();
+    let wal = Wal::create(Arc::clone(device), start, options, engine.holder.child("wal"))?;
+    engine.attach_log(wal, start.lsn);
+    Ok((manifest, report))
+}
+
+/// The manifest of a new store; a directory that holds something else is left alone.
+fn create(device: &dyn Device) -> Result<ManifestBody> {
+    let known = |name: &String| {
+        name == "lock" || name.starts_with("wal-") || name.starts_with(manifest::MANIFEST_NAME)
+    };
+    let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
+    if let Some(foreign) = names.iter().find(|name| !known(name)) {
+        return Err(Error::invalid(format!(
+            "there is no store here, but other files, such as {foreign}: name an empty directory"
+        )));
+    }
+    if let Some(log) = names.iter().find(|name| name.starts_with("wal-") && !name.ends_with(".tmp"))
+    {
+        return Err(Error::corrupt(format!("there is a log ({log}) but no manifest")));
+    }
+    let body = ManifestBody {
+        store_id: crate::random::random_id(),
+        wal_start: 0,
+        checkpoint_timestamp: crate::mvcc::timeline::BEGINNING.0,
+        next_table: 1,
+        tables: Vec::new(),
+    };
+    manifest::save(device, &body)?;
+    Ok(body)
+}
+
+/// Removes segments and temporary files that no manifest names: a crash left them.
+fn remove_strays(device: &dyn Device, manifest: &ManifestBody) -> Result<()> {
+    let fault = |error| Error::io(device.describe(), error);
+    for name in device.list().map_err(fault)? {
+        let named = manifest.tables.iter().any(|table| table.segment.as_ref() == Some(&name));
+        let is_segment = std::path::Path::new(&name).extension().is_some_and(|end| end == "seg");
+        let is_temporary = std::path::Path::new(&name).extension().is_some_and(|end| end == "tmp");
+        if (is_segment && !named) || is_temporary {
+            device.remove(&name).map_err(fault)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tables on their way back.
+struct Recovery<'a> {
+    engine: &'a Arc<Engine>,
+    checkpoint: Timestamp,
+    tables: HashMap<u32, Arc<Rows>>,
+    fragments: HashMap<(Lsn, u64), Vec<u8>>,
+    last_table: u32,
+}
+
+impl<'a> Recovery<'a> {
+    fn new(engine: &'a Arc<Engine>, checkpoint: Timestamp) -> Self {
+        let (tables, fragments) = (HashMap::new(), HashMap::new());
+        Self { engine, checkpoint, tables, fragments, last_table: 0 }
+    }
+
+    fn add_table(&mut self, id: u32, schema: Schema) -> Result<Arc<Rows>> {
+        let rows = self.engine.new_rows(id, schema)?;
+        self.last_table = self.last_table.max(id);
+        self.tables.insert(id, Arc::clone(&rows));
+        self.engine.tables.write().insert(rows.schema.table.clone(), Arc::clone(&rows));
+        Ok(rows)
+    }
+
+    fn load_table(&mut self, device: &dyn Device, entry: &TableEntry) -> Result<u64> {
+        let rows = self.add_table(entry.id, entry.schema.clone())?;
+        rows.next_row.fetch_max(entry.next_row as u64, Relaxed);
+        let Some(name) = &entry.segment else { return Ok(0) };
+        let mut reader = SegmentReader::open(device, name, &self.engine.holder.child("recovery"))?;
+        let mut loaded = 0;
+        while let Some(image) = reader.next_row()? {
+            let mut image = Reader::new(image);
+            let cells = record::read_row(&mut image, &rows.schema)
+                .map_err(|error| error.at(format_args!("{name}, row {loaded}")))?;
+            load::put(&rows, &cells, self.checkpoint)?;
+            loaded += 1;
+        }
+        if loaded != entry.rows {
+            return Err(Error::corrupt(format!(
+                "{name} holds {loaded} rows, the manifest says {}",
+                entry.rows
+            )));
+        }
+        Ok(loaded)
+    }
+
+    fn apply(&mut self, found: &Record<'_>) -> Result<()> {
+        let place = |error: Error| match error.kind() {
+            Kind::Corrupt => error.at(format_args!("log position {}", found.lsn)),
+            _ => error,
+        };
+        match found.kind {
+            RecordKind::Fragment => self.keep_fragment(found.payload).map_err(place),
+            _ if found.timestamp <= self.checkpoint.0 => self.forget_fragments(found),
+            RecordKind::Schema => {
+                let (table, _) = codec::decode::<TableRecord>(found.payload).map_err(place)?;
+                self.add_table(table.id, table.schema).map(drop)
+            }
+            RecordKind::Commit => self.commit(found).map_err(place),
+        }
+    }
+
+    fn keep_fragment(&mut self, payload: &[u8]) -> Result<()> {
+        let mut reader = Reader::new(payload);
+        let whose = record::read_head(&mut reader)?
+            .ok_or_else(|| Error::corrupt("a fragment without a transaction"))?;
+        self.fragments.entry(whose).or_default().extend_from_slice(reader.rest());
+        Ok(())
+    }
+
+    fn forget_fragments(&mut self, found: &Record<'_>) -> Result<()> {
+        if found.kind == RecordKind::Commit
+            && let Some(whose) = record::read_head(&mut Reader::new(found.payload))?
+        {
+            self.fragments.remove(&whose);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, found: &Record<'_>) -> Result<()> {
+        let mut reader = Reader::new(found.payload);
+        let at = Timestamp(found.timestamp);
+        match record::read_head(&mut reader)? {
+            None => self.apply_ops(reader, at),
+            Some(whose) => {
+                let mut whole = self
+                    .fragments
+                    .remove(&whose)
+                    .ok_or_else(|| Error::corrupt("a commit record whose fragments are missing"))?;
+                whole.extend_from_slice(reader.rest());
+                self.apply_ops(Reader::new(&whole), at)
+            }
+        }
+    }
+
+    fn apply_ops(&mut self, mut reader: Reader<'_>, at: Timestamp) -> Result<()> {
+        let mut table: Option<Arc<Rows>> = None;
+        while !reader.is_empty() {
+            let op = record::read_op(&mut reader, table.as_ref().map(|rows| &rows.schema))?;
+            let known = || table.as_ref().expect("an operation on a row was read with its schema");
+            match op {
+                Op::Table { id, version, columns } => {
+                    table = Some(self.known_table(id, version, &columns)?)
+                }
+                Op::Put(cells) => load::put(known(), &cells, at)?,
+                Op::Update { key, columns, cells } => {
+                    load::update(known(), &key, &columns, &cells, at)?;
+                }
+                Op::Delete(key) => load::delete(known(), &key)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn known_table(&self, id: u32, version: u32, columns: &[u32]) -> Result<Arc<Rows>> {
+        let rows = self.tables.get(&id);
+        let rows = rows.ok_or_else(|| Error::corrupt(format!("rows of an unknown table {id}")))?;
+        let same = rows.schema.columns.iter().map(|column| column.id).eq(columns.iter().copied());
+        if rows.schema.version != version || !same {
+            return Err(Error::corrupt(format!(
+                "rows of `{}` with another schema than version {}",
+                rows.schema.table, rows.schema.version
+            )));
+        }
+        Ok(Arc::clone(rows))
+    }
+
+    fn build_indexes(&self) -> Result<()> {
+        self.tables.values().try_for_each(|rows| build_indexes(self.engine, rows))
+    }
+}
+
+/// Enters every row of a table in its secondary indexes, a sorted batch at a time.
+fn build_indexes(engine: &Engine, rows: &Arc<Rows>) -> Result<()> {
+    for index in &rows.indexes {
+        let mut batch = EntryBatch::new(index.key_width);
+        let mut held = engine.holder.child("recovery").reserve(0)?;
+        let (mut key, mut key_bytes) = (Vec::new(), 0);
+        let mut flush = |batch: &mut EntryBatch, key_bytes: usize| -> Result<()> {
+            held.grow_to(batch.bytes())?;
+            batch.sort();
+            let bytes = index.tree.worst_case_bytes(batch.len(), key_bytes);
+            let promise = engine.pool.promise(bytes.div_ceil(PAGE_BYTES) + 2)?;
+            index.tree.insert_sorted(batch);
+            drop(promise);
+            batch.clear();
+            Ok(())
+        };
+        load::for_each(rows, |row, words| {
+            key.clear();
+            index.encode(rows, words, &mut key)?;
+            key_bytes += key.len();
+            batch.push(&key, row);
+            if batch.len() == BUILD_ENTRIES {
+                flush(&mut batch, std::mem::take(&mut key_bytes))?;
+            }
+            Ok(())
+        })?;
+        flush(&mut batch, key_bytes)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+use super::*;
+use crate::error::Kind;
+
+fn round_trip(text: &str) -> Schema {
+    let schema = Schema::parse("t", text).unwrap();
+    let printed = schema.to_string();
+    assert_eq!(Schema::parse("t", &printed).unwrap(), schema, "{printed}");
+    schema
+}
+
+#[test]
+fn the_form_of_the_command_line() {
+    let text = "id int64 key, name text index, alt int32 notnull default 0, code text unique";
+    let schema = round_trip(text);
+    assert_eq!(schema.to_string(), text);
+    assert_eq!((schema.key.as_slice(), schema.indexes.len()), ([0].as_slice(), 2));
+    assert!(schema.indexes[1].unique && !schema.indexes[0].unique);
+    assert_eq!(schema.columns[2].default, Some(Value::Int(0)));
+}
+
+#[test]
+fn clauses_name_several_columns_before_or_after_them() {
+    let schema = round_trip("key(b, a), a int, b varchar, unique(a,b), INDEX (b), c date index");
+    assert_eq!(schema.key, [1, 0]);
+    let lists: Vec<_> = schema.indexes.iter().map(|index| index.columns.clone()).collect();
+    assert_eq!(lists, [vec![2], vec![0, 1], vec![1]]);
+    assert_eq!(
+        schema.to_string(),
+        "a int32, b text, c date index, key(b, a), unique(a, b), index(b)"
+    );
+}
+
+#[test]
+fn names_and_defaults_may_be_quoted() {
+    let schema = round_trip(
+        "\"the key\" text key, key int default -5, t text default 'it''s, (so)' property unit 'ft', \
+         d timestamp default 2013-01-01T10:00:00Z, f double default inf, b blob default x'00ff', \
+         \"it's\" bool default yes, n int16 default NULL, q int default '7', e text default '', k text default key",
+    );
+    assert_eq!(schema.columns[2].default, Some(Value::from("it's, (so)")));
+    assert_eq!(schema.columns[5].default, Some(Value::Bytes(vec![0, 255])));
+    assert_eq!(schema.columns[7].default, Some(Value::Null));
+    assert_eq!(schema.columns[9].default, Some(Value::from("")));
+    assert_eq!(schema.key, [0]);
+    assert!(round_trip("a int").has_hidden_key());
+}
+
+#[test]
+fn a_builders_schema_prints_and_reads_back() {
+    let schema = Schema::builder("t")
+        .column("a b", Type::Text)
+        .property("x y", "it's")
+        .column("c", Type::Int32)
+        .index()
+        .unique()
+        .index_of(&["c", "a b"], false)
+        .key_of(&["c", "a b"])
+        .build()
+        .unwrap();
+    assert_eq!(Schema::parse("t", &schema.to_string()).unwrap(), schema);
+}
+
+#[test]
+fn errors_name_the_clause() {
+    for (text, expected) in [
+        ("a int, b frob", "schema clause \"b frob\": unknown type \"frob\""),
+        ("a int not null", "unknown option \"not\""),
+        ("a", "column \"a\" has no type"),
+        ("a int default", "default needs a value"),
+        ("a int default abc", "default \"abc\" is not an int32"),
+        ("a int16 default 70000", "default 70000 is out of range for int16"),
+        ("a text default 'x", "a single quote is not closed"),
+        ("\"a int", "a double quote is not closed"),
+        ("a int,", "schema clause 2 is empty"),
+        ("", "schema clause 1 is empty"),
+        ("a varchar(20)", "unexpected \"(\" after \"a text\""),
+        ("a int, key(a", "list of column names"),
+        ("a int, key()", "list of column names"),
+        ("a int, key(a b)", "separated by commas"),
+        ("a int, index(a) x", "unexpected \"x\" after the list"),
+        ("a int, frob(a)", "a list belongs to key, index or unique"),
+        ("a int, key(b)", "no column \"b\""),
+        ("a int key, b int, key(b)", "the key is named twice"),
+        ("key(b), a int key, b int", "the key is named twice"),
+        ("key(a), key(b), a int, b int", "the key is named twice"),
+        ("a int, a int", "named twice"),
+        ("a bytes default x'0'", "is not hexadecimal"),
+        ("a int property b", "property needs a name and a value"),
+    ] {
+        let error = Schema::parse("t", text).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        assert!(error.to_string().contains(expected), "{text}: {error}");
+    }
+}

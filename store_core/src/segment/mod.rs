@@ -1,0 +1,28 @@
+//! Segments: immutable, checksummed files of rows, for checkpoints, sort runs and all else that
+//! leaves memory.
+//!
+//! ```text
+//!  ┌────────┬──────────────┬──────────────┬───┬────────┐
+//!  │ header │ block header │ block header │ … │ footer │
+//!  │ 48     │ 40 + rows    │ 40 + rows    │   │ 56     │
+//!  └────────┴──────────────┴──────────────┴───┴────────┘
+//! ```
+//!
+//! A block holds rows as opaque bytes, each behind its length, packed with LZ4 if that makes it
+//! smaller. A row longer than a block travels as a jumbo block of its own. The header draws a random
+//! number that seeds the checksums of blocks and footer, and blocks count themselves, so no block
+//! of another place or file is ever believed. Files describe themselves in order: neither writer
+//! nor reader keeps a list of blocks, so their memory does not grow with the file.
+//!
+//! Every byte is under a checksum that is verified on every read, lengths before they are used.
+
+mod format;
+mod reader;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use format::{SEGMENT_BLOCK_BYTES, SegmentCodec, SegmentKind};
+pub(crate) use reader::SegmentReader;
+pub(crate) use writer::{SegmentOptions, SegmentSummary, SegmentWriter};

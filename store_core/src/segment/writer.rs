@@ -1,0 +1,248 @@
+//! Writing a segment, row by row.
+
+use super::format::{
+    BLOCK_BYTES_MAX, BLOCK_HEADER_BYTES, BlockHeader, FOOTER_BYTES, Footer, HEADER_BYTES, Header,
+    SEGMENT_BLOCK_BYTES, SegmentCodec, SegmentKind,
+};
+use crate::codec::put_bytes;
+use crate::error::{Error, Kind, Result};
+use crate::mem::{Holder, Reservation};
+use crate::random::random_id;
+use crate::wal::{Device, DeviceFile, OpenMode};
+use lz4_flex::block::{compress_into, get_maximum_output_size};
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Most bytes a row's length takes.
+const ROW_LENGTH_BYTES_MAX: usize = 9;
+/// The table LZ4 packs with, while it runs.
+const LZ4_TABLE_BYTES: usize = 16 << 10;
+
+/// How a segment is written.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentOptions {
+    /// How blocks are packed.
+    pub(crate) codec: SegmentCodec,
+    /// Bytes of rows in a block; longer rows travel alone.
+    pub(crate) block_bytes: usize,
+}
+
+impl Default for SegmentOptions {
+    fn default() -> Self {
+        Self { codec: SegmentCodec::Lz4, block_bytes: SEGMENT_BLOCK_BYTES }
+    }
+}
+
+/// What a finished segment holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentSummary {
+    /// Rows.
+    pub(crate) rows: u64,
+    /// Blocks.
+    pub(crate) blocks: u64,
+    /// Bytes of the rows with their lengths, before packing.
+    pub(crate) raw_bytes: u64,
+    /// Bytes of the file.
+    pub(crate) file_bytes: u64,
+}
+
+/// Writes one segment under a temporary name, which is removed again unless it is finished.
+///
+/// Holds two blocks in memory, more only while a longer row passes.
+#[derive(Debug)]
+pub(crate) struct SegmentWriter {
+    device: Arc<dyn Device>,
+    file: Option<Box<dyn DeviceFile>>,
+    name: String,
+    file_id: u64,
+    options: SegmentOptions,
+    /// Rows of the block that fills.
+    raw: Vec<u8>,
+    records: u32,
+    /// The block as it is written: its header, then its stored bytes.
+    out: Vec<u8>,
+    held: Reservation,
+    at: u64,
+    footer: Footer,
+}
+
+impl SegmentWriter {
+    /// Begins a segment under a temporary name, replacing a file that has it.
+    pub(crate) fn create(
+        device: Arc<dyn Device>,
+        temporary_name: impl Into<String>,
+        kind: SegmentKind,
+        schema_id: u64,
+        options: SegmentOptions,
+        holder: &Holder,
+    ) -> Result<Self> {
+        let name = temporary_name.into();
+        let held = holder.reserve(buffer_bytes(options.block_bytes) + LZ4_TABLE_BYTES)?;
+        let file = device
+            .open(&name, OpenMode::Truncate)
+            .map_err(|fault| Error::io(format_args!("{name}: creating"), fault))?;
+        let file_id = random_id();
+        let mut writer = Self {
+            device,
+            file: Some(file),
+            name,
+            file_id,
+            raw: buffer(options.block_bytes)?,
+            out: buffer(out_bytes(options.block_bytes))?,
+            options,
+            records: 0,
+            held,
+            at: 0,
+            footer: Footer::default(),
+        };
+        writer.out.extend_from_slice(&Header { kind, schema_id, file_id }.to_bytes());
+        writer.write_out()?;
+        Ok(writer)
+    }
+
+    /// Appends a row. After an error the segment cannot be finished.
+    pub(crate) fn push(&mut self, row: &[u8]) -> Result<()> {
+        let most = row.len() + ROW_LENGTH_BYTES_MAX;
+        if self.raw.len() + most > self.options.block_bytes {
+            self.write_block()?;
+        }
+        if most > self.options.block_bytes {
+            return self.push_jumbo(row, most);
+        }
+        put_bytes(&mut self.raw, row);
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Writes the rest, syncs, and gives the file its name; durable when this returns.
+    pub(crate) fn finish(mut self, final_name: &str) -> Result<SegmentSummary> {
+        self.write_block()?;
+        self.footer.file_len = self.at + FOOTER_BYTES as u64;
+        self.out.extend_from_slice(&self.footer.to_bytes(self.file_id));
+        self.write_out()?;
+        let io_error = |fault| Error::io(format_args!("{final_name}: finishing"), fault);
+        self.open_file()?.sync_all().map_err(io_error)?;
+        self.device.rename(&self.name, final_name).map_err(io_error)?;
+        self.file = None; // The temporary name is gone: nothing is left to remove.
+        self.device.sync_directory().map_err(io_error)?;
+        Ok(SegmentSummary {
+            rows: self.footer.rows,
+            blocks: self.footer.blocks,
+            raw_bytes: self.footer.raw_bytes,
+            file_bytes: self.footer.file_len,
+        })
+    }
+
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.footer.rows + u64::from(self.records)
+    }
+
+    fn push_jumbo(&mut self, row: &[u8], most: usize) -> Result<()> {
+        if most > BLOCK_BYTES_MAX {
+            let message = format!("a row of {} bytes is too long for a segment", row.len());
+            return Err(Error::invalid(message).detail(row.len().to_string()));
+        }
+        let before = self.held.bytes();
+        self.held.grow(buffer_bytes(most))?;
+        let usual_raw = std::mem::replace(&mut self.raw, buffer(most)?);
+        let usual_out = std::mem::replace(&mut self.out, buffer(out_bytes(most))?);
+        put_bytes(&mut self.raw, row);
+        self.records = 1;
+        self.write_block()?;
+        (self.raw, self.out) = (usual_raw, usual_out);
+        self.held.shrink(self.held.bytes() - before);
+        Ok(())
+    }
+
+    fn write_block(&mut self) -> Result<()> {
+        if self.records == 0 {
+            return Ok(());
+        }
+        let codec = self.pack();
+        let stored = &self.out[BLOCK_HEADER_BYTES..];
+        let block = BlockHeader {
+            number: self.footer.blocks,
+            stored_hash: xxh3_64(stored),
+            records: self.records,
+            raw: self.raw.len() as u32,
+            stored: stored.len() as u32,
+            codec,
+        };
+        let (header, checksum) = block.to_bytes(self.file_id);
+        self.out[..BLOCK_HEADER_BYTES].copy_from_slice(&header);
+        self.footer.add(&block, checksum);
+        self.raw.clear();
+        self.records = 0;
+        self.write_out()
+    }
+
+    /// Puts the block's bytes behind the place of its header, packed if that helps.
+    fn pack(&mut self) -> SegmentCodec {
+        self.out.clear();
+        self.out.resize(BLOCK_HEADER_BYTES, 0);
+        if self.options.codec == SegmentCodec::Lz4 {
+            let room = get_maximum_output_size(self.raw.len());
+            self.out.resize(BLOCK_HEADER_BYTES + room, 0);
+            let packed = compress_into(&self.raw, &mut self.out[BLOCK_HEADER_BYTES..]);
+            // An error would mean too little room, which is no harm: the block stays raw.
+            if let Ok(len) = packed
+                && len < self.raw.len()
+            {
+                self.out.truncate(BLOCK_HEADER_BYTES + len);
+                return SegmentCodec::Lz4;
+            }
+            self.out.truncate(BLOCK_HEADER_BYTES);
+        }
+        self.out.extend_from_slice(&self.raw);
+        SegmentCodec::Raw
+    }
+
+    fn write_out(&mut self) -> Result<()> {
+        let written = self.open_file()?.write_all_at(&self.out, self.at);
+        if let Err(fault) = written {
+            self.give_up();
+            return Err(Error::io(format_args!("{}: writing", self.name), fault));
+        }
+        self.at += self.out.len() as u64;
+        self.out.clear();
+        Ok(())
+    }
+
+    fn open_file(&self) -> Result<&dyn DeviceFile> {
+        self.file.as_deref().ok_or_else(|| {
+            Error::new(Kind::Closed, format!("{}: a write failed before", self.name))
+        })
+    }
+
+    /// Removes the temporary file: after a failed write it is useless.
+    fn give_up(&mut self) {
+        if self.file.take().is_some() {
+            drop(self.device.remove(&self.name));
+        }
+    }
+}
+
+impl Drop for SegmentWriter {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+/// Bytes of both buffers for blocks of this length.
+fn buffer_bytes(block: usize) -> usize {
+    block + out_bytes(block)
+}
+
+fn out_bytes(block: usize) -> usize {
+    BLOCK_HEADER_BYTES.max(HEADER_BYTES).max(FOOTER_BYTES) + get_maximum_output_size(block)
+}
+
+fn buffer(bytes: usize) -> Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(bytes).map_err(|fault| {
+        Error::new(Kind::OverBudget, format!("the system refuses {bytes} bytes for a segment"))
+            .caused_by(fault)
+    })?;
+    Ok(buffer)
+}

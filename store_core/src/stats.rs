@@ -1,0 +1,114 @@
+//! What a store and its tables hold, in numbers.
+
+use crate::mem::HolderUsage;
+use crate::sync::Relaxed;
+use crate::txn::{Engine, Rows};
+
+/// A store in numbers, as of one moment without stopping anybody.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The memory budget in bytes.
+    pub memory_limit: u64,
+    /// Bytes reserved now.
+    pub memory_used: u64,
+    /// The most bytes ever reserved at once.
+    pub memory_peak: u64,
+    /// Who holds them: the tree of holders, parents first.
+    pub holders: Vec<HolderUsage>,
+    /// Newest timestamp a new snapshot reads.
+    pub published: u64,
+    /// Oldest timestamp a live snapshot reads, as last computed.
+    pub watermark: u64,
+    /// Open snapshots and transactions.
+    pub snapshots: usize,
+    /// Commits with writes since the store was opened.
+    pub commits: u64,
+    /// Transactions rolled back since then.
+    pub rollbacks: u64,
+    /// Conflicts lost since then.
+    pub conflicts: u64,
+    /// Old versions reclaimed since then.
+    pub versions_reclaimed: u64,
+    /// Files of the log.
+    pub wal_files: usize,
+    /// Bytes of those files.
+    pub wal_bytes: u64,
+    /// A sync failed: no more commits.
+    pub poisoned: bool,
+    /// The tables by name.
+    pub tables: Vec<TableStats>,
+}
+
+/// A table in numbers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TableStats {
+    /// Its name.
+    pub name: String,
+    /// Rows in the primary index: those visible to somebody, and those being inserted.
+    pub rows: u64,
+    /// Older versions kept for open snapshots or not reclaimed yet.
+    pub old_versions: u64,
+    /// Rows waiting for reclaim.
+    pub garbage_rows: u64,
+    /// Bytes reserved for the table: rows, versions, values, primary index, indexes.
+    pub bytes: u64,
+    /// Its secondary indexes.
+    pub indexes: Vec<IndexStats>,
+}
+
+/// An index in numbers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IndexStats {
+    /// Its name.
+    pub name: String,
+    /// Entries, those of old versions included.
+    pub entries: u64,
+    /// Bytes of its blocks.
+    pub bytes: u64,
+}
+
+impl Stats {
+    pub(crate) fn of(engine: &Engine) -> Self {
+        let counters = &engine.counters;
+        let log = engine.log();
+        let files = log.map(|log| log.wal.files()).unwrap_or_default();
+        Self {
+            memory_limit: engine.budget.limit(),
+            memory_used: engine.budget.used(),
+            memory_peak: engine.budget.peak(),
+            holders: engine.budget.usage(),
+            published: engine.timeline.published().0,
+            watermark: engine.timeline.advance_watermark().0,
+            snapshots: engine.timeline.open_snapshots().0,
+            commits: counters.commits.load(Relaxed),
+            rollbacks: counters.rollbacks.load(Relaxed),
+            conflicts: counters.conflicts.load(Relaxed),
+            versions_reclaimed: counters.versions_reclaimed.load(Relaxed),
+            wal_files: files.len(),
+            wal_bytes: files.iter().map(|file| file.bytes).sum(),
+            poisoned: engine.check_log().is_err(),
+            tables: engine.tables.read().values().map(|rows| TableStats::of(rows)).collect(),
+        }
+    }
+}
+
+impl TableStats {
+    pub(crate) fn of(rows: &Rows) -> Self {
+        let index = |index: &crate::txn::SecondaryIndex| IndexStats {
+            name: index.spec.name.clone(),
+            entries: index.tree.len(),
+            bytes: index.tree.bytes(),
+        };
+        Self {
+            name: rows.schema.table.clone(),
+            rows: rows.primary.len(),
+            old_versions: rows.versions.held().1,
+            garbage_rows: rows.garbage.lock().len() as u64,
+            bytes: rows.holder.used(),
+            indexes: rows.indexes.iter().map(index).collect(),
+        }
+    }
+}

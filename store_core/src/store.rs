@@ -1,0 +1,288 @@
+//! Stores: opening, tables, transactions, closing.
+
+use crate::check::{CheckReport, check};
+use crate::checkpoint;
+use crate::error::{Error, Kind, Result};
+use crate::manifest::ManifestBody;
+use crate::options::RETRIES_MAX;
+use crate::recovery::{self, RecoveryReport};
+use crate::schema::Schema;
+use crate::stats::Stats;
+use crate::sync::Mutex;
+use crate::table::Table;
+use crate::txn::{Engine, Rows, Snapshot, Txn};
+use crate::wal::{Device, Directory, HashedPayload, RecordKind};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest pause between two attempts of a conflicting transaction.
+const BACKOFF_MAX: Duration = Duration::from_millis(8);
+
+/// A store: tables, transactions, one memory budget; cheap to clone, closed with its last handle.
+///
+/// ```
+/// use store_core::{Schema, Store, Type};
+/// # let place = std::env::temp_dir().join(format!("store-doc-{}", std::process::id()));
+/// let store = Store::options().memory(64 << 20).open(&place)?;
+/// let table = store.create_table(Schema::builder("t").column("id", Type::Int64).key().build()?)?;
+/// store.write(|txn| table.insert(txn, &[7_i64.into()]))?;
+/// drop((table, store));
+///
+/// let store = Store::options().open(&place)?;
+/// assert_eq!(store.open_table("t")?.count(&store.snapshot()?)?, 1);
+/// # drop(store); std::fs::remove_dir_all(&place).unwrap();
+/// # Ok::<_, store_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<Engine>,
+    home: Option<Arc<Home>>,
+}
+
+/// Where a durable store lives.
+pub(crate) struct Home {
+    pub device: Arc<dyn Device>,
+    /// What the manifest says; locked by whoever changes it.
+    pub manifest: Mutex<ManifestBody>,
+    pub recovery: RecoveryReport,
+    /// The owner's lock, held for the lifetime.
+    _lock: Box<dyn Send + Sync>,
+}
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    memory: Option<u64>,
+    create: bool,
+}
+
+impl Options {
+    /// The memory budget in bytes: everything the store holds. By default half of what the machine
+    /// or its container allows.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// Whether to make the store if there is none; true by default.
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Opens the store in this directory, and makes it durable there; `:memory:` has no files.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
+        let path = path.as_ref();
+        if path == Path::new(":memory:") {
+            return self.open_in_memory();
+        }
+        let shown = path.display();
+        if !self.create && !path.join(crate::manifest::MANIFEST_NAME).exists() {
+            return Err(Error::not_found(format!("{shown}: there is no store here"))
+                .detail(shown.to_string()));
+        }
+        if path.exists() && !path.is_dir() {
+            return Err(Error::invalid(format!("{shown}: is a file, a store is a directory")));
+        }
+        let directory = Directory::create(path).map_err(|error| Error::io(shown, error))?;
+        self.open_on(Arc::new(directory))
+    }
+
+    /// Opens the store on a device of the caller's.
+    pub fn open_on(self, device: Arc<dyn Device>) -> Result<Store> {
+        let lock = device.lock().map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => Error::new(
+                Kind::Busy,
+                format!("{}: another process owns this store", device.describe()),
+            )
+            .detail(device.describe()),
+            _ => Error::io(device.describe(), error),
+        })?;
+        let engine = Engine::new(self.memory_bytes())?;
+        let opened = recovery::open(&engine, &device);
+        let (manifest, recovery) = opened.map_err(|error| error.at(device.describe()))?;
+        let manifest = Mutex::new(manifest);
+        let home = Home { device, manifest, recovery, _lock: lock };
+        Ok(Store { engine, home: Some(Arc::new(home)) })
+    }
+
+    /// Opens an empty store without files.
+    pub fn open_in_memory(self) -> Result<Store> {
+        Ok(Store { engine: Engine::new(self.memory_bytes())?, home: None })
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.memory.unwrap_or_else(|| machine_memory() / 2)
+    }
+}
+
+impl Store {
+    /// How to open a store.
+    pub fn options() -> Options {
+        Options { memory: None, create: true }
+    }
+
+    /// An empty store without files, with the default budget.
+    pub fn in_memory() -> Result<Self> {
+        Self::options().open_in_memory()
+    }
+
+    // ---- tables
+
+    /// Makes a table; durable when this returns.
+    pub fn create_table(&self, schema: Schema) -> Result<Table> {
+        self.engine.check_open()?;
+        self.engine.check_log()?;
+        let _changing = self.engine.ddl.lock();
+        if self.engine.tables.read().contains_key(&schema.table) {
+            return Err(Error::duplicate(format!("table `{}` exists already", schema.table))
+                .detail(&schema.table));
+        }
+        let id = self.take_table_number();
+        let rows = self.engine.new_rows(id, schema)?;
+        self.log_table(&rows)?;
+        self.engine.tables.write().insert(rows.schema.table.clone(), Arc::clone(&rows));
+        Ok(Table::new(Arc::clone(&self.engine), rows))
+    }
+
+    /// The table of this name.
+    pub fn open_table(&self, name: &str) -> Result<Table> {
+        self.engine.check_open()?;
+        Ok(Table::new(Arc::clone(&self.engine), self.engine.table(name)?))
+    }
+
+    /// The names of all tables, in order.
+    pub fn tables(&self) -> Vec<String> {
+        self.engine.tables.read().keys().cloned().collect()
+    }
+
+    // ---- transactions
+
+    /// A snapshot of everything committed until now.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        self.engine.check_open()?;
+        Snapshot::new(&self.engine)
+    }
+
+    /// Begins a transaction.
+    pub fn begin(&self) -> Result<Txn> {
+        Txn::new(&self.engine)
+    }
+
+    /// Runs `work` in a transaction and commits it; a conflict runs it again, with a growing pause,
+    /// up to [`RETRIES_MAX`] times. Any other error rolls back.
+    pub fn write<T>(&self, mut work: impl FnMut(&mut Txn) -> Result<T>) -> Result<T> {
+        let mut retries = 0;
+        loop {
+            let mut txn = self.begin()?;
+            let result = match work(&mut txn) {
+                Ok(value) => txn.commit().map(|_| value),
+                Err(error) => {
+                    txn.rollback();
+                    Err(error)
+                }
+            };
+            match result {
+                Err(error) if error.kind() == Kind::Conflict && retries < RETRIES_MAX => {
+                    std::thread::sleep(backoff(retries));
+                    retries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    // ---- looking after it
+
+    /// Writes every row to segments, at one snapshot, and lets go of the log before it. Commits go
+    /// on meanwhile. Does nothing in memory.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.engine.check_open()?;
+        match &self.home {
+            Some(home) => checkpoint::run(&self.engine, home),
+            None => Ok(()),
+        }
+    }
+
+    /// Verifies every checksum on disk, and that at one snapshot every index agrees with its table.
+    pub fn check(&self) -> Result<CheckReport> {
+        check(&self.engine, self.home.as_deref())
+    }
+
+    /// The store in numbers.
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.engine)
+    }
+
+    /// What opening the store found; `None` in memory.
+    pub fn recovery(&self) -> Option<&RecoveryReport> {
+        self.home.as_ref().map(|home| &home.recovery)
+    }
+
+    /// Refuses new transactions and snapshots from now on. The directory is free once the last
+    /// handle, snapshot and cursor is gone.
+    pub fn close(&self) {
+        self.engine.close();
+    }
+
+    /// True if both are handles of one open store.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.engine, &other.engine)
+    }
+
+    fn take_table_number(&self) -> u32 {
+        match &self.home {
+            Some(home) => {
+                let mut manifest = home.manifest.lock();
+                manifest.next_table += 1;
+                manifest.next_table - 1
+            }
+            None => self.engine.tables.read().len() as u32 + 1,
+        }
+    }
+
+    /// Logs a new table and waits until it is durable and published.
+    fn log_table(&self, rows: &Rows) -> Result<()> {
+        let Some(log) = self.engine.log() else { return Ok(()) };
+        let payload = recovery::encode_table(rows.id, &rows.schema)?;
+        let hashed = HashedPayload::new(&payload);
+        let timeline = &self.engine.timeline;
+        let appended = log.wal.append(RecordKind::Schema, &hashed, || timeline.take().0)?;
+        let durable = log.wal.wait_durable(appended.end);
+        if durable.is_err() {
+            timeline.give_up();
+        }
+        durable?;
+        timeline.publish(crate::mvcc::Timestamp(appended.timestamp))
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.home.as_ref().map_or(":memory:".to_owned(), |home| home.device.describe());
+        write!(f, "Store({place})")
+    }
+}
+
+/// Doubles from 50 µs, so that rows held for the length of a sync cost few attempts.
+fn backoff(retries: u32) -> Duration {
+    Duration::from_micros(50 << retries.min(10)).min(BACKOFF_MAX)
+}
+
+/// Bytes the machine or its container allows this process.
+fn machine_memory() -> u64 {
+    const UNKNOWN: u64 = 2 << 30;
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let meminfo = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+    });
+    let container = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        .iter()
+        .find_map(|path| read(path)?.trim().parse::<u64>().ok());
+    let machine = meminfo.unwrap_or(UNKNOWN);
+    container.map_or(machine, |container| container.min(machine))
+}

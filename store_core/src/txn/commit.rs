@@ -1,0 +1,224 @@
+//! The commit protocol: promise, sequence, install, wait, publish.
+
+use super::guard::Sequenced;
+use super::prepare::RowWords;
+use super::record::CommitEncoder;
+use super::rows::{Rows, SecondaryIndex};
+use super::write_set::{Txn, Write, WriteKind};
+use crate::error::Result;
+use crate::index::ordered::EntryBatch;
+use crate::mvcc::Timestamp;
+use crate::mvcc::chain::Newest;
+use crate::options::{PAGE_BYTES, RECLAIM_STEPS};
+use crate::planted;
+use crate::sync::Relaxed;
+use crate::wal::{HashedPayload, Lsn, RecordKind};
+use std::sync::Arc;
+
+impl Txn {
+    /// Makes every write visible and durable, or none; returns the commit timestamp.
+    ///
+    /// Returns once the commit is durable and every later snapshot of any thread sees it. On an
+    /// error the transaction is rolled back; after [`Kind::Poisoned`](crate::Kind::Poisoned) only
+    /// reopening the store tells whether the last commits are durable.
+    pub fn commit(mut self) -> Result<u64> {
+        self.check()?;
+        if self.writes.is_empty() {
+            return Ok(self.at.0);
+        }
+        // Memory for index blocks and log records comes first: from the timestamp on nothing fails.
+        let pages = self.index_pages();
+        let engine = Arc::clone(&self.engine);
+        let promise = engine.pool.promise(pages)?;
+        let (at, logged) = self.sequence()?;
+        let sequenced = Sequenced::new(&engine.timeline);
+        if planted::bug("published_before_install") {
+            engine.timeline.publish(at)?;
+        }
+        self.install(at);
+        drop(promise);
+        self.finished = true; // nothing to roll back any more, whatever happens
+        let durable = match (engine.log(), logged) {
+            (Some(log), Some(end)) if !planted::bug("published_before_durable") => {
+                log.wal.wait_durable(end)
+            }
+            _ => Ok(()),
+        };
+        let published = durable.and_then(|()| engine.timeline.publish(at));
+        if published.is_ok() {
+            sequenced.finish();
+            engine.counters.commits.fetch_add(1, Relaxed);
+        }
+        engine.timeline.unregister(self.place);
+        for (table, cell) in self.replaced.drain(..) {
+            cell.release(&self.tables[table as usize].values);
+        }
+        published?;
+        self.help_reclaim(at);
+        Ok(at.0)
+    }
+
+    /// Pages that installing index entries may take at most.
+    fn index_pages(&self) -> usize {
+        let mut pages = 0;
+        for (number, rows) in self.tables.iter().enumerate() {
+            if rows.indexes.is_empty() {
+                continue;
+            }
+            let writes = self.writes.iter().filter(|write| write.table as usize == number).count();
+            for index in &rows.indexes {
+                let key_bytes =
+                    index.key_width.map_or(self.key_bytes(number, index), |w| w * writes);
+                let bytes = index.tree.worst_case_bytes(writes, key_bytes);
+                // Two pages more: blocks may be of sizes that have no page yet.
+                pages += bytes.div_ceil(PAGE_BYTES) + 2;
+            }
+        }
+        pages
+    }
+
+    /// Bytes of the keys that this transaction's writes may add to an index.
+    fn key_bytes(&self, table: usize, index: &SecondaryIndex) -> usize {
+        let rows = &self.tables[table];
+        let mut words = RowWords::from_elem(0, rows.layout.words());
+        let mut key = Vec::new();
+        let writes = self.writes.iter().filter(|write| write.table as usize == table);
+        let bytes = writes.map(|write| {
+            rows.versions.copy_newest(write.row, &mut words);
+            if write.node != 0 {
+                rows.versions.staged(write.node, &mut words);
+            }
+            key.clear();
+            index.encode(rows, &words, &mut key).map_or(0, |()| key.len())
+        });
+        bytes.sum()
+    }
+
+    /// Takes the timestamp, with a log inside its critical section: both orders are one (I8).
+    fn sequence(&self) -> Result<(Timestamp, Option<Lsn>)> {
+        let Some(log) = self.engine.log() else { return Ok((self.engine.timeline.take(), None)) };
+        let mut encoder = CommitEncoder::new(log, &self.engine.fragments, self.number);
+        for write in &self.writes {
+            self.log_write(write, &mut encoder)?;
+        }
+        let encoded = encoder.finish();
+        let payload = HashedPayload::new(&encoded.payload);
+        let appended =
+            log.wal.append(RecordKind::Commit, &payload, || self.engine.timeline.take().0)?;
+        Ok((Timestamp(appended.timestamp), Some(appended.end)))
+    }
+
+    fn log_write(&self, write: &Write, encoder: &mut CommitEncoder<'_>) -> Result<()> {
+        let rows = &self.tables[write.table as usize];
+        let mut words = RowWords::from_elem(0, rows.layout.words());
+        rows.versions.copy_newest(write.row, &mut words);
+        match write.kind {
+            WriteKind::Insert => encoder.put(rows, &words),
+            WriteKind::Delete => encoder.delete(rows, &words),
+            WriteKind::Gone => Ok(()),
+            WriteKind::Update => {
+                let mut staged = words.clone();
+                rows.versions.staged(write.node, &mut staged);
+                match rows.versions.newest(write.row) {
+                    Newest::Live(_) => encoder.update(rows, &words, &staged),
+                    _ => encoder.put(rows, &staged),
+                }
+            }
+        }
+    }
+
+    /// Installs every row, adds the index entries, then gives the owner words up.
+    fn install(&mut self, at: Timestamp) {
+        let mut entries: Vec<Vec<EntryBatch>> = self
+            .tables
+            .iter()
+            .map(|rows| rows.indexes.iter().map(|index| EntryBatch::new(index.key_width)).collect())
+            .collect();
+        let mut key = Vec::new();
+        for at_write in 0..self.writes.len() {
+            let write = self.writes[at_write];
+            let rows = &self.tables[write.table as usize];
+            let batches = &mut entries[write.table as usize];
+            install_row(self, rows, write, at, &mut key, batches);
+        }
+        for (rows, batches) in self.tables.iter().zip(&mut entries) {
+            for (index, batch) in rows.indexes.iter().zip(batches) {
+                batch.sort();
+                index.tree.insert_sorted(batch);
+            }
+        }
+        for write in &self.writes {
+            let rows = &self.tables[write.table as usize];
+            if write.kind == WriteKind::Gone {
+                self.undo_write(rows, *write);
+            } else {
+                rows.versions.disown(write.row);
+            }
+        }
+    }
+
+    /// Queues the superseded versions and looks at some garbage in return.
+    fn help_reclaim(&self, at: Timestamp) {
+        for (number, rows) in self.tables.iter().enumerate() {
+            let superseded = self
+                .writes
+                .iter()
+                .filter(|write| write.table as usize == number && write.node != 0)
+                .map(|write| write.row);
+            let made = superseded.clone().count();
+            if made > 0 {
+                rows.add_garbage(at, superseded);
+            }
+            self.engine.reclaim(rows, RECLAIM_STEPS + 2 * made);
+        }
+    }
+}
+
+/// Installs one row and collects its new index entries.
+fn install_row(
+    txn: &Txn,
+    rows: &Rows,
+    write: Write,
+    at: Timestamp,
+    key: &mut Vec<u8>,
+    batches: &mut [EntryBatch],
+) {
+    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let versions = &rows.versions;
+    versions.copy_newest(write.row, &mut words);
+    let mut add = |words: &[u64], before: Option<&[u64]>| {
+        for (index, batch) in rows.indexes.iter().zip(batches.iter_mut()) {
+            if before.is_some_and(|before| index.same_value(rows, before, words)) {
+                continue;
+            }
+            key.clear();
+            index.encode(rows, words, key).expect("keys were checked when the row was written");
+            batch.push(key, write.row);
+        }
+    };
+    match write.kind {
+        WriteKind::Gone => {}
+        WriteKind::Insert => {
+            versions.install_insert(write.row, at);
+            add(&words, None);
+        }
+        WriteKind::Update | WriteKind::Delete => {
+            let mut staged = words.clone();
+            versions.staged(write.node, &mut staged);
+            let live = matches!(versions.newest(write.row), Newest::Live(_));
+            let before = live.then_some(&words[..]);
+            let delete = write.kind == WriteKind::Delete;
+            if delete {
+                rows.release_payload(&staged, before); // values staged before the delete
+            }
+            let mut room = RowWords::from_elem(0, rows.layout.payload_words());
+            versions.install(write.row, write.node, at, delete, &mut room);
+            if !delete {
+                add(&staged, before);
+            }
+        }
+    }
+    if planted::bug("published_between_rows") {
+        let _ = txn.engine.timeline.publish(at);
+    }
+}

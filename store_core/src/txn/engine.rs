@@ -1,0 +1,152 @@
+//! What all tables and transactions of one store share.
+
+use super::rows::{Rows, Shared};
+use crate::error::{Error, Kind, Result};
+use crate::mem::budget::{Holder, MemoryBudget};
+use crate::mem::epoch::Epoch;
+use crate::mem::page_pool::PagePool;
+use crate::mvcc::timeline::BEGINNING;
+use crate::mvcc::{Timeline, Timestamp};
+use crate::options::MEMORY_MIN;
+use crate::schema::Schema;
+use crate::sync::{AtomicBool, AtomicU64, Relaxed, RwLock};
+use crate::wal::{Lsn, Wal};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+/// One store, below its public handles.
+pub(crate) struct Engine {
+    pub timeline: Timeline,
+    pub tables: RwLock<BTreeMap<String, Arc<Rows>>>,
+    pub pool: Arc<PagePool>,
+    pub epoch: Arc<Epoch>,
+    pub budget: Arc<MemoryBudget>,
+    /// The root of the tree of holders.
+    pub holder: Holder,
+    pub tables_holder: Holder,
+    pub counters: Counters,
+    /// Set once the store is open; never for `:memory:`.
+    wal: OnceLock<Log>,
+    /// Held shared from a transaction's first fragment to its commit record, and exclusively while
+    /// the log starts a new file, so that no transaction lies on both sides of a checkpoint.
+    pub fragments: RwLock<()>,
+    /// Serialises changes of the schema.
+    pub ddl: crate::sync::Mutex<()>,
+    closed: AtomicBool,
+    next_transaction: AtomicU64,
+}
+
+/// The log, and where it started when the store was opened.
+pub(crate) struct Log {
+    pub wal: Wal,
+    pub start: Lsn,
+}
+
+/// Totals since the store was opened.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub commits: AtomicU64,
+    pub rollbacks: AtomicU64,
+    pub conflicts: AtomicU64,
+    pub versions_reclaimed: AtomicU64,
+}
+
+impl Engine {
+    /// An empty engine with this budget.
+    pub(crate) fn new(memory: u64) -> Result<Arc<Self>> {
+        if memory < MEMORY_MIN {
+            return Err(Error::new(
+                Kind::OverBudget,
+                format!("a store needs at least {MEMORY_MIN} bytes of memory, not {memory}"),
+            ));
+        }
+        let budget = MemoryBudget::new(memory);
+        let holder = budget.holder("store");
+        Ok(Arc::new(Self {
+            timeline: Timeline::new(BEGINNING),
+            tables: RwLock::new(BTreeMap::new()),
+            pool: PagePool::new(holder.child("free pages"))?,
+            epoch: Epoch::new(),
+            tables_holder: holder.child("tables"),
+            holder,
+            budget,
+            counters: Counters::default(),
+            wal: OnceLock::new(),
+            fragments: RwLock::new(()),
+            ddl: crate::sync::Mutex::new(()),
+            closed: AtomicBool::new(false),
+            next_transaction: AtomicU64::new(1),
+        }))
+    }
+
+    /// Attaches the log, once, at the end of opening.
+    pub(crate) fn attach_log(&self, wal: Wal, start: Lsn) {
+        let fresh = self.wal.set(Log { wal, start }).is_ok();
+        debug_assert!(fresh, "a store attaches its log once");
+    }
+
+    /// The log; `None` in memory.
+    pub(crate) fn log(&self) -> Option<&Log> {
+        self.wal.get()
+    }
+
+    /// Makes a table's rows, entered nowhere yet.
+    pub(crate) fn new_rows(&self, id: u32, schema: Schema) -> Result<Arc<Rows>> {
+        let shared = Shared { pool: &self.pool, epoch: &self.epoch, tables: &self.tables_holder };
+        Ok(Arc::new(Rows::new(id, schema, &shared)?))
+    }
+
+    /// The table of this name.
+    pub(crate) fn table(&self, name: &str) -> Result<Arc<Rows>> {
+        self.tables.read().get(name).cloned().ok_or_else(|| {
+            Error::not_found(format!("no table `{name}` in this store")).detail(name)
+        })
+    }
+
+    /// Waits until everything sequenced so far is published; the caller stops nobody.
+    pub(crate) fn wait_published(&self, at: Timestamp) -> Result<()> {
+        let mut attempt = 0;
+        while self.timeline.published() < at {
+            self.check_log()?;
+            crate::sync::pause(&mut attempt);
+        }
+        Ok(())
+    }
+
+    /// A poisoned log refuses writes; reads go on (invariant I7).
+    pub(crate) fn check_log(&self) -> Result<()> {
+        match self.log() {
+            Some(log) if log.wal.is_poisoned() => Err(Error::new(
+                Kind::Poisoned,
+                "a sync of the log failed earlier: this store takes no more commits; reopen it",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses calls after `close`.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.closed.load(Relaxed) {
+            return Err(Error::new(Kind::Closed, "the store was closed"));
+        }
+        Ok(())
+    }
+
+    /// Refuses new work from now on; false if it was closed before.
+    pub(crate) fn close(&self) -> bool {
+        !self.closed.swap(true, Relaxed)
+    }
+
+    /// A number for a transaction, for messages and fragments.
+    pub(crate) fn take_transaction_number(&self) -> u64 {
+        self.next_transaction.fetch_add(1, Relaxed)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Tables first: their indexes walk their blocks. Handles drop their rows before the engine.
+        self.tables.get_mut().clear();
+        self.pool.close();
+    }
+}

@@ -1,0 +1,124 @@
+//! Writing rows in place while a store is being opened and nobody reads.
+
+use super::prepare::{RowWords, prepare_key, prepare_row, set_cell};
+use super::rows::Rows;
+use crate::error::{Error, Result};
+use crate::index::primary::Inserted;
+use crate::mvcc::Timestamp;
+use crate::mvcc::chain::{Newest, Owner};
+use crate::table::note_row_number;
+use crate::value::ValueRef;
+
+/// Whoever opens the store owns every row it writes.
+const OPENER: Owner = Owner(1);
+
+/// Writes a whole row, whether its key is there or not.
+pub(crate) fn put(rows: &Rows, cells: &[ValueRef<'_>], at: Timestamp) -> Result<()> {
+    let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
+    let mut words = RowWords::new();
+    prepare_row(rows, &all, cells, &mut words).map_err(damaged)?;
+    note_row_number(rows, cells);
+    if let Some(row) = find(rows, &words) {
+        return overwrite(rows, row, words, at);
+    }
+    rows.own_cells(&mut words, &all)?;
+    let row = rows.versions.new_row(OPENER, &words[..rows.layout.key_words()])?;
+    let hash = rows.view(&words).key_hash();
+    let entered = rows.primary.insert(hash, row, |row| rows.key_hash_of(row), |_| false)?;
+    debug_assert_eq!(entered, Inserted::New);
+    rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
+    rows.versions.install_insert(row, at);
+    rows.versions.disown(row);
+    Ok(())
+}
+
+/// Writes some columns of a row that must be there.
+pub(crate) fn update(
+    rows: &Rows,
+    key: &[ValueRef<'_>],
+    columns: &[usize],
+    cells: &[ValueRef<'_>],
+    at: Timestamp,
+) -> Result<()> {
+    let row = find_key(rows, key)?;
+    let mut words = RowWords::from_elem(0, rows.layout.words());
+    rows.versions.copy_newest(row, &mut words);
+    for (column, value) in columns.iter().zip(cells) {
+        set_cell(rows, &mut words, *column, *value).map_err(damaged)?;
+    }
+    overwrite_columns(rows, row, words, columns, at)
+}
+
+/// Removes a row that must be there.
+pub(crate) fn delete(rows: &Rows, key: &[ValueRef<'_>]) -> Result<()> {
+    let row = find_key(rows, key)?;
+    let mut words = RowWords::from_elem(0, rows.layout.words());
+    rows.versions.copy_newest(row, &mut words);
+    rows.primary.remove(rows.view(&words).key_hash(), row);
+    rows.release_payload(&words, None);
+    rows.release_key(&words);
+    rows.versions.drop_row(row);
+    Ok(())
+}
+
+/// Shows every row's number and words.
+pub(crate) fn for_each(
+    rows: &Rows,
+    mut visit: impl FnMut(u32, &[u64]) -> Result<()>,
+) -> Result<()> {
+    let mut words = RowWords::from_elem(0, rows.layout.words());
+    for page in 0..rows.versions.pages() {
+        for row in rows.versions.page_rows(page) {
+            if matches!(rows.versions.newest(row), Newest::Live(_)) {
+                rows.versions.copy_newest(row, &mut words);
+                visit(row, &words)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn overwrite(rows: &Rows, row: u32, words: RowWords, at: Timestamp) -> Result<()> {
+    let others: Vec<usize> =
+        (0..rows.schema.columns.len()).filter(|column| !rows.schema.is_key(*column)).collect();
+    overwrite_columns(rows, row, words, &others, at)
+}
+
+fn overwrite_columns(
+    rows: &Rows,
+    row: u32,
+    mut words: RowWords,
+    columns: &[usize],
+    at: Timestamp,
+) -> Result<()> {
+    let mut before = words.clone();
+    rows.versions.copy_newest(row, &mut before);
+    rows.own_cells(&mut words, columns)?;
+    rows.release_payload(&before, Some(&words));
+    rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
+    rows.versions.install_insert(row, at);
+    Ok(())
+}
+
+fn find_key(rows: &Rows, key: &[ValueRef<'_>]) -> Result<u32> {
+    let mut words = RowWords::new();
+    prepare_key(rows, key, &mut words).map_err(damaged)?;
+    find(rows, &words).ok_or_else(|| {
+        Error::corrupt(format!("the log changes {}, which is not there", rows.row_name(&words)))
+    })
+}
+
+fn find(rows: &Rows, words: &[u64]) -> Option<u32> {
+    let key = rows.view(words);
+    let guard = rows.primary.pin();
+    let mut theirs = RowWords::from_elem(0, rows.layout.words());
+    rows.primary.find(key.key_hash(), &guard, |row| {
+        rows.versions.key_words(row, &mut theirs);
+        rows.view(&theirs).same_key(&key).then_some(row)
+    })
+}
+
+/// What was checked when it was written is damage when it is read.
+fn damaged(error: Error) -> Error {
+    Error::corrupt(error.to_string()).caused_by(error)
+}

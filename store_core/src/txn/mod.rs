@@ -1,0 +1,31 @@
+//! Transactions: snapshots, write sets, the commit protocol, and reclaim.
+//!
+//! ```text
+//! write   own the slot (first updater wins) → stage the new payload in a node, or in a fresh slot
+//! commit  promise memory → take the timestamp and append the log record → install rows, add index
+//!         entries, give owner words up → wait until durable → publish in timestamp order
+//! ```
+//!
+//! Snapshot isolation after Berenson et al. (1995); the commit order is the log's order.
+
+mod commit;
+mod engine;
+mod guard;
+pub(crate) mod load;
+mod own;
+mod prepare;
+mod reclaim;
+pub(crate) mod record;
+mod rows;
+mod savepoint;
+mod snapshot;
+mod unique;
+mod write;
+mod write_set;
+
+pub(crate) use engine::{Engine, Log};
+pub(crate) use prepare::{RowWords, prepare_key, prepare_row};
+pub(crate) use rows::{Rows, SecondaryIndex};
+pub use savepoint::Savepoint;
+pub use snapshot::Snapshot;
+pub use write_set::Txn;

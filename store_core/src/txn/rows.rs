@@ -1,0 +1,212 @@
+//! The rows of one table: versions, primary index, secondary indexes, long values.
+
+use super::prepare::RowWords;
+use crate::error::{Error, Result};
+use crate::index::ordered::OrderedIndex;
+use crate::index::primary::PrimaryIndex;
+use crate::mem::budget::Holder;
+use crate::mem::cell::LongCell;
+use crate::mem::epoch::Epoch;
+use crate::mem::layout::{Layout, RowView};
+use crate::mem::page_pool::PagePool;
+use crate::mem::slab::Slab;
+use crate::mvcc::{Timestamp, Versions};
+use crate::schema::{Index, Schema};
+use crate::sync::{AtomicU64, Mutex, Relaxed};
+use crate::value::{KEY_BYTES_MAX, encode_key, encoded_width};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// One table's data and everything that leads to it.
+pub(crate) struct Rows {
+    /// Stable number of the table.
+    pub id: u32,
+    pub schema: Schema,
+    pub layout: Layout,
+    pub versions: Versions,
+    pub primary: PrimaryIndex,
+    pub indexes: Vec<SecondaryIndex>,
+    /// Long values of rows.
+    pub values: Arc<Slab>,
+    pub holder: Holder,
+    /// Rows with versions to cut off once the watermark passes the timestamp.
+    pub garbage: Mutex<VecDeque<(Timestamp, u32)>>,
+    /// The next hidden `_row`.
+    pub next_row: AtomicU64,
+}
+
+/// One ordered index with its columns.
+pub(crate) struct SecondaryIndex {
+    pub spec: Index,
+    pub tree: OrderedIndex,
+    /// Bytes of a key if they never vary; else a key may be too long.
+    pub key_width: Option<usize>,
+}
+
+/// What tables of one store share.
+pub(crate) struct Shared<'a> {
+    pub pool: &'a Arc<PagePool>,
+    pub epoch: &'a Arc<Epoch>,
+    pub tables: &'a Holder,
+}
+
+impl Rows {
+    /// An empty table.
+    pub(crate) fn new(id: u32, schema: Schema, shared: &Shared<'_>) -> Result<Self> {
+        let holder = shared.tables.child(schema.table.clone());
+        let layout = Layout::new(&schema);
+        let versions = Versions::new(shared.pool, &holder, &layout)?;
+        let primary = PrimaryIndex::new(Arc::clone(shared.epoch), holder.child("primary"))?;
+        let values = Slab::new(Arc::clone(shared.pool), holder.child("values"));
+        let blocks = Slab::new(Arc::clone(shared.pool), holder.child("indexes"));
+        let indexes = schema
+            .indexes
+            .iter()
+            .map(|spec| SecondaryIndex::new(spec, &schema, &blocks, shared.epoch, &holder))
+            .collect();
+        Ok(Self {
+            id,
+            layout,
+            versions,
+            primary,
+            indexes,
+            values,
+            holder,
+            garbage: Mutex::new(VecDeque::new()),
+            next_row: AtomicU64::new(1),
+            schema,
+        })
+    }
+
+    /// A row's words as somebody may read them.
+    ///
+    /// The caller copied them from a version that its registered snapshot sees, or from a row it
+    /// owns; `mem` ties the view to the copy, the callers tie the copy to the snapshot.
+    #[inline]
+    pub(crate) fn view<'a>(&'a self, words: &'a [u64]) -> RowView<'a> {
+        crate::mem::layout::view(&self.layout, words)
+    }
+
+    /// The hash of an entered row's key, for an index that grows.
+    pub(crate) fn key_hash_of(&self, row: u32) -> u64 {
+        let mut words = RowWords::from_elem(0, self.layout.key_words());
+        self.versions.key_words(row, &mut words);
+        self.view(&words).key_hash()
+    }
+
+    /// Gives back what the long cells of a row's payload own, except those that `newer` holds too.
+    pub(crate) fn release_payload(&self, words: &[u64], newer: Option<&[u64]>) {
+        for column in self.layout.long_columns() {
+            let Some(cell) = self.layout.long_cell(words, column) else { continue };
+            let shared = newer.and_then(|newer| self.layout.long_cell(newer, column));
+            if shared != Some(cell) {
+                cell.release(&self.values);
+            }
+        }
+    }
+
+    /// Gives back what the long cells of a row's key own.
+    pub(crate) fn release_key(&self, words: &[u64]) {
+        for column in self.layout.long_key_columns() {
+            if let Some(cell) = self.layout.long_cell(words, column) {
+                cell.release(&self.values);
+            }
+        }
+    }
+
+    /// Makes the borrowing cells of these columns own their bytes; on an error none does.
+    pub(crate) fn own_cells(&self, words: &mut [u64], columns: &[usize]) -> Result<()> {
+        for (done, column) in columns.iter().enumerate() {
+            let Some(cell) = self.layout.long_cell(words, *column) else { continue };
+            if cell.block().is_none() {
+                continue;
+            }
+            let at = self.layout.column_words(*column);
+            let bytes: &[u64; 2] = (&words[at.clone()]).try_into().expect("two words");
+            match LongCell::owning(crate::mem::cell::borrowed(bytes), &self.values) {
+                Ok(cell) => words[at].copy_from_slice(&cell.0),
+                Err(error) => {
+                    for column in &columns[..done] {
+                        if let Some(cell) = self.layout.long_cell(words, *column) {
+                            cell.release(&self.values);
+                        }
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a commit superseded versions of these rows.
+    pub(crate) fn add_garbage(&self, at: Timestamp, rows: impl Iterator<Item = u32>) {
+        self.garbage.lock().extend(rows.map(|row| (at, row)));
+    }
+
+    /// The next hidden row number.
+    pub(crate) fn take_row_number(&self) -> i64 {
+        self.next_row.fetch_add(1, Relaxed) as i64
+    }
+
+    /// The key of a row in words for people, such as `UAL123` or `2013, 1, UA`.
+    pub(crate) fn key_text(&self, words: &[u64]) -> String {
+        let view = self.view(words);
+        let parts: Vec<String> =
+            self.schema.key.iter().map(|column| view.cell(*column).to_string()).collect();
+        parts.join(", ")
+    }
+
+    /// The name of a transaction's victim in a message: `row UAL123 of flights`.
+    pub(crate) fn row_name(&self, words: &[u64]) -> String {
+        format!("row {} of `{}`", self.key_text(words), self.schema.table)
+    }
+
+    /// A conflict over a row.
+    pub(crate) fn conflict(&self, words: &[u64], why: &str) -> Error {
+        Error::conflict(format!("conflict: {} {why}", self.row_name(words)))
+            .detail(&self.schema.table)
+            .detail(self.key_text(words))
+    }
+}
+
+impl SecondaryIndex {
+    fn new(
+        spec: &Index,
+        schema: &Schema,
+        blocks: &Arc<Slab>,
+        epoch: &Arc<Epoch>,
+        holder: &Holder,
+    ) -> Self {
+        let columns = spec.columns.iter().map(|column| &schema.columns[*column]);
+        let widths: Option<Vec<usize>> =
+            columns.map(|column| encoded_width(column.ty, column.notnull)).collect();
+        let width = widths.map(|widths| widths.iter().sum());
+        let tree = OrderedIndex::new(Arc::clone(blocks), Arc::clone(epoch), holder.clone(), width);
+        Self { spec: spec.clone(), tree, key_width: width }
+    }
+
+    /// The encoded key of a row, appended to `out`.
+    pub(crate) fn encode(&self, rows: &Rows, words: &[u64], out: &mut Vec<u8>) -> Result<()> {
+        let view = rows.view(words);
+        let start = out.len();
+        for column in &self.spec.columns {
+            let spec = &rows.schema.columns[*column];
+            encode_key(view.cell(*column), spec.ty, spec.notnull, out)?;
+        }
+        if out.len() - start > KEY_BYTES_MAX {
+            return Err(Error::invalid(format!(
+                "{}: the value for index `{}` takes {} bytes, at most {KEY_BYTES_MAX} are allowed",
+                rows.schema.table,
+                self.spec.name,
+                out.len() - start
+            )));
+        }
+        Ok(())
+    }
+
+    /// True if both rows have the same value here.
+    pub(crate) fn same_value(&self, rows: &Rows, a: &[u64], b: &[u64]) -> bool {
+        let (a, b) = (rows.view(a), rows.view(b));
+        self.spec.columns.iter().all(|column| a.cell(*column).order(b.cell(*column)).is_eq())
+    }
+}

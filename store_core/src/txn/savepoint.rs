@@ -1,0 +1,106 @@
+//! Savepoints: undoing a part of a transaction.
+
+use super::prepare::RowWords;
+use super::write_set::{Txn, WriteKind};
+use crate::error::{Error, Result};
+use crate::mvcc::chain::Newest;
+use std::sync::Arc;
+
+/// A point of a transaction to return to.
+#[derive(Debug)]
+#[must_use]
+pub struct Savepoint {
+    transaction: u64,
+    /// Its place in the nesting, counted from 1.
+    depth: u32,
+    writes: usize,
+    undo: usize,
+    replaced: usize,
+}
+
+/// A change of a row that was in the write set already, kept while a savepoint is open.
+pub(super) struct Undo {
+    write: usize,
+    kind: WriteKind,
+    /// Key and payload before the change.
+    before: RowWords,
+}
+
+impl Txn {
+    /// Marks this point; nests.
+    pub fn savepoint(&mut self) -> Result<Savepoint> {
+        self.check()?;
+        self.savepoints += 1;
+        Ok(Savepoint {
+            transaction: self.number,
+            depth: self.savepoints,
+            writes: self.writes.len(),
+            undo: self.undo.len(),
+            replaced: self.replaced.len(),
+        })
+    }
+
+    /// Undoes everything since the savepoint and forgets it and those inside it.
+    pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.check_savepoint(&savepoint)?;
+        while self.undo.len() > savepoint.undo {
+            let undo = self.undo.pop().expect("longer than the mark");
+            self.restore(&undo);
+        }
+        self.replaced.truncate(savepoint.replaced); // they are in use again
+        self.undo_writes(savepoint.writes);
+        self.savepoints = savepoint.depth - 1;
+        Ok(())
+    }
+
+    /// Keeps everything since the savepoint and forgets it and those inside it.
+    pub fn release(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.check_savepoint(&savepoint)?;
+        self.savepoints = savepoint.depth - 1;
+        if self.savepoints == 0 {
+            self.undo.clear();
+            for (table, cell) in std::mem::take(&mut self.replaced) {
+                cell.release(&self.tables[table as usize].values);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_savepoint(&self, savepoint: &Savepoint) -> Result<()> {
+        if savepoint.transaction != self.number || savepoint.depth > self.savepoints {
+            return Err(Error::invalid(
+                "a savepoint of another transaction, or one that was ended",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Remembers a write's state before it changes again.
+    pub(super) fn remember(&mut self, write: usize, before: &RowWords) -> Result<()> {
+        if self.savepoints > 0 {
+            self.held.grow(size_of::<Undo>() + before.len() * 8)?;
+            let kind = self.writes[write].kind;
+            self.undo.push(Undo { write, kind, before: before.clone() });
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, undo: &Undo) {
+        let write = self.writes[undo.write];
+        let rows = Arc::clone(&self.tables[write.table as usize]);
+        let mut now = RowWords::from_elem(0, rows.layout.words());
+        let payload = &undo.before[rows.layout.key_words()..];
+        rows.versions.copy_newest(write.row, &mut now);
+        if write.node == 0 {
+            rows.release_payload(&now, Some(&undo.before));
+            rows.versions.stage_insert(write.row, payload);
+        } else {
+            let live = matches!(rows.versions.newest(write.row), Newest::Live(_));
+            let mut staged = now.clone();
+            rows.versions.staged(write.node, &mut staged);
+            self.release_staged(&rows, &staged, &undo.before, live.then_some(&now));
+            rows.versions.stage(write.node, payload);
+        }
+        self.writes[undo.write].kind = undo.kind;
+    }
+}

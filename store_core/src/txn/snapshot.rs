@@ -1,0 +1,62 @@
+//! Snapshots: a registered read timestamp.
+
+use super::engine::Engine;
+use crate::error::Result;
+use crate::mvcc::Timestamp;
+use std::fmt;
+use std::sync::Arc;
+
+/// A moment in the commit order; whoever reads through it sees exactly the commits before it.
+///
+/// It takes no lock and blocks nobody, but the versions it sees are kept while it lives. Cloning is
+/// cheap and shares the moment.
+///
+/// ```
+/// # let (store, flights) = store_core::doctest::flights();
+/// let before = store.snapshot()?;
+/// store.write(|txn| flights.delete(txn, &["UAL123".into()]))?;
+/// assert!(flights.get(&before, &["UAL123".into()])?.is_some());
+/// assert!(flights.get(&store.snapshot()?, &["UAL123".into()])?.is_none());
+/// # Ok::<_, store_core::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Snapshot(Arc<Registered>);
+
+struct Registered {
+    engine: Arc<Engine>,
+    place: usize,
+    at: Timestamp,
+}
+
+impl Snapshot {
+    pub(crate) fn new(engine: &Arc<Engine>) -> Result<Self> {
+        let (place, at) = engine.timeline.register()?;
+        Ok(Self(Arc::new(Registered { engine: Arc::clone(engine), place, at })))
+    }
+
+    pub(crate) fn at(&self) -> Timestamp {
+        self.0.at
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.0.engine
+    }
+
+    /// The timestamp of the newest commit it sees.
+    pub fn timestamp(&self) -> u64 {
+        self.0.at.0
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.engine.timeline.unregister(self.place);
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Snapshot({})", self.0.at.0)
+    }
+}

@@ -1,0 +1,151 @@
+//! Unique indexes: the own entry first, then a look at the newest state of equal values.
+//!
+//! Both of two transactions that write one value enter it before they look, so they cannot miss
+//! each other; whoever sees another's row owned is in conflict. (Letting the lower transaction id
+//! go on would be wrong: it may look after the other one has looked and seen nothing.)
+
+use super::prepare::RowWords;
+use super::reclaim::forget_entries;
+use super::rows::{Rows, SecondaryIndex};
+use super::write::RECLAIMER;
+use super::write_set::Txn;
+use crate::error::{Error, Result};
+use crate::index::ordered::{Direction, KeyRange};
+use crate::mvcc::chain::{Held, Newest};
+use crate::options::PAGE_BYTES;
+use crate::planted;
+use crate::sync::pause;
+
+/// Equal entries looked at in one call of the index.
+const EQUAL_ENTRIES: usize = 64;
+
+impl Txn {
+    /// Checks the unique values of an owned row that is about to hold `words`; `before` is its
+    /// payload until now, whose values need no check.
+    pub(super) fn check_unique(
+        &self,
+        rows: &Rows,
+        row: u32,
+        words: &RowWords,
+        before: Option<&[u64]>,
+    ) -> Result<()> {
+        for index in rows.indexes.iter().filter(|index| index.spec.unique) {
+            if before.is_some_and(|before| index.same_value(rows, before, words)) {
+                continue;
+            }
+            let view = rows.view(words);
+            if index.spec.columns.iter().any(|column| view.cell(*column).is_null()) {
+                continue;
+            }
+            if let Err(error) = self.check_value(rows, index, row, words) {
+                // Values that did not change may be in use: only the entries made here go.
+                let changed = rows.indexes.iter().filter(|index| {
+                    index.spec.unique
+                        && !before.is_some_and(|before| index.same_value(rows, before, words))
+                });
+                forget_entries(rows, row, changed, &[words]);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_value(
+        &self,
+        rows: &Rows,
+        index: &SecondaryIndex,
+        row: u32,
+        words: &RowWords,
+    ) -> Result<()> {
+        let mut key = Vec::new();
+        index.encode(rows, words, &mut key)?;
+        let pages = index.tree.worst_case_bytes(1, key.len()).div_ceil(PAGE_BYTES) + 1;
+        let promise = self.engine.pool.promise(pages)?;
+        index.tree.insert(&key, row);
+        drop(promise);
+        if planted::bug("unique_not_checked") {
+            return Ok(());
+        }
+        let mut scan = index.tree.scan(&KeyRange::equal(&key), Direction::Ascending);
+        let mut equal = Vec::new();
+        loop {
+            equal.clear();
+            let more = scan.next_rows(&mut equal, EQUAL_ENTRIES);
+            for other in equal.iter().filter(|other| **other != row) {
+                self.check_other(rows, index, *other, words)?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Refuses the value if another row's newest state has it, or may have it once its owner commits.
+    fn check_other(
+        &self,
+        rows: &Rows,
+        index: &SecondaryIndex,
+        other: u32,
+        words: &RowWords,
+    ) -> Result<()> {
+        let mut theirs = RowWords::from_elem(0, rows.layout.words());
+        let mut attempt = 0;
+        loop {
+            match rows.versions.own(other, self.owner) {
+                Ok(()) => break,
+                Err(Held::NoRow) => return Ok(()),
+                Err(Held::By(RECLAIMER)) => pause(&mut attempt),
+                Err(Held::By(owner)) if owner == self.owner => {
+                    return if self.read(rows, other, &mut theirs)
+                        && index.same_value(rows, &theirs, words)
+                    {
+                        Err(not_unique(rows, index, words))
+                    } else {
+                        Ok(())
+                    };
+                }
+                Err(Held::By(_)) => {
+                    let why = format!(
+                        "has a value of unique index `{}` that another transaction is writing",
+                        index.spec.name
+                    );
+                    return Err(rows.conflict(words, &why));
+                }
+            }
+        }
+        rows.versions.copy_newest(other, &mut theirs);
+        let newest = rows.versions.newest(other);
+        let same = matches!(newest, Newest::Live(_)) && index.same_value(rows, &theirs, words);
+        rows.versions.disown(other);
+        match newest {
+            Newest::Live(at) if same && at > self.at => {
+                Err(rows.conflict(words, "has a unique value that was committed meanwhile"))
+            }
+            _ if same => Err(not_unique(rows, index, words)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes entries out of the unique indexes that no version of the owned row needs.
+    pub(super) fn forget_unique(&self, rows: &Rows, row: u32, words: &[u64]) {
+        if rows.indexes.iter().any(|index| index.spec.unique) {
+            let unique = rows.indexes.iter().filter(|index| index.spec.unique);
+            forget_entries(rows, row, unique, &[words]);
+        }
+    }
+}
+
+fn not_unique(rows: &Rows, index: &SecondaryIndex, words: &[u64]) -> Error {
+    let view = rows.view(words);
+    let values: Vec<String> =
+        index.spec.columns.iter().map(|column| view.cell(*column).to_string()).collect();
+    Error::duplicate(format!(
+        "{} would repeat the value {} of unique index `{}`",
+        rows.row_name(words),
+        values.join(", "),
+        index.spec.name
+    ))
+    .detail(&rows.schema.table)
+    .detail(values.join(", "))
+    .detail(&index.spec.name)
+}

@@ -1,0 +1,401 @@
+//! Statements: insert, update and delete of one row, each atomic in itself (invariant I10).
+
+use super::prepare::{RowWords, set_cell};
+use super::rows::Rows;
+use super::write_set::{Txn, Write, WriteKind};
+use crate::error::{Error, Result};
+use crate::index::primary::Inserted;
+use crate::mvcc::chain::{Held, Newest, Owner};
+use crate::planted;
+use crate::sync::pause;
+use crate::value::ValueRef;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// The owner number of whoever cuts chains; it owns a row only for moments.
+pub(super) const RECLAIMER: Owner = Owner(0xFFFE);
+
+/// What claiming the row that an index entry leads to gave.
+enum Claim {
+    /// The key is another one.
+    OtherKey,
+    /// It is being freed or cut: look again.
+    Again,
+    /// A committed tombstone with this key, owned now.
+    Tombstone,
+    /// This transaction's write.
+    Own(usize),
+}
+
+impl Txn {
+    /// The visible row with this key; its words are in `out`.
+    pub(crate) fn find(&self, rows: &Rows, key: &[u64], out: &mut [u64]) -> Option<u32> {
+        let key = rows.view(key);
+        let guard = rows.primary.pin();
+        rows.primary.find(key.key_hash(), &guard, |row| {
+            (self.read(rows, row, out) && rows.view(out).same_key(&key)).then_some(row)
+        })
+    }
+
+    /// Inserts a prepared row; an existing key is [`Kind::Duplicate`](crate::Kind::Duplicate).
+    pub(crate) fn insert(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
+        self.check()?;
+        self.reserve_write()?;
+        let result = self.insert_checked(rows, words);
+        result.map_err(|error| self.doom(error))
+    }
+
+    /// Changes columns of a visible row; false if there is none.
+    pub(crate) fn update(
+        &mut self,
+        rows: &Arc<Rows>,
+        key: &[u64],
+        columns: &[usize],
+        cells: &[ValueRef<'_>],
+    ) -> Result<bool> {
+        self.check()?;
+        self.reserve_write()?;
+        let mut words = RowWords::from_elem(0, rows.layout.words());
+        let Some(row) = self.find(rows, key, &mut words) else { return Ok(false) };
+        for (column, value) in columns.iter().zip(cells) {
+            if rows.schema.is_key(*column) {
+                let name = &rows.schema.columns[*column].name;
+                return Err(Error::invalid(format!(
+                    "column \"{name}\" is part of the key of `{}` and cannot be updated: \
+                     delete the row and insert it anew",
+                    rows.schema.table
+                )));
+            }
+            set_cell(rows, &mut words, *column, *value)?;
+        }
+        super::prepare::check_bytes(rows, &words)?;
+        let result = self.update_row(rows, row, &mut words, columns);
+        result.map_err(|error| self.doom(error))?;
+        Ok(true)
+    }
+
+    /// Deletes a visible row; false if there is none.
+    pub(crate) fn delete(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+        self.check()?;
+        self.reserve_write()?;
+        let mut words = RowWords::from_elem(0, rows.layout.words());
+        let Some(row) = self.find(rows, key, &mut words) else { return Ok(false) };
+        let table = self.table_number(rows);
+        if self.owns(rows, row)
+            && let Some(write) = self.own.find(&self.writes, table, row)
+        {
+            self.remember(write, &words)?;
+            self.writes[write].kind = match self.writes[write].kind {
+                WriteKind::Insert => WriteKind::Gone,
+                _ => WriteKind::Delete,
+            };
+            return Ok(true);
+        }
+        self.own_visible(rows, row, &words).map_err(|error| self.doom(error))?;
+        let node = rows.versions.new_node().inspect_err(|_| rows.versions.disown(row))?;
+        rows.versions.stage(node, &words[rows.layout.key_words()..]);
+        self.writes.push(Write { table, row, node, kind: WriteKind::Delete });
+        Ok(true)
+    }
+
+    // ---- insert
+
+    fn insert_checked(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
+        let table = self.table_number(rows);
+        let mut owned = words.clone();
+        let long: SmallVec<[usize; 8]> = rows.layout.long_key_columns().collect();
+        rows.own_cells(&mut owned, &long)?;
+        let key = &owned[..rows.layout.key_words()];
+        let fresh =
+            rows.versions.new_row(self.owner, key).inspect_err(|_| rows.release_key(&owned))?;
+        match self.enter(rows, fresh, &owned) {
+            Ok(None) => self.finish_insert(rows, table, fresh, owned),
+            Ok(Some(over)) => {
+                rows.versions.drop_row(fresh);
+                rows.release_key(&owned);
+                self.insert_over(rows, table, over, words)
+            }
+            Err(error) => {
+                rows.versions.drop_row(fresh);
+                rows.release_key(&owned);
+                Err(error)
+            }
+        }
+    }
+
+    /// Enters a fresh row in the primary index, or finds the row to insert over: an owned tombstone
+    /// or an own deleted row.
+    fn enter(&self, rows: &Arc<Rows>, fresh: u32, words: &RowWords) -> Result<Option<u32>> {
+        let hash = rows.view(words).key_hash();
+        let mut other_keys: SmallVec<[u32; 4]> = SmallVec::new();
+        let mut theirs = RowWords::from_elem(0, rows.layout.words());
+        let mut attempt = 0;
+        loop {
+            let rehash = |row| rows.key_hash_of(row);
+            let found = rows.primary.insert(hash, fresh, rehash, |other| {
+                rows.versions.key_words(other, &mut theirs);
+                rows.layout.keys_may_be_equal(words, &theirs) && !other_keys.contains(&other)
+            })?;
+            let Inserted::Found(other) = found else { return Ok(None) };
+            match self.claim(rows, other, words)? {
+                Claim::OtherKey => other_keys.push(other),
+                Claim::Again => pause(&mut attempt),
+                Claim::Tombstone => return Ok(Some(other)),
+                Claim::Own(write) if self.writes[write].is_deleted() => return Ok(Some(other)),
+                Claim::Own(_) => return Err(duplicate(rows, words)),
+            }
+        }
+    }
+
+    /// Owns the row of an index entry and looks at its key and state.
+    fn claim(&self, rows: &Arc<Rows>, other: u32, words: &RowWords) -> Result<Claim> {
+        let versions = &rows.versions;
+        let mut theirs = RowWords::from_elem(0, rows.layout.words());
+        match versions.own(other, self.owner) {
+            Err(Held::NoRow | Held::By(RECLAIMER)) => return Ok(Claim::Again),
+            Err(Held::By(owner)) if owner == self.owner => {
+                versions.key_words(other, &mut theirs);
+                let table = self.tables.iter().position(|table| table.id == rows.id);
+                let write = table.and_then(|at| self.own.find(&self.writes, at as u32, other));
+                return Ok(match write {
+                    Some(write) if rows.view(&theirs).same_key(&rows.view(words)) => {
+                        Claim::Own(write)
+                    }
+                    _ => Claim::OtherKey,
+                });
+            }
+            Err(Held::By(_)) => {
+                return Err(rows.conflict(words, "is being written by another transaction"));
+            }
+            Ok(()) => {}
+        }
+        versions.key_words(other, &mut theirs);
+        let outcome = if !rows.view(&theirs).same_key(&rows.view(words)) {
+            Ok(Claim::OtherKey)
+        } else {
+            match versions.newest(other) {
+                Newest::Deleted(at) if at <= self.at => return Ok(Claim::Tombstone),
+                Newest::Live(at) if at <= self.at => Err(duplicate(rows, words)),
+                Newest::Deleted(at) | Newest::Live(at) => Err(self.too_new(rows, words, at.0)),
+                Newest::Unborn => Ok(Claim::Again),
+            }
+        };
+        versions.disown(other);
+        outcome
+    }
+
+    /// Checks unique values of a row that is in the primary index and keeps its payload.
+    fn finish_insert(
+        &mut self,
+        rows: &Arc<Rows>,
+        table: u32,
+        row: u32,
+        mut words: RowWords,
+    ) -> Result<()> {
+        let long: SmallVec<[usize; 8]> = rows.layout.long_columns().collect();
+        let mut result = rows.own_cells(&mut words, &long);
+        if result.is_ok() {
+            result = self.check_unique(rows, row, &words, None);
+            if result.is_err() {
+                rows.release_payload(&words, None);
+            }
+        }
+        if let Err(error) = result {
+            rows.primary.remove(rows.view(&words).key_hash(), row);
+            rows.release_key(&words);
+            rows.versions.drop_row(row);
+            return Err(error);
+        }
+        rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
+        self.writes.push(Write { table, row, node: 0, kind: WriteKind::Insert });
+        Ok(())
+    }
+
+    /// Inserts where a row with this key was deleted: by a commit before, or in this transaction.
+    fn insert_over(
+        &mut self,
+        rows: &Arc<Rows>,
+        table: u32,
+        row: u32,
+        words: &RowWords,
+    ) -> Result<()> {
+        let all: Vec<usize> =
+            (0..rows.schema.columns.len()).filter(|column| !rows.schema.is_key(*column)).collect();
+        let mut words = words.clone();
+        if let Some(write) = self.own.find(&self.writes, table, row) {
+            return self.restage(rows, write, &mut words, &all, true);
+        }
+        let result = self.stage_new(rows, table, row, &mut words, &all, None);
+        if result.is_err() {
+            rows.versions.disown(row);
+        }
+        result
+    }
+
+    // ---- update
+
+    /// Gives a visible row a new payload: `words` with borrowed cells in `columns`.
+    fn update_row(
+        &mut self,
+        rows: &Arc<Rows>,
+        row: u32,
+        words: &mut RowWords,
+        columns: &[usize],
+    ) -> Result<()> {
+        let table = self.table_number(rows);
+        if self.owns(rows, row)
+            && let Some(write) = self.own.find(&self.writes, table, row)
+        {
+            return self.restage(rows, write, words, columns, false);
+        }
+        self.own_visible(rows, row, words)?;
+        let mut before = words.clone();
+        rows.versions.copy_newest(row, &mut before);
+        let result = self.stage_new(rows, table, row, words, columns, Some(&before));
+        if result.is_err() {
+            rows.versions.disown(row);
+        }
+        result
+    }
+
+    /// Owns a row that the snapshot sees; a newer version or another owner is a conflict.
+    fn own_visible(&self, rows: &Rows, row: u32, words: &[u64]) -> Result<()> {
+        let mut attempt = 0;
+        loop {
+            match rows.versions.own(row, self.owner) {
+                Ok(()) => break,
+                Err(Held::By(RECLAIMER)) => pause(&mut attempt),
+                Err(_) => {
+                    return Err(rows.conflict(words, "is being written by another transaction"));
+                }
+            }
+        }
+        match rows.versions.newest(row) {
+            Newest::Live(at) if at <= self.at || planted::bug("newer_version_overwritten") => {
+                Ok(())
+            }
+            Newest::Live(at) | Newest::Deleted(at) => {
+                rows.versions.disown(row);
+                Err(self.too_new(rows, words, at.0))
+            }
+            Newest::Unborn => unreachable!("a visible row has been committed"),
+        }
+    }
+
+    /// Stages the first change of an owned row; on an error the caller gives it up.
+    fn stage_new(
+        &mut self,
+        rows: &Arc<Rows>,
+        table: u32,
+        row: u32,
+        words: &mut RowWords,
+        columns: &[usize],
+        before: Option<&RowWords>,
+    ) -> Result<()> {
+        let node = rows.versions.new_node()?;
+        let result = rows.own_cells(words, columns).and_then(|()| {
+            let unique = self.check_unique(rows, row, words, before.map(|before| &before[..]));
+            unique.inspect_err(|_| rows.release_payload(words, before.map(|before| &before[..])))
+        });
+        if let Err(error) = result {
+            rows.versions.drop_node(node);
+            return Err(error);
+        }
+        rows.versions.stage(node, &words[rows.layout.key_words()..]);
+        self.writes.push(Write { table, row, node, kind: WriteKind::Update });
+        Ok(())
+    }
+
+    /// Changes a row that this transaction has written already.
+    fn restage(
+        &mut self,
+        rows: &Arc<Rows>,
+        write: usize,
+        words: &mut RowWords,
+        columns: &[usize],
+        revive: bool,
+    ) -> Result<()> {
+        let Write { table, row, node, kind } = self.writes[write];
+        let mut newest = RowWords::from_elem(0, rows.layout.words());
+        rows.versions.copy_newest(row, &mut newest);
+        let mut staged = newest.clone();
+        if node != 0 {
+            rows.versions.staged(node, &mut staged);
+        }
+        rows.own_cells(words, columns)?;
+        let known = (!revive).then_some(&staged[..]);
+        self.check_unique(rows, row, words, known)
+            .inspect_err(|_| rows.release_payload(words, Some(&staged)))?;
+        self.remember(write, &staged)?;
+        let live = node != 0 && matches!(rows.versions.newest(row), Newest::Live(_));
+        self.replace_staged(rows, table, &staged, words, live.then_some(&newest));
+        let payload = &words[rows.layout.key_words()..];
+        if node == 0 {
+            rows.versions.stage_insert(row, payload);
+        } else {
+            rows.versions.stage(node, payload);
+        }
+        self.writes[write].kind = match kind {
+            WriteKind::Gone | WriteKind::Insert => WriteKind::Insert,
+            WriteKind::Delete | WriteKind::Update => WriteKind::Update,
+        };
+        Ok(())
+    }
+
+    /// Gives long cells of `staged` back that neither `words` nor the committed version hold; with
+    /// a savepoint open they are kept until it ends.
+    fn replace_staged(
+        &mut self,
+        rows: &Rows,
+        table: u32,
+        staged: &[u64],
+        words: &[u64],
+        committed: Option<&RowWords>,
+    ) {
+        if self.savepoints == 0 {
+            self.release_staged(rows, staged, words, committed);
+            return;
+        }
+        for column in rows.layout.long_columns() {
+            let Some(cell) = rows.layout.long_cell(staged, column) else { continue };
+            let held = |words: &[u64]| rows.layout.long_cell(words, column) == Some(cell);
+            if cell.block().is_some() && !held(words) && !committed.is_some_and(|words| held(words))
+            {
+                self.replaced.push((table, cell));
+            }
+        }
+    }
+
+    /// Gives long cells of `staged` back that neither `kept` nor the committed version hold.
+    pub(super) fn release_staged(
+        &self,
+        rows: &Rows,
+        staged: &[u64],
+        kept: &[u64],
+        committed: Option<&RowWords>,
+    ) {
+        for column in rows.layout.long_columns() {
+            let Some(cell) = rows.layout.long_cell(staged, column) else { continue };
+            let held = |words: &[u64]| rows.layout.long_cell(words, column) == Some(cell);
+            if !held(kept) && !committed.is_some_and(|words| held(words)) {
+                cell.release(&rows.values);
+            }
+        }
+    }
+
+    fn too_new(&self, rows: &Rows, words: &[u64], newer: u64) -> Error {
+        rows.conflict(words, &format!("was committed at {newer}, after snapshot {}", self.at.0))
+    }
+}
+
+impl Write {
+    fn is_deleted(self) -> bool {
+        matches!(self.kind, WriteKind::Delete | WriteKind::Gone)
+    }
+}
+
+fn duplicate(rows: &Rows, words: &[u64]) -> Error {
+    Error::duplicate(format!("{} exists already", rows.row_name(words)))
+        .detail(&rows.schema.table)
+        .detail(rows.key_text(words))
+}

@@ -1,0 +1,256 @@
+//! The transaction and its write set.
+
+use super::engine::Engine;
+use super::own::OwnRows;
+use super::prepare::RowWords;
+use super::rows::Rows;
+use super::savepoint::Undo;
+use crate::error::{Error, Kind, Result};
+use crate::mem::budget::Reservation;
+use crate::mem::cell::LongCell;
+use crate::mvcc::Timestamp;
+use crate::mvcc::chain::{Newest, Owner};
+use crate::sync::Relaxed;
+use std::fmt;
+use std::sync::Arc;
+
+/// A transaction at snapshot isolation.
+///
+/// It reads the store as it was when the transaction began, plus its own writes. The first of two
+/// transactions to write a row wins; the other gets [`Kind::Conflict`] at once and can only be
+/// rolled back. Dropping it rolls it back.
+///
+/// ```
+/// # let (store, flights) = store_core::doctest::flights();
+/// let mut txn = store.begin()?;
+/// flights.update(&mut txn, &["UAL123".into()], &[("altitude", 36_000.into())])?;
+/// txn.commit()?;
+/// # Ok::<_, store_core::Error>(())
+/// ```
+#[must_use]
+pub struct Txn {
+    pub(super) tables: Vec<Arc<Rows>>,
+    pub(super) writes: Vec<Write>,
+    pub(super) own: OwnRows,
+    pub(super) undo: Vec<Undo>,
+    /// Long values replaced inside this transaction that a savepoint may bring back.
+    pub(super) replaced: Vec<(u32, LongCell)>,
+    pub(super) savepoints: u32,
+    pub(super) doomed: Option<String>,
+    pub(super) owner: Owner,
+    pub(super) place: usize,
+    pub(super) at: Timestamp,
+    pub(super) number: u64,
+    pub(super) held: Reservation,
+    pub(super) finished: bool,
+    pub(super) engine: Arc<Engine>,
+}
+
+/// One row this transaction wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Write {
+    /// Position in [`Txn::tables`].
+    pub table: u32,
+    pub row: u32,
+    /// Where the new payload waits and the old one will go; 0 for an insert.
+    pub node: u32,
+    pub kind: WriteKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WriteKind {
+    /// A fresh row; its payload waits in its slot.
+    Insert,
+    /// A new version of a committed row (or of its tombstone).
+    Update,
+    /// A tombstone for a committed row.
+    Delete,
+    /// An insert that this transaction deleted again.
+    Gone,
+}
+
+/// Writes whose bookkeeping is reserved at once.
+const WRITES_LUMP: usize = 256;
+
+impl Txn {
+    pub(crate) fn new(engine: &Arc<Engine>) -> Result<Self> {
+        engine.check_open()?;
+        let held = engine.holder.reserve(0)?;
+        let (place, at) = engine.timeline.register()?;
+        Ok(Self {
+            engine: Arc::clone(engine),
+            tables: Vec::new(),
+            writes: Vec::new(),
+            own: OwnRows::default(),
+            undo: Vec::new(),
+            replaced: Vec::new(),
+            savepoints: 0,
+            doomed: None,
+            owner: Owner(place as u16 + 1),
+            place,
+            at,
+            number: engine.take_transaction_number(),
+            held,
+            finished: false,
+        })
+    }
+
+    /// Drops every write. The same as dropping the transaction.
+    pub fn rollback(self) {
+        drop(self);
+    }
+
+    /// True if a conflict was lost: every call says so until rollback.
+    pub fn is_doomed(&self) -> bool {
+        self.doomed.is_some()
+    }
+
+    /// Rows written so far.
+    pub fn writes(&self) -> usize {
+        self.writes.len()
+    }
+
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Reads a row as this transaction sees it: its own write, else its snapshot.
+    #[inline]
+    pub(crate) fn read(&self, rows: &Rows, row: u32, out: &mut [u64]) -> bool {
+        if self.writes.is_empty() || rows.versions.owner(row) != self.owner {
+            return rows.versions.read(row, self.at, &(0..rows.layout.words()), out);
+        }
+        self.read_own(rows, row, out)
+    }
+
+    /// The rows of this table that this transaction wrote and did not delete.
+    pub(crate) fn own_rows(&self, rows: &Rows) -> Vec<u32> {
+        let Some(table) = self.known_table(rows) else { return Vec::new() };
+        let kept = |write: &&Write| {
+            write.table == table && matches!(write.kind, WriteKind::Insert | WriteKind::Update)
+        };
+        self.writes.iter().filter(kept).map(|write| write.row).collect()
+    }
+
+    /// True if this transaction owns the row.
+    pub(crate) fn owns(&self, rows: &Rows, row: u32) -> bool {
+        !self.writes.is_empty() && rows.versions.owner(row) == self.owner
+    }
+
+    fn read_own(&self, rows: &Rows, row: u32, out: &mut [u64]) -> bool {
+        let table = self.known_table(rows);
+        let write = table.and_then(|table| self.own.find(&self.writes, table, row));
+        let Some(at) = write else {
+            // Owned only for the length of a call: not written.
+            return rows.versions.read(row, self.at, &(0..rows.layout.words()), out);
+        };
+        match self.writes[at].kind {
+            WriteKind::Insert => rows.versions.copy_newest(row, out),
+            WriteKind::Update => {
+                rows.versions.key_words(row, out);
+                rows.versions.staged(self.writes[at].node, out);
+            }
+            WriteKind::Delete | WriteKind::Gone => return false,
+        }
+        true
+    }
+
+    fn known_table(&self, rows: &Rows) -> Option<u32> {
+        self.tables.iter().position(|table| table.id == rows.id).map(|at| at as u32)
+    }
+
+    /// The table's number in this transaction.
+    pub(super) fn table_number(&mut self, rows: &Arc<Rows>) -> u32 {
+        self.known_table(rows).unwrap_or_else(|| {
+            self.tables.push(Arc::clone(rows));
+            self.tables.len() as u32 - 1
+        })
+    }
+
+    /// Refuses calls on a doomed transaction, a closed store or a poisoned log.
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(why) = &self.doomed {
+            return Err(Error::conflict(format!(
+                "this transaction was aborted and can only be rolled back: {why}"
+            )));
+        }
+        self.engine.check_open()?;
+        self.engine.check_log()
+    }
+
+    /// Dooms the transaction by a conflict.
+    pub(super) fn doom(&mut self, error: Error) -> Error {
+        if error.kind() == Kind::Conflict && self.doomed.is_none() {
+            self.engine.counters.conflicts.fetch_add(1, Relaxed);
+            self.doomed = Some(error.to_string());
+        }
+        error
+    }
+
+    /// Makes room for one more write, so that adding it cannot fail.
+    pub(super) fn reserve_write(&mut self) -> Result<()> {
+        if self.writes.len() == self.writes.capacity() {
+            let lump = WRITES_LUMP.max(self.writes.len());
+            self.held.grow(lump * (size_of::<Write>() + OwnRows::bytes_per_write()))?;
+            self.writes.reserve_exact(lump);
+        }
+        Ok(())
+    }
+
+    /// Undoes the writes from this one on, newest first.
+    pub(super) fn undo_writes(&mut self, keep: usize) {
+        for at in (keep..self.writes.len()).rev() {
+            let write = self.writes[at];
+            let rows = Arc::clone(&self.tables[write.table as usize]);
+            self.undo_write(&rows, write);
+        }
+        self.own.truncate(&self.writes, keep);
+        self.writes.truncate(keep);
+    }
+
+    pub(super) fn undo_write(&self, rows: &Rows, write: Write) {
+        let mut staged = RowWords::from_elem(0, rows.layout.words());
+        let mut newest = staged.clone();
+        let versions = &rows.versions;
+        versions.copy_newest(write.row, &mut newest);
+        if matches!(write.kind, WriteKind::Insert | WriteKind::Gone) {
+            self.forget_unique(rows, write.row, &newest);
+            rows.primary.remove(rows.view(&newest).key_hash(), write.row);
+            rows.release_payload(&newest, None);
+            rows.release_key(&newest);
+            versions.drop_row(write.row);
+            return;
+        }
+        versions.key_words(write.row, &mut staged);
+        versions.staged(write.node, &mut staged);
+        let live = matches!(versions.newest(write.row), Newest::Live(_));
+        self.forget_unique(rows, write.row, &staged);
+        rows.release_payload(&staged, live.then_some(&newest));
+        versions.drop_node(write.node);
+        versions.disown(write.row);
+    }
+}
+
+impl Drop for Txn {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        self.undo_writes(0);
+        for (table, cell) in self.replaced.drain(..) {
+            cell.release(&self.tables[table as usize].values);
+        }
+        self.engine.timeline.unregister(self.place);
+        self.engine.counters.rollbacks.fetch_add(1, Relaxed);
+    }
+}
+
+impl fmt::Debug for Txn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Txn {} at {} with {} writes", self.number, self.at.0, self.writes.len())
+    }
+}

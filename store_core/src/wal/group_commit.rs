@@ -1,0 +1,119 @@
+//! Group commit: one of those who wait writes and syncs for all of them.
+//!
+//! ```text
+//!  waiter A ─ leads: takes batch 1 ── write ── sync ── publishes durable, wakes all
+//!  waiter B ─ appends to batch 2 …… waits ……………………┴─ leads: takes batch 2 ── write ─ …
+//!  waiter C ─ appends to batch 2 …… waits ……………………┴─ waits for B
+//! ```
+
+use super::lsn::Lsn;
+use super::record::seal_batch;
+use super::writer::{State, Wal};
+use crate::error::{Error, Result};
+use crate::planted;
+use crate::sync::{MutexGuard, Release};
+use std::sync::Arc;
+
+/// How far a leader takes its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Handed to the device: makes room in memory, acknowledges nothing.
+    Written,
+    /// Synced: all before the batch's end is durable.
+    Durable,
+}
+
+impl Wal {
+    /// Returns when all before `end` is durable, or with an error if that is not known.
+    ///
+    /// `end` comes from an append. After an error the log is poisoned: whether the record
+    /// survives shows when the store is opened again.
+    pub(crate) fn wait_durable(&self, end: Lsn) -> Result<()> {
+        if self.durable() >= end {
+            return Ok(());
+        }
+        let mut state = self.state.lock();
+        assert!(end <= state.end(), "nobody appended up to {end}");
+        while state.durable < end {
+            state.check_poisoned()?;
+            self.lead_or_wait(&mut state, Goal::Durable);
+        }
+        Ok(())
+    }
+
+    /// Writes the batch, or waits for the one who does; the caller looks again afterwards.
+    pub(super) fn lead_or_wait(&self, state: &mut MutexGuard<'_, State>, goal: Goal) {
+        if state.leading {
+            self.changed.wait(state);
+        } else {
+            self.lead(state, goal);
+        }
+    }
+
+    /// Writes the batch and syncs; a failure poisons the log. Nobody else may lead.
+    fn lead(&self, state: &mut MutexGuard<'_, State>, goal: Goal) {
+        state.leading = true;
+        let spare = std::mem::take(&mut state.spare);
+        let mut batch = std::mem::replace(&mut state.pending, spare);
+        let start = state.pending_start;
+        let end = start.plus(batch.len() as u64);
+        state.pending_start = end;
+        let (file, durable) = (Arc::clone(&state.file), state.durable);
+        let outcome = self.unlocked(state, || {
+            seal_batch(batch.bytes_mut(), file.id, durable);
+            if batch.len() > 0 {
+                file.file.write_all_at(batch.bytes_mut(), file.offset_of(start))?;
+            }
+            if goal == Goal::Durable && !planted::bug("sync_skipped") {
+                file.file.sync_data()?;
+            }
+            Ok(())
+        });
+        batch.reset(self.options.pending_bytes_max.saturating_mul(2));
+        state.spare = batch;
+        state.leading = false;
+        match outcome {
+            Err(fault) if !planted::bug("sync_failure_ignored") => {
+                self.poison(state, &Error::io(format_args!("{}: writing", file.name), fault));
+            }
+            _ if goal == Goal::Durable => {
+                state.durable = end;
+                self.durable.store(end.0, Release); // pairs with Acquire in durable()
+            }
+            _ => {}
+        }
+        self.changed.notify_all();
+    }
+
+    /// Stops the log for good (invariant I7); the first cause is kept.
+    pub(super) fn poison(&self, state: &mut State, cause: &Error) {
+        state.poisoned.get_or_insert_with(|| cause.to_string());
+        self.changed.notify_all();
+    }
+
+    /// Does I/O without the mutex. If that panics, the log is poisoned and those who wait wake.
+    pub(super) fn unlocked<T>(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        MutexGuard::unlocked(state, || {
+            let alarm = Alarm(self);
+            let outcome = work();
+            std::mem::forget(alarm);
+            outcome
+        })
+    }
+}
+
+/// Dropped only when the work it watches over panics.
+struct Alarm<'a>(&'a Wal);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        self.0.poison(&mut state, &Error::invalid("the thread that wrote it panicked"));
+        state.leading = false;
+        state.frozen = false;
+    }
+}

@@ -1,0 +1,270 @@
+//! Appending records: space first, then the timestamp, then the place in the batch.
+
+use super::buffer::Batch;
+use super::device::Device;
+use super::file::{Fault, LogStart, PreparedFile, WalFile, list_files};
+use super::group_commit::Goal;
+use super::lsn::Lsn;
+use super::record::{FRAME_BYTES, FRAME_VERSION, Frame, HashedPayload, RecordKind};
+use super::roll::WalFileSize;
+use crate::error::{Error, Kind, Result};
+use crate::mem::Holder;
+use crate::sync::{Acquire, AtomicU64, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The limits of a log.
+#[derive(Clone, Debug)]
+pub(crate) struct WalOptions {
+    /// Files grow by this much: one sync of metadata for some ten thousand commits.
+    pub(crate) preallocate_bytes: u64,
+    /// A batch this long is written before more is appended: bounds memory, and what an
+    /// asynchronous log may hold back.
+    pub(crate) pending_bytes_max: usize,
+    /// Longest payload of a record; longer transactions come in fragments.
+    pub(crate) record_bytes_max: usize,
+}
+
+impl Default for WalOptions {
+    fn default() -> Self {
+        Self { preallocate_bytes: 4 << 20, pending_bytes_max: 1 << 20, record_bytes_max: 64 << 20 }
+    }
+}
+
+/// What became of a record that was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// The timestamp it was given; 0 for a fragment.
+    pub(crate) timestamp: u64,
+    /// Where it ends: what [`Wal::wait_durable`] waits for.
+    pub(crate) end: Lsn,
+    /// The wall clock it was given.
+    pub(crate) wall: i64,
+}
+
+/// The log of one store. Thread-safe.
+#[derive(Debug)]
+pub(crate) struct Wal {
+    pub(super) device: Arc<dyn Device>,
+    pub(super) options: WalOptions,
+    pub(super) holder: Holder,
+    pub(super) state: Mutex<State>,
+    /// Signalled when a leader or a change of files is done.
+    pub(super) changed: Condvar,
+    /// A copy of `State::durable` for those who only look.
+    pub(super) durable: AtomicU64,
+    /// One change of files at a time.
+    pub(super) rolling: Mutex<()>,
+}
+
+/// What the mutex of the log guards.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) file: Arc<WalFile>,
+    /// The files before `file`, oldest first.
+    pub(super) older: Vec<WalFileSize>,
+    /// The file has room up to here.
+    pub(super) allocated: Lsn,
+    /// Frames not handed to the device yet, and where they will stand.
+    pub(super) pending: Batch,
+    pub(super) pending_start: Lsn,
+    /// The buffer that fills while the other is written.
+    pub(super) spare: Batch,
+    /// All before this is synced.
+    pub(super) durable: Lsn,
+    pub(super) last_timestamp: u64,
+    pub(super) last_wall: i64,
+    /// Somebody writes a batch or extends the file: one at a time, because the system reports a
+    /// failed sync to one caller only, and the next one would be told that all is well.
+    pub(super) leading: bool,
+    /// The file is being changed: nothing may be appended.
+    pub(super) frozen: bool,
+    /// Why the log stopped for good.
+    pub(super) poisoned: Option<String>,
+}
+
+impl State {
+    pub(super) fn end(&self) -> Lsn {
+        self.pending_start.plus(self.pending.len() as u64)
+    }
+
+    pub(super) fn check_poisoned(&self) -> Result<()> {
+        match &self.poisoned {
+            None => Ok(()),
+            Some(cause) => Err(Error::new(
+                Kind::Poisoned,
+                format!("the log stopped: {cause}; reads go on, reopen the store to commit again"),
+            )),
+        }
+    }
+}
+
+impl Wal {
+    /// Starts a log in a new file that begins at `start`, after what replay found.
+    pub(crate) fn create(
+        device: Arc<dyn Device>,
+        start: LogStart,
+        options: WalOptions,
+        holder: Holder,
+    ) -> Result<Self> {
+        let prepared = PreparedFile::create(&*device, options.preallocate_bytes);
+        let (file, allocated) =
+            prepared.and_then(|made| made.finish(&*device, start)).map_err(Fault::into_error)?;
+        let mut older = Vec::new();
+        for (lsn, name) in list_files(&*device)? {
+            if lsn < start.lsn {
+                older.push(WalFileSize::measure(&*device, name, lsn)?);
+            }
+        }
+        let state = State {
+            file: Arc::new(file),
+            older,
+            allocated,
+            pending: Batch::default(),
+            pending_start: start.lsn,
+            spare: Batch::default(),
+            durable: start.lsn,
+            last_timestamp: start.timestamp,
+            last_wall: start.wall,
+            leading: false,
+            frozen: false,
+            poisoned: None,
+        };
+        Ok(Self {
+            device,
+            options,
+            holder,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            durable: AtomicU64::new(start.lsn.0),
+            rolling: Mutex::new(()),
+        })
+    }
+
+    /// Appends a record that takes its timestamp from `sequence`.
+    ///
+    /// `sequence` runs under the log's mutex, once, and only when nothing can fail any more: the
+    /// order of timestamps is the order of records. An error means that nothing was sequenced.
+    /// The record is not durable yet. May wait for a write if the batch is full.
+    pub(crate) fn append(
+        &self,
+        kind: RecordKind,
+        payload: &HashedPayload<'_>,
+        sequence: impl FnOnce() -> u64,
+    ) -> Result<Appended> {
+        let mut state = self.admit(payload)?;
+        let timestamp = sequence();
+        assert!(
+            timestamp > state.last_timestamp,
+            "timestamp {timestamp} was sequenced after {}",
+            state.last_timestamp
+        );
+        state.last_timestamp = timestamp;
+        Ok(push_frame(&mut state, kind, payload, timestamp))
+    }
+
+    /// Appends a part of a large transaction; it means nothing until its commit is appended.
+    pub(crate) fn append_fragment(&self, payload: &HashedPayload<'_>) -> Result<Appended> {
+        let mut state = self.admit(payload)?;
+        Ok(push_frame(&mut state, RecordKind::Fragment, payload, 0))
+    }
+
+    /// All before this position survives a loss of power.
+    pub(crate) fn durable(&self) -> Lsn {
+        // Pairs with the Release store of the leader: who sees the position sees its effects.
+        Lsn(self.durable.load(Acquire))
+    }
+
+    /// Where the next record will stand.
+    pub(crate) fn end(&self) -> Lsn {
+        self.state.lock().end()
+    }
+
+    /// True if the log stopped for good.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.state.lock().poisoned.is_some()
+    }
+
+    /// Waits until a record of this length can be appended without fail.
+    fn admit(&self, payload: &HashedPayload<'_>) -> Result<MutexGuard<'_, State>> {
+        let len = payload.bytes().len();
+        if len > self.options.record_bytes_max.min(u32::MAX as usize) {
+            return Err(Error::invalid(format!(
+                "a log record of {len} bytes is longer than the limit of {}",
+                self.options.record_bytes_max
+            )));
+        }
+        let total = FRAME_BYTES + len;
+        let mut state = self.state.lock();
+        loop {
+            state.check_poisoned()?;
+            let end = state.end().plus(total as u64);
+            if state.frozen {
+                self.changed.wait(&mut state);
+            } else if state.pending.len() >= self.options.pending_bytes_max {
+                self.lead_or_wait(&mut state, Goal::Written);
+            } else if end > state.allocated {
+                self.extend(&mut state, end)?;
+            } else {
+                state.pending.reserve(&self.holder, total)?;
+                return Ok(state);
+            }
+        }
+    }
+
+    /// Extends the file up to `need` or more, or waits for who is at it.
+    fn extend(&self, state: &mut MutexGuard<'_, State>, need: Lsn) -> Result<()> {
+        if state.leading {
+            self.changed.wait(state);
+            return Ok(());
+        }
+        state.leading = true;
+        let (file, from) = (Arc::clone(&state.file), state.allocated);
+        let steps = need.since(from).div_ceil(self.options.preallocate_bytes.max(1));
+        let to = from.plus(steps * self.options.preallocate_bytes);
+        let outcome = self.unlocked(state, || file.extend(from, need, to));
+        state.leading = false;
+        self.changed.notify_all();
+        match outcome {
+            Ok(reached) => {
+                state.allocated = reached;
+                Ok(())
+            }
+            Err(Fault::Refused(error)) => Err(error),
+            Err(Fault::Fatal(error)) => {
+                self.poison(state, &error);
+                state.check_poisoned()
+            }
+        }
+    }
+}
+
+/// Puts a frame into the batch, where there is room for it.
+fn push_frame(
+    state: &mut State,
+    kind: RecordKind,
+    payload: &HashedPayload<'_>,
+    timestamp: u64,
+) -> Appended {
+    let wall = now_us().max(state.last_wall);
+    let frame = Frame {
+        checksum: payload.hash(),
+        length: payload.bytes().len() as u32,
+        kind: kind as u8,
+        version: FRAME_VERSION,
+        lsn: state.end(),
+        durable: Lsn::ZERO,
+        timestamp,
+        wall,
+    };
+    state.last_wall = wall;
+    state.pending.push(&frame.to_bytes());
+    state.pending.push(payload.bytes());
+    Appended { timestamp, end: state.end(), wall }
+}
+
+/// The system's clock in microseconds since 1970; before that, 0.
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
