@@ -72,6 +72,7 @@ mod wal;
 
 #[cfg(test)]
 #[path = "../../tests/support/sim_device.rs"]
+#[allow(dead_code, reason = "the outside tests use all of it")]
 mod sim_device;
 
 pub use check::CheckReport;

@@ -8,9 +8,8 @@ use crate::error::{Error, Kind, Result};
 use crate::index::ordered::EntryBatch;
 use crate::manifest::{self, ManifestBody, TableEntry};
 use crate::mvcc::Timestamp;
-use crate::options::PAGE_BYTES;
 use crate::schema::Schema;
-use crate::segment::SegmentReader;
+use crate::segment::{SegmentKind, SegmentReader};
 use crate::sync::Relaxed;
 use crate::txn::record::{self, Op};
 use crate::txn::{Engine, Rows, load};
@@ -85,6 +84,10 @@ pub(crate) fn open(
 
 /// The manifest of a new store; a directory that holds something else is left alone.
 fn create(device: &dyn Device) -> Result<ManifestBody> {
+    let is_log = |name: &str| {
+        let ending = std::path::Path::new(name).extension();
+        name.starts_with("wal-") && ending.is_some_and(|ending| ending == "log")
+    };
     let known = |name: &String| {
         name == "lock" || name.starts_with("wal-") || name.starts_with(manifest::MANIFEST_NAME)
     };
@@ -94,8 +97,7 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
             "there is no store here, but other files, such as {foreign}: name an empty directory"
         )));
     }
-    if let Some(log) = names.iter().find(|name| name.starts_with("wal-") && !name.ends_with(".tmp"))
-    {
+    if let Some(log) = names.iter().find(|name| is_log(name)) {
         return Err(Error::corrupt(format!("there is a log ({log}) but no manifest")));
     }
     let body = ManifestBody {
@@ -114,8 +116,9 @@ fn remove_strays(device: &dyn Device, manifest: &ManifestBody) -> Result<()> {
     let fault = |error| Error::io(device.describe(), error);
     for name in device.list().map_err(fault)? {
         let named = manifest.tables.iter().any(|table| table.segment.as_ref() == Some(&name));
-        let is_segment = std::path::Path::new(&name).extension().is_some_and(|end| end == "seg");
-        let is_temporary = std::path::Path::new(&name).extension().is_some_and(|end| end == "tmp");
+        let ending = std::path::Path::new(&name).extension();
+        let is_segment = ending.is_some_and(|ending| ending == "seg");
+        let is_temporary = ending.is_some_and(|ending| ending == "tmp");
         if (is_segment && !named) || is_temporary {
             device.remove(&name).map_err(fault)?;
         }
@@ -151,6 +154,12 @@ impl<'a> Recovery<'a> {
         rows.next_row.fetch_max(entry.next_row as u64, Relaxed);
         let Some(name) = &entry.segment else { return Ok(0) };
         let mut reader = SegmentReader::open(device, name, &self.engine.holder.child("recovery"))?;
+        if reader.kind() != SegmentKind::Checkpoint || reader.schema_id() != u64::from(entry.id) {
+            return Err(Error::corrupt(format!(
+                "{name} is not the checkpoint of table {}",
+                entry.id
+            )));
+        }
         let mut loaded = 0;
         while let Some(image) = reader.next_row()? {
             let mut image = Reader::new(image);
@@ -159,7 +168,7 @@ impl<'a> Recovery<'a> {
             load::put(&rows, &cells, self.checkpoint)?;
             loaded += 1;
         }
-        if loaded != entry.rows {
+        if loaded != entry.rows || loaded != reader.rows() {
             return Err(Error::corrupt(format!(
                 "{name} holds {loaded} rows, the manifest says {}",
                 entry.rows
@@ -224,7 +233,7 @@ impl<'a> Recovery<'a> {
             let known = || table.as_ref().expect("an operation on a row was read with its schema");
             match op {
                 Op::Table { id, version, columns } => {
-                    table = Some(self.known_table(id, version, &columns)?)
+                    table = Some(self.known_table(id, version, &columns)?);
                 }
                 Op::Put(cells) => load::put(known(), &cells, at)?,
                 Op::Update { key, columns, cells } => {
@@ -263,8 +272,7 @@ fn build_indexes(engine: &Engine, rows: &Arc<Rows>) -> Result<()> {
         let mut flush = |batch: &mut EntryBatch, key_bytes: usize| -> Result<()> {
             held.grow_to(batch.bytes())?;
             batch.sort();
-            let bytes = index.tree.worst_case_bytes(batch.len(), key_bytes);
-            let promise = engine.pool.promise(bytes.div_ceil(PAGE_BYTES) + 2)?;
+            let promise = rows.pool.promise(index.pages_for(batch.len(), key_bytes))?;
             index.tree.insert_sorted(batch);
             drop(promise);
             batch.clear();

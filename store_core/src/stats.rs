@@ -14,6 +14,8 @@ pub struct Stats {
     pub memory_used: u64,
     /// The most bytes ever reserved at once.
     pub memory_peak: u64,
+    /// Pages that commits took beyond what they had reserved; 0 unless an estimate was wrong.
+    pub overdrawn_pages: u64,
     /// Who holds them: the tree of holders, parents first.
     pub holders: Vec<HolderUsage>,
     /// Newest timestamp a new snapshot reads.
@@ -34,6 +36,10 @@ pub struct Stats {
     pub wal_files: usize,
     /// Bytes of those files.
     pub wal_bytes: u64,
+    /// Where the log ends, in bytes since the store was made.
+    pub wal_end: u64,
+    /// All before this position survives a loss of power.
+    pub wal_durable: u64,
     /// A sync failed: no more commits.
     pub poisoned: bool,
     /// The tables by name.
@@ -54,6 +60,8 @@ pub struct TableStats {
     pub garbage_rows: u64,
     /// Bytes reserved for the table: rows, versions, values, primary index, indexes.
     pub bytes: u64,
+    /// Bytes of text and bytes values too long for their cell, old versions included.
+    pub value_bytes: u64,
     /// Its secondary indexes.
     pub indexes: Vec<IndexStats>,
 }
@@ -79,6 +87,7 @@ impl Stats {
             memory_limit: engine.budget.limit(),
             memory_used: engine.budget.used(),
             memory_peak: engine.budget.peak(),
+            overdrawn_pages: engine.pool.overdrawn(),
             holders: engine.budget.usage(),
             published: engine.timeline.published().0,
             watermark: engine.timeline.advance_watermark().0,
@@ -89,6 +98,8 @@ impl Stats {
             versions_reclaimed: counters.versions_reclaimed.load(Relaxed),
             wal_files: files.len(),
             wal_bytes: files.iter().map(|file| file.bytes).sum(),
+            wal_end: log.map_or(0, |log| log.wal.end().0),
+            wal_durable: log.map_or(0, |log| log.wal.durable().0),
             poisoned: engine.check_log().is_err(),
             tables: engine.tables.read().values().map(|rows| TableStats::of(rows)).collect(),
         }
@@ -108,6 +119,7 @@ impl TableStats {
             old_versions: rows.versions.held().1,
             garbage_rows: rows.garbage.lock().len() as u64,
             bytes: rows.holder.used(),
+            value_bytes: rows.values.live_bytes(),
             indexes: rows.indexes.iter().map(index).collect(),
         }
     }

@@ -23,7 +23,8 @@ use std::sync::Arc;
 ///     flights.insert(txn, &["DAL7".into(), 31_000.into(), "KATL".into()])?;
 ///     flights.update(txn, &["DAL7".into()], &[("altitude", 33_000.into())])
 /// })?;
-/// let row = flights.get(&store.snapshot()?, &["DAL7".into()])?.unwrap();
+/// let snapshot = store.snapshot()?;
+/// let row = flights.get(&snapshot, &["DAL7".into()])?.unwrap();
 /// assert_eq!(row.get("altitude")?.to_string(), "33000");
 /// # Ok::<_, store_core::Error>(())
 /// ```
@@ -222,10 +223,6 @@ impl Table {
     /// What the table holds.
     pub fn stats(&self) -> TableStats {
         TableStats::of(&self.rows)
-    }
-
-    pub(crate) fn rows(&self) -> &Arc<Rows> {
-        &self.rows
     }
 
     fn prepare(&self, columns: &[usize], cells: &[ValueRef<'_>]) -> Result<RowWords> {

@@ -87,7 +87,7 @@ impl Candidates {
                 Ok(fill_from_index(&rows.indexes[*index], ranges, *direction, scan, batch))
             }
             Self::Pages { page, slots } => {
-                if slots.is_empty() {
+                if slots.start >= slots.end {
                     if *page >= rows.versions.pages() {
                         return Ok(false);
                     }

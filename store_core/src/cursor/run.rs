@@ -20,7 +20,6 @@ const SORT_LUMP_BYTES: usize = 64 << 10;
 /// write to the table it walks.
 pub struct Cursor<'a> {
     rows: Arc<Rows>,
-    source: ReadSource<'a>,
     filter: Filter,
     candidates: Candidates,
     /// A transaction's own rows, which no index has: they come after the others.
@@ -35,6 +34,8 @@ pub struct Cursor<'a> {
     left: u64,
     /// What a sorted result holds.
     held: Option<Reservation>,
+    // Dropped last: it may be the store's last handle, and the index walked needs its memory.
+    source: ReadSource<'a>,
 }
 
 impl<'a> Cursor<'a> {

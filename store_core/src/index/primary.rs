@@ -13,7 +13,6 @@
 use crate::error::Result;
 use crate::mem::budget::Holder;
 use crate::mem::epoch::Epoch;
-use crate::mem::prefetch;
 use crate::mem::region::Region;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release};
 use crossbeam_epoch::Guard;
@@ -112,20 +111,6 @@ impl PrimaryIndex {
             }
             table = table.following(guard)?;
         }
-    }
-
-    /// Asks the processor to fetch the words where a key's search begins.
-    #[inline]
-    pub(crate) fn prefetch(&self, hash: u64, guard: &Guard) {
-        let table = self.table(guard);
-        prefetch(table.word(table.home(hash)));
-    }
-
-    /// The row that the first word of a key's search holds, as a hint.
-    #[inline]
-    pub(crate) fn first_row(&self, hash: u64, guard: &Guard) -> Option<u32> {
-        let table = self.table(guard);
-        row_of(table.word(table.home(hash)).load(Relaxed))
     }
 
     /// Enters a row unless one is there for which `same` holds.

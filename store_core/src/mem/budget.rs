@@ -145,6 +145,7 @@ fn collect_usage(node: &Arc<Node>, above: &str, lines: &mut Vec<HolderUsage>) {
 
 impl Holder {
     /// A new holder below this one.
+    #[must_use]
     pub fn child(&self, name: impl Into<String>) -> Self {
         let node = Arc::new(Node {
             name: name.into(),

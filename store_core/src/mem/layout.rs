@@ -71,11 +71,6 @@ impl Layout {
         self.words
     }
 
-    /// Positions of the key columns, in key order.
-    pub(crate) fn key_columns(&self) -> &[usize] {
-        &self.key_columns
-    }
-
     /// The words a column takes, without its null bit.
     pub(crate) fn column_words(&self, column: usize) -> Range<usize> {
         let place = &self.places[column];
@@ -109,8 +104,14 @@ impl Layout {
                 self.clear(words, column);
                 return Ok(());
             }
-            ValueRef::Text(text) => return self.set_long(words, column, long(text.as_bytes())?),
-            ValueRef::Bytes(bytes) => return self.set_long(words, column, long(bytes)?),
+            ValueRef::Text(text) => {
+                self.set_long(words, column, long(text.as_bytes())?);
+                return Ok(());
+            }
+            ValueRef::Bytes(bytes) => {
+                self.set_long(words, column, long(bytes)?);
+                return Ok(());
+            }
             ValueRef::Bool(value) => u64::from(value),
             ValueRef::Int(value) | ValueRef::Timestamp(value) => value as u64,
             ValueRef::Date(value) => value as u64,
@@ -148,13 +149,12 @@ impl Layout {
         self.key_columns.iter().copied().filter(|column| self.places[*column].ty.is_long())
     }
 
-    fn set_long(&self, words: &mut [u64], column: usize, cell: LongCell) -> Result<()> {
+    fn set_long(&self, words: &mut [u64], column: usize, cell: LongCell) {
         let place = &self.places[column];
         if place.null_mask != 0 {
             words[place.null_word] &= !place.null_mask;
         }
         words[place.word..place.word + 2].copy_from_slice(&cell.0);
-        Ok(())
     }
 
     /// NULL cells hold zeros, so that equal rows have equal words.
@@ -260,9 +260,10 @@ impl<'a> RowView<'a> {
             Type::Date => ValueRef::Date(bits as i32),
             Type::Timestamp => ValueRef::Timestamp(bits as i64),
             Type::Bytes => ValueRef::Bytes(self.long(place.word)),
-            // SAFETY: only valid UTF-8 is ever written into a text cell.
             Type::Text => {
-                ValueRef::Text(unsafe { std::str::from_utf8_unchecked(self.long(place.word)) })
+                let bytes = self.long(place.word);
+                // SAFETY: only valid UTF-8 is ever written into a text cell.
+                ValueRef::Text(unsafe { std::str::from_utf8_unchecked(bytes) })
             }
         }
     }

@@ -16,7 +16,7 @@ use super::budget::Holder;
 use super::region::Region;
 use crate::error::{Error, Kind, Result};
 use crate::options::{PAGE_BYTES, POOL_LUMP_PAGES, POOL_READY_PAGES};
-use crate::sync::{AtomicBool, Mutex, Relaxed};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Relaxed};
 use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub(crate) struct PagePool {
     state: Mutex<State>,
     holder: Holder,
     closed: AtomicBool,
+    /// Pages handed out for commits beyond what was promised.
+    overdrawn: AtomicU64,
 }
 
 #[derive(Default)]
@@ -72,6 +74,7 @@ impl PagePool {
             state: Mutex::new(State::default()),
             holder,
             closed: AtomicBool::new(false),
+            overdrawn: AtomicU64::new(0),
         }))
     }
 
@@ -90,9 +93,9 @@ impl PagePool {
         if state.ready.is_empty() {
             // The estimate behind the promise was too small. Going over beats a half commit; the
             // peak in `stats` shows it.
-            debug_assert!(false, "a promise was too small");
             self.holder.force(PAGE_BYTES);
-            self.open_page(&mut state).expect("address space is left for promised pages");
+            self.overdrawn.fetch_add(1, Relaxed);
+            self.open_pages(&mut state, 1).expect("address space is left for promised pages");
         }
         self.hand_out(&mut state, holder)
     }
@@ -133,6 +136,11 @@ impl PagePool {
         holder.give(PAGE_BYTES);
     }
 
+    /// Pages handed out beyond what was promised: 0 unless an estimate was wrong.
+    pub(crate) fn overdrawn(&self) -> u64 {
+        self.overdrawn.load(Relaxed)
+    }
+
     /// True once the store has closed and the pages are gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Relaxed)
@@ -153,32 +161,30 @@ impl PagePool {
             self.holder.take(needed * PAGE_BYTES)?;
             needed
         };
-        for opened in 0..granted {
-            if let Err(error) = self.open_page(state) {
-                self.holder.give((granted - opened) * PAGE_BYTES);
-                return if opened >= needed { Ok(()) } else { Err(error) };
-            }
-        }
-        Ok(())
+        self.open_pages(state, granted).inspect_err(|_| self.holder.give(granted * PAGE_BYTES))
     }
 
-    fn open_page(&self, state: &mut State) -> Result<()> {
-        if let Some(number) = state.returned.pop() {
-            state.ready.push(number);
-            return Ok(());
-        }
-        if state.opened == self.pages_max {
+    /// Makes pages ready: returned ones first, then fresh ones by one call of the system.
+    fn open_pages(&self, state: &mut State, count: usize) -> Result<()> {
+        let fresh = count.saturating_sub(state.returned.len());
+        if fresh > (self.pages_max - state.opened) as usize {
             return Err(Error::new(Kind::OverBudget, "every page of the pool is in use"));
         }
-        let page = self.page(state.opened).as_ptr();
-        let access = MprotectFlags::READ | MprotectFlags::WRITE;
-        // SAFETY: the page lies inside the address space of this pool and nobody has used it.
-        unsafe { mprotect(page.cast(), PAGE_BYTES, access) }.map_err(|error| {
-            Error::new(Kind::OverBudget, format!("the system refused a page: {error}"))
-                .caused_by(error)
-        })?;
-        state.ready.push(state.opened);
-        state.opened += 1;
+        if fresh > 0 {
+            let first = self.page(state.opened).as_ptr();
+            let access = MprotectFlags::READ | MprotectFlags::WRITE;
+            // SAFETY: the pages lie inside the address space of this pool, and nobody has used them.
+            unsafe { mprotect(first.cast(), fresh * PAGE_BYTES, access) }.map_err(|error| {
+                Error::new(Kind::OverBudget, format!("the system refused {fresh} pages: {error}"))
+                    .caused_by(error)
+            })?;
+        }
+        for _ in 0..count - fresh {
+            state.ready.extend(state.returned.pop());
+        }
+        // The lowest page comes last, so that it is handed out first.
+        state.ready.extend((state.opened..state.opened + fresh as u32).rev());
+        state.opened += fresh as u32;
         Ok(())
     }
 

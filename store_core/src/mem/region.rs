@@ -44,10 +44,6 @@ impl Region {
         self.start
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Gives up the guard; [`Region::from_raw`] takes it back.
     pub(crate) fn into_raw(mut self) -> NonNull<u8> {
         self.holder = None;

@@ -20,6 +20,8 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
 const HEADER_BYTES: usize = 64;
+/// How many sizes of blocks there are.
+pub(crate) const SIZE_CLASSES: usize = BLOCKS_PER_PAGE.len();
 /// Blocks per page of each class, from the largest blocks to the smallest.
 const BLOCKS_PER_PAGE: [usize; 46] = [
     2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 40, 44, 48, 52,

@@ -152,8 +152,9 @@ impl Versions {
     }
 
     fn copy_node(&self, node: *const AtomicU64, range: &Range<usize>, out: &mut [u64]) {
-        for at in range.start.max(self.key_words)..range.end {
-            out[at] = word(node, HEADER_WORDS + at - self.key_words).load(Relaxed);
+        let start = range.start.max(self.key_words).min(range.end);
+        for (at, out) in out[start..range.end].iter_mut().enumerate() {
+            *out = word(node, HEADER_WORDS + start - self.key_words + at).load(Relaxed);
         }
     }
 
@@ -161,12 +162,6 @@ impl Versions {
     pub(crate) fn key_words(&self, row: u32, out: &mut [u64]) {
         // SAFETY: row numbers come from this table's indexes or pages.
         copy(unsafe { self.slots.slot(row) }, HEADER_WORDS, &(0..self.key_words), out);
-    }
-
-    /// Asks the processor to fetch a row.
-    pub(crate) fn prefetch(&self, row: u32) {
-        // SAFETY: row numbers come from this table's indexes or pages; nothing is read here.
-        crate::mem::prefetch(unsafe { self.slots.slot(row) });
     }
 
     /// The rows of the table, page by page.
@@ -317,10 +312,10 @@ impl Versions {
         // SAFETY: the row and the node are the caller's.
         let (slot, old) = unsafe { (self.slots.slot(row), self.nodes.slot(node)) };
         let first = HEADER_WORDS + self.key_words;
-        for word_at in 0..self.payload_words {
-            let staged = word(old, HEADER_WORDS + word_at);
-            room[word_at] = staged.load(Relaxed);
-            staged.store(word(slot, first + word_at).load(Relaxed), Relaxed);
+        for (at, room) in room[..self.payload_words].iter_mut().enumerate() {
+            let staged = word(old, HEADER_WORDS + at);
+            *room = staged.load(Relaxed);
+            staged.store(word(slot, first + at).load(Relaxed), Relaxed);
         }
         let meta = word(slot, 1).load(Relaxed);
         word(old, 0).store(word(slot, 0).load(Relaxed), Relaxed);

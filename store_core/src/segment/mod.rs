@@ -23,6 +23,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use format::{SEGMENT_BLOCK_BYTES, SegmentCodec, SegmentKind};
+pub(crate) use format::SegmentKind;
 pub(crate) use reader::SegmentReader;
-pub(crate) use writer::{SegmentOptions, SegmentSummary, SegmentWriter};
+pub(crate) use writer::{SegmentOptions, SegmentWriter};

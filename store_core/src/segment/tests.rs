@@ -1,6 +1,8 @@
 //! Tests of segments: round trips, every wrong byte, crashes, memory.
 
+use super::format::SegmentCodec;
 use super::format::{BLOCK_HEADER_BYTES, FOOTER_BYTES, HEADER_BYTES};
+use super::writer::SegmentSummary;
 use super::*;
 use crate::error::{Kind, Result};
 use crate::mem::{Holder, MemoryBudget};

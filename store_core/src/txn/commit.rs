@@ -4,12 +4,12 @@ use super::guard::Sequenced;
 use super::prepare::RowWords;
 use super::record::CommitEncoder;
 use super::rows::{Rows, SecondaryIndex};
-use super::write_set::{Txn, Write, WriteKind};
+use super::write_set::{Txn, Write, WriteKind, undo_write};
 use crate::error::Result;
 use crate::index::ordered::EntryBatch;
 use crate::mvcc::Timestamp;
 use crate::mvcc::chain::Newest;
-use crate::options::{PAGE_BYTES, RECLAIM_STEPS};
+use crate::options::RECLAIM_STEPS;
 use crate::planted;
 use crate::sync::Relaxed;
 use crate::wal::{HashedPayload, Lsn, RecordKind};
@@ -69,9 +69,7 @@ impl Txn {
             for index in &rows.indexes {
                 let key_bytes =
                     index.key_width.map_or(self.key_bytes(number, index), |w| w * writes);
-                let bytes = index.tree.worst_case_bytes(writes, key_bytes);
-                // Two pages more: blocks may be of sizes that have no page yet.
-                pages += bytes.div_ceil(PAGE_BYTES) + 2;
+                pages += index.pages_for(writes, key_bytes);
             }
         }
         pages
@@ -150,7 +148,7 @@ impl Txn {
         for write in &self.writes {
             let rows = &self.tables[write.table as usize];
             if write.kind == WriteKind::Gone {
-                self.undo_write(rows, *write);
+                undo_write(rows, *write);
             } else {
                 rows.versions.disown(write.row);
             }

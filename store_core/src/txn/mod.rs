@@ -23,7 +23,7 @@ mod unique;
 mod write;
 mod write_set;
 
-pub(crate) use engine::{Engine, Log};
+pub(crate) use engine::Engine;
 pub(crate) use prepare::{RowWords, prepare_key, prepare_row};
 pub(crate) use rows::{Rows, SecondaryIndex};
 pub use savepoint::Savepoint;

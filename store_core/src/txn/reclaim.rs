@@ -88,7 +88,10 @@ pub(super) fn forget_entries<'i>(
             }
             let mut key = Vec::new();
             if index.encode(rows, words, &mut key).is_ok() {
+                // Without the pages the removal goes over the budget for a moment, to free more.
+                let promise = rows.pool.promise(index.pages_for(1, key.len())).ok();
                 index.tree.remove(&key, row);
+                drop(promise);
             }
         }
     }

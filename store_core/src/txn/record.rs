@@ -170,6 +170,7 @@ fn put_cell(value: ValueRef<'_>, column: &Column, out: &mut Vec<u8>) {
 pub(crate) type Cells<'a> = SmallVec<[ValueRef<'a>; 32]>;
 
 /// One operation of a commit.
+#[expect(clippy::large_enum_variant, reason = "one exists at a time, on the stack")]
 pub(crate) enum Op<'a> {
     /// The operations that follow concern this table; its column ids, in the order of the cells.
     Table { id: u32, version: u32, columns: Vec<u32> },

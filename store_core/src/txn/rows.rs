@@ -9,8 +9,9 @@ use crate::mem::cell::LongCell;
 use crate::mem::epoch::Epoch;
 use crate::mem::layout::{Layout, RowView};
 use crate::mem::page_pool::PagePool;
-use crate::mem::slab::Slab;
+use crate::mem::slab::{SIZE_CLASSES, Slab};
 use crate::mvcc::{Timestamp, Versions};
+use crate::options::PAGE_BYTES;
 use crate::schema::{Index, Schema};
 use crate::sync::{AtomicU64, Mutex, Relaxed};
 use crate::value::{KEY_BYTES_MAX, encode_key, encoded_width};
@@ -26,6 +27,7 @@ pub(crate) struct Rows {
     pub versions: Versions,
     pub primary: PrimaryIndex,
     pub indexes: Vec<SecondaryIndex>,
+    pub pool: Arc<PagePool>,
     /// Long values of rows.
     pub values: Arc<Slab>,
     pub holder: Holder,
@@ -59,6 +61,8 @@ impl Rows {
         let primary = PrimaryIndex::new(Arc::clone(shared.epoch), holder.child("primary"))?;
         let values = Slab::new(Arc::clone(shared.pool), holder.child("values"));
         let blocks = Slab::new(Arc::clone(shared.pool), holder.child("indexes"));
+        // Each index starts with a block.
+        let _promise = shared.pool.promise(schema.indexes.len())?;
         let indexes = schema
             .indexes
             .iter()
@@ -70,6 +74,7 @@ impl Rows {
             versions,
             primary,
             indexes,
+            pool: Arc::clone(shared.pool),
             values,
             holder,
             garbage: Mutex::new(VecDeque::new()),
@@ -183,6 +188,13 @@ impl SecondaryIndex {
         let width = widths.map(|widths| widths.iter().sum());
         let tree = OrderedIndex::new(Arc::clone(blocks), Arc::clone(epoch), holder.clone(), width);
         Self { spec: spec.clone(), tree, key_width: width }
+    }
+
+    /// Pages to promise before so many entries of so many key bytes are added or removed: their
+    /// blocks, what size classes waste, and one page more for each class that may have none.
+    pub(crate) fn pages_for(&self, entries: usize, key_bytes: usize) -> usize {
+        let bytes = self.tree.worst_case_bytes(entries, key_bytes);
+        (bytes + bytes / 8).div_ceil(PAGE_BYTES) + (3 * entries).min(SIZE_CLASSES)
     }
 
     /// The encoded key of a row, appended to `out`.

@@ -1,6 +1,7 @@
 //! Savepoints: undoing a part of a transaction.
 
 use super::prepare::RowWords;
+use super::write::release_staged;
 use super::write_set::{Txn, WriteKind};
 use crate::error::{Error, Result};
 use crate::mvcc::chain::Newest;
@@ -41,6 +42,7 @@ impl Txn {
     }
 
     /// Undoes everything since the savepoint and forgets it and those inside it.
+    #[expect(clippy::needless_pass_by_value, reason = "a savepoint is used once")]
     pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<()> {
         self.check_savepoint(&savepoint)?;
         while self.undo.len() > savepoint.undo {
@@ -54,6 +56,7 @@ impl Txn {
     }
 
     /// Keeps everything since the savepoint and forgets it and those inside it.
+    #[expect(clippy::needless_pass_by_value, reason = "a savepoint is used once")]
     pub fn release(&mut self, savepoint: Savepoint) -> Result<()> {
         self.check_savepoint(&savepoint)?;
         self.savepoints = savepoint.depth - 1;
@@ -98,7 +101,7 @@ impl Txn {
             let live = matches!(rows.versions.newest(write.row), Newest::Live(_));
             let mut staged = now.clone();
             rows.versions.staged(write.node, &mut staged);
-            self.release_staged(&rows, &staged, &undo.before, live.then_some(&now));
+            release_staged(&rows, &staged, &undo.before, live.then_some(&now));
             rows.versions.stage(write.node, payload);
         }
         self.writes[undo.write].kind = undo.kind;

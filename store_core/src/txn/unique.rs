@@ -12,7 +12,6 @@ use super::write_set::Txn;
 use crate::error::{Error, Result};
 use crate::index::ordered::{Direction, KeyRange};
 use crate::mvcc::chain::{Held, Newest};
-use crate::options::PAGE_BYTES;
 use crate::planted;
 use crate::sync::pause;
 
@@ -59,8 +58,7 @@ impl Txn {
     ) -> Result<()> {
         let mut key = Vec::new();
         index.encode(rows, words, &mut key)?;
-        let pages = index.tree.worst_case_bytes(1, key.len()).div_ceil(PAGE_BYTES) + 1;
-        let promise = self.engine.pool.promise(pages)?;
+        let promise = rows.pool.promise(index.pages_for(1, key.len()))?;
         index.tree.insert(&key, row);
         drop(promise);
         if planted::bug("unique_not_checked") {
@@ -125,14 +123,12 @@ impl Txn {
             _ => Ok(()),
         }
     }
+}
 
-    /// Takes entries out of the unique indexes that no version of the owned row needs.
-    pub(super) fn forget_unique(&self, rows: &Rows, row: u32, words: &[u64]) {
-        if rows.indexes.iter().any(|index| index.spec.unique) {
-            let unique = rows.indexes.iter().filter(|index| index.spec.unique);
-            forget_entries(rows, row, unique, &[words]);
-        }
-    }
+/// Takes entries out of the unique indexes that no committed version of the owned row needs.
+pub(super) fn forget_unique(rows: &Rows, row: u32, words: &[u64]) {
+    let unique = rows.indexes.iter().filter(|index| index.spec.unique);
+    forget_entries(rows, row, unique, &[words]);
 }
 
 fn not_unique(rows: &Rows, index: &SecondaryIndex, words: &[u64]) -> Error {

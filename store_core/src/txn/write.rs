@@ -170,15 +170,13 @@ impl Txn {
             Ok(()) => {}
         }
         versions.key_words(other, &mut theirs);
-        let outcome = if !rows.view(&theirs).same_key(&rows.view(words)) {
-            Ok(Claim::OtherKey)
-        } else {
-            match versions.newest(other) {
-                Newest::Deleted(at) if at <= self.at => return Ok(Claim::Tombstone),
-                Newest::Live(at) if at <= self.at => Err(duplicate(rows, words)),
-                Newest::Deleted(at) | Newest::Live(at) => Err(self.too_new(rows, words, at.0)),
-                Newest::Unborn => Ok(Claim::Again),
-            }
+        let same_key = rows.view(&theirs).same_key(&rows.view(words));
+        let outcome = match versions.newest(other) {
+            _ if !same_key => Ok(Claim::OtherKey),
+            Newest::Deleted(at) if at <= self.at => return Ok(Claim::Tombstone),
+            Newest::Live(at) if at <= self.at => Err(duplicate(rows, words)),
+            Newest::Deleted(at) | Newest::Live(at) => Err(self.too_new(rows, words, at.0)),
+            Newest::Unborn => Ok(Claim::Again),
         };
         versions.disown(other);
         outcome
@@ -353,7 +351,7 @@ impl Txn {
         committed: Option<&RowWords>,
     ) {
         if self.savepoints == 0 {
-            self.release_staged(rows, staged, words, committed);
+            release_staged(rows, staged, words, committed);
             return;
         }
         for column in rows.layout.long_columns() {
@@ -366,23 +364,6 @@ impl Txn {
         }
     }
 
-    /// Gives long cells of `staged` back that neither `kept` nor the committed version hold.
-    pub(super) fn release_staged(
-        &self,
-        rows: &Rows,
-        staged: &[u64],
-        kept: &[u64],
-        committed: Option<&RowWords>,
-    ) {
-        for column in rows.layout.long_columns() {
-            let Some(cell) = rows.layout.long_cell(staged, column) else { continue };
-            let held = |words: &[u64]| rows.layout.long_cell(words, column) == Some(cell);
-            if !held(kept) && !committed.is_some_and(|words| held(words)) {
-                cell.release(&rows.values);
-            }
-        }
-    }
-
     fn too_new(&self, rows: &Rows, words: &[u64], newer: u64) -> Error {
         rows.conflict(words, &format!("was committed at {newer}, after snapshot {}", self.at.0))
     }
@@ -391,6 +372,22 @@ impl Txn {
 impl Write {
     fn is_deleted(self) -> bool {
         matches!(self.kind, WriteKind::Delete | WriteKind::Gone)
+    }
+}
+
+/// Gives long cells of `staged` back that neither `kept` nor the committed version hold.
+pub(super) fn release_staged(
+    rows: &Rows,
+    staged: &[u64],
+    kept: &[u64],
+    committed: Option<&RowWords>,
+) {
+    for column in rows.layout.long_columns() {
+        let Some(cell) = rows.layout.long_cell(staged, column) else { continue };
+        let held = |words: &[u64]| rows.layout.long_cell(words, column) == Some(cell);
+        if !held(kept) && !committed.is_some_and(|words| held(words)) {
+            cell.release(&rows.values);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::own::OwnRows;
 use super::prepare::RowWords;
 use super::rows::Rows;
 use super::savepoint::Undo;
+use super::unique::forget_unique;
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Reservation;
 use crate::mem::cell::LongCell;
@@ -110,10 +111,6 @@ impl Txn {
         self.writes.len()
     }
 
-    pub(crate) fn at(&self) -> Timestamp {
-        self.at
-    }
-
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
@@ -206,33 +203,34 @@ impl Txn {
         for at in (keep..self.writes.len()).rev() {
             let write = self.writes[at];
             let rows = Arc::clone(&self.tables[write.table as usize]);
-            self.undo_write(&rows, write);
+            undo_write(&rows, write);
         }
         self.own.truncate(&self.writes, keep);
         self.writes.truncate(keep);
     }
+}
 
-    pub(super) fn undo_write(&self, rows: &Rows, write: Write) {
-        let mut staged = RowWords::from_elem(0, rows.layout.words());
-        let mut newest = staged.clone();
-        let versions = &rows.versions;
-        versions.copy_newest(write.row, &mut newest);
-        if matches!(write.kind, WriteKind::Insert | WriteKind::Gone) {
-            self.forget_unique(rows, write.row, &newest);
-            rows.primary.remove(rows.view(&newest).key_hash(), write.row);
-            rows.release_payload(&newest, None);
-            rows.release_key(&newest);
-            versions.drop_row(write.row);
-            return;
-        }
-        versions.key_words(write.row, &mut staged);
-        versions.staged(write.node, &mut staged);
-        let live = matches!(versions.newest(write.row), Newest::Live(_));
-        self.forget_unique(rows, write.row, &staged);
-        rows.release_payload(&staged, live.then_some(&newest));
-        versions.drop_node(write.node);
-        versions.disown(write.row);
+/// Undoes one write: its row, entries, values and owner word are as before.
+pub(super) fn undo_write(rows: &Rows, write: Write) {
+    let mut staged = RowWords::from_elem(0, rows.layout.words());
+    let mut newest = staged.clone();
+    let versions = &rows.versions;
+    versions.copy_newest(write.row, &mut newest);
+    if matches!(write.kind, WriteKind::Insert | WriteKind::Gone) {
+        forget_unique(rows, write.row, &newest);
+        rows.primary.remove(rows.view(&newest).key_hash(), write.row);
+        rows.release_payload(&newest, None);
+        rows.release_key(&newest);
+        versions.drop_row(write.row);
+        return;
     }
+    versions.key_words(write.row, &mut staged);
+    versions.staged(write.node, &mut staged);
+    let live = matches!(versions.newest(write.row), Newest::Live(_));
+    forget_unique(rows, write.row, &staged);
+    rows.release_payload(&staged, live.then_some(&newest));
+    versions.drop_node(write.node);
+    versions.disown(write.row);
 }
 
 impl Drop for Txn {

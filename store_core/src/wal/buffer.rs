@@ -11,7 +11,7 @@ const BATCH_BYTES_MIN: usize = 16 << 10;
 pub(super) struct Batch {
     bytes: Vec<u8>,
     /// Counts the capacity of `bytes`.
-    held: Option<Reservation>,
+    _held: Option<Reservation>,
 }
 
 impl Batch {
@@ -30,14 +30,14 @@ impl Batch {
             return Ok(());
         }
         let wanted = need.max(self.bytes.capacity() * 2).max(BATCH_BYTES_MIN);
-        let held = holder.reserve(wanted).or_else(|_| holder.reserve(need))?;
+        let share = holder.reserve(wanted).or_else(|_| holder.reserve(need))?;
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(held.bytes()).map_err(|fault| {
-            let message = format!("the system refuses {} bytes for the log", held.bytes());
+        bytes.try_reserve_exact(share.bytes()).map_err(|fault| {
+            let message = format!("the system refuses {} bytes for the log", share.bytes());
             Error::new(Kind::OverBudget, message).caused_by(fault)
         })?;
         bytes.extend_from_slice(&self.bytes);
-        *self = Self { bytes, held: Some(held) };
+        *self = Self { bytes, _held: Some(share) };
         Ok(())
     }
 

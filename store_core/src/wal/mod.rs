@@ -43,9 +43,7 @@ mod tests;
 
 pub use device::{Device, DeviceFile, OpenMode};
 pub use directory::Directory;
-pub(crate) use file::LogStart;
 pub(crate) use lsn::Lsn;
-pub(crate) use record::{FRAME_BYTES, HashedPayload, Record, RecordKind};
-pub(crate) use replay::{ReplayReport, TornTail, replay};
-pub(crate) use roll::WalFileSize;
-pub(crate) use writer::{Appended, Wal, WalOptions};
+pub(crate) use record::{HashedPayload, Record, RecordKind};
+pub(crate) use replay::replay;
+pub(crate) use writer::{Wal, WalOptions};

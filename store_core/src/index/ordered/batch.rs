@@ -76,10 +76,6 @@ impl EntryBatch {
         self.entries.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Empties the batch and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();

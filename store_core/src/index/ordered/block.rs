@@ -16,7 +16,7 @@ use super::node::Node;
 use crate::mem::slab::Slab;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::slice;
 
 /// Entries of a block at most. Copying a block of 128 costs less than finding it in the spine;
@@ -28,19 +28,19 @@ pub(super) const BLOCK_ENTRIES_MAX: usize = 128;
 pub(super) const BLOCK_TAIL_BYTES_MAX: usize = 16 * 1024;
 
 #[repr(C)]
-struct Header {
-    right: *const Node,
-    tail_bytes: u32,
-    count: u16,
-    dead: bool,
+pub(super) struct Header {
+    pub(super) right: *const Node,
+    pub(super) tail_bytes: u32,
+    pub(super) count: u16,
+    pub(super) dead: bool,
 }
 
-const HEADER_BYTES: usize = size_of::<Header>();
-const HEAD_SIZE: usize = size_of::<u64>();
+pub(super) const HEADER_BYTES: usize = size_of::<Header>();
+pub(super) const HEAD_SIZE: usize = size_of::<u64>();
 #[cfg(target_arch = "x86_64")]
 const CACHE_LINE_BYTES: usize = 64;
-const ROW_SIZE: usize = size_of::<u32>();
-const OFFSET_SIZE: usize = size_of::<u32>();
+pub(super) const ROW_SIZE: usize = size_of::<u32>();
+pub(super) const OFFSET_SIZE: usize = size_of::<u32>();
 
 /// A block that stays while its node holds it or, once replaced, while `'g` is pinned.
 #[derive(Clone, Copy)]
@@ -50,21 +50,12 @@ pub(super) struct Block<'g> {
     pinned: PhantomData<&'g ()>,
 }
 
-/// A block being filled, slot after slot; nobody else sees it.
-pub(super) struct Builder {
-    at: NonNull<u8>,
-    shape: Shape,
-    slots: usize,
-    filled: usize,
-    tail_bytes: usize,
-}
-
 /// Bytes of a block with this many entries and tail bytes (the high key's included).
 pub(super) const fn block_bytes(shape: Shape, count: usize, tail_bytes: usize) -> usize {
     tails_at(shape, count + 1) + tail_bytes
 }
 
-const fn tails_at(shape: Shape, slots: usize) -> usize {
+pub(super) const fn tails_at(shape: Shape, slots: usize) -> usize {
     let offsets = if matches!(shape, Shape::Variable) { (slots + 1) * OFFSET_SIZE } else { 0 };
     HEADER_BYTES + slots * (HEAD_SIZE + ROW_SIZE) + offsets
 }
@@ -120,7 +111,7 @@ impl<'g> Block<'g> {
 
     /// The place `offset` bytes into the block.
     #[inline]
-    fn place<T>(self, offset: usize) -> *const T {
+    pub(super) fn place<T>(self, offset: usize) -> *const T {
         debug_assert!(offset <= self.bytes());
         // SAFETY: offsets are computed from the header's counts, so they lie in the block.
         unsafe { self.at.as_ptr().add(offset).cast() }
@@ -143,7 +134,7 @@ impl<'g> Block<'g> {
 
     /// Where tail number `slot` begins; for `slot` up to `count + 1` if keys vary in width.
     #[inline]
-    fn tail_offset(self, slot: usize) -> usize {
+    pub(super) fn tail_offset(self, slot: usize) -> usize {
         match self.shape {
             Shape::Short => 0,
             Shape::Fixed(width) => slot * width as usize,
@@ -301,140 +292,5 @@ impl<'g> Block<'g> {
     /// Nobody may use this block or a copy of it afterwards.
     pub(super) unsafe fn release(self, slab: &Slab) {
         slab.release(self.at, self.bytes());
-    }
-}
-
-impl Builder {
-    /// A block for `count` entries, to be filled with them and then the high key; `tail_bytes`
-    /// is the sum of all their tails.
-    #[inline]
-    pub(super) fn new(
-        slab: &Slab,
-        shape: Shape,
-        count: usize,
-        tail_bytes: usize,
-        right: *const Node,
-    ) -> Self {
-        let at = slab.allocate(block_bytes(shape, count, tail_bytes));
-        let (count16, tail_bytes32) = (count as u16, tail_bytes as u32);
-        let header = Header { right, tail_bytes: tail_bytes32, count: count16, dead: false };
-        // SAFETY: the slab gave at least a header's bytes, aligned to 8.
-        unsafe { at.cast::<Header>().write(header) };
-        Self { at, shape, slots: count + 1, filled: 0, tail_bytes: 0 }
-    }
-
-    /// Marks the block as the last of its node.
-    pub(super) fn set_dead(&mut self) {
-        let header = self.at.cast::<Header>().as_ptr();
-        // SAFETY: `new` wrote the header, and the block is still private.
-        unsafe { (*header).dead = true };
-    }
-
-    /// The place `offset` bytes into the block.
-    #[inline]
-    fn place<T>(&self, offset: usize) -> *mut T {
-        // SAFETY: callers stay within the counts the block was allocated for.
-        unsafe { self.at.as_ptr().add(offset).cast() }
-    }
-
-    #[inline]
-    fn head_place(&self, slot: usize) -> *mut u64 {
-        self.place(HEADER_BYTES + slot * HEAD_SIZE)
-    }
-
-    #[inline]
-    fn row_place(&self, slot: usize) -> *mut u32 {
-        self.place(HEADER_BYTES + self.slots * HEAD_SIZE + slot * ROW_SIZE)
-    }
-
-    #[inline]
-    fn offset_place(&self, slot: usize) -> *mut u32 {
-        self.place(HEADER_BYTES + self.slots * (HEAD_SIZE + ROW_SIZE) + slot * OFFSET_SIZE)
-    }
-
-    #[inline]
-    fn tail_place(&self) -> *mut u8 {
-        self.place(tails_at(self.shape, self.slots) + self.tail_bytes)
-    }
-
-    /// Appends slots of another block.
-    #[inline]
-    pub(super) fn copy(&mut self, from: Block<'_>, slots: Range<usize>) {
-        let count = slots.len();
-        assert!(self.filled + count <= self.slots && slots.end <= from.count() + 1);
-        let heads = from.place::<u64>(HEADER_BYTES + slots.start * HEAD_SIZE);
-        // SAFETY: both blocks have these slots (asserted), and they are different blocks.
-        unsafe { ptr::copy_nonoverlapping(heads, self.head_place(self.filled), count) };
-        let rows_at = HEADER_BYTES + (from.count() + 1) * HEAD_SIZE;
-        let rows = from.place::<u32>(rows_at + slots.start * ROW_SIZE);
-        // SAFETY: as above.
-        unsafe { ptr::copy_nonoverlapping(rows, self.row_place(self.filled), count) };
-        if self.shape != Shape::Short {
-            self.copy_tails(from, slots);
-        }
-        self.filled += count;
-    }
-
-    fn copy_tails(&mut self, from: Block<'_>, slots: Range<usize>) {
-        let (start, bytes) = (from.tail_offset(slots.start), from.tail_bytes_of(slots.clone()));
-        if self.shape == Shape::Variable {
-            for (at, slot) in slots.enumerate() {
-                let offset = from.tail_offset(slot) - start + self.tail_bytes;
-                let place = self.offset_place(self.filled + at);
-                // SAFETY: there is an offset for every slot, and `copy` asserted the slots.
-                unsafe { place.write(offset as u32) };
-            }
-        }
-        self.check_tail(bytes);
-        let tails = from.place::<u8>(tails_at(self.shape, from.count() + 1) + start);
-        // SAFETY: `from` has these bytes, `check_tail` asserted that this block has room.
-        unsafe { ptr::copy_nonoverlapping(tails, self.tail_place(), bytes) };
-        self.tail_bytes += bytes;
-    }
-
-    /// Appends one entry or the high key. A fixed tail must have the index's width.
-    #[inline]
-    pub(super) fn push(&mut self, key: Key<'_>) {
-        assert!(self.filled < self.slots);
-        // SAFETY: the block has this slot (asserted).
-        unsafe { self.head_place(self.filled).write(key.head) };
-        // SAFETY: as above.
-        unsafe { self.row_place(self.filled).write(key.row as u32) };
-        if self.shape != Shape::Short {
-            self.push_tail(key.tail);
-        }
-        self.filled += 1;
-    }
-
-    fn push_tail(&mut self, tail: &[u8]) {
-        if self.shape == Shape::Variable {
-            // SAFETY: there is an offset for every slot, and `push` asserted the slot.
-            unsafe { self.offset_place(self.filled).write(self.tail_bytes as u32) };
-        }
-        self.check_tail(tail.len());
-        // SAFETY: `check_tail` asserted that there is room; a block being built is nobody's tail.
-        unsafe { ptr::copy_nonoverlapping(tail.as_ptr(), self.tail_place(), tail.len()) };
-        self.tail_bytes += tail.len();
-    }
-
-    fn check_tail(&self, more: usize) {
-        let header = self.at.cast::<Header>().as_ptr();
-        // SAFETY: `new` wrote the header.
-        let tail_bytes = unsafe { (*header).tail_bytes } as usize;
-        assert!(self.tail_bytes + more <= tail_bytes, "a block's tails exceed what was announced");
-    }
-
-    /// The finished block; it is the caller's to publish or release.
-    #[inline]
-    pub(super) fn finish<'g>(self) -> Block<'g> {
-        assert!(self.filled == self.slots, "a block lacks entries or its high key");
-        if self.shape == Shape::Variable {
-            // SAFETY: there is one offset more than slots, the end of the last tail.
-            unsafe { self.offset_place(self.slots).write(self.tail_bytes as u32) };
-        }
-        // SAFETY: every slot is written (asserted), and the caller owns the block.
-        let block = unsafe { Block::from_ptr(self.at, self.shape) };
-        assert!(block.tail_bytes() == self.tail_bytes, "a block lacks tails");
-        block
     }
 }

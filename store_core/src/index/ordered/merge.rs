@@ -7,7 +7,8 @@
 //! then     the spine learns of R; until then everyone reaches it by moving right
 //! ```
 
-use super::block::{BLOCK_ENTRIES_MAX, BLOCK_TAIL_BYTES_MAX, Block, Builder};
+use super::block::{BLOCK_ENTRIES_MAX, BLOCK_TAIL_BYTES_MAX, Block};
+use super::builder::Builder;
 use super::key::Key;
 use super::list::List;
 use super::node::Node;

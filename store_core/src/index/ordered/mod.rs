@@ -26,6 +26,7 @@
 
 mod batch;
 mod block;
+mod builder;
 mod insert;
 mod key;
 mod list;
@@ -56,8 +57,8 @@ pub(crate) struct OrderedIndex {
 
 impl OrderedIndex {
     /// An empty index. `key_width` is the encoded width if all keys have the same; shorter keys
-    /// are padded with zeros then. Blocks come from the slab; nodes and spine from the heap,
-    /// which the caller reserves for (see [`OrderedIndex::heap_bytes`]).
+    /// are padded with zeros then. Blocks come from the slab, nodes and spine from the heap; both
+    /// count at the holder.
     pub(crate) fn new(
         slab: Arc<Slab>,
         epoch: Arc<Epoch>,
@@ -85,11 +86,6 @@ impl OrderedIndex {
         self.list.remove(self.list.shape.key(key, u64::from(row), &mut padding))
     }
 
-    /// Removes a sorted batch; returns how many entries were there.
-    pub(crate) fn remove_sorted(&self, batch: &EntryBatch) -> usize {
-        self.list.remove_sorted(batch)
-    }
-
     /// A walk over a range. It keeps the index's memory, and nobody waits for it.
     pub(crate) fn scan(&self, range: &KeyRange, direction: Direction) -> Scan {
         Scan::new(&self.list, range, direction)
@@ -108,16 +104,6 @@ impl OrderedIndex {
     /// Bytes of blocks, nodes and spine, without garbage that waits for an epoch.
     pub(crate) fn bytes(&self) -> u64 {
         self.list.block_bytes() + self.list.heap_bytes()
-    }
-
-    /// The part of [`OrderedIndex::bytes`] that lies on the heap: nodes and spine.
-    pub(crate) fn heap_bytes(&self) -> u64 {
-        self.list.heap_bytes()
-    }
-
-    /// Who the caller charges for what the index holds.
-    pub(crate) fn holder(&self) -> &Holder {
-        self.list.holder()
     }
 
     /// Slab bytes that one `insert_sorted` of this many entries, with this many key bytes in all,

@@ -12,11 +12,9 @@
 //! Without (c) X could split below its key in the spine, and spine and chain would part.
 //! A node that is not in the spine yet stays: its inserter is about to put it there.
 
-use super::batch::EntryBatch;
 use super::block::Block;
 use super::key::Key;
 use super::list::List;
-use super::merge::NewKeys;
 use super::node::Node;
 use crossbeam_epoch::Guard;
 use std::ops::Range;
@@ -39,29 +37,6 @@ impl List {
             }
             node = found;
         }
-    }
-
-    /// Removes a sorted batch; returns how many were there.
-    pub(super) fn remove_sorted(&self, batch: &EntryBatch) -> usize {
-        let (mut next, mut removed, mut kept) = (0, 0, Vec::new());
-        while next < batch.len() {
-            // Locked and pinned anew for every block, so that others get their turn.
-            let _one = self.remover.lock();
-            let guard = &self.epoch.pin();
-            let key = batch.key(next);
-            let mut node = self.start(&key, guard);
-            next = loop {
-                let (found, block) = self.cover(node, &key, guard);
-                let end = batch.end_in(block, next, batch.len());
-                let gone = keep_others(block, batch, next..end, &mut kept);
-                if gone == 0 || self.remove_from(found, block, &kept, guard) {
-                    removed += gone;
-                    break end;
-                }
-                node = found;
-            };
-        }
-        removed
     }
 
     /// Leaves only the entries in `kept`; false if the node has got another block.
@@ -106,9 +81,9 @@ impl List {
         let low = self.node(node, guard).spine_key(guard).expect("`may_die` saw the key");
         let heir_low = self.node(heir, guard).spine_key(guard).expect("`may_die` saw the key");
         self.bypass(node, low.key(), heir, guard);
-        self.forget_spine_bytes(self.spine.remove(low, guard));
+        self.give_heap(self.spine.remove(low, guard));
         self.add_to_spine(low.key(), heir, guard);
-        self.forget_spine_bytes(self.spine.remove(heir_low, guard));
+        self.give_heap(self.spine.remove(heir_low, guard));
         self.retire_node(node, dead, guard);
     }
 
@@ -129,27 +104,4 @@ impl List {
             }
         }
     }
-}
-
-/// The entries of a block that are not in the batch, as ranges; returns how many are.
-fn keep_others(
-    block: Block<'_>,
-    batch: &EntryBatch,
-    entries: Range<usize>,
-    kept: &mut Vec<Range<usize>>,
-) -> usize {
-    kept.clear();
-    let (mut from, mut gone) = (0, 0);
-    for entry in entries {
-        let key = batch.key(entry);
-        let at = block.lower_bound_from(from, &key);
-        if !block.holds(at, &key) {
-            continue;
-        }
-        kept.push(from..at);
-        from = at + 1;
-        gone += 1;
-    }
-    kept.push(from..block.count());
-    gone
 }

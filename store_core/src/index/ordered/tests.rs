@@ -5,8 +5,15 @@ mod protocol;
 mod stress;
 
 use super::key::{Cut, Key};
+use super::merge::NewKeys;
 use super::*;
 use crate::mem::MemoryBudget;
+use crate::mem::page_pool::PagePool;
+use crate::options::PAGE_BYTES;
+use std::time::{Duration, Instant};
+
+/// Memory of a fixture; only what is used becomes resident.
+const POOL_BYTES: u64 = 1 << 30;
 
 /// An index with all it stands on.
 struct Fixture {
@@ -18,8 +25,11 @@ struct Fixture {
 
 impl Fixture {
     fn new(width: Option<usize>) -> Self {
-        let (slab, epoch) = (Arc::new(Slab::new()), Epoch::new());
-        let holder = MemoryBudget::new(u64::MAX).holder("index");
+        let holder = MemoryBudget::new(POOL_BYTES).holder("index");
+        let pool = PagePool::new(holder.child("pool")).unwrap();
+        // Inserts rely on promised pages; here on all of them, for as long as the fixture lives.
+        std::mem::forget(pool.promise(POOL_BYTES as usize / PAGE_BYTES).unwrap());
+        let (slab, epoch) = (Slab::new(pool, holder.child("blocks")), Epoch::new());
         let index = OrderedIndex::new(Arc::clone(&slab), Arc::clone(&epoch), holder, width);
         Self { slab, epoch, index, width }
     }
@@ -46,7 +56,7 @@ impl Fixture {
 
     fn remove_numbers(&self, numbers: impl IntoIterator<Item = u64>) {
         let keys = numbers.into_iter().map(|number| (number.to_be_bytes().to_vec(), 0));
-        self.index.remove_sorted(&self.batch(keys));
+        self.index.remove_all(&self.batch(keys));
     }
 
     fn entries(&self, range: &KeyRange, direction: Direction, max: usize) -> Vec<(Vec<u8>, u32)> {
@@ -62,8 +72,12 @@ impl Fixture {
     }
 
     /// Runs what waits for an epoch. Nobody else may be pinned.
+    ///
+    /// Waits a little for threads that have just ended: a scope does not wait until they have
+    /// handed over their garbage, which they do when their thread locals are dropped.
     fn collect(&self) {
-        for _ in 0..10_000 {
+        let end = Instant::now() + Duration::from_secs(5);
+        while self.slab.live_bytes() != self.index.list.block_bytes() && Instant::now() < end {
             self.epoch.pin().flush();
         }
     }
@@ -105,9 +119,16 @@ impl Fixture {
     /// Checks that all blocks are gone once the index is.
     fn check_no_leak(self) {
         self.collect();
-        assert_eq!(self.slab.live_bytes() as u64, self.index.list.block_bytes());
+        assert_eq!(self.slab.live_bytes(), self.index.list.block_bytes());
         drop(self.index);
         assert_eq!(self.slab.live_bytes(), 0);
+    }
+}
+
+impl OrderedIndex {
+    /// Removes each entry of a batch; returns how many were there.
+    fn remove_all(&self, batch: &EntryBatch) -> usize {
+        (0..batch.len()).filter(|entry| self.list.remove(batch.key(*entry))).count()
     }
 }
 

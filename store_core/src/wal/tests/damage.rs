@@ -3,8 +3,9 @@
 use super::*;
 use crate::error::{Error, Kind};
 use crate::sim_device::SimDevice;
+use crate::wal::OpenMode;
 use crate::wal::frames::WINDOW_BYTES;
-use crate::wal::{FRAME_BYTES, OpenMode};
+use crate::wal::record::FRAME_BYTES;
 
 /// Two files with four batches of two records in each; returns the ends of all records.
 fn two_files(device: &SimDevice) -> (Vec<Lsn>, Lsn) {

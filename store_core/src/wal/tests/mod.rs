@@ -5,7 +5,9 @@ mod crash;
 mod damage;
 mod faults;
 
-use super::{HashedPayload, LogStart, Lsn, RecordKind, ReplayReport, Wal, WalOptions, replay};
+use super::file::LogStart;
+use super::replay::ReplayReport;
+use super::{HashedPayload, Lsn, RecordKind, Wal, WalOptions, replay};
 use crate::error::Result;
 use crate::mem::{Holder, MemoryBudget};
 use crate::wal::Device;

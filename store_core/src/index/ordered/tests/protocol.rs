@@ -117,7 +117,7 @@ fn batches_and_single_inserts_leave_little_garbage() {
     let mut open = fixture.index.scan(&KeyRange::all(), Direction::Ascending);
     let mut peak_garbage = 0;
     let mut garbage = |fixture: &Fixture| {
-        let used = fixture.index.list.block_bytes() as usize;
+        let used = fixture.index.list.block_bytes();
         peak_garbage = peak_garbage.max(fixture.slab.live_bytes().saturating_sub(used));
     };
     for round in 0..1_000_000_u32 {

@@ -67,7 +67,7 @@ impl Load {
         let index = &self.fixture.index;
         if batched {
             let entries = numbers.iter().map(|number| self.entry(*number));
-            let gone = index.remove_sorted(&self.fixture.batch(entries));
+            let gone = index.remove_all(&self.fixture.batch(entries));
             assert_eq!(gone, numbers.len(), "an insert was lost");
             return;
         }
@@ -86,7 +86,7 @@ impl Load {
             let entries = numbers.iter().map(|number| self.entry(*number));
             let batch = self.fixture.batch(entries);
             self.fixture.index.insert_sorted(&batch);
-            assert_eq!(self.fixture.index.remove_sorted(&batch), batch.len());
+            assert_eq!(self.fixture.index.remove_all(&batch), batch.len());
         }
     }
 
