@@ -99,7 +99,7 @@ impl Table {
 
     /// Starts a query that keeps its own share of the snapshot, for handles that outlive a borrow.
     pub fn query_at(&self, snapshot: &Snapshot) -> Query<'static> {
-        Query::new(Arc::clone(&self.rows), ReadSource::Snapshot(snapshot.clone()))
+        Query::new(Arc::clone(&self.rows), ReadSource::Owned(snapshot.clone()))
     }
 
     /// How many rows the reader sees.

@@ -22,7 +22,7 @@ pub trait Reader: sealed::Sealed {
 
 impl Reader for Snapshot {
     fn source(&self) -> ReadSource<'_> {
-        ReadSource::Snapshot(self.clone())
+        ReadSource::Snapshot(self)
     }
 }
 
@@ -35,8 +35,10 @@ impl Reader for Txn {
 /// A reader as a query keeps it.
 #[doc(hidden)]
 pub enum ReadSource<'a> {
-    /// Keeps its snapshot alive.
-    Snapshot(Snapshot),
+    /// Borrows the snapshot.
+    Snapshot(&'a Snapshot),
+    /// Keeps the snapshot alive.
+    Owned(Snapshot),
     /// Borrows the transaction.
     Txn(&'a Txn),
 }
@@ -54,6 +56,7 @@ impl ReadSource<'_> {
     ) -> bool {
         match self {
             Self::Snapshot(snapshot) => rows.versions.read(row, snapshot.at(), range, out),
+            Self::Owned(snapshot) => rows.versions.read(row, snapshot.at(), range, out),
             Self::Txn(txn) => txn.read(rows, row, out),
         }
     }
@@ -71,7 +74,7 @@ impl ReadSource<'_> {
     /// The transaction's own rows of this table.
     pub(crate) fn own_rows(&self, rows: &Rows) -> Vec<u32> {
         match self {
-            Self::Snapshot(_) => Vec::new(),
+            Self::Snapshot(_) | Self::Owned(_) => Vec::new(),
             Self::Txn(txn) => txn.own_rows(rows),
         }
     }
@@ -79,6 +82,7 @@ impl ReadSource<'_> {
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         match self {
             Self::Snapshot(snapshot) => snapshot.engine(),
+            Self::Owned(snapshot) => snapshot.engine(),
             Self::Txn(txn) => txn.engine(),
         }
     }

@@ -1,4 +1,4 @@
-//! The primary index: open addressing over words `tag 16 | row + 1`, growing step by step.
+//! The primary index: open addressing over words `hash 30 | mark 2 | row + 1`, growing step by step.
 //!
 //! ```text
 //! current table  [ word | 0 | word | DEAD | FROZEN | … ]  ──next──►  [ twice as many or more … ]
@@ -9,10 +9,14 @@
 //! ended at, so the absence is permanent, and goes on in the next one: uniqueness rests on "the
 //! first empty word", which is why DEAD words are not used again. A table that was left is freed
 //! once no thread is pinned.
+//!
+//! A word keeps the top 30 bits of its key's hash, and a key's search begins where its top bits say:
+//! so growing never looks at a row, and a row whose bits differ is never fetched.
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Holder;
 use crate::mem::epoch::Epoch;
+use crate::mem::prefetch;
 use crate::mem::region::Region;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release};
 use crossbeam_epoch::Guard;
@@ -20,12 +24,15 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 /// A word whose row is gone.
-const DEAD: u64 = 1 << 47;
+const DEAD: u64 = 1 << 33;
 /// An empty word that stays empty.
-const FROZEN: u64 = 1 << 46;
-const ROW_MASK: u64 = (1 << 33) - 1;
-const TAG_SHIFT: u32 = 48;
+const FROZEN: u64 = 1 << 32;
+const ROW_MASK: u64 = (1 << 32) - 1;
+/// The hash bits of a word begin here.
+const HASH_SHIFT: u32 = 34;
 const WORDS_START: usize = 64;
+/// Words of the largest table: their places must follow from 30 bits.
+const WORDS_MAX: usize = 1 << 30;
 /// Words an inserter moves while the index grows; a table is left long before the next is full.
 const MOVE_STEPS: usize = 64;
 
@@ -44,13 +51,15 @@ pub(crate) struct PrimaryIndex {
     epoch: Arc<Epoch>,
     holder: Holder,
     live: AtomicU64,
-    /// How far the current table has been moved. Also keeps a row's key in place for those who move:
-    /// removal takes it too.
+    /// How far the current table has been moved. Removal takes it too: a word must not be moved on
+    /// while it is taken out.
     moved: Mutex<usize>,
 }
 
 struct Table {
     mask: usize,
+    /// Moves the top bits of a hash to where they count words.
+    shift: u32,
     words: Region,
     next: AtomicPtr<Table>,
     used: AtomicU64,
@@ -101,7 +110,7 @@ impl PrimaryIndex {
                 if word == 0 || word == FROZEN {
                     break;
                 }
-                if (word ^ hash << TAG_SHIFT) >> TAG_SHIFT == 0
+                if (word ^ hash) >> HASH_SHIFT == 0
                     && let Some(row) = row_of(word)
                     && let Some(found) = look(row)
                 {
@@ -113,19 +122,24 @@ impl PrimaryIndex {
         }
     }
 
+    /// Asks the processor to fetch the words where a key's search begins.
+    #[inline]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        let guard = &self.epoch.pin();
+        let table = self.table(guard);
+        prefetch(table.word(table.home(hash)));
+    }
+
     /// Enters a row unless one is there for which `same` holds.
-    ///
-    /// `rehash` gives the hash of an entered row, for moving it on.
     pub(crate) fn insert(
         &self,
         hash: u64,
         row: u32,
-        rehash: impl Fn(u32) -> u64,
         mut same: impl FnMut(u32) -> bool,
     ) -> Result<Inserted> {
         let guard = &self.epoch.pin();
-        self.grow(guard, rehash)?;
-        let mine = hash << TAG_SHIFT | (u64::from(row) + 1);
+        self.grow(guard)?;
+        let mine = word_of(hash, row);
         let mut table = self.table(guard);
         let mut at = table.home(hash);
         loop {
@@ -147,7 +161,7 @@ impl PrimaryIndex {
                 at = table.home(hash);
                 continue;
             }
-            if (word ^ mine) >> TAG_SHIFT == 0
+            if (word ^ mine) >> HASH_SHIFT == 0
                 && let Some(other) = row_of(word)
                 && same(other)
             {
@@ -161,7 +175,7 @@ impl PrimaryIndex {
     pub(crate) fn remove(&self, hash: u64, row: u32) {
         let _moving = self.moved.lock();
         let guard = &self.epoch.pin();
-        let mine = hash << TAG_SHIFT | (u64::from(row) + 1);
+        let mine = word_of(hash, row);
         let mut table = Some(self.table(guard));
         let mut removed = false;
         while let Some(here) = table {
@@ -192,23 +206,23 @@ impl PrimaryIndex {
 
     /// Moves some words on if the table is filling up.
     #[inline]
-    fn grow(&self, guard: &Guard, rehash: impl Fn(u32) -> u64) -> Result<()> {
+    fn grow(&self, guard: &Guard) -> Result<()> {
         let table = self.table(guard);
         if table.following(guard).is_none() && !table.is_filling() {
             return Ok(());
         }
-        self.move_some(guard, rehash)
+        self.move_some(guard)
     }
 
     #[cold]
-    fn move_some(&self, guard: &Guard, rehash: impl Fn(u32) -> u64) -> Result<()> {
+    fn move_some(&self, guard: &Guard) -> Result<()> {
         let Some(mut moved) = self.moved.try_lock() else { return Ok(()) };
         let table = self.table(guard);
         let next = match table.following(guard) {
             Some(next) => next,
             None if !table.is_filling() => return Ok(()),
             None => {
-                let wanted = (self.len() as usize + 8) * 10 / 4;
+                let wanted = (self.len() as usize + 8) * 2;
                 match Table::boxed(wanted.next_power_of_two(), &self.holder) {
                     Ok(next) => table.next.store(next, Release), // pairs with Acquire in `following`
                     // With room left the index may go on as it is; refuse before it is full.
@@ -226,8 +240,8 @@ impl PrimaryIndex {
                 let _ = table.word(*moved).compare_exchange(0, FROZEN, AcqRel, Acquire);
                 continue;
             }
-            if let Some(row) = row_of(word) {
-                next.enter(rehash(row), word);
+            if row_of(word).is_some() {
+                next.enter(word);
             }
             *moved += 1;
         }
@@ -244,8 +258,12 @@ impl PrimaryIndex {
 impl Table {
     fn boxed(words: usize, holder: &Holder) -> Result<*mut Self> {
         let words = words.max(WORDS_START);
+        if words > WORDS_MAX {
+            return Err(Error::new(Kind::OverBudget, "a table holds at most 600 million rows"));
+        }
         Ok(Box::into_raw(Box::new(Self {
             mask: words - 1,
+            shift: 64 - words.trailing_zeros(),
             words: Region::map(words * 8, holder)?,
             next: AtomicPtr::new(null_mut()),
             used: AtomicU64::new(0),
@@ -254,7 +272,7 @@ impl Table {
 
     #[inline(always)]
     fn home(&self, hash: u64) -> usize {
-        (hash >> 16) as usize & self.mask
+        (hash >> self.shift) as usize
     }
 
     #[inline(always)]
@@ -271,8 +289,8 @@ impl Table {
     }
 
     /// Enters a word that is known to be absent.
-    fn enter(&self, hash: u64, word: u64) {
-        let mut at = self.home(hash);
+    fn enter(&self, word: u64) {
+        let mut at = self.home(word);
         while self.word(at).compare_exchange(0, word, AcqRel, Acquire).is_err() {
             at = (at + 1) & self.mask;
         }
@@ -286,6 +304,11 @@ impl Table {
     fn is_nearly_full(&self) -> bool {
         self.used.load(Relaxed) as usize * 10 >= (self.mask + 1) * 9
     }
+}
+
+#[inline(always)]
+fn word_of(hash: u64, row: u32) -> u64 {
+    hash & !((1 << HASH_SHIFT) - 1) | (u64::from(row) + 1)
 }
 
 #[inline(always)]
@@ -319,20 +342,20 @@ mod tests {
         let budget = MemoryBudget::new(64 << 20);
         let holder = budget.holder("index");
         let index = PrimaryIndex::new(Epoch::new(), holder.clone()).unwrap();
-        let rehash = |row| spread(u64::from(row));
+        let hash = |row| spread(u64::from(row));
         for row in 0..50_000_u32 {
-            let entered = index.insert(rehash(row), row, rehash, |other| other == row).unwrap();
+            let entered = index.insert(hash(row), row, |other| other == row).unwrap();
             assert_eq!(entered, Inserted::New);
             let probe = row / 2;
-            let found = index.insert(rehash(probe), 1 << 30, rehash, |other| other == probe);
+            let found = index.insert(hash(probe), 1 << 30, |other| other == probe);
             assert_eq!(found.unwrap(), Inserted::Found(probe));
         }
         for row in (0..50_000).step_by(2) {
-            index.remove(rehash(row), row);
+            index.remove(hash(row), row);
         }
         let guard = index.pin();
         for row in 0..50_000 {
-            let found = index.find(rehash(row), &guard, |other| (other == row).then_some(row));
+            let found = index.find(hash(row), &guard, |other| (other == row).then_some(row));
             assert_eq!(found.is_some(), row % 2 == 1);
         }
         assert_eq!(index.len(), 25_000);
@@ -343,7 +366,7 @@ mod tests {
         let budget = MemoryBudget::new(64 << 20);
         let index = PrimaryIndex::new(Epoch::new(), budget.holder("index")).unwrap();
         let key_of = |row: u32| u64::from(row % 20_000); // rows r and r + 20,000 have one key
-        let rehash = |row| spread(key_of(row));
+        let hash = |row| spread(key_of(row));
         let wins = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for base in [0, 20_000] {
@@ -351,7 +374,7 @@ mod tests {
                 scope.spawn(move || {
                     for row in base..base + 20_000 {
                         let same = |other| key_of(other) == key_of(row);
-                        if index.insert(rehash(row), row, rehash, same).unwrap() == Inserted::New {
+                        if index.insert(hash(row), row, same).unwrap() == Inserted::New {
                             wins.fetch_add(1, Relaxed);
                         }
                     }

@@ -8,7 +8,7 @@
 //! Columns are packed by width: two words for text and bytes (`cell.rs`), one for 8-byte types, and
 //! the narrower ones share words. Only columns that may be NULL have a null bit.
 
-use super::cell::LongCell;
+use super::cell::{INLINE_BYTES_MAX, LongCell};
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::value::{Type, ValueRef};
@@ -19,6 +19,9 @@ use std::ops::Range;
 pub(crate) struct Layout {
     places: Vec<Place>,
     key_columns: Vec<usize>,
+    /// Text and bytes columns: those of the key, and the others.
+    long_key: Vec<usize>,
+    long_others: Vec<usize>,
     key_words: usize,
     words: usize,
 }
@@ -53,7 +56,11 @@ impl Layout {
         }
         let others: Vec<usize> = (0..places.len()).filter(|at| !schema.is_key(*at)).collect();
         let words = pack(&mut places, &others, key_words + nullable.len().div_ceil(64));
-        Self { places, key_columns, key_words, words }
+        let long = |columns: &[usize]| -> Vec<usize> {
+            columns.iter().copied().filter(|column| places[*column].ty.is_long()).collect()
+        };
+        let (long_key, long_others) = (long(&key_columns), long(&others));
+        Self { places, key_columns, long_key, long_others, key_words, words }
     }
 
     /// Words of the key columns; they come first.
@@ -129,6 +136,37 @@ impl Layout {
         Ok(())
     }
 
+    /// Writes the cells that need no conversion: integers in range, short text without NUL, bools,
+    /// dates, timestamps. False if the value is another one: then nothing was written.
+    #[inline]
+    pub(crate) fn set_plain(&self, words: &mut [u64], column: usize, value: ValueRef<'_>) -> bool {
+        let place = &self.places[column];
+        let (bits, mask) = match (place.ty, value) {
+            (Type::Int16, ValueRef::Int(value)) if i64::from(value as i16) == value => {
+                (value as u64, 0xFFFF)
+            }
+            (Type::Int32, ValueRef::Int(value)) if i64::from(value as i32) == value => {
+                (value as u64, 0xFFFF_FFFF)
+            }
+            (Type::Int64, ValueRef::Int(value)) | (Type::Timestamp, ValueRef::Timestamp(value)) => {
+                (value as u64, u64::MAX)
+            }
+            (Type::Text, ValueRef::Text(text))
+                if text.len() <= INLINE_BYTES_MAX && !text.as_bytes().contains(&0) =>
+            {
+                words[place.null_word] &= !place.null_mask;
+                let cell = LongCell::borrowing(text.as_bytes());
+                (words[place.word], words[place.word + 1]) = (cell.0[0], cell.0[1]);
+                return true;
+            }
+            _ => return false,
+        };
+        words[place.null_word] &= !place.null_mask;
+        let word = &mut words[place.word];
+        *word = *word & !(mask << place.shift) | (bits & mask) << place.shift;
+        true
+    }
+
     /// The long cell of a text or bytes column that is not NULL.
     pub(crate) fn long_cell(&self, words: &[u64], column: usize) -> Option<LongCell> {
         let place = &self.places[column];
@@ -139,14 +177,13 @@ impl Layout {
     }
 
     /// Columns other than the key whose cells may own a block.
-    pub(crate) fn long_columns(&self) -> impl Iterator<Item = usize> {
-        (0..self.places.len())
-            .filter(|column| self.places[*column].ty.is_long() && !self.places[*column].in_key)
+    pub(crate) fn long_columns(&self) -> &[usize] {
+        &self.long_others
     }
 
     /// Key columns whose cells may own a block.
-    pub(crate) fn long_key_columns(&self) -> impl Iterator<Item = usize> {
-        self.key_columns.iter().copied().filter(|column| self.places[*column].ty.is_long())
+    pub(crate) fn long_key_columns(&self) -> &[usize] {
+        &self.long_key
     }
 
     fn set_long(&self, words: &mut [u64], column: usize, cell: LongCell) {
@@ -279,21 +316,15 @@ impl<'a> RowView<'a> {
     /// A hash of the key columns, the same for equal keys.
     #[inline]
     pub(crate) fn key_hash(&self) -> u64 {
-        let mut hash = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut word = 0;
-        while word < self.layout.key_words {
-            hash = mix(hash, self.words[word]);
-            word += 1;
-        }
-        for column in self.layout.long_key_columns() {
-            // The address of a long cell differs between equal keys: take it out, put the bytes in.
-            let place = self.layout.places[column].word;
-            let cell = LongCell([self.words[place], self.words[place + 1]]);
-            if cell.block().is_some() {
+        // The address of a long cell differs between equal keys: its bytes are hashed instead.
+        for column in &self.layout.long_key {
+            let place = self.layout.places[*column].word;
+            if LongCell([self.words[place], 0]).len() > INLINE_BYTES_MAX {
                 return self.long_key_hash();
             }
         }
-        hash
+        let key = &self.words[..self.layout.key_words];
+        key.iter().fold(0x9E37_79B9_7F4A_7C15, |hash, word| mix(hash, *word))
     }
 
     #[cold]
@@ -315,10 +346,11 @@ impl<'a> RowView<'a> {
     #[inline]
     pub(crate) fn same_key(&self, other: &RowView<'_>) -> bool {
         let words = self.layout.key_words;
-        if self.words[..words] == other.words[..words] {
+        let pairs = self.words[..words].iter().zip(&other.words[..words]);
+        if pairs.fold(0, |differs, (a, b)| differs | (a ^ b)) == 0 {
             return true;
         }
-        self.layout.long_key_columns().next().is_some() && self.same_long_key(other)
+        !self.layout.long_key.is_empty() && self.same_long_key(other)
     }
 
     #[cold]
@@ -341,25 +373,21 @@ impl Layout {
         if ours[..self.key_words] == theirs[..self.key_words] {
             return true;
         }
-        let mut long = [false; 2 * 64];
-        for column in self.long_key_columns() {
-            let word = self.places[column].word;
-            let cell = LongCell([ours[word], ours[word + 1]]);
-            if !cell.may_equal(LongCell([theirs[word], theirs[word + 1]])) {
-                return false;
-            }
-            if word + 1 < long.len() {
-                (long[word], long[word + 1]) = (true, true);
-            }
-        }
-        (0..self.key_words.min(long.len())).all(|word| long[word] || ours[word] == theirs[word])
+        let is_long = |word: usize| {
+            self.long_key.iter().any(|column| self.column_words(*column).contains(&word))
+        };
+        let cell = |words: &[u64], at: usize| LongCell([words[at], words[at + 1]]);
+        let mut long = self.long_key.iter().map(|column| self.places[*column].word);
+        long.all(|at| cell(ours, at).may_equal(cell(theirs, at)))
+            && (0..self.key_words).all(|word| ours[word] == theirs[word] || is_long(word))
     }
 }
 
 #[inline(always)]
 fn mix(hash: u64, word: u64) -> u64 {
-    let product = u128::from(hash ^ word).wrapping_mul(0xA076_1D64_78BD_642F_E703_7ED1_A0B4_28DB);
-    (product as u64) ^ (product >> 64) as u64
+    // A folded multiplication, as in wyhash (Wang Yi): both halves of the product count.
+    let product = u128::from(hash ^ word) * 0xA076_1D64_78BD_642F;
+    ((product as u64) ^ (product >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 #[cfg(test)]

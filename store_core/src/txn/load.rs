@@ -24,7 +24,7 @@ pub(crate) fn put(rows: &Rows, cells: &[ValueRef<'_>], at: Timestamp) -> Result<
     rows.own_cells(&mut words, &all)?;
     let row = rows.versions.new_row(OPENER, &words[..rows.layout.key_words()])?;
     let hash = rows.view(&words).key_hash();
-    let entered = rows.primary.insert(hash, row, |row| rows.key_hash_of(row), |_| false)?;
+    let entered = rows.primary.insert(hash, row, |_| false)?;
     debug_assert_eq!(entered, Inserted::New);
     rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
     rows.versions.install_insert(row, at);

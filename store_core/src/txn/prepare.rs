@@ -60,12 +60,21 @@ pub(crate) fn prepare_key(rows: &Rows, cells: &[ValueRef<'_>], words: &mut RowWo
 }
 
 /// Checks a value and writes it as a borrowing cell.
+#[inline]
 pub(crate) fn set_cell(
     rows: &Rows,
     words: &mut [u64],
     column: usize,
     value: ValueRef<'_>,
 ) -> Result<()> {
+    if rows.layout.set_plain(words, column, value) {
+        return Ok(());
+    }
+    set_checked(rows, words, column, value)
+}
+
+#[inline(never)]
+fn set_checked(rows: &Rows, words: &mut [u64], column: usize, value: ValueRef<'_>) -> Result<()> {
     let value = check_cell(&rows.schema, column, value)?;
     rows.layout.set(words, column, value, |bytes| Ok(LongCell::borrowing(bytes)))
 }
@@ -106,8 +115,8 @@ fn set_default(rows: &Rows, words: &mut [u64], column: usize) -> Result<()> {
 pub(super) fn check_bytes(rows: &Rows, words: &[u64]) -> Result<()> {
     let layout = &rows.layout;
     let mut bytes = 0;
-    for column in layout.long_columns().chain(layout.long_key_columns()) {
-        bytes += layout.long_cell(words, column).map_or(0, LongCell::len);
+    for column in layout.long_columns().iter().chain(layout.long_key_columns()) {
+        bytes += layout.long_cell(words, *column).map_or(0, LongCell::len);
     }
     if bytes > ROW_BYTES_MAX {
         return Err(Error::invalid(format!(

@@ -117,7 +117,7 @@ fn committed_versions(rows: &Rows, row: u32) -> Vec<RowWords> {
 /// Gives back the long values of cut-off versions (newest first), except those that the version
 /// above each holds too.
 fn release_versions(rows: &Rows, row: u32, dropped: &[(u32, bool, RowWords)]) {
-    if rows.layout.long_columns().next().is_none() {
+    if rows.layout.long_columns().is_empty() {
         return;
     }
     let mut newer: Option<RowWords> = oldest_kept(rows, row);

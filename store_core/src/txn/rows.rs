@@ -1,6 +1,5 @@
 //! The rows of one table: versions, primary index, secondary indexes, long values.
 
-use super::prepare::RowWords;
 use crate::error::{Error, Result};
 use crate::index::ordered::OrderedIndex;
 use crate::index::primary::PrimaryIndex;
@@ -92,18 +91,11 @@ impl Rows {
         crate::mem::layout::view(&self.layout, words)
     }
 
-    /// The hash of an entered row's key, for an index that grows.
-    pub(crate) fn key_hash_of(&self, row: u32) -> u64 {
-        let mut words = RowWords::from_elem(0, self.layout.key_words());
-        self.versions.key_words(row, &mut words);
-        self.view(&words).key_hash()
-    }
-
     /// Gives back what the long cells of a row's payload own, except those that `newer` holds too.
     pub(crate) fn release_payload(&self, words: &[u64], newer: Option<&[u64]>) {
         for column in self.layout.long_columns() {
-            let Some(cell) = self.layout.long_cell(words, column) else { continue };
-            let shared = newer.and_then(|newer| self.layout.long_cell(newer, column));
+            let Some(cell) = self.layout.long_cell(words, *column) else { continue };
+            let shared = newer.and_then(|newer| self.layout.long_cell(newer, *column));
             if shared != Some(cell) {
                 cell.release(&self.values);
             }
@@ -113,7 +105,7 @@ impl Rows {
     /// Gives back what the long cells of a row's key own.
     pub(crate) fn release_key(&self, words: &[u64]) {
         for column in self.layout.long_key_columns() {
-            if let Some(cell) = self.layout.long_cell(words, column) {
+            if let Some(cell) = self.layout.long_cell(words, *column) {
                 cell.release(&self.values);
             }
         }

@@ -103,12 +103,13 @@ impl Txn {
     fn insert_checked(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
         let table = self.table_number(rows);
         let mut owned = words.clone();
-        let long: SmallVec<[usize; 8]> = rows.layout.long_key_columns().collect();
-        rows.own_cells(&mut owned, &long)?;
+        let hash = rows.view(words).key_hash();
+        rows.primary.prefetch(hash);
+        rows.own_cells(&mut owned, rows.layout.long_key_columns())?;
         let key = &owned[..rows.layout.key_words()];
         let fresh =
             rows.versions.new_row(self.owner, key).inspect_err(|_| rows.release_key(&owned))?;
-        match self.enter(rows, fresh, &owned) {
+        match self.enter(rows, hash, fresh, &owned) {
             Ok(None) => self.finish_insert(rows, table, fresh, owned),
             Ok(Some(over)) => {
                 rows.versions.drop_row(fresh);
@@ -125,14 +126,18 @@ impl Txn {
 
     /// Enters a fresh row in the primary index, or finds the row to insert over: an owned tombstone
     /// or an own deleted row.
-    fn enter(&self, rows: &Arc<Rows>, fresh: u32, words: &RowWords) -> Result<Option<u32>> {
-        let hash = rows.view(words).key_hash();
+    fn enter(
+        &self,
+        rows: &Arc<Rows>,
+        hash: u64,
+        fresh: u32,
+        words: &RowWords,
+    ) -> Result<Option<u32>> {
         let mut other_keys: SmallVec<[u32; 4]> = SmallVec::new();
         let mut theirs = RowWords::from_elem(0, rows.layout.words());
         let mut attempt = 0;
         loop {
-            let rehash = |row| rows.key_hash_of(row);
-            let found = rows.primary.insert(hash, fresh, rehash, |other| {
+            let found = rows.primary.insert(hash, fresh, |other| {
                 rows.versions.key_words(other, &mut theirs);
                 rows.layout.keys_may_be_equal(words, &theirs) && !other_keys.contains(&other)
             })?;
@@ -190,8 +195,7 @@ impl Txn {
         row: u32,
         mut words: RowWords,
     ) -> Result<()> {
-        let long: SmallVec<[usize; 8]> = rows.layout.long_columns().collect();
-        let mut result = rows.own_cells(&mut words, &long);
+        let mut result = rows.own_cells(&mut words, rows.layout.long_columns());
         if result.is_ok() {
             result = self.check_unique(rows, row, &words, None);
             if result.is_err() {
@@ -355,8 +359,8 @@ impl Txn {
             return;
         }
         for column in rows.layout.long_columns() {
-            let Some(cell) = rows.layout.long_cell(staged, column) else { continue };
-            let held = |words: &[u64]| rows.layout.long_cell(words, column) == Some(cell);
+            let Some(cell) = rows.layout.long_cell(staged, *column) else { continue };
+            let held = |words: &[u64]| rows.layout.long_cell(words, *column) == Some(cell);
             if cell.block().is_some() && !held(words) && !committed.is_some_and(|words| held(words))
             {
                 self.replaced.push((table, cell));
@@ -383,8 +387,8 @@ pub(super) fn release_staged(
     committed: Option<&RowWords>,
 ) {
     for column in rows.layout.long_columns() {
-        let Some(cell) = rows.layout.long_cell(staged, column) else { continue };
-        let held = |words: &[u64]| rows.layout.long_cell(words, column) == Some(cell);
+        let Some(cell) = rows.layout.long_cell(staged, *column) else { continue };
+        let held = |words: &[u64]| rows.layout.long_cell(words, *column) == Some(cell);
         if !held(kept) && !committed.is_some_and(|words| held(words)) {
             cell.release(&rows.values);
         }
