@@ -34,10 +34,11 @@ impl Loaded {
             let [year, month, day, flight, departure] = key.numbers.map(ValueRef::Int);
             let (carrier, origin) = (ValueRef::Text(&key.carrier), ValueRef::Text(&key.origin));
             let key = [year, month, day, carrier, flight, origin, departure];
-            let row = self.table.get(&snapshot, &key).expect("a key of the right shape");
-            if let ValueRef::Int(distance) = row.expect("the row is there").at(DISTANCE) {
-                sum += distance;
-            }
+            let distance = self.table.get_with(&snapshot, &key, |row| match row.get(DISTANCE) {
+                ValueRef::Int(distance) => distance,
+                other => panic!("a distance of {other:?}"),
+            });
+            sum += distance.expect("a key of the right shape").expect("the row is there");
         }
         sum
     }

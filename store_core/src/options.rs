@@ -3,10 +3,13 @@
 /// The unit of bulk memory: large enough that a page's header and a system call per page do not
 /// count, small enough that an empty table costs little.
 pub const PAGE_BYTES: usize = 64 * 1024;
-/// Pages made writable at once: one system call for a megabyte.
-pub(crate) const POOL_LUMP_PAGES: usize = 16;
+/// Pages made writable at once: one system call, and one huge page of the kernel.
+pub(crate) const POOL_LUMP_PAGES: usize = 32;
 /// Pages kept ready for the next user; more go back to the system.
 pub(crate) const POOL_READY_PAGES: usize = 32;
+/// The part of all pages that may be kept ready if that is more: a load promises and frees pages
+/// with every batch, and giving them back each time would break up the kernel's huge pages.
+pub(crate) const POOL_READY_SHARE: usize = 16;
 /// Smallest budget a store opens with: its fixed parts and one page for each of them.
 pub const MEMORY_MIN: u64 = 4 << 20;
 /// Most snapshots and transactions open at once: owner ids have 16 bits and the ring of finished

@@ -10,6 +10,7 @@ use crate::sync::Relaxed;
 use crate::txn::{Engine, RowWords, Rows, Snapshot, Txn, prepare_key, prepare_row};
 use crate::value::{Value, ValueRef};
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// A handle to one table; cheap to clone, keeps its store open.
@@ -40,7 +41,7 @@ pub struct Row<'r> {
     rows: &'r Rows,
     words: RowWords,
     // A long value is kept by the reader's snapshot.
-    _reader: std::marker::PhantomData<&'r ()>,
+    _reader: PhantomData<&'r ()>,
 }
 
 impl Table {
@@ -64,32 +65,64 @@ impl Table {
     ///
     /// Takes no lock and copies the row out; walks the chain of older versions, so its cost grows
     /// with the versions newer than the reader (invariant I4).
-    #[inline]
     pub fn get<'r, R: Reader>(
         &'r self,
         reader: &'r R,
         key: &[ValueRef<'_>],
     ) -> Result<Option<Row<'r>>> {
+        let mut words = RowWords::new();
+        let found = self.find(reader, key, &mut words)?;
+        Ok(found.then(|| Row { rows: &self.rows, words, _reader: PhantomData }))
+    }
+
+    /// Shows the row with this key to `look`; `None` if the reader sees none. The cheapest read:
+    /// nothing but the words of the row is copied.
+    ///
+    /// ```
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// let snapshot = store.snapshot()?;
+    /// let altitude = flights.get_with(&snapshot, &["UAL123".into()], |row| row.get(1).to_owned())?;
+    /// assert_eq!(altitude, Some(35_000.into()));
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    #[inline]
+    pub fn get_with<T, R: Reader>(
+        &self,
+        reader: &R,
+        key: &[ValueRef<'_>],
+        look: impl FnOnce(RowRef<'_>) -> T,
+    ) -> Result<Option<T>> {
+        let mut words = RowWords::new();
+        let found = self.find(reader, key, &mut words)?;
+        Ok(found.then(|| look(RowRef::new(&self.rows, &words))))
+    }
+
+    /// Copies the words of the row with this key; false if the reader sees none.
+    #[inline]
+    fn find<R: Reader>(
+        &self,
+        reader: &R,
+        key: &[ValueRef<'_>],
+        words: &mut RowWords,
+    ) -> Result<bool> {
         let mut key_words = RowWords::new();
         prepare_key(&self.rows, key, &mut key_words)?;
         let source = reader.source();
         self.check_reader(&source)?;
         let key = self.rows.view(&key_words);
-        let mut words = RowWords::from_elem(0, self.rows.layout.words());
+        words.resize(self.rows.layout.words(), 0);
         let all = 0..words.len();
         let guard = self.rows.primary.pin();
         let found = self.rows.primary.find(key.key_hash(), &guard, |row| {
-            (source.read(&self.rows, row, &all, &mut words)
-                && self.rows.view(&words).same_key(&key))
-            .then_some(())
+            (source.read(&self.rows, row, &all, words) && self.rows.view(words).same_key(&key))
+                .then_some(())
         });
-        drop(guard);
-        Ok(found.map(|()| Row { rows: &self.rows, words, _reader: std::marker::PhantomData }))
+        Ok(found.is_some())
     }
 
     /// True if the reader sees a row with this key.
     pub fn exists<R: Reader>(&self, reader: &R, key: &[ValueRef<'_>]) -> Result<bool> {
-        Ok(self.get(reader, key)?.is_some())
+        self.find(reader, key, &mut RowWords::new())
     }
 
     /// Starts a query; without a filter it gives every row.

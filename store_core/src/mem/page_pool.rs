@@ -15,7 +15,7 @@
 use super::budget::Holder;
 use super::region::Region;
 use crate::error::{Error, Kind, Result};
-use crate::options::{PAGE_BYTES, POOL_LUMP_PAGES, POOL_READY_PAGES};
+use crate::options::{PAGE_BYTES, POOL_LUMP_PAGES, POOL_READY_PAGES, POOL_READY_SHARE};
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Relaxed};
 use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
 use std::ptr::NonNull;
@@ -118,7 +118,7 @@ impl PagePool {
         }
         let mut state = self.state.lock();
         let number = self.number(page);
-        if state.ready.len() < POOL_READY_PAGES + state.promised {
+        if state.ready.len() < self.ready_max() + state.promised {
             holder.hand_over(&self.holder, PAGE_BYTES);
             state.ready.push(number);
             return;
@@ -152,9 +152,18 @@ impl PagePool {
         self.space.lock().take();
     }
 
+    /// The low-water mark: pages kept ready beside the promised ones.
+    fn ready_max(&self) -> usize {
+        POOL_READY_PAGES.max(self.pages_max as usize / POOL_READY_SHARE)
+    }
+
     /// Adds ready pages: a lump if the budget grants one, else just what is needed.
     fn make_ready(&self, state: &mut State, needed: usize) -> Result<()> {
-        let lump = needed.max(POOL_LUMP_PAGES);
+        // Up to the end of a lump, so that the kernel can back each by one huge page.
+        let fresh = needed.saturating_sub(state.returned.len());
+        let end = (state.opened as usize + fresh).next_multiple_of(POOL_LUMP_PAGES);
+        let room = (self.pages_max as usize).min(end) - state.opened as usize;
+        let lump = if fresh == 0 { needed } else { needed - fresh + room };
         let granted = if self.holder.take(lump * PAGE_BYTES).is_ok() {
             lump
         } else {
@@ -211,7 +220,7 @@ impl Drop for Promise<'_> {
     fn drop(&mut self) {
         let mut state = self.pool.state.lock();
         state.promised -= self.pages;
-        while state.ready.len() > POOL_READY_PAGES + state.promised {
+        while state.ready.len() > self.pool.ready_max() + state.promised {
             let number = state.ready.pop().expect("longer than the low-water mark");
             self.pool.give_back(&mut state, number, &self.pool.holder);
         }

@@ -2,11 +2,14 @@
 
 use super::budget::Holder;
 use crate::error::{Error, Kind, Result};
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::ptr::NonNull;
 
 /// The unit the kernel maps in.
 const KERNEL_PAGE_BYTES: usize = 4096;
+/// The unit the kernel can back by one entry of the address cache: random reads of a large table
+/// then cost one miss each, not two.
+pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 /// A zeroed mapping for something larger than a page: a hash table, a long value.
 pub(crate) struct Region {
@@ -63,7 +66,28 @@ impl Region {
     }
 }
 
+/// Maps; what is at least a huge page long starts at a multiple of one, and may be backed by them.
 fn map(bytes: usize, access: ProtFlags) -> Result<NonNull<u8>> {
+    if bytes < HUGE_PAGE_BYTES {
+        return map_anywhere(bytes, access);
+    }
+    let start = map_anywhere(bytes + HUGE_PAGE_BYTES, access)?;
+    let before = start.as_ptr().align_offset(HUGE_PAGE_BYTES);
+    // SAFETY: the offset is below a huge page, by which the mapping is longer.
+    let aligned = unsafe { start.add(before) };
+    // SAFETY: the parts before and behind lie inside the fresh mapping and nobody knows them.
+    let cut = unsafe {
+        let after = aligned.add(bytes);
+        let front = if before > 0 { munmap(start.as_ptr().cast(), before) } else { Ok(()) };
+        front.and(munmap(after.as_ptr().cast(), HUGE_PAGE_BYTES - before))
+    };
+    debug_assert!(cut.is_ok(), "a fresh mapping can be cut");
+    // SAFETY: the mapping is ours; a kernel without huge pages refuses, which changes nothing.
+    let _refused = unsafe { madvise(aligned.as_ptr().cast(), bytes, Advice::LinuxHugepage) };
+    Ok(aligned)
+}
+
+fn map_anywhere(bytes: usize, access: ProtFlags) -> Result<NonNull<u8>> {
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
     // SAFETY: an anonymous mapping at an address of the kernel's choice touches nobody's memory.
     let mapped = unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, access, flags) };

@@ -37,7 +37,7 @@ pub(crate) fn prepare_row(
     check_bytes(rows, words)
 }
 
-/// Words of a key whose long cells borrow from `cells`; one cell per key column, in key order.
+/// The key words of a key whose long cells borrow from `cells`; one cell per key column, in order.
 pub(crate) fn prepare_key(rows: &Rows, cells: &[ValueRef<'_>], words: &mut RowWords) -> Result<()> {
     let schema = &rows.schema;
     if cells.len() != schema.key.len() {
@@ -52,7 +52,7 @@ pub(crate) fn prepare_key(rows: &Rows, cells: &[ValueRef<'_>], words: &mut RowWo
         )));
     }
     words.clear();
-    words.resize(rows.layout.words(), 0);
+    words.resize(rows.layout.key_words(), 0);
     for (column, value) in schema.key.iter().zip(cells) {
         set_cell(rows, words, *column, *value)?;
     }
