@@ -27,6 +27,7 @@
 //! Modules, imports downwards only:
 //!
 //! ```text
+//! record                                               Rust structs as rows
 //! store  table  cursor  check  checkpoint  recovery    what users touch; jobs over the core
 //! query  ingest                                        predicates, plans; text into rows
 //! txn                                                  snapshots, write sets, commit
@@ -59,6 +60,7 @@ pub mod options;
 mod planted;
 pub mod query;
 mod random;
+mod record;
 mod recovery;
 pub mod schema;
 mod segment;
@@ -79,10 +81,12 @@ pub use check::CheckReport;
 pub use cursor::{Cursor, Query, Reader, RowRef};
 pub use error::{Error, Kind, Result};
 pub use mem::{Holder, HolderUsage, MemoryBudget};
+pub use record::{Field, Record, TypedCursor, TypedQuery, TypedTable};
 pub use recovery::RecoveryReport;
 pub use schema::{Column, Index, Schema, SchemaBuilder};
 pub use stats::{Stats, TableStats};
 pub use store::{Options, Store};
+pub use store_macros::Record;
 pub use table::{Row, Table};
 pub use txn::{Savepoint, Snapshot, Txn};
 pub use value::{Type, Value, ValueRef};
