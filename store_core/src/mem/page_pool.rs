@@ -163,7 +163,7 @@ impl PagePool {
         let fresh = needed.saturating_sub(state.returned.len());
         let end = (state.opened as usize + fresh).next_multiple_of(POOL_LUMP_PAGES);
         let room = (self.pages_max as usize).min(end) - state.opened as usize;
-        let lump = if fresh == 0 { needed } else { needed - fresh + room };
+        let lump = if fresh == 0 { needed } else { needed.max(needed - fresh + room) };
         let granted = if self.holder.take(lump * PAGE_BYTES).is_ok() {
             lump
         } else {
