@@ -57,13 +57,14 @@ impl<W: Write> RowWriter for MarkdownWriter<W> {
 
 /// Escapes what would end the cell, the row or the text.
 fn escape_into(cell: &[u8], line: &mut Vec<u8>) {
-    for (nth, byte) in cell.iter().enumerate() {
+    let mut before = 0;
+    for byte in cell {
         match byte {
             b'|' | b'\\' | b'<' => line.extend_from_slice(&[b'\\', *byte]),
-            b'\n' => line.extend_from_slice(b"<br>"),
-            b'\r' if cell.get(nth + 1) == Some(&b'\n') => {}
-            b'\r' => line.extend_from_slice(b"<br>"),
+            b'\n' if before == b'\r' => {} // one line end of two bytes
+            b'\n' | b'\r' => line.extend_from_slice(b"<br>"),
             byte => line.push(*byte),
         }
+        before = *byte;
     }
 }

@@ -1,0 +1,304 @@
+//! What may be typed: every command, option and default, as plain data.
+
+use crate::size::parse_size;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 error, 2 usage, 3 conflict, 4 over the memory budget, 5 corrupt,
+6 rows were rejected, 7 busy: another process owns the store, 8 no space.
+
+Data goes to standard output, everything else to standard error. NO_COLOR is respected.";
+
+/// Load files into an embeddable table store, and query it.
+///
+/// A store is a directory. One process at a time may have it open.
+#[derive(Debug, Parser)]
+#[command(name = "store", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub struct Common {
+    /// Hold at most this much in memory: bytes, or with a unit such as 64MB (10^6) or 64MiB (2^20).
+    /// The default is half of what the machine or its container allows
+    #[arg(long, value_name = "SIZE", global = true, env = "STORE_MEMORY", value_parser = parse_size)]
+    pub memory: Option<u64>,
+    /// When a commit counts as done: `sync` means when it would survive a power failure
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        global = true,
+        env = "STORE_DURABILITY",
+        default_value = "sync"
+    )]
+    pub durability: Durability,
+    /// Say nothing but errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more, such as what opening the store recovered
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+/// When a commit counts as done.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Durability {
+    /// When it is on disk.
+    Sync,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load delimited text files into a table, which is made if it is absent
+    Ingest(IngestArgs),
+    /// Print the rows of a table that match
+    Query(QueryArgs),
+    /// List the tables, one name a line
+    Tables(StoreArgs),
+    /// Print schemas in the form that `ingest --schema` reads
+    Schema(SchemaArgs),
+    /// Print the store in numbers
+    Stats(StoreArgs),
+    /// Verify every checksum, and every index against its table; exit 5 if anything is wrong
+    Check(StoreArgs),
+    /// Write all rows to segments and let go of the log before them
+    Checkpoint(StoreArgs),
+    /// Print a script that completes this command's words in a shell
+    Completions {
+        /// The shell the script is for
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of the whole or of one command
+    Man {
+        /// The command whose page is wanted
+        command: Option<String>,
+    },
+}
+
+/// A command about a whole store.
+#[derive(Args, Debug)]
+pub struct StoreArgs {
+    /// The store's directory
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+}
+
+/// `store schema`.
+#[derive(Args, Debug)]
+pub struct SchemaArgs {
+    /// The store's directory
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// The table; without it, every table is printed as its name, a tab and its schema
+    #[arg(value_name = "TABLE")]
+    pub table: Option<String>,
+}
+
+/// `store ingest`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A table that is absent is made. Its schema is inferred from the first block of the first file and
+printed, unless --schema says it; if the load then fails before its first commit, the table stays
+and is empty. An empty field is NULL except in text columns; --null names more marks.")]
+pub struct IngestArgs {
+    /// The store's directory, made if it is absent
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// The table, made if it is absent
+    #[arg(value_name = "TABLE")]
+    pub table: String,
+    /// Files to load, one after another; `-` is standard input, gzip is recognised
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The files' format; by default csv if the name ends in .csv or .csv.gz, otherwise tsv
+    #[arg(long, value_enum)]
+    pub format: Option<IngestFormat>,
+    /// The first line of each file names the columns, in any order; without it they are positional
+    #[arg(long)]
+    pub header: bool,
+    /// A field that means NULL, compared as a whole and as it stands; may be repeated
+    #[arg(long, value_name = "MARK", allow_hyphen_values = true)]
+    pub null: Vec<String>,
+    /// The schema of a new table, such as 'id int64 key, name text, at timestamp index'
+    #[arg(long, value_name = "COLUMNS")]
+    pub schema: Option<String>,
+    /// The key of a new table: one column, or several separated by commas
+    #[arg(long, value_name = "COLUMN,…")]
+    pub key: Option<String>,
+    /// An index of a new table: one column, or several separated by commas; may be repeated
+    #[arg(long, value_name = "COLUMN,…")]
+    pub index: Vec<String>,
+    /// What becomes of a row whose key exists; it must be named for an existing table with a key
+    #[arg(long, value_enum)]
+    pub mode: Option<IngestMode>,
+    /// The character between fields; `\t` is a tab
+    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter, allow_hyphen_values = true)]
+    pub delimiter: Option<u8>,
+    /// The character around fields that hold special ones; `none` for no quoting
+    #[arg(long, value_name = "CHAR", value_parser = parse_quote, allow_hyphen_values = true)]
+    pub quote: Option<Quote>,
+    /// How special characters are written inside an unquoted field
+    #[arg(long, value_enum, value_name = "HOW", default_value = "none")]
+    pub escape: Escape,
+    /// What becomes of a bad row: it stops the load, is left out, or is left out and described
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "stop")]
+    pub on_error: OnError,
+    /// Give up after more than this many bad rows; by default 100 for collect, never for skip
+    #[arg(long, value_name = "N")]
+    pub max_errors: Option<u64>,
+    /// Write rejected rows to this file, as they stood
+    #[arg(long, value_name = "FILE")]
+    pub reject: Option<PathBuf>,
+    /// Commit after every so many rows read; by default 10000
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch: Option<u64>,
+    /// Commit once at the end, or nothing; takes one file
+    #[arg(long)]
+    pub atomic: bool,
+}
+
+/// `store query`.
+#[derive(Args, Debug)]
+pub struct QueryArgs {
+    /// The store's directory
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// The table
+    #[arg(value_name = "TABLE")]
+    pub table: String,
+    /// Keep the rows for which this holds, such as "altitude > 10000 and origin in ('KAUS','KDFW')"
+    #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true)]
+    pub filter: Option<String>,
+    /// Print these columns, separated by commas, in this order
+    #[arg(long, value_name = "COLUMN,…")]
+    pub select: Option<String>,
+    /// Order by these columns, separated by commas; a leading - means greatest first
+    #[arg(long, value_name = "COLUMN,…", allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// Print at most this many rows
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Leave out this many rows first
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: u64,
+    /// Print how many rows there are instead of the rows
+    #[arg(long)]
+    pub count: bool,
+    /// Print the way to the rows instead of the rows
+    #[arg(long, conflicts_with = "count")]
+    pub explain: bool,
+    /// Leave out the header line of tsv and csv
+    #[arg(long)]
+    pub no_header: bool,
+    /// What stands for NULL; by default \N in tsv, nothing in csv and markdown, NULL in a table
+    #[arg(long, value_name = "MARK", allow_hyphen_values = true)]
+    pub null: Option<String>,
+    /// How tsv writes a tab or line feed in a value, which is an error otherwise
+    #[arg(long, value_enum, value_name = "HOW", default_value = "none")]
+    pub escape: Escape,
+    /// The output's format; by default a table on a terminal, otherwise tsv
+    #[arg(long, value_enum)]
+    pub format: Option<QueryFormat>,
+}
+
+/// Formats that `ingest` reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IngestFormat {
+    /// Tab-separated, raw.
+    Tsv,
+    /// Comma-separated with double quotes.
+    Csv,
+}
+
+/// Formats that `query` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum QueryFormat {
+    /// Drawn for people.
+    Table,
+    /// Tab-separated values.
+    Tsv,
+    /// Comma-separated values.
+    Csv,
+    /// One array of objects.
+    Json,
+    /// An object a line.
+    Jsonl,
+    /// A Markdown table.
+    Markdown,
+}
+
+/// What becomes of a row whose key exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IngestMode {
+    /// It is a bad row.
+    Insert,
+    /// Its columns are written over the row's.
+    Upsert,
+    /// It replaces the row; columns not in the file take their defaults.
+    Replace,
+    /// It is left out.
+    Ignore,
+}
+
+/// How special characters are written inside an unquoted field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Escape {
+    /// Not at all.
+    None,
+    /// As `\t`, `\n`, `\r` and `\\`.
+    Backslash,
+}
+
+/// What becomes of a bad row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// It stops the load.
+    Stop,
+    /// It is left out.
+    Skip,
+    /// It is left out and described.
+    Collect,
+}
+
+/// A quote character, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quote(pub Option<u8>);
+
+fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Ok(*byte),
+        _ => Err("must be one ASCII character, not a line end, or \\t for a tab".to_owned()),
+    }
+}
+
+fn parse_quote(text: &str) -> Result<Quote, String> {
+    if text == "none" {
+        return Ok(Quote(None));
+    }
+    parse_delimiter(text)
+        .map(|byte| Quote(Some(byte)))
+        .map_err(|_| "must be one ASCII character, not a line end, or none".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

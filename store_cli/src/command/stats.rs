@@ -1,0 +1,86 @@
+//! `store stats DB [--json]`: the store in numbers.
+
+use super::open;
+use crate::args::{Common, StoreArgs};
+use crate::failure::{Done, Exit};
+use crate::output::{print, print_json};
+use indicatif::DecimalBytes;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use store_core::{Stats, TableStats};
+
+/// Prints memory, log and tables.
+pub fn run(common: &Common, args: &StoreArgs) -> Done {
+    let stats = open(common, &args.db)?.stats();
+    if common.json {
+        print_json(&stats_json(&stats))?;
+    } else {
+        print(stats_text(&stats))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn stats_text(stats: &Stats) -> String {
+    let mut text = String::new();
+    let mut line = |label: &str, value: String| {
+        writeln!(text, "{label:<12}{value}").expect("a string takes every write");
+    };
+    let (used, limit) = (DecimalBytes(stats.memory_used), DecimalBytes(stats.memory_limit));
+    line("memory", format!("{used} of {limit}, at most {}", DecimalBytes(stats.memory_peak)));
+    let (files, bytes) = (stats.wal_files, DecimalBytes(stats.wal_bytes));
+    line("log", format!("{files} {}, {bytes}", plural(files as u64, "file", "files")));
+    line("commit", stats.published.to_string());
+    line("tables", stats.tables.len().to_string());
+    for table in &stats.tables {
+        let rows = table.rows;
+        let (name, bytes) = (&table.name, DecimalBytes(table.bytes));
+        line("", format!("{name}: {rows} {}, {bytes}", plural(rows, "row", "rows")));
+        for index in &table.indexes {
+            let (name, entries, bytes) = (&index.name, index.entries, DecimalBytes(index.bytes));
+            line("", format!("  index {name}: {entries} entries, {bytes}"));
+        }
+    }
+    text
+}
+
+fn plural<'w>(count: u64, one: &'w str, many: &'w str) -> &'w str {
+    if count == 1 { one } else { many }
+}
+
+fn stats_json(stats: &Stats) -> Value {
+    let holders = stats.holders.iter();
+    json!({
+        "memory_limit": stats.memory_limit,
+        "memory_used": stats.memory_used,
+        "memory_peak": stats.memory_peak,
+        "holders": holders.map(|holder| json!({ "path": holder.path, "bytes": holder.bytes }))
+            .collect::<Vec<_>>(),
+        "published": stats.published,
+        "watermark": stats.watermark,
+        "snapshots": stats.snapshots,
+        "commits": stats.commits,
+        "rollbacks": stats.rollbacks,
+        "conflicts": stats.conflicts,
+        "versions_reclaimed": stats.versions_reclaimed,
+        "wal_files": stats.wal_files,
+        "wal_bytes": stats.wal_bytes,
+        "poisoned": stats.poisoned,
+        "tables": stats.tables.iter().map(table_json).collect::<Vec<_>>(),
+    })
+}
+
+fn table_json(table: &TableStats) -> Value {
+    let indexes = table.indexes.iter();
+    json!({
+        "name": table.name,
+        "rows": table.rows,
+        "old_versions": table.old_versions,
+        "garbage_rows": table.garbage_rows,
+        "bytes": table.bytes,
+        "indexes": indexes
+            .map(|index| json!({
+                "name": index.name, "entries": index.entries, "bytes": index.bytes,
+            }))
+            .collect::<Vec<_>>(),
+    })
+}
