@@ -110,7 +110,10 @@ pub struct SchemaArgs {
 #[command(after_help = "\
 A table that is absent is made. Its schema is inferred from the first block of the first file and
 printed, unless --schema says it; if the load then fails before its first commit, the table stays
-and is empty. An empty field is NULL except in text columns; --null names more marks.")]
+and is empty. An empty field is NULL except in text columns; --null names more marks.
+
+Exit 6 says that rows were rejected, as --on-error skip or collect allows. More of them than
+--max-errors end the load with exit 1; batches committed before stay.")]
 pub struct IngestArgs {
     /// The store's directory, made if it is absent
     #[arg(value_name = "DB")]

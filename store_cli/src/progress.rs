@@ -14,7 +14,7 @@ pub fn line(quiet: bool, store: &Store) -> Option<ProgressCallback> {
     if quiet || !std::io::stderr().is_terminal() {
         return None;
     }
-    let mut shown = Shown { bar: ProgressBar::new_spinner(), began: Instant::now(), sized: false };
+    let mut shown = Shown { bar: ProgressBar::new_spinner(), began: Instant::now(), begun: false };
     let store = store.clone();
     Some(Box::new(move |progress| {
         shown.tell(progress, &store);
@@ -25,20 +25,25 @@ pub fn line(quiet: bool, store: &Store) -> Option<ProgressCallback> {
 struct Shown {
     bar: ProgressBar,
     began: Instant,
-    sized: bool,
+    begun: bool,
 }
 
 impl Shown {
     fn tell(&mut self, progress: &Progress, store: &Store) {
-        if let (Some(size), false) = (progress.source_size, self.sized) {
-            self.sized = true;
-            self.bar.set_length(size);
+        if !std::mem::replace(&mut self.begun, true) {
+            self.begin(progress.source_size);
         }
-        let template = if self.sized { WITH_SIZE } else { WITHOUT_SIZE };
-        self.bar.set_style(ProgressStyle::with_template(template).expect("both are well formed"));
         self.bar.set_message(message(progress, self.began, store));
         self.bar.set_position(progress.source_bytes);
         self.bar.tick();
+    }
+
+    fn begin(&self, size: Option<u64>) {
+        let template = if size.is_some() { WITH_SIZE } else { WITHOUT_SIZE };
+        self.bar.set_style(ProgressStyle::with_template(template).expect("both are well formed"));
+        if let Some(size) = size {
+            self.bar.set_length(size);
+        }
     }
 }
 

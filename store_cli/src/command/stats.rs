@@ -64,6 +64,9 @@ fn stats_json(stats: &Stats) -> Value {
         "versions_reclaimed": stats.versions_reclaimed,
         "wal_files": stats.wal_files,
         "wal_bytes": stats.wal_bytes,
+        "wal_end": stats.wal_end,
+        "wal_durable": stats.wal_durable,
+        "overdrawn_pages": stats.overdrawn_pages,
         "poisoned": stats.poisoned,
         "tables": stats.tables.iter().map(table_json).collect::<Vec<_>>(),
     })
@@ -77,6 +80,7 @@ fn table_json(table: &TableStats) -> Value {
         "old_versions": table.old_versions,
         "garbage_rows": table.garbage_rows,
         "bytes": table.bytes,
+        "value_bytes": table.value_bytes,
         "indexes": indexes
             .map(|index| json!({
                 "name": index.name, "entries": index.entries, "bytes": index.bytes,

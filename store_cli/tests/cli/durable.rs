@@ -1,0 +1,42 @@
+//! What survives: the end of a process, and its sudden death.
+
+use crate::place::Place;
+use std::io::Write;
+
+/// The buffer of a load and of the pipe to it: more than this must have been read to write on.
+const IN_FLIGHT_BYTES: usize = 512 << 10;
+
+#[test]
+fn rows_outlive_the_process_that_loaded_them() {
+    let place = Place::with_flights();
+    let first = place.out("query db flights --sort id");
+    place.file("more.tsv", "id\torigin\tdelay\n5\tLGA\t0\n");
+    place.out("ingest db flights more.tsv --header --mode insert");
+    let second = place.out("query db flights --sort id");
+    assert_eq!(second, format!("{first}5\tLGA\t0\n"));
+    place.out("checkpoint db");
+    assert_eq!(place.out("query db flights --sort id"), second);
+    assert_eq!(place.out("query db flights --count --where delay>=0"), "3\n");
+}
+
+#[test]
+fn a_killed_ingest_leaves_whole_batches() {
+    let place = Place::new();
+    let mut child = place.spawn("ingest db t - --batch 100 --key c1");
+    let mut pipe = child.stdin.take().unwrap();
+    let row = |id: u32| format!("{id:08}x\tsome text to make the row longer\n");
+    // Inference takes the first MiB; what is written beyond it and beyond all buffers was loaded.
+    let rows = ((2 << 20) + IN_FLIGHT_BYTES) / row(0).len();
+    for id in 0..rows as u32 {
+        pipe.write_all(row(id).as_bytes()).unwrap();
+    }
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    drop(pipe);
+    let loaded = place.count("t");
+    assert!(loaded > 0 && loaded.is_multiple_of(100), "{loaded} of {rows}");
+    assert_eq!(place.run("check db").code, 0);
+    place.file("one.tsv", "after the crash\tx\n");
+    place.out("ingest db t one.tsv --mode insert");
+    assert_eq!(place.count("t"), loaded + 1);
+}

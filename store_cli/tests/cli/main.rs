@@ -1,0 +1,12 @@
+//! The `store` command as a user meets it: the built binary, its files, outputs and exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+#![expect(clippy::format_collect, reason = "small inputs are made once a test")]
+
+mod durable;
+mod formats;
+mod ingest;
+mod place;
+mod query;
+mod refusals;
+mod upkeep;

@@ -1,0 +1,98 @@
+//! Rows out: every option of `query`.
+
+use crate::place::Place;
+
+fn rows(place: &Place, words: &[&str]) -> String {
+    let run = place.run_args(&[&["query", "db", "flights", "--no-header"], words].concat());
+    assert_eq!(run.code, 0, "{words:?}: {run:?}");
+    run.out
+}
+
+#[test]
+fn rows_come_filtered_selected_and_sorted() {
+    let place = Place::with_flights();
+    assert_eq!(rows(&place, &["--where", "origin = 'JFK' and delay > 20"]), "4\tJFK\t70\n");
+    assert_eq!(rows(&place, &["--where", "-1 > delay"]), "3\t\t-5\n");
+    assert_eq!(rows(&place, &["--where", "delay is null", "--select", "delay,id"]), "\\N\t2\n");
+    let sorted = rows(&place, &["--sort", "-delay", "--select", "id"]);
+    assert_eq!(sorted, "4\n1\n3\n2\n", "NULL is last in both directions");
+    assert_eq!(rows(&place, &["--sort", "delay", "--select", "id"]), "3\n1\n4\n2\n");
+    assert_eq!(rows(&place, &["--sort", "-origin,-id", "--select", "id"]), "4\n1\n2\n3\n");
+    assert_eq!(rows(&place, &["--sort", "delay nulls first", "--limit", "1"]), "2\tEWR\t\\N\n");
+}
+
+#[test]
+fn limit_and_offset_cut_the_result() {
+    let place = Place::with_flights();
+    let cut = ["--sort", "id", "--select", "id", "--offset", "1", "--limit", "2"];
+    assert_eq!(rows(&place, &cut), "2\n3\n");
+    assert_eq!(rows(&place, &["--limit", "0"]), "");
+    assert_eq!(rows(&place, &["--offset", "9"]), "");
+    assert_eq!(rows(&place, &["--count", "--offset", "1"]), "3\n");
+    assert_eq!(rows(&place, &["--count", "--limit", "2"]), "2\n");
+}
+
+#[test]
+fn count_is_a_bare_number() {
+    let place = Place::with_flights();
+    assert_eq!(place.out("query db flights --count"), "4\n");
+    assert_eq!(place.out("query db flights --count --where delay>0"), "2\n");
+    let json: serde_json::Value =
+        serde_json::from_str(&place.out("query db flights --count --json")).unwrap();
+    assert_eq!(json["count"], 4);
+}
+
+#[test]
+fn explain_names_the_way_to_the_rows() {
+    let place = Place::with_flights();
+    let explain = |filter: &str| {
+        let words = ["query", "db", "flights", "--explain", "--where", filter];
+        let run = place.run_args(&words);
+        assert_eq!((run.code, run.out.lines().count()), (0, 1), "{run:?}");
+        run.out
+    };
+    assert!(explain("id = 1").contains("key"), "{}", explain("id = 1"));
+    assert_ne!(explain("origin = 'JFK'"), explain("id = 1"));
+}
+
+#[test]
+fn the_hidden_row_number_shows_when_it_is_asked_for() {
+    let place = Place::new();
+    place.file("t.tsv", "x\ny\n");
+    place.out("ingest db t t.tsv");
+    assert_eq!(place.out("query db t --sort c1"), "c1\nx\ny\n");
+    assert_eq!(place.out("query db t --sort c1 --select c1,_row --no-header").lines().count(), 2);
+}
+
+#[test]
+fn unknown_names_are_errors() {
+    let place = Place::with_flights();
+    place.run("query db nope").refused(1, "no table `nope`");
+    place.run("query db flights --select nope").refused(1, "no column \"nope\"");
+    place.run("query db flights --sort nope").refused(1, "no column \"nope\"");
+    place.run("query db flights --where nope=1").refused(1, "no column \"nope\"");
+    place.run("query db flights --where id='x'").refused(1, "int64");
+}
+
+#[test]
+fn a_closed_pipe_is_quiet() {
+    let place = Place::new();
+    let text: String =
+        (0..50_000).map(|row| format!("{row}\tsome text to fill the pipe\n")).collect();
+    place.file("t.tsv", text);
+    place.out("ingest db t t.tsv");
+    for format in ["tsv", "csv", "json", "jsonl", "markdown", "table"] {
+        let program = env!("CARGO_BIN_EXE_store");
+        let line = format!(
+            "{{ {program} query db t --format {format} --sort c1; echo code $? >&2; }} | head -1"
+        );
+        let output = std::process::Command::new("sh")
+            .args(["-c", &line])
+            .current_dir(place.path(""))
+            .output()
+            .unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(err, "code 0\n", "{format}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1, "{format}");
+    }
+}

@@ -1,0 +1,75 @@
+//! Looking after a store: tables, schema, stats, check, checkpoint.
+
+use crate::place::Place;
+use serde_json::Value;
+
+fn json(place: &Place, words: &str) -> Value {
+    serde_json::from_str(&place.out(words)).unwrap()
+}
+
+#[test]
+fn tables_and_schemas_are_listed() {
+    let place = Place::with_flights();
+    place.file("t.tsv", "1\n");
+    place.out("ingest db airports t.tsv");
+    assert_eq!(place.out("tables db"), "airports\nflights\n");
+    assert_eq!(json(&place, "tables db --json"), serde_json::json!(["airports", "flights"]));
+    let schema = "id int64 key, origin text, delay int64 index";
+    assert_eq!(place.out("schema db"), format!("airports\tc1 int64\nflights\t{schema}\n"));
+    let flights = json(&place, "schema db flights --json");
+    assert_eq!(flights["key"], serde_json::json!(["id"]));
+    assert_eq!(flights["columns"][1]["type"], "text");
+    assert_eq!(flights["indexes"][0]["columns"], serde_json::json!(["delay"]));
+    assert_eq!(json(&place, "schema db --json")[0]["key"], serde_json::json!([]));
+}
+
+#[test]
+fn stats_count_rows_and_bytes() {
+    let place = Place::with_flights();
+    let text = place.out("stats db --memory 64MB");
+    assert!(text.contains("flights: 4 rows"), "{text}");
+    assert!(text.contains("of 64.00 MB"), "{text}");
+    let stats = json(&place, "stats db --json --memory 64MB");
+    assert_eq!(stats["memory_limit"], 64_000_000);
+    assert_eq!(stats["tables"][0]["rows"], 4);
+    assert!(stats["memory_used"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_checkpoint_takes_over_from_the_log() {
+    let place = Place::with_flights();
+    let before = place.out("query db flights --sort id");
+    let run = place.run("checkpoint db");
+    assert_eq!((run.code, run.out.as_str()), (0, ""), "{run:?}");
+    let run = place.run("query db flights --sort id --verbose");
+    assert_eq!(run.out, before);
+    assert!(run.err.contains("recovered 4 rows of the checkpoint and 0 records"), "{run:?}");
+    let report = json(&place, "check db --json");
+    assert_eq!((&report["ok"], &report["segment_rows"]), (&true.into(), &4.into()));
+    assert!(place.out("check db").starts_with("ok: 4 rows, 4 index entries"));
+}
+
+#[test]
+fn a_flipped_byte_in_a_segment_is_found() {
+    let place = Place::with_flights();
+    place.out("checkpoint db");
+    let entries = std::fs::read_dir(place.path("db")).unwrap();
+    let segments: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "seg"))
+        .collect();
+    let [segment] = segments.as_slice() else { panic!("{segments:?}") };
+    let whole = std::fs::read(segment).unwrap();
+    for at in [whole.len() / 2, whole.len() - 1] {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x40;
+        std::fs::write(segment, &damaged).unwrap();
+        for words in ["check db", "query db flights", "checkpoint db"] {
+            let run = place.run(words);
+            run.refused(5, ".seg");
+            assert_eq!(run.out, "", "{words}");
+        }
+    }
+    std::fs::write(segment, whole).unwrap();
+    assert_eq!(place.run("check db").code, 0);
+}
