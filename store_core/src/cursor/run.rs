@@ -82,6 +82,13 @@ impl<'a> Cursor<'a> {
         Ok(Some(RowRef::new(&self.rows, &self.words)))
     }
 
+    /// The row that [`Cursor::next`] gave last, for faces that cannot hold its borrow.
+    ///
+    /// Before the first row and after the last one its values mean nothing.
+    pub fn current(&self) -> RowRef<'_> {
+        RowRef::new(&self.rows, &self.words)
+    }
+
     /// Counts the rows that are left without fetching more of them than the filter needs.
     pub(super) fn count_all(mut self) -> Result<u64> {
         let mut count = 0;

@@ -1,0 +1,63 @@
+//! Stores: opening, closing, looking after them.
+
+use crate::args::{self, Out};
+use crate::error::store_error;
+use crate::handle::{self, opaque};
+use crate::options::store_options;
+use crate::panic::{guard, guard_status};
+use crate::status::store_status;
+use store_core::Store;
+
+/// An open store.
+///
+/// Thread-safe. Since 0.1.
+pub struct store_db {
+    _opaque: [u8; 0],
+}
+
+opaque!(store_db, Store, b"store_db");
+
+/// Opens the store in the directory `path`, and makes it if there is none; `:memory:` has no
+/// files.
+///
+/// `options` may be NULL for the defaults, and is not kept. *db_out is NULL on failure.
+/// STORE_BUSY: another process owns this store. STORE_CORRUPT: its files are damaged.
+/// Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_open(
+    path: *const u8,
+    path_len: usize,
+    options: *const store_options,
+    db_out: *mut *mut store_db,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::handle(db_out, "db_out")?;
+        let path = args::text(path, path_len, "path")?;
+        let options = handle::optional(options)?;
+        let options = options.map_or_else(Store::options, |options| options.clone());
+        out.set(handle::new(options.open(path)?));
+        Ok(())
+    })
+}
+
+/// Closes a store and sets *db to NULL; NULL is a no-op.
+///
+/// Tables, transactions, queries and cursors of it stay usable: the store's files are let go
+/// with the last of them. STORE_INVALID: it was closed before. No other thread may be in a call
+/// with this handle. One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_close(db: *mut *mut store_db) -> store_status {
+    guard_status(|| handle::close(db).map(drop))
+}
+
+/// Writes every row to disk, at one snapshot, and lets go of the log before it.
+///
+/// Commits go on meanwhile. Does nothing in memory. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_checkpoint(
+    db: *const store_db,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || handle::shared(db)?.checkpoint())
+}

@@ -1,0 +1,215 @@
+//! Tables: making, opening, describing them.
+
+use crate::args::{self, Out};
+use crate::db::store_db;
+use crate::error::store_error;
+use crate::handle::{self, opaque};
+use crate::panic::{guard, guard_status};
+use crate::status::store_status;
+use crate::text;
+use crate::value::store_type;
+use std::ffi::c_char;
+use std::sync::Arc;
+use store_core::{Column, Error, Result, Schema, Store, Table};
+
+/// An open table.
+///
+/// Thread-safe. Since 0.1.
+pub struct store_table {
+    _opaque: [u8; 0],
+}
+
+/// A table with what keeps it usable.
+#[derive(Clone)]
+pub(crate) struct OpenTable {
+    pub table: Table,
+    /// Shared with rows and cursors, whose names outlive the table's handle.
+    pub columns: Arc<[Column]>,
+    /// After the table: it holds the lock of the files.
+    pub store: Store,
+}
+
+opaque!(store_table, OpenTable, b"st_table");
+
+impl OpenTable {
+    fn new(store: &Store, table: Table) -> Self {
+        let columns = table.schema().visible_columns().cloned().collect();
+        Self { table, columns, store: store.clone() }
+    }
+
+    fn column(&self, position: usize) -> Result<&Column> {
+        self.columns.get(position).ok_or_else(|| {
+            let count = self.columns.len();
+            Error::invalid(format!("no column {position}: the table has {count}, from 0"))
+        })
+    }
+}
+
+/// Makes a table, durable on return, and opens it.
+///
+/// `schema` is the text form, as in
+/// "id int64 key, name text notnull default '', seen timestamp index, index(name, id)": columns
+/// with a type and the options key, index, unique, notnull, default VALUE; then key(...),
+/// index(...) and unique(...) over several columns. A table without a key gets a hidden number
+/// of the row. `table_out` may be NULL. STORE_DUPLICATE: there is a table of this name.
+/// Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_create(
+    db: *const store_db,
+    name: *const u8,
+    name_len: usize,
+    schema: *const u8,
+    schema_len: usize,
+    table_out: *mut *mut store_table,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::optional(table_out, "table_out", std::ptr::null_mut())?;
+        let db = handle::shared(db)?;
+        let name = args::text(name, name_len, "name")?;
+        let schema = Schema::parse(name, args::text(schema, schema_len, "schema")?)?;
+        let table = db.create_table(schema)?;
+        if let Some(out) = out {
+            out.set(handle::new(OpenTable::new(&db, table)));
+        }
+        Ok(())
+    })
+}
+
+/// Opens a table.
+///
+/// *table_out is NULL on failure; close it with store_table_close. STORE_NOT_FOUND: there is no
+/// table of this name. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_open(
+    db: *const store_db,
+    name: *const u8,
+    name_len: usize,
+    table_out: *mut *mut store_table,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::handle(table_out, "table_out")?;
+        let db = handle::shared(db)?;
+        let table = db.open_table(args::text(name, name_len, "name")?)?;
+        out.set(handle::new(OpenTable::new(&db, table)));
+        Ok(())
+    })
+}
+
+/// Closes a table's handle and sets *table to NULL; NULL is a no-op.
+///
+/// Rows, queries and cursors of it stay usable. STORE_INVALID: it was closed before. No other
+/// thread may be in a call with this handle. One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_close(table: *mut *mut store_table) -> store_status {
+    guard_status(|| handle::close(table).map(drop))
+}
+
+/// Returns the names of all tables, in order, each followed by a line feed.
+///
+/// Free *names_out with store_text_free. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_names(
+    db: *const store_db,
+    names_out: *mut *mut c_char,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::handle(names_out, "names_out")?;
+        let names = handle::shared(db)?.tables();
+        out.set(text::give(names.into_iter().flat_map(|name| [name, "\n".to_owned()]).collect()));
+        Ok(())
+    })
+}
+
+/// Returns the table's schema in the text form that store_table_create reads.
+///
+/// Free *schema_out with store_text_free. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_schema(
+    table: *const store_table,
+    schema_out: *mut *mut c_char,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::handle(schema_out, "schema_out")?;
+        out.set(text::give(handle::shared(table)?.table.schema().to_string()));
+        Ok(())
+    })
+}
+
+/// Returns how many columns the table has.
+///
+/// Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_column_count(
+    table: *const store_table,
+    count_out: *mut usize,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::new(count_out, "count_out", 0)?;
+        out.set(handle::shared(table)?.columns.len());
+        Ok(())
+    })
+}
+
+/// Returns the position, from 0, of the column of this name.
+///
+/// STORE_NOT_FOUND: there is none. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_column(
+    table: *const store_table,
+    name: *const u8,
+    name_len: usize,
+    column_out: *mut usize,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::new(column_out, "column_out", 0)?;
+        let table = handle::shared(table)?;
+        out.set(table.table.schema().column_position(args::text(name, name_len, "name")?)?);
+        Ok(())
+    })
+}
+
+/// Returns the name of the column at a position: UTF-8 without NUL at the end, valid until the
+/// table's handle is closed.
+///
+/// Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_column_name(
+    table: *const store_table,
+    column: usize,
+    name_out: *mut *const u8,
+    name_len_out: *mut usize,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::new(name_out, "name_out", std::ptr::null())?;
+        let len_out = Out::new(name_len_out, "name_len_out", 0)?;
+        let table = handle::shared(table)?;
+        let name = &table.column(column)?.name;
+        out.set(name.as_ptr());
+        len_out.set(name.len());
+        Ok(())
+    })
+}
+
+/// Returns the type of the column at a position.
+///
+/// Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_column_type(
+    table: *const store_table,
+    column: usize,
+    type_out: *mut store_type,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::new(type_out, "type_out", store_type::STORE_TYPE_UNKNOWN)?;
+        out.set(handle::shared(table)?.column(column)?.ty.into());
+        Ok(())
+    })
+}

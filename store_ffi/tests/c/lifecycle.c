@@ -1,0 +1,112 @@
+/* A life of a store on disk: made, written, closed, opened again, looked after. argv[1]: where. */
+#include "check.h"
+
+static void write_rows(const char *path)
+{
+    store_error *err = NULL;
+    store_db *db = NULL, *second = NULL;
+    CHECK_OK(store_open(STORE_STR(path), NULL, &db, &err));
+    CHECK_STATUS(STORE_BUSY, store_open(STORE_STR(path), NULL, &second, &err));
+    CHECK(second == NULL);
+    store_table *table = make_people(db);
+    CHECK_OK(add_person(table, NULL, 1, "Ada", 36, &err));
+    CHECK_OK(add_person(table, NULL, 2, "Blaise", 39, &err));
+    CHECK_OK(store_checkpoint(db, &err));
+    CHECK_OK(add_person(table, NULL, 3, "Chien-Shiung", 84, &err));
+    CHECK(store_close(&db) == STORE_OK && db == NULL);
+    /* The table keeps the store, and with it the lock. */
+    CHECK_STATUS(STORE_BUSY, store_open(STORE_STR(path), NULL, &second, &err));
+    CHECK(count_people(table, NULL) == 3);
+    CHECK(store_table_close(&table) == STORE_OK && table == NULL);
+}
+
+static void read_rows(const char *path)
+{
+    store_error *err = NULL;
+    store_db *db = NULL;
+    store_table *table = NULL;
+    char *text = NULL;
+    const uint8_t *name = NULL;
+    size_t len = 0, columns = 0, position = 0;
+    store_type type = STORE_TYPE_UNKNOWN;
+    CHECK_OK(store_open(STORE_STR(path), NULL, &db, &err));
+    CHECK_OK(store_table_names(db, &text, &err));
+    CHECK(strcmp(text, "people\n") == 0);
+    CHECK(store_text_free(&text) == STORE_OK && text == NULL);
+    CHECK_OK(store_table_open(db, STORE_STR("people"), &table, &err));
+    CHECK(count_people(table, NULL) == 3 && age_of(table, NULL, 3) == 84);
+    CHECK_OK(store_table_schema(table, &text, &err));
+    CHECK(strcmp(text, PEOPLE) == 0);
+    store_text_free(&text);
+    CHECK_OK(store_table_column_count(table, &columns, &err));
+    CHECK_OK(store_table_column(table, STORE_STR("age"), &position, &err));
+    CHECK_OK(store_table_column_name(table, 1, &name, &len, &err));
+    CHECK_OK(store_table_column_type(table, 3, &type, &err));
+    CHECK(columns == 4 && position == 2 && len == 4 && memcmp(name, "name", 4) == 0);
+    CHECK(type == STORE_TYPE_TIMESTAMP);
+    CHECK_OK(store_check(db, &text, &err));
+    CHECK(strstr(text, "\"faults\":[]") != NULL);
+    store_text_free(&text);
+    CHECK_OK(store_stats_json(db, &text, &err));
+    CHECK(strstr(text, "\"rows\":3") != NULL);
+    store_text_free(&text);
+    store_table_close(&table);
+    store_close(&db);
+}
+
+static void read_cells(void)
+{
+    store_error *err = NULL;
+    store_db *db = open_memory();
+    store_table *table = NULL;
+    store_row *row = NULL;
+    bool yes = false, null = true;
+    int64_t number = 0;
+    double real = 0;
+    const uint8_t *bytes = NULL, *again = NULL;
+    size_t len = 0;
+    store_value value, key = store_value_int64(1);
+    CHECK_OK(store_table_create(
+        db, STORE_STR("kinds"),
+        STORE_STR("id int64 key, yes bool, half float64, word text, raw bytes, day date, at timestamp"),
+        &table, &err));
+    store_value cells[7] = { key,
+                             store_value_bool(1),
+                             store_value_double(0.5),
+                             store_value_text(STORE_STR("caf\xc3\xa9")),
+                             store_value_bytes((const uint8_t *)"\0\xff", 2),
+                             store_value_date(15706),
+                             store_value_timestamp(1) };
+    CHECK_OK(store_insert(table, NULL, cells, 7, &err));
+    CHECK_OK(store_get(table, NULL, &key, 1, &row, &err));
+    store_table_close(&table);
+    store_close(&db);
+    CHECK_OK(store_row_is_null(row, 1, &null, &err));
+    CHECK_OK(store_row_bool(row, 1, &yes, &err));
+    CHECK_OK(store_row_double(row, 2, &real, &err));
+    CHECK(!null && yes && real == 0.5);
+    CHECK_OK(store_row_text(row, 3, &bytes, &len, &err));
+    CHECK(len == 5 && memcmp(bytes, "caf\xc3\xa9", 5) == 0);
+    CHECK_OK(store_row_bytes(row, 4, &bytes, &len, &err));
+    CHECK(len == 2 && bytes[1] == 0xff);
+    CHECK_OK(store_row_int64(row, 5, &number, &err));
+    CHECK_OK(store_row_show(row, 5, &bytes, &len, &err));
+    CHECK(number == 15706 && len == 10 && memcmp(bytes, "2013-01-01", 10) == 0);
+    CHECK_OK(store_row_show(row, 6, &again, &len, &err));
+    CHECK(memcmp(bytes, "2013-01-01", 10) == 0); /* still lent */
+    CHECK_OK(store_row_value(row, 6, &value, &err));
+    CHECK(value.kind == STORE_VALUE_TIMESTAMP && value.data.integer == 1);
+    CHECK_STATUS(STORE_TYPE, store_row_int64(row, 3, &number, &err));
+    CHECK_STATUS(STORE_INVALID, store_row_int64(row, 7, &number, &err));
+    CHECK(store_row_free(&row) == STORE_OK && row == NULL);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 2);
+    CHECK(strcmp(store_version(), "0.1.0") == 0 && STORE_VERSION_MINOR == 1);
+    write_rows(argv[1]);
+    read_rows(argv[1]);
+    read_cells();
+    return 0;
+}
