@@ -47,8 +47,6 @@ pub(crate) struct Home {
     /// What the manifest says; locked by whoever changes it.
     pub manifest: Mutex<ManifestBody>,
     pub recovery: RecoveryReport,
-    /// The owner's lock, held for the lifetime.
-    _lock: Box<dyn Send + Sync>,
 }
 
 /// How to open a store.
@@ -102,10 +100,11 @@ impl Options {
             _ => Error::io(device.describe(), error),
         })?;
         let engine = Engine::new(self.memory_bytes())?;
+        engine.keep_lock(lock);
         let opened = recovery::open(&engine, &device);
         let (manifest, recovery) = opened.map_err(|error| error.at(device.describe()))?;
         let manifest = Mutex::new(manifest);
-        let home = Home { device, manifest, recovery, _lock: lock };
+        let home = Home { device, manifest, recovery };
         Ok(Store { engine, home: Some(Arc::new(home)) })
     }
 

@@ -16,10 +16,10 @@ pub use run::Cursor;
 
 pub(crate) use read::ReadSource;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::{Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
 use crate::query::{Plan, parse_sort};
-use crate::txn::Rows;
+use crate::txn::{Engine, Rows};
 use candidates::estimate;
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ use std::sync::Arc;
 #[must_use]
 pub struct Query<'a> {
     rows: Arc<Rows>,
+    /// The table's store, which the reader's must be.
+    engine: Arc<Engine>,
     source: ReadSource<'a>,
     predicate: Predicate,
     sort: Vec<SortName>,
@@ -52,8 +54,16 @@ struct Bound {
 }
 
 impl<'a> Query<'a> {
-    pub(crate) fn new(rows: Arc<Rows>, source: ReadSource<'a>) -> Self {
-        Self { rows, source, predicate: Predicate::all(), sort: Vec::new(), limit: None, offset: 0 }
+    pub(crate) fn new(engine: Arc<Engine>, rows: Arc<Rows>, source: ReadSource<'a>) -> Self {
+        Self {
+            rows,
+            engine,
+            source,
+            predicate: Predicate::all(),
+            sort: Vec::new(),
+            limit: None,
+            offset: 0,
+        }
     }
 
     /// Keeps the rows for which the predicate is true; several calls must all hold.
@@ -102,6 +112,9 @@ impl<'a> Query<'a> {
     }
 
     fn bind(&self) -> Result<Bound> {
+        if !Arc::ptr_eq(self.source.engine(), &self.engine) {
+            return Err(Error::invalid("the snapshot or transaction belongs to another store"));
+        }
         let schema = &self.rows.schema;
         let filter = self.predicate.bind(schema)?;
         let sort = bind_sort(&self.sort, schema)?;

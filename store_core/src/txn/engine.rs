@@ -32,6 +32,8 @@ pub(crate) struct Engine {
     pub fragments: RwLock<()>,
     /// Serialises changes of the schema.
     pub ddl: crate::sync::Mutex<()>,
+    /// The lock on the directory: held until the last handle of any kind is gone.
+    owner: OnceLock<Box<dyn Send + Sync>>,
     closed: AtomicBool,
     next_transaction: AtomicU64,
 }
@@ -74,6 +76,7 @@ impl Engine {
             wal: OnceLock::new(),
             fragments: RwLock::new(()),
             ddl: crate::sync::Mutex::new(()),
+            owner: OnceLock::new(),
             closed: AtomicBool::new(false),
             next_transaction: AtomicU64::new(1),
         }))
@@ -83,6 +86,12 @@ impl Engine {
     pub(crate) fn attach_log(&self, wal: Wal, start: Lsn) {
         let fresh = self.wal.set(Log { wal, start }).is_ok();
         debug_assert!(fresh, "a store attaches its log once");
+    }
+
+    /// Keeps the directory's lock for as long as anything may write there.
+    pub(crate) fn keep_lock(&self, lock: Box<dyn Send + Sync>) {
+        let fresh = self.owner.set(lock).is_ok();
+        debug_assert!(fresh, "a store locks its directory once");
     }
 
     /// The log; `None` in memory.
