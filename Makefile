@@ -1,0 +1,49 @@
+# Thin over cargo. `make demo` and `make test` are all a newcomer needs.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+STAGE  := stage
+CARGO  := cargo
+
+.PHONY: demo test stage bench-store planted soak asan tsan fmt clean
+
+# Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
+demo: stage
+	@scripts/demo.sh $(STAGE)
+
+# Everything CI runs, in the order that fails fastest.
+test:
+	@scripts/test.sh
+
+# Binary, C library with header, and Tcl package as they would be installed.
+stage:
+	@scripts/need.sh
+	$(CARGO) build --release -p store_cli -p store_ffi -p store_tcl
+	@scripts/stage.sh $(TARGET)/release $(STAGE)
+
+# Store beside SQLite in memory: CPU-time ratios. FLIGHTS=file names another flights file.
+bench-store:
+	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
+
+# Every planted bug must turn its test red. Also part of `make test`.
+planted:
+	$(CARGO) test -p store_tests --test planted -- --nocapture
+
+# The same random tests, for longer: the model and the crash workloads.
+soak:
+	STORE_MODEL_STEPS=200000 $(CARGO) test --release -p store_tests --test model -- --nocapture
+	STORE_CRASH_SEEDS=200 $(CARGO) test --release -p store_tests --test crash -- --nocapture
+
+# The suites under the address and the thread sanitizer (x86-64 Linux, nightly features of rustc).
+SANITIZE = RUSTC_BOOTSTRAP=1 $(CARGO) test --target x86_64-unknown-linux-gnu -p store_core --lib
+asan:
+	RUSTFLAGS=-Zsanitizer=address $(SANITIZE) --target-dir $(TARGET)/asan
+tsan:
+	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+	  $(SANITIZE) --target-dir $(TARGET)/tsan
+
+fmt:
+	$(CARGO) fmt --all
+
+clean:
+	$(CARGO) clean
+	rm -rf $(STAGE)
