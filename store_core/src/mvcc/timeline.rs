@@ -31,7 +31,8 @@ pub(crate) struct Timeline {
     next: Padded,
     published: Padded,
     watermark: Padded,
-    /// One place for each transaction that could be committing, so none is overwritten early.
+    /// A place for each transaction that could be committing, and as many for changes of the
+    /// schema, so that none is overwritten early.
     finished: Box<[AtomicU64]>,
     registry: Registry,
     /// A commit failed after it took its timestamp: nothing after it can ever be published.
@@ -45,7 +46,7 @@ impl Timeline {
             next: Padded(AtomicU64::new(start.0)),
             published: Padded(AtomicU64::new(start.0)),
             watermark: Padded(AtomicU64::new(start.0)),
-            finished: (0..SNAPSHOTS_MAX).map(|_| AtomicU64::new(0)).collect(),
+            finished: (0..2 * SNAPSHOTS_MAX).map(|_| AtomicU64::new(0)).collect(),
             registry: Registry::new(),
             stuck: AtomicBool::new(false),
         }
@@ -146,7 +147,7 @@ impl Timeline {
                 let _ = self.published.0.compare_exchange(published, next, AcqRel, Relaxed);
                 continue;
             }
-            if self.stuck.load(Relaxed) {
+            if self.is_stuck() {
                 return Err(Error::new(
                     Kind::Poisoned,
                     "an earlier commit failed: this store takes no more commits; reopen it",
@@ -154,6 +155,11 @@ impl Timeline {
             }
             pause(&mut attempt);
         }
+    }
+
+    /// True if a commit took a timestamp and will never finish: none after it can be published.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck.load(Relaxed)
     }
 
     /// Says that a commit took a timestamp and will never finish.

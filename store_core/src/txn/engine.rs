@@ -124,13 +124,14 @@ impl Engine {
 
     /// A poisoned log refuses writes; reads go on (invariant I7).
     pub(crate) fn check_log(&self) -> Result<()> {
-        match self.log() {
-            Some(log) if log.wal.is_poisoned() => Err(Error::new(
+        let poisoned = self.log().is_some_and(|log| log.wal.is_poisoned());
+        if poisoned || self.timeline.is_stuck() {
+            return Err(Error::new(
                 Kind::Poisoned,
-                "a sync of the log failed earlier: this store takes no more commits; reopen it",
-            )),
-            _ => Ok(()),
+                "an earlier commit failed half way: this store takes no more commits; reopen it",
+            ));
         }
+        Ok(())
     }
 
     /// Refuses calls after `close`.
