@@ -71,13 +71,12 @@ fn read_segment(engine: &Engine, home: &Home, name: &str) -> Result<u64> {
 fn check_table(rows: &Rows, snapshot: &Snapshot, report: &mut CheckReport) -> Result<()> {
     let mut count = 0;
     let mut unfindable = 0_u64;
-    let guard = rows.primary.pin();
-    let mut found = RowWords::from_elem(0, rows.layout.words());
+    let mut found = RowWords::zeroed(rows.layout.words());
     let all = 0..found.len();
     for_each_visible(rows, snapshot.at(), |words| {
         count += 1;
         let key = rows.view(words);
-        let hit = rows.primary.find(key.key_hash(), &guard, |row| {
+        let hit = rows.primary.find(key.key_hash(), |row| {
             (rows.versions.read(row, snapshot.at(), &all, &mut found)
                 && rows.view(&found).same_key(&key))
             .then_some(())
@@ -85,7 +84,6 @@ fn check_table(rows: &Rows, snapshot: &Snapshot, report: &mut CheckReport) -> Re
         unfindable += u64::from(hit.is_none());
         Ok(())
     })?;
-    drop(guard);
     if unfindable > 0 {
         let table = &rows.schema.table;
         report.faults.push(format!("{unfindable} rows of `{table}` are not found by their key"));
@@ -111,7 +109,7 @@ fn count_entries(
     snapshot: &Snapshot,
 ) -> Result<u64> {
     let mut scan = index.tree.scan(&KeyRange::all(), Direction::Ascending);
-    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let mut words = RowWords::zeroed(rows.layout.words());
     let all = 0..words.len();
     let (mut entries, mut fault, mut encoded) = (0, None::<Error>, Vec::new());
     loop {

@@ -101,7 +101,7 @@ pub(crate) fn for_each_visible(
     at: Timestamp,
     mut visit: impl FnMut(&[u64]) -> Result<()>,
 ) -> Result<()> {
-    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let mut words = RowWords::zeroed(rows.layout.words());
     let all = 0..words.len();
     for page in 0..rows.versions.pages() {
         for row in rows.versions.page_rows(page) {

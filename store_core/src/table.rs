@@ -110,10 +110,9 @@ impl Table {
         let source = reader.source();
         self.check_reader(&source)?;
         let key = self.rows.view(&key_words);
-        words.resize(self.rows.layout.words(), 0);
+        words.reset(self.rows.layout.words());
         let all = 0..words.len();
-        let guard = self.rows.primary.pin();
-        let found = self.rows.primary.find(key.key_hash(), &guard, |row| {
+        let found = self.rows.primary.find(key.key_hash(), |row| {
             (source.read(&self.rows, row, &all, words) && self.rows.view(words).same_key(&key))
                 .then_some(())
         });

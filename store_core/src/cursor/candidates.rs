@@ -106,8 +106,7 @@ fn find_key(rows: &Rows, key: &[Value], found: &mut Vec<u32>) -> Result<()> {
     let cells: Vec<_> = key.iter().map(Value::as_ref).collect();
     let mut words = RowWords::new();
     prepare_key(rows, &cells, &mut words)?;
-    let guard = rows.primary.pin();
-    rows.primary.find(rows.view(&words).key_hash(), &guard, |row| {
+    rows.primary.find(rows.view(&words).key_hash(), |row| {
         if !found.contains(&row) {
             found.push(row);
         }

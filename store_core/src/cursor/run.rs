@@ -46,7 +46,7 @@ impl<'a> Cursor<'a> {
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let mut cursor = Self {
             needed: needed_words(&rows, &filter),
-            words: RowWords::from_elem(0, rows.layout.words()),
+            words: RowWords::zeroed(rows.layout.words()),
             candidates: Candidates::new(plan.path),
             batch: Batch::default(),
             at: 0,

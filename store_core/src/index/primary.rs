@@ -7,19 +7,22 @@
 //! A reader probes the current table and then the next one, and never waits. Whoever inserts moves
 //! a few words on. An inserter that finds its key absent in the old table freezes the empty word it
 //! ended at, so the absence is permanent, and goes on in the next one: uniqueness rests on "the
-//! first empty word", which is why DEAD words are not used again. A table that was left is freed
-//! once no thread is pinned.
+//! first empty word", which is why DEAD words are not used again.
+//!
+//! Whoever searches or inserts has a registered snapshot, so a table that was left needs no epoch
+//! and a read no fence: its memory goes at once (it reads as zeros: "absent here", and the search
+//! goes on in the next table), its addresses once the watermark has passed the moment it was left.
 //!
 //! A word keeps the top 30 bits of its key's hash, and a key's search begins where its top bits say:
 //! so growing never looks at a row, and a row whose bits differ is never fetched.
 
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Holder;
-use crate::mem::epoch::Epoch;
 use crate::mem::prefetch;
 use crate::mem::region::Region;
+use crate::mvcc::{Timeline, Timestamp};
 use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release};
-use crossbeam_epoch::Guard;
+use std::collections::VecDeque;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
@@ -48,12 +51,20 @@ pub(crate) enum Inserted {
 /// The rows of a table by the hash of their key.
 pub(crate) struct PrimaryIndex {
     current: AtomicPtr<Table>,
-    epoch: Arc<Epoch>,
+    timeline: Arc<Timeline>,
     holder: Holder,
     live: AtomicU64,
     /// How far the current table has been moved. Removal takes it too: a word must not be moved on
     /// while it is taken out.
-    moved: Mutex<usize>,
+    moving: Mutex<Moving>,
+}
+
+#[derive(Default)]
+struct Moving {
+    /// Words of the current table that were moved on.
+    moved: usize,
+    /// Tables that were left, with the newest timestamp published then.
+    left: VecDeque<(Timestamp, *mut Table)>,
 }
 
 struct Table {
@@ -72,14 +83,14 @@ unsafe impl Send for PrimaryIndex {}
 unsafe impl Sync for PrimaryIndex {}
 
 impl PrimaryIndex {
-    pub(crate) fn new(epoch: Arc<Epoch>, holder: Holder) -> Result<Self> {
+    pub(crate) fn new(timeline: Arc<Timeline>, holder: Holder) -> Result<Self> {
         let table = Table::boxed(WORDS_START, &holder)?;
         Ok(Self {
             current: AtomicPtr::new(table),
-            epoch,
+            timeline,
             holder,
             live: AtomicU64::new(0),
-            moved: Mutex::new(0),
+            moving: Mutex::new(Moving::default()),
         })
     }
 
@@ -88,21 +99,10 @@ impl PrimaryIndex {
         self.live.load(Relaxed)
     }
 
-    /// A guard under which [`PrimaryIndex::find`] may be called.
-    #[inline]
-    pub(crate) fn pin(&self) -> Guard {
-        self.epoch.pin()
-    }
-
     /// Gives `look` each row whose tag fits, until it returns something.
     #[inline]
-    pub(crate) fn find<R>(
-        &self,
-        hash: u64,
-        guard: &Guard,
-        mut look: impl FnMut(u32) -> Option<R>,
-    ) -> Option<R> {
-        let mut table = self.table(guard);
+    pub(crate) fn find<R>(&self, hash: u64, mut look: impl FnMut(u32) -> Option<R>) -> Option<R> {
+        let mut table = self.table();
         loop {
             let mut at = table.home(hash);
             loop {
@@ -118,15 +118,14 @@ impl PrimaryIndex {
                 }
                 at = (at + 1) & table.mask;
             }
-            table = table.following(guard)?;
+            table = table.following()?;
         }
     }
 
     /// Asks the processor to fetch the words where a key's search begins.
     #[inline]
     pub(crate) fn prefetch(&self, hash: u64) {
-        let guard = &self.epoch.pin();
-        let table = self.table(guard);
+        let table = self.table();
         prefetch(table.word(table.home(hash)));
     }
 
@@ -137,16 +136,15 @@ impl PrimaryIndex {
         row: u32,
         mut same: impl FnMut(u32) -> bool,
     ) -> Result<Inserted> {
-        let guard = &self.epoch.pin();
-        self.grow(guard)?;
+        self.grow()?;
         let mine = word_of(hash, row);
-        let mut table = self.table(guard);
+        let mut table = self.table();
         let mut at = table.home(hash);
         loop {
             let word = table.word(at).load(Acquire);
             if word == 0 {
                 let (new, entered) =
-                    if table.following(guard).is_none() { (mine, true) } else { (FROZEN, false) };
+                    if table.following().is_none() { (mine, true) } else { (FROZEN, false) };
                 // Release: the row's key is written; pairs with Acquire in `find`.
                 if table.word(at).compare_exchange(0, new, AcqRel, Acquire).is_ok() && entered {
                     table.used.fetch_add(1, Relaxed);
@@ -156,8 +154,7 @@ impl PrimaryIndex {
                 continue;
             }
             if word == FROZEN {
-                table =
-                    table.following(guard).expect("words freeze only while a next table is there");
+                table = table.following().expect("words freeze only while a next table is there");
                 at = table.home(hash);
                 continue;
             }
@@ -173,10 +170,9 @@ impl PrimaryIndex {
 
     /// Takes a row out. For its owner, when nobody can see it any more.
     pub(crate) fn remove(&self, hash: u64, row: u32) {
-        let _moving = self.moved.lock();
-        let guard = &self.epoch.pin();
+        let _moving = self.moving.lock();
         let mine = word_of(hash, row);
-        let mut table = Some(self.table(guard));
+        let mut table = Some(self.table());
         let mut removed = false;
         while let Some(here) = table {
             let mut at = here.home(hash);
@@ -192,33 +188,35 @@ impl PrimaryIndex {
                 }
                 at = (at + 1) & here.mask;
             }
-            table = here.following(guard);
+            table = here.following();
         }
         assert!(removed, "every row that is removed was entered");
         self.live.fetch_sub(1, Relaxed);
     }
 
     #[inline(always)]
-    fn table<'g>(&self, _guard: &'g Guard) -> &'g Table {
-        // SAFETY: the table is freed only when no thread pinned before it was left is still pinned.
+    fn table(&self) -> &Table {
+        // SAFETY: a table is freed only when every snapshot that was registered when it was left is
+        // gone, and the caller has one (or owns the store alone).
         unsafe { &*self.current.load(Acquire) } // pairs with the store in `grow`
     }
 
     /// Moves some words on if the table is filling up.
     #[inline]
-    fn grow(&self, guard: &Guard) -> Result<()> {
-        let table = self.table(guard);
-        if table.following(guard).is_none() && !table.is_filling() {
+    fn grow(&self) -> Result<()> {
+        let table = self.table();
+        if table.following().is_none() && !table.is_filling() {
             return Ok(());
         }
-        self.move_some(guard)
+        self.move_some()
     }
 
     #[cold]
-    fn move_some(&self, guard: &Guard) -> Result<()> {
-        let Some(mut moved) = self.moved.try_lock() else { return Ok(()) };
-        let table = self.table(guard);
-        let next = match table.following(guard) {
+    fn move_some(&self) -> Result<()> {
+        let Some(mut moving) = self.moving.try_lock() else { return Ok(()) };
+        self.free_left(&mut moving);
+        let table = self.table();
+        let next = match table.following() {
             Some(next) => next,
             None if !table.is_filling() => return Ok(()),
             None => {
@@ -229,29 +227,42 @@ impl PrimaryIndex {
                     Err(error) if table.is_nearly_full() => return Err(error),
                     Err(_) => return Ok(()),
                 }
-                *moved = 0;
-                table.following(guard).expect("just set")
+                moving.moved = 0;
+                table.following().expect("just set")
             }
         };
-        let end = (*moved + MOVE_STEPS).min(table.mask + 1);
-        while *moved < end {
-            let word = table.word(*moved).load(Acquire);
+        let end = (moving.moved + MOVE_STEPS).min(table.mask + 1);
+        while moving.moved < end {
+            let word = table.word(moving.moved).load(Acquire);
             if word == 0 {
-                let _ = table.word(*moved).compare_exchange(0, FROZEN, AcqRel, Acquire);
+                let _ = table.word(moving.moved).compare_exchange(0, FROZEN, AcqRel, Acquire);
                 continue;
             }
             if row_of(word).is_some() {
                 next.enter(word);
             }
-            *moved += 1;
+            moving.moved += 1;
         }
-        if *moved > table.mask {
-            let left = self.current.swap(std::ptr::from_ref(next).cast_mut(), AcqRel) as usize;
-            *moved = 0;
-            // SAFETY: no thread pinned from now on finds the table, and it is left only once.
-            unsafe { guard.defer_unchecked(move || drop(Box::from_raw(left as *mut Table))) };
+        if moving.moved > table.mask {
+            let left = self.current.swap(std::ptr::from_ref(next).cast_mut(), AcqRel);
+            moving.moved = 0;
+            // SAFETY: readers take the zeros that are left for absence and go on to `next`.
+            unsafe { &*left }.words.discard();
+            moving.left.push_back((self.timeline.mark(), left));
         }
         Ok(())
+    }
+
+    /// Frees the tables that nobody can be reading any more.
+    fn free_left(&self, moving: &mut Moving) {
+        while let Some((at, table)) = moving.left.front().copied() {
+            if self.timeline.watermark() <= at && self.timeline.advance_watermark() <= at {
+                return;
+            }
+            moving.left.pop_front();
+            // SAFETY: every snapshot registered now was so after the table was left.
+            drop(unsafe { Box::from_raw(table) });
+        }
     }
 }
 
@@ -283,8 +294,8 @@ impl Table {
     }
 
     #[inline(always)]
-    fn following<'g>(&self, _guard: &'g Guard) -> Option<&'g Self> {
-        // SAFETY: the next table outlives this one, which the guard protects.
+    fn following(&self) -> Option<&Self> {
+        // SAFETY: tables are freed in the order they were left: the next one outlives this one.
         unsafe { self.next.load(Acquire).as_ref() }
     }
 
@@ -319,6 +330,10 @@ fn row_of(word: u64) -> Option<u32> {
 
 impl Drop for PrimaryIndex {
     fn drop(&mut self) {
+        for (_, left) in self.moving.get_mut().left.drain(..) {
+            // SAFETY: nobody else is left; each table was made by `Box::into_raw`.
+            drop(unsafe { Box::from_raw(left) });
+        }
         let mut table = *self.current.get_mut();
         while !table.is_null() {
             // SAFETY: nobody else is left; each table was made by `Box::into_raw`.
@@ -333,6 +348,10 @@ mod tests {
     use super::*;
     use crate::mem::budget::MemoryBudget;
 
+    fn timeline() -> Arc<Timeline> {
+        Arc::new(Timeline::new(crate::mvcc::timeline::BEGINNING))
+    }
+
     fn spread(key: u64) -> u64 {
         key.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
     }
@@ -341,7 +360,7 @@ mod tests {
     fn rows_are_found_while_the_index_grows_and_gone_when_removed() {
         let budget = MemoryBudget::new(64 << 20);
         let holder = budget.holder("index");
-        let index = PrimaryIndex::new(Epoch::new(), holder.clone()).unwrap();
+        let index = PrimaryIndex::new(timeline(), holder.clone()).unwrap();
         let hash = |row| spread(u64::from(row));
         for row in 0..50_000_u32 {
             let entered = index.insert(hash(row), row, |other| other == row).unwrap();
@@ -353,9 +372,8 @@ mod tests {
         for row in (0..50_000).step_by(2) {
             index.remove(hash(row), row);
         }
-        let guard = index.pin();
         for row in 0..50_000 {
-            let found = index.find(hash(row), &guard, |other| (other == row).then_some(row));
+            let found = index.find(hash(row), |other| (other == row).then_some(row));
             assert_eq!(found.is_some(), row % 2 == 1);
         }
         assert_eq!(index.len(), 25_000);
@@ -364,7 +382,7 @@ mod tests {
     #[test]
     fn of_two_threads_that_insert_one_key_one_wins() {
         let budget = MemoryBudget::new(64 << 20);
-        let index = PrimaryIndex::new(Epoch::new(), budget.holder("index")).unwrap();
+        let index = PrimaryIndex::new(timeline(), budget.holder("index")).unwrap();
         let key_of = |row: u32| u64::from(row % 20_000); // rows r and r + 20,000 have one key
         let hash = |row| spread(key_of(row));
         let wins = AtomicU64::new(0);

@@ -57,6 +57,22 @@ impl LongCell {
         self.0[0] as u32 as usize
     }
 
+    /// True if a byte of a cell that is not longer than two words is zero.
+    #[inline]
+    pub(crate) const fn has_nul(self) -> bool {
+        // All bytes behind the last are made ones; then the usual test for a zero byte in a word.
+        const fn has_zero_byte(word: u64) -> bool {
+            word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080 != 0
+        }
+        let used = 32 + 8 * self.len() as u32; // bits of both words, the length among them
+        let (low, high) = (self.0[0] | 0xFFFF_FFFF, self.0[1]);
+        if used < 64 {
+            return has_zero_byte(low | u64::MAX << used);
+        }
+        let behind = if used < 128 { u64::MAX << (used - 64) } else { 0 };
+        has_zero_byte(low) || has_zero_byte(high | behind)
+    }
+
     /// The block or borrowed bytes of a cell that is longer than two words.
     #[inline]
     pub(crate) const fn block(self) -> Option<NonNull<u8>> {
@@ -138,5 +154,14 @@ mod tests {
         }
         let (a, b) = (LongCell::borrowing(b"ab"), LongCell::borrowing(b"ab\0"));
         assert!(!a.may_equal(b));
+        for len in 0..=INLINE_BYTES_MAX {
+            let mut bytes = vec![b'x'; len];
+            assert!(!LongCell::borrowing(&bytes).has_nul());
+            for at in 0..len {
+                bytes[at] = 0;
+                assert!(LongCell::borrowing(&bytes).has_nul(), "{len} {at}");
+                bytes[at] = b'x';
+            }
+        }
     }
 }

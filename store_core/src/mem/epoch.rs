@@ -1,4 +1,4 @@
-//! Epoch-based reclamation for index blocks and retired hash tables (not for row versions).
+//! Epoch-based reclamation for the blocks of ordered indexes (not for row versions or hash tables).
 //!
 //! Each store has a collector of its own, so that a guard somebody sleeps on elsewhere in the
 //! process holds back nothing here. A guard lives for one call only. After Fraser, "Practical

@@ -136,35 +136,40 @@ impl Layout {
         Ok(())
     }
 
-    /// Writes the cells that need no conversion: integers in range, short text without NUL, bools,
-    /// dates, timestamps. False if the value is another one: then nothing was written.
+    /// Writes a cell that needs no conversion (see [`Place::plain`]); false if the value is another
+    /// one: then nothing was written.
     #[inline]
     pub(crate) fn set_plain(&self, words: &mut [u64], column: usize, value: ValueRef<'_>) -> bool {
         let place = &self.places[column];
-        let (bits, mask) = match (place.ty, value) {
-            (Type::Int16, ValueRef::Int(value)) if i64::from(value as i16) == value => {
-                (value as u64, 0xFFFF)
-            }
-            (Type::Int32, ValueRef::Int(value)) if i64::from(value as i32) == value => {
-                (value as u64, 0xFFFF_FFFF)
-            }
-            (Type::Int64, ValueRef::Int(value)) | (Type::Timestamp, ValueRef::Timestamp(value)) => {
-                (value as u64, u64::MAX)
-            }
-            (Type::Text, ValueRef::Text(text))
-                if text.len() <= INLINE_BYTES_MAX && !text.as_bytes().contains(&0) =>
-            {
-                words[place.null_word] &= !place.null_mask;
-                let cell = LongCell::borrowing(text.as_bytes());
-                (words[place.word], words[place.word + 1]) = (cell.0[0], cell.0[1]);
-                return true;
-            }
-            _ => return false,
-        };
+        let Some(plain) = place.plain(value) else { return false };
         words[place.null_word] &= !place.null_mask;
-        let word = &mut words[place.word];
-        *word = *word & !(mask << place.shift) | (bits & mask) << place.shift;
+        match plain {
+            Plain::Bits(bits, mask) => {
+                let word = &mut words[place.word];
+                *word = *word & !(mask << place.shift) | bits << place.shift;
+            }
+            Plain::Long(cell) => {
+                (words[place.word], words[place.word + 1]) = (cell.0[0], cell.0[1]);
+            }
+        }
         true
+    }
+
+    /// Writes the cells of a key, in key order, into zeroed words; false if one needs more than
+    /// that: then the words are worth nothing.
+    #[inline]
+    pub(crate) fn put_plain_key(&self, words: &mut [u64], cells: &[ValueRef<'_>]) -> bool {
+        self.key_columns.iter().zip(cells).all(|(column, value)| {
+            let place = &self.places[*column];
+            match place.plain(*value) {
+                Some(Plain::Bits(bits, _)) => words[place.word] |= bits << place.shift,
+                Some(Plain::Long(cell)) => {
+                    words[place.word..place.word + 2].copy_from_slice(&cell.0);
+                }
+                None => return false,
+            }
+            true
+        })
     }
 
     /// The long cell of a text or bytes column that is not NULL.
@@ -205,7 +210,39 @@ impl Layout {
     }
 }
 
+/// A value as it stands in a row.
+enum Plain {
+    /// These bits, and as many as the mask has.
+    Bits(u64, u64),
+    Long(LongCell),
+}
+
 impl Place {
+    /// How a value stands here, if it is of the column's own kind: integers in range, short text
+    /// without NUL, dates and timestamps.
+    #[inline(always)]
+    fn plain(&self, value: ValueRef<'_>) -> Option<Plain> {
+        Some(match (self.ty, value) {
+            (Type::Int16, ValueRef::Int(value)) if i64::from(value as i16) == value => {
+                Plain::Bits(value as u64 & 0xFFFF, 0xFFFF)
+            }
+            (Type::Int32, ValueRef::Int(value)) if i64::from(value as i32) == value => {
+                Plain::Bits(value as u64 & 0xFFFF_FFFF, 0xFFFF_FFFF)
+            }
+            (Type::Int64, ValueRef::Int(value)) | (Type::Timestamp, ValueRef::Timestamp(value)) => {
+                Plain::Bits(value as u64, u64::MAX)
+            }
+            (Type::Text, ValueRef::Text(text)) if text.len() <= INLINE_BYTES_MAX => {
+                let cell = LongCell::borrowing(text.as_bytes());
+                if cell.has_nul() {
+                    return None;
+                }
+                Plain::Long(cell)
+            }
+            _ => return None,
+        })
+    }
+
     fn of(ty: Type) -> Self {
         Self { ty, word: 0, shift: 0, null_word: 0, null_mask: 0, in_key: false }
     }

@@ -7,7 +7,10 @@ pub(crate) mod epoch;
 pub(crate) mod layout;
 pub(crate) mod page_pool;
 pub(crate) mod region;
+pub(crate) mod row_words;
 pub(crate) mod slab;
+
+pub(crate) use row_words::RowWords;
 
 pub use budget::{Holder, HolderUsage, MemoryBudget, Reservation};
 

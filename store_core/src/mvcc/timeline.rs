@@ -89,6 +89,14 @@ impl Timeline {
         self.registry.word(place).store(IDLE, Release);
     }
 
+    /// Marks a moment: a snapshot that reads a later timestamp has seen all that was done before.
+    ///
+    /// By a read-modify-write, so that whoever publishes next, and whoever registers after that,
+    /// synchronises with this call.
+    pub(crate) fn mark(&self) -> Timestamp {
+        Timestamp(self.published.0.fetch_add(0, AcqRel))
+    }
+
     /// Raises the watermark to the oldest timestamp a live or future snapshot may read.
     pub(crate) fn advance_watermark(&self) -> Timestamp {
         let published = self.published.0.load(Acquire);

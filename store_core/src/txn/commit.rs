@@ -78,7 +78,7 @@ impl Txn {
     /// Bytes of the keys that this transaction's writes may add to an index.
     fn key_bytes(&self, table: usize, index: &SecondaryIndex) -> usize {
         let rows = &self.tables[table];
-        let mut words = RowWords::from_elem(0, rows.layout.words());
+        let mut words = RowWords::zeroed(rows.layout.words());
         let mut key = Vec::new();
         let writes = self.writes.iter().filter(|write| write.table as usize == table);
         let bytes = writes.map(|write| {
@@ -108,7 +108,7 @@ impl Txn {
 
     fn log_write(&self, write: &Write, encoder: &mut CommitEncoder<'_>) -> Result<()> {
         let rows = &self.tables[write.table as usize];
-        let mut words = RowWords::from_elem(0, rows.layout.words());
+        let mut words = RowWords::zeroed(rows.layout.words());
         rows.versions.copy_newest(write.row, &mut words);
         match write.kind {
             WriteKind::Insert => encoder.put(rows, &words),
@@ -181,7 +181,7 @@ fn install_row(
     key: &mut Vec<u8>,
     batches: &mut [EntryBatch],
 ) {
-    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let mut words = RowWords::zeroed(rows.layout.words());
     let versions = &rows.versions;
     versions.copy_newest(write.row, &mut words);
     let mut add = |words: &[u64], before: Option<&[u64]>| {
@@ -209,7 +209,7 @@ fn install_row(
             if delete {
                 rows.release_payload(&staged, before); // values staged before the delete
             }
-            let mut room = RowWords::from_elem(0, rows.layout.payload_words());
+            let mut room = RowWords::zeroed(rows.layout.payload_words());
             versions.install(write.row, write.node, at, delete, &mut room);
             if !delete {
                 add(&staged, before);

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 /// One store, below its public handles.
 pub(crate) struct Engine {
-    pub timeline: Timeline,
+    pub timeline: Arc<Timeline>,
     pub tables: RwLock<BTreeMap<String, Arc<Rows>>>,
     pub pool: Arc<PagePool>,
     pub epoch: Arc<Epoch>,
@@ -65,7 +65,7 @@ impl Engine {
         let budget = MemoryBudget::new(memory);
         let holder = budget.holder("store");
         Ok(Arc::new(Self {
-            timeline: Timeline::new(BEGINNING),
+            timeline: Arc::new(Timeline::new(BEGINNING)),
             tables: RwLock::new(BTreeMap::new()),
             pool: PagePool::new(holder.child("free pages"))?,
             epoch: Epoch::new(),
@@ -101,7 +101,12 @@ impl Engine {
 
     /// Makes a table's rows, entered nowhere yet.
     pub(crate) fn new_rows(&self, id: u32, schema: Schema) -> Result<Arc<Rows>> {
-        let shared = Shared { pool: &self.pool, epoch: &self.epoch, tables: &self.tables_holder };
+        let shared = Shared {
+            pool: &self.pool,
+            epoch: &self.epoch,
+            timeline: &self.timeline,
+            tables: &self.tables_holder,
+        };
         Ok(Arc::new(Rows::new(id, schema, &shared)?))
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn update(
     at: Timestamp,
 ) -> Result<()> {
     let row = find_key(rows, key)?;
-    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.copy_newest(row, &mut words);
     for (column, value) in columns.iter().zip(cells) {
         set_cell(rows, &mut words, *column, *value).map_err(damaged)?;
@@ -52,7 +52,7 @@ pub(crate) fn update(
 /// Removes a row that must be there.
 pub(crate) fn delete(rows: &Rows, key: &[ValueRef<'_>]) -> Result<()> {
     let row = find_key(rows, key)?;
-    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.copy_newest(row, &mut words);
     rows.primary.remove(rows.view(&words).key_hash(), row);
     rows.release_payload(&words, None);
@@ -66,7 +66,7 @@ pub(crate) fn for_each(
     rows: &Rows,
     mut visit: impl FnMut(u32, &[u64]) -> Result<()>,
 ) -> Result<()> {
-    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let mut words = RowWords::zeroed(rows.layout.words());
     for page in 0..rows.versions.pages() {
         for row in rows.versions.page_rows(page) {
             if matches!(rows.versions.newest(row), Newest::Live(_)) {
@@ -110,9 +110,8 @@ fn find_key(rows: &Rows, key: &[ValueRef<'_>]) -> Result<u32> {
 
 fn find(rows: &Rows, words: &[u64]) -> Option<u32> {
     let key = rows.view(words);
-    let guard = rows.primary.pin();
-    let mut theirs = RowWords::from_elem(0, rows.layout.words());
-    rows.primary.find(key.key_hash(), &guard, |row| {
+    let mut theirs = RowWords::zeroed(rows.layout.words());
+    rows.primary.find(key.key_hash(), |row| {
         rows.versions.key_words(row, &mut theirs);
         rows.view(&theirs).same_key(&key).then_some(row)
     })

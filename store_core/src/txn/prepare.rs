@@ -3,14 +3,12 @@
 
 use super::rows::Rows;
 use crate::error::{Error, Kind, Result};
+pub(crate) use crate::mem::RowWords;
 use crate::mem::cell::LongCell;
 use crate::options::ROW_BYTES_MAX;
 use crate::schema::Schema;
 use crate::value::ValueRef;
 use smallvec::SmallVec;
-
-/// A row's words, on the stack for rows of usual width.
-pub(crate) type RowWords = SmallVec<[u64; 32]>;
 
 /// Words of a whole row whose long cells borrow from `cells`.
 ///
@@ -21,8 +19,7 @@ pub(crate) fn prepare_row(
     cells: &[ValueRef<'_>],
     words: &mut RowWords,
 ) -> Result<()> {
-    words.clear();
-    words.resize(rows.layout.words(), 0);
+    words.reset(rows.layout.words());
     let mut given: SmallVec<[u64; 4]> =
         SmallVec::from_elem(0, rows.schema.columns.len().div_ceil(64));
     for (column, value) in columns.iter().zip(cells) {
@@ -51,8 +48,11 @@ pub(crate) fn prepare_key(rows: &Rows, cells: &[ValueRef<'_>], words: &mut RowWo
             cells.len()
         )));
     }
-    words.clear();
-    words.resize(rows.layout.key_words(), 0);
+    words.reset(rows.layout.key_words());
+    if rows.layout.put_plain_key(words, cells) {
+        return Ok(());
+    }
+    words.reset(rows.layout.key_words());
     for (column, value) in schema.key.iter().zip(cells) {
         set_cell(rows, words, *column, *value)?;
     }

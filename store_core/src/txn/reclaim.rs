@@ -45,7 +45,7 @@ impl Engine {
         let newest = rows.versions.newest(row);
         let mut cut = rows.versions.cut(row, watermark);
         let mut dropped: SmallVec<[(u32, bool, RowWords); 4]> = SmallVec::new();
-        let mut words = RowWords::from_elem(0, rows.layout.words());
+        let mut words = RowWords::zeroed(rows.layout.words());
         rows.versions.key_words(row, &mut words);
         while let Some((node, live)) = rows.versions.next_node(&mut cut, &mut words) {
             dropped.push((node, live, words.clone()));
@@ -100,7 +100,7 @@ pub(super) fn forget_entries<'i>(
 /// Key and payload of each committed version of an owned row that is not a tombstone.
 fn committed_versions(rows: &Rows, row: u32) -> Vec<RowWords> {
     let mut versions = Vec::new();
-    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.copy_newest(row, &mut words);
     if matches!(rows.versions.newest(row), Newest::Live(_)) {
         versions.push(words.clone());
@@ -131,7 +131,7 @@ fn release_versions(rows: &Rows, row: u32, dropped: &[(u32, bool, RowWords)]) {
 
 /// The version just above the cut, if it is not a tombstone.
 fn oldest_kept(rows: &Rows, row: u32) -> Option<RowWords> {
-    let mut words = RowWords::from_elem(0, rows.layout.words());
+    let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.copy_newest(row, &mut words);
     let mut live = matches!(rows.versions.newest(row), Newest::Live(_));
     let mut chain = rows.versions.chain(row);

@@ -9,7 +9,7 @@ use crate::mem::epoch::Epoch;
 use crate::mem::layout::{Layout, RowView};
 use crate::mem::page_pool::PagePool;
 use crate::mem::slab::{SIZE_CLASSES, Slab};
-use crate::mvcc::{Timestamp, Versions};
+use crate::mvcc::{Timeline, Timestamp, Versions};
 use crate::options::PAGE_BYTES;
 use crate::schema::{Index, Schema};
 use crate::sync::{AtomicU64, Mutex, Relaxed};
@@ -48,6 +48,7 @@ pub(crate) struct SecondaryIndex {
 pub(crate) struct Shared<'a> {
     pub pool: &'a Arc<PagePool>,
     pub epoch: &'a Arc<Epoch>,
+    pub timeline: &'a Arc<Timeline>,
     pub tables: &'a Holder,
 }
 
@@ -57,7 +58,7 @@ impl Rows {
         let holder = shared.tables.child(schema.table.clone());
         let layout = Layout::new(&schema);
         let versions = Versions::new(shared.pool, &holder, &layout)?;
-        let primary = PrimaryIndex::new(Arc::clone(shared.epoch), holder.child("primary"))?;
+        let primary = PrimaryIndex::new(Arc::clone(shared.timeline), holder.child("primary"))?;
         let values = Slab::new(Arc::clone(shared.pool), holder.child("values"));
         let blocks = Slab::new(Arc::clone(shared.pool), holder.child("indexes"));
         // Each index starts with a block.

@@ -91,7 +91,7 @@ impl Txn {
     fn restore(&mut self, undo: &Undo) {
         let write = self.writes[undo.write];
         let rows = Arc::clone(&self.tables[write.table as usize]);
-        let mut now = RowWords::from_elem(0, rows.layout.words());
+        let mut now = RowWords::zeroed(rows.layout.words());
         let payload = &undo.before[rows.layout.key_words()..];
         rows.versions.copy_newest(write.row, &mut now);
         if write.node == 0 {

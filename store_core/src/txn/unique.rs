@@ -86,7 +86,7 @@ impl Txn {
         other: u32,
         words: &RowWords,
     ) -> Result<()> {
-        let mut theirs = RowWords::from_elem(0, rows.layout.words());
+        let mut theirs = RowWords::zeroed(rows.layout.words());
         let mut attempt = 0;
         loop {
             match rows.versions.own(other, self.owner) {

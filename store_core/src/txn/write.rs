@@ -31,8 +31,7 @@ impl Txn {
     /// The visible row with this key; its words are in `out`.
     pub(crate) fn find(&self, rows: &Rows, key: &[u64], out: &mut [u64]) -> Option<u32> {
         let key = rows.view(key);
-        let guard = rows.primary.pin();
-        rows.primary.find(key.key_hash(), &guard, |row| {
+        rows.primary.find(key.key_hash(), |row| {
             (self.read(rows, row, out) && rows.view(out).same_key(&key)).then_some(row)
         })
     }
@@ -55,7 +54,7 @@ impl Txn {
     ) -> Result<bool> {
         self.check()?;
         self.reserve_write()?;
-        let mut words = RowWords::from_elem(0, rows.layout.words());
+        let mut words = RowWords::zeroed(rows.layout.words());
         let Some(row) = self.find(rows, key, &mut words) else { return Ok(false) };
         for (column, value) in columns.iter().zip(cells) {
             if rows.schema.is_key(*column) {
@@ -78,7 +77,7 @@ impl Txn {
     pub(crate) fn delete(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
         self.check()?;
         self.reserve_write()?;
-        let mut words = RowWords::from_elem(0, rows.layout.words());
+        let mut words = RowWords::zeroed(rows.layout.words());
         let Some(row) = self.find(rows, key, &mut words) else { return Ok(false) };
         let table = self.table_number(rows);
         if self.owns(rows, row)
@@ -134,7 +133,7 @@ impl Txn {
         words: &RowWords,
     ) -> Result<Option<u32>> {
         let mut other_keys: SmallVec<[u32; 4]> = SmallVec::new();
-        let mut theirs = RowWords::from_elem(0, rows.layout.words());
+        let mut theirs = RowWords::zeroed(rows.layout.words());
         let mut attempt = 0;
         loop {
             let found = rows.primary.insert(hash, fresh, |other| {
@@ -155,7 +154,7 @@ impl Txn {
     /// Owns the row of an index entry and looks at its key and state.
     fn claim(&self, rows: &Arc<Rows>, other: u32, words: &RowWords) -> Result<Claim> {
         let versions = &rows.versions;
-        let mut theirs = RowWords::from_elem(0, rows.layout.words());
+        let mut theirs = RowWords::zeroed(rows.layout.words());
         match versions.own(other, self.owner) {
             Err(Held::NoRow | Held::By(RECLAIMER)) => return Ok(Claim::Again),
             Err(Held::By(owner)) if owner == self.owner => {
@@ -318,7 +317,7 @@ impl Txn {
         revive: bool,
     ) -> Result<()> {
         let Write { table, row, node, kind } = self.writes[write];
-        let mut newest = RowWords::from_elem(0, rows.layout.words());
+        let mut newest = RowWords::zeroed(rows.layout.words());
         rows.versions.copy_newest(row, &mut newest);
         let mut staged = newest.clone();
         if node != 0 {

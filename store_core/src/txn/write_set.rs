@@ -212,7 +212,7 @@ impl Txn {
 
 /// Undoes one write: its row, entries, values and owner word are as before.
 pub(super) fn undo_write(rows: &Rows, write: Write) {
-    let mut staged = RowWords::from_elem(0, rows.layout.words());
+    let mut staged = RowWords::zeroed(rows.layout.words());
     let mut newest = staged.clone();
     let versions = &rows.versions;
     versions.copy_newest(write.row, &mut newest);
