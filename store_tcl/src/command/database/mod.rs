@@ -1,0 +1,25 @@
+//! `db`: an open store.
+
+mod check;
+mod checkpoint;
+mod close;
+mod stats;
+mod table_create;
+mod table_list;
+mod table_open;
+mod transaction;
+
+use crate::args::Subcommand;
+use crate::handle::Database;
+
+/// Every subcommand of a database command, by name.
+pub static SUBCOMMANDS: &[Subcommand<Database>] = &[
+    check::SUBCOMMAND,
+    checkpoint::SUBCOMMAND,
+    close::SUBCOMMAND,
+    stats::SUBCOMMAND,
+    table_create::SUBCOMMAND,
+    table_list::SUBCOMMAND,
+    table_open::SUBCOMMAND,
+    transaction::SUBCOMMAND,
+];

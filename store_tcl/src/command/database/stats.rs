@@ -1,0 +1,57 @@
+//! `db stats`
+//!
+//! The store in numbers: a dict with, under `tables` and `holders`, a dict by name.
+
+use crate::args::{Call, Subcommand};
+use crate::cell::{count_obj, pairs};
+use crate::failure::Outcome;
+use crate::handle::Database;
+use crate::stubs::Obj;
+use store_core::TableStats;
+
+/// See the module.
+pub const SUBCOMMAND: Subcommand<Database> =
+    Subcommand { name: "stats", words: "", count: 0..=0, options: &[], options_first: false, run };
+
+fn run(call: &Call<'_, Database>) -> Outcome {
+    let stats = call.handle.store()?.stats();
+    let holders = stats.holders.iter().map(|holder| (&*holder.path, count_obj(holder.bytes)));
+    let tables = stats.tables.iter().map(|table| (&*table.name, table_stats(table)));
+    let all = pairs([
+        ("memory_limit", count_obj(stats.memory_limit)),
+        ("memory_used", count_obj(stats.memory_used)),
+        ("memory_peak", count_obj(stats.memory_peak)),
+        ("published", count_obj(stats.published)),
+        ("watermark", count_obj(stats.watermark)),
+        ("snapshots", count_obj(stats.snapshots as u64)),
+        ("commits", count_obj(stats.commits)),
+        ("rollbacks", count_obj(stats.rollbacks)),
+        ("conflicts", count_obj(stats.conflicts)),
+        ("versions_reclaimed", count_obj(stats.versions_reclaimed)),
+        ("wal_files", count_obj(stats.wal_files as u64)),
+        ("wal_bytes", count_obj(stats.wal_bytes)),
+        ("poisoned", Obj::from_int(i64::from(stats.poisoned))),
+        ("tables", by_name(tables)),
+        ("holders", by_name(holders)),
+    ]);
+    Ok(all.into())
+}
+
+fn table_stats(table: &TableStats) -> Obj {
+    let indexes = table.indexes.iter().map(|index| {
+        let numbers = [("entries", count_obj(index.entries)), ("bytes", count_obj(index.bytes))];
+        (&*index.name, pairs(numbers))
+    });
+    pairs([
+        ("rows", count_obj(table.rows)),
+        ("old_versions", count_obj(table.old_versions)),
+        ("garbage_rows", count_obj(table.garbage_rows)),
+        ("bytes", count_obj(table.bytes)),
+        ("indexes", by_name(indexes)),
+    ])
+}
+
+fn by_name<'n>(entries: impl Iterator<Item = (&'n str, Obj)>) -> Obj {
+    let words: Vec<Obj> = entries.flat_map(|(name, value)| [Obj::from_text(name), value]).collect();
+    Obj::from_list(&words)
+}

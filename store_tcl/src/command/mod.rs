@@ -1,0 +1,5 @@
+//! The commands: one module per command, one file per subcommand.
+
+pub mod database;
+pub mod package;
+pub mod table;

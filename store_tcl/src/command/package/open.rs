@@ -1,0 +1,100 @@
+//! `store open NAME PATH ?-memory SIZE? ?-durability sync?`
+//!
+//! Opens or makes the store in the directory PATH, or an empty one without files for `:memory:`,
+//! and makes the command NAME for it; `#auto` makes a name up. Returns the command's name. A safe
+//! interpreter may only name `:memory:`.
+
+use super::Package;
+use crate::args::{Call, Options, Subcommand, option};
+use crate::failure::Outcome;
+use crate::handle::{Database, free_name};
+use crate::stubs::Obj;
+use std::rc::Rc;
+use store_core::{Error, Kind, Options as StoreOptions, Result, Store};
+
+/// See the module.
+pub const SUBCOMMAND: Subcommand<Package> = Subcommand {
+    name: "open",
+    words: "NAME PATH",
+    count: 2..=2,
+    options: &[option("-memory", "SIZE"), option("-durability", "sync")],
+    options_first: false,
+    run,
+};
+
+/// The path of stores without files.
+const IN_MEMORY: &str = ":memory:";
+
+fn run(call: &Call<'_, Package>) -> Outcome {
+    let (interp, package) = (call.interp, call.handle);
+    let (name, path) = (call.words[0].text()?, call.words[1].text()?);
+    if interp.is_safe() && path != IN_MEMORY {
+        return Err(files_refused("only :memory: stores can be opened").into());
+    }
+    if name != "#auto" && interp.has_command(&name) {
+        let message = format!("cannot make command \"{name}\": it exists already");
+        return Err(Error::new(Kind::Duplicate, message).detail(name).into());
+    }
+    let options = store_options(&call.options)?;
+    let store = options.open(&*path)?;
+    let name = match &*name {
+        "#auto" => free_name(interp, "store_db", &package.next_database),
+        name => name.to_owned(),
+    };
+    let database = Database::new(name.clone(), store, Rc::clone(&package.next_table));
+    interp.create_command(&name, database);
+    Ok(Obj::from_text(&name).into())
+}
+
+/// The error of a call in a safe interpreter that would name a file.
+pub fn files_refused(what: &str) -> Error {
+    Error::unsupported(format!("in a safe interpreter {what}"))
+}
+
+fn store_options(given: &Options<'_>) -> Result<StoreOptions> {
+    given.choice("-durability", &[("sync", ())])?;
+    let options = Store::options();
+    Ok(match given.get("-memory") {
+        Some(size) => options.memory(parse_size(&size.text()?)?),
+        None => options,
+    })
+}
+
+/// A number of bytes: plain, or with a unit, decimal (`MB`) or binary (`MiB`).
+fn parse_size(text: &str) -> Result<u64> {
+    const UNITS: [(&str, u64); 10] = [
+        ("", 1),
+        ("B", 1),
+        ("kB", 1_000),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+    ];
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let factor = UNITS.iter().find(|known| known.0 == unit.trim_start()).map(|known| known.1);
+    let bytes = number.parse::<u64>().ok().zip(factor);
+    bytes.and_then(|(number, factor)| number.checked_mul(factor)).ok_or_else(|| {
+        let message = format!("bad -memory \"{text}\": must be a size such as 512MB or 512MiB");
+        Error::invalid(message).detail("-memory")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_decimal_or_binary() {
+        assert_eq!(parse_size("512MB").unwrap(), 512_000_000);
+        assert_eq!(parse_size("512 MiB").unwrap(), 512 << 20);
+        assert_eq!(parse_size("12345").unwrap(), 12_345);
+        for text in ["", "MB", "-1", "1.5GB", "1XB", "99999999999TB", "0x10"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+}

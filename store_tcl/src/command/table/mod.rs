@@ -1,0 +1,54 @@
+//! `$table`: one table of an open store.
+
+mod column_type;
+mod count;
+mod delete;
+mod destroy;
+mod dict;
+mod exists;
+mod explain;
+mod fields;
+mod get;
+mod ingest;
+mod insert;
+mod methods;
+mod name;
+mod null;
+mod progress;
+mod query;
+mod schema;
+mod search;
+mod set;
+
+use crate::args::Subcommand;
+use crate::handle::TableHandle;
+use crate::stubs::Obj;
+use store_core::{Error, Table};
+
+/// Every subcommand of a table command, by name.
+pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
+    count::SUBCOMMAND,
+    delete::SUBCOMMAND,
+    destroy::SUBCOMMAND,
+    dict::SUBCOMMAND,
+    exists::SUBCOMMAND,
+    explain::SUBCOMMAND,
+    fields::SUBCOMMAND,
+    get::SUBCOMMAND,
+    ingest::SUBCOMMAND,
+    insert::SUBCOMMAND,
+    methods::SUBCOMMAND,
+    name::SUBCOMMAND,
+    null::SUBCOMMAND,
+    schema::SUBCOMMAND,
+    search::SUBCOMMAND,
+    set::SUBCOMMAND,
+    column_type::SUBCOMMAND,
+];
+
+/// The error of a key that no row has: `STORE NOT_FOUND table key`.
+fn no_row(table: &Table, key: &Obj) -> Error {
+    let (name, key) =
+        (table.name(), key.text().map_or_else(|_| key.shown(), |key| key.to_string()));
+    Error::not_found(format!("no row {key} in `{name}`")).detail(name).detail(key)
+}

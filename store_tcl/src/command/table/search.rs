@@ -1,0 +1,186 @@
+//! `$table search ?-compare CLAUSES? ?-sort COLUMNS? … ?-code SCRIPT?`
+//!
+//! Runs the script for each row that matches, with the variables that are asked for:
+//!
+//! ```text
+//! -key VAR        the key, a list if it has several columns
+//! -get VAR        the values, NULL as the empty string
+//! -array_get VAR  names and values, without NULLs; -dict VAR is the same
+//! -array VAR      an array of these, emptied before each row
+//! ```
+//!
+//! Returns the number of rows matched, offset and limit applied; after `break`, of those handed
+//! out. Without a script, or with `-countOnly 1`, it just counts.
+//!
+//! The script may do anything: it sees rows as they were when the search began, also if it
+//! changes them, destroys the handle or closes the store. Outside a transaction rows stream from a
+//! snapshot; inside one they are read before the first is handed out.
+
+use super::query::{OPTIONS, Question};
+use crate::args::{Call, Options, Subcommand};
+use crate::cell::{cell_obj, column_names, column_positions, count_obj, key_obj};
+use crate::failure::{Failure, Outcome, Reply};
+use crate::handle::{Database, TableHandle, View};
+use crate::stubs::{Code, Interp, Obj};
+use store_core::{Cursor, Result, RowRef, Schema, Table};
+
+/// See the module.
+pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
+    name: "search",
+    words: "",
+    count: 0..=0,
+    options: OPTIONS,
+    options_first: false,
+    run,
+};
+
+fn run(call: &Call<'_, TableHandle>) -> Outcome {
+    let table = call.handle.table()?;
+    let question = Question::read(&call.options, table.schema())?;
+    let picker = Picker::read(&call.options, table.schema())?;
+    let count_only = call.options.boolean("-countOnly")?;
+    let database = call.handle.database();
+    match call.options.get("-code") {
+        Some(code) if !count_only => {
+            let rows = Rows::start(database, &table, &question, &picker)?;
+            for_each(call.interp, rows, &picker, code)
+        }
+        _ => {
+            let count = question.ask(database.view()?.query(&table))?.count()?;
+            Ok(count_obj(count).into())
+        }
+    }
+}
+
+/// Hands the rows to the script, one by one. Nothing of the store is borrowed meanwhile.
+fn for_each(interp: &Interp, mut rows: Rows, picker: &Picker<'_>, code: &Obj) -> Outcome {
+    let mut count = 0;
+    while let Some(row) = rows.next(picker)? {
+        count += 1;
+        picker.set_variables(interp, &row)?;
+        match interp.eval(code) {
+            Code::OK | Code::CONTINUE => {}
+            Code::BREAK => break,
+            Code::ERROR => {
+                interp.add_error_info("\n    (\"search\" body)");
+                return Err(Failure::Tcl);
+            }
+            other => return Ok(Reply::Script(other)),
+        }
+    }
+    Ok(count_obj(count).into())
+}
+
+/// The rows of a search with a script.
+enum Rows {
+    Streamed(Box<Cursor<'static>>),
+    Collected(std::vec::IntoIter<Picked>),
+}
+
+/// What a script gets of a row.
+struct Picked {
+    key: Option<Obj>,
+    /// `None` is NULL.
+    values: Vec<Option<Obj>>,
+}
+
+impl Rows {
+    fn start(
+        database: &Database,
+        table: &Table,
+        question: &Question,
+        picker: &Picker<'_>,
+    ) -> Result<Self> {
+        match database.view()? {
+            View::Snapshot(snapshot) => {
+                let cursor = question.ask(table.query_at(&snapshot))?.run()?;
+                Ok(Self::Streamed(Box::new(cursor)))
+            }
+            view @ View::Txn(_) => {
+                let mut cursor = question.ask(view.query(table))?.run()?;
+                let mut rows = Vec::new();
+                while let Some(row) = cursor.next()? {
+                    rows.push(picker.pick(&row));
+                }
+                Ok(Self::Collected(rows.into_iter()))
+            }
+        }
+    }
+
+    fn next(&mut self, picker: &Picker<'_>) -> Result<Option<Picked>> {
+        match self {
+            Self::Streamed(cursor) => Ok(cursor.next()?.map(|row| picker.pick(&row))),
+            Self::Collected(rows) => Ok(rows.next()),
+        }
+    }
+}
+
+/// Which columns go to which variables.
+struct Picker<'c> {
+    columns: Vec<usize>,
+    names: Vec<Obj>,
+    key: Option<&'c Obj>,
+    get: Option<&'c Obj>,
+    array: Option<&'c Obj>,
+    /// The variables that get names and values.
+    pairs: Vec<&'c Obj>,
+}
+
+impl<'c> Picker<'c> {
+    fn read(options: &Options<'c>, schema: &Schema) -> Result<Self> {
+        let fields = options.get("-fields").map_or(Ok(Vec::new()), Obj::list)?;
+        let mut columns = column_positions(schema, &fields)?;
+        let pairs: Vec<&Obj> =
+            ["-array_get", "-dict"].into_iter().filter_map(|word| options.get(word)).collect();
+        let (get, array) = (options.get("-get"), options.get("-array"));
+        if get.is_none() && array.is_none() && pairs.is_empty() {
+            columns.clear();
+        }
+        let names = column_names(schema, &columns);
+        Ok(Self { columns, names, key: options.get("-key"), get, array, pairs })
+    }
+
+    fn pick(&self, row: &RowRef<'_>) -> Picked {
+        let value = |column: &usize| {
+            let value = row.get(*column);
+            (!value.is_null()).then(|| cell_obj(value))
+        };
+        Picked {
+            key: self.key.map(|_| key_obj(row)),
+            values: self.columns.iter().map(value).collect(),
+        }
+    }
+
+    /// Sets the variables; a trace on one may be any script.
+    fn set_variables(&self, interp: &Interp, row: &Picked) -> std::result::Result<(), Failure> {
+        let set = |name: &Obj, element: Option<&Obj>, value: &Obj| {
+            if interp.set_variable(name, element, value) { Ok(()) } else { Err(Failure::Tcl) }
+        };
+        if let (Some(name), Some(key)) = (self.key, &row.key) {
+            set(name, None, key)?;
+        }
+        if let Some(name) = self.get {
+            let null = Obj::from_text("");
+            let values: Vec<Obj> =
+                row.values.iter().map(|value| value.as_ref().unwrap_or(&null).clone()).collect();
+            set(name, None, &Obj::from_list(&values))?;
+        }
+        if !self.pairs.is_empty() {
+            let known = self.names.iter().zip(&row.values);
+            let words: Vec<Obj> = known
+                .filter_map(|(name, value)| Some([name.clone(), value.clone()?]))
+                .flatten()
+                .collect();
+            let pairs = Obj::from_list(&words);
+            self.pairs.iter().try_for_each(|name| set(name, None, &pairs))?;
+        }
+        if let Some(array) = self.array {
+            interp.unset_variable(array);
+            for (name, value) in self.names.iter().zip(&row.values) {
+                let Some(value) = value else { continue };
+                set(array, Some(name), value)?;
+            }
+        }
+        Ok(())
+    }
+}
