@@ -242,11 +242,12 @@ mod tests {
 
     #[test]
     fn usage_comes_from_the_table() {
+        const OPTIONS: &[Opt] = &[option("-retries", "N"), flag("-quiet")];
         let mut subcommand = Subcommand::<()> {
             name: "run",
             words: "SCRIPT",
             count: 1..=1,
-            options: &[option("-retries", "N"), flag("-quiet")],
+            options: OPTIONS,
             options_first: false,
             run: |_| unreachable!("never called"),
         };

@@ -23,6 +23,6 @@ mod obj;
 mod table;
 
 pub use command::{Handler, OwnCommand};
-pub use interp::{Code, Interp, PreservedInterp};
+pub use interp::{Code, Interp};
 pub use obj::Obj;
 pub use table::is_tcl9;
