@@ -25,6 +25,16 @@ pub const SUBCOMMAND: Subcommand<Database> = Subcommand {
 static COLUMN_OPTIONS: &[Opt] =
     &[flag("-key"), flag("-index"), flag("-unique"), flag("-notnull"), option("-default", "VALUE")];
 
+/// What the bare words among them do.
+const FLAGS: [(&str, Apply); 4] = [
+    ("-key", SchemaBuilder::key),
+    ("-index", SchemaBuilder::index),
+    ("-unique", SchemaBuilder::unique),
+    ("-notnull", SchemaBuilder::notnull),
+];
+
+type Apply = fn(SchemaBuilder) -> SchemaBuilder;
+
 fn run(call: &Call<'_, Database>) -> Outcome {
     call.handle.refuse_in_transaction("making a table")?;
     let name = call.words[0].text()?;
@@ -52,13 +62,7 @@ fn add_column(builder: SchemaBuilder, column: &Obj) -> Result<SchemaBuilder> {
     let (name, ty) = (name.text()?, Type::from_name(&ty.text()?)?);
     let options = Options::parse(COLUMN_OPTIONS, options)?;
     let mut builder = builder.column(&*name, ty);
-    let flags: [(&str, fn(SchemaBuilder) -> SchemaBuilder); 4] = [
-        ("-key", SchemaBuilder::key),
-        ("-index", SchemaBuilder::index),
-        ("-unique", SchemaBuilder::unique),
-        ("-notnull", SchemaBuilder::notnull),
-    ];
-    for (word, apply) in flags {
+    for (word, apply) in FLAGS {
         if options.has(word) {
             builder = apply(builder);
         }

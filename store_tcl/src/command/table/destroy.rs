@@ -3,8 +3,7 @@
 //! Deletes this command. The table and its rows stay in the store: open it again with
 //! `db table open`.
 
-use crate::args::{Call, Subcommand};
-use crate::failure::Outcome;
+use crate::args::Subcommand;
 use crate::handle::TableHandle;
 use crate::stubs::Obj;
 
@@ -15,10 +14,8 @@ pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
     count: 0..=0,
     options: &[],
     options_first: false,
-    run,
+    run: |call| {
+        call.handle.delete_command();
+        Ok(Obj::from_text("").into())
+    },
 };
-
-fn run(call: &Call<'_, TableHandle>) -> Outcome {
-    call.handle.delete_command();
-    Ok(Obj::from_text("").into())
-}

@@ -12,6 +12,7 @@ use crate::command::package::files_refused;
 use crate::failure::{Failure, Outcome};
 use crate::handle::TableHandle;
 use crate::stubs::Obj;
+use std::path::Path;
 use store_core::Result;
 use store_core::ingest::{Format, IngestMode, IngestOptions, IngestReport, OnError, Source};
 
@@ -67,7 +68,8 @@ fn run(call: &Call<'_, TableHandle>) -> Outcome {
 }
 
 fn read_options(given: &Options<'_>, path: &str) -> Result<IngestOptions> {
-    let is_csv = path.strip_suffix(".gz").unwrap_or(path).ends_with(".csv");
+    let plain = Path::new(path.strip_suffix(".gz").unwrap_or(path));
+    let is_csv = plain.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let format = given.choice("-format", &FORMATS)?;
     let format = format.unwrap_or(if is_csv { Format::Csv } else { Format::Tsv });
     let mut options = IngestOptions::new(format);

@@ -9,7 +9,7 @@ use crate::cell::Cell;
 use crate::failure::Outcome;
 use crate::handle::TableHandle;
 use crate::stubs::Obj;
-use store_core::ValueRef;
+use store_core::{Error, ValueRef};
 
 /// See the module.
 pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
@@ -24,6 +24,9 @@ pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
 fn run(call: &Call<'_, TableHandle>) -> Outcome {
     let table = call.handle.table()?;
     let (columns, cells) = read_pairs(table.schema(), call.words)?;
+    if table.schema().has_hidden_key() && columns.iter().any(|at| table.schema().is_key(*at)) {
+        return Err(Error::invalid("a table without a key numbers its rows itself").into());
+    }
     let cells: Vec<ValueRef<'_>> = cells.iter().map(Cell::as_ref).collect();
     call.handle.database().write(|txn| table.insert_columns(txn, &columns, &cells))?;
     Ok(Obj::from_text("").into())

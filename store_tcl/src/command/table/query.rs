@@ -3,7 +3,7 @@
 use crate::args::{Opt, Options, option};
 use crate::stubs::Obj;
 use crate::text::decode_bytes;
-use store_core::query::{Clause, Literal, NESTING_MAX, Predicate};
+use store_core::query::{Clause, Literal, NESTING_MAX, Predicate, bind_sort, parse_sort};
 use store_core::{Error, Query, Result, Schema, Type, Value};
 
 /// Every option of `search` and `explain`.
@@ -43,7 +43,10 @@ impl Question {
             predicate = predicate.and(Predicate::parse(&expression.text()?)?);
         }
         let sort = options.get("-sort").map_or(Ok(Vec::new()), Obj::list)?;
-        let sort = sort.iter().map(|word| Ok(word.text()?.into_owned())).collect::<Result<_>>()?;
+        let sort = sort.iter().map(|word| Ok(word.text()?.into_owned()));
+        let sort = sort.collect::<Result<Vec<String>>>()?;
+        let words: Vec<&str> = sort.iter().map(String::as_str).collect();
+        bind_sort(&parse_sort(&words)?, schema)?; // also where a count needs no order
         let (limit, offset) = (options.number("-limit")?, options.number("-offset")?);
         Ok(Self { predicate, sort, limit, offset: offset.unwrap_or(0) })
     }
