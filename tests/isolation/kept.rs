@@ -1,0 +1,175 @@
+//! I3: what a live snapshot can see is kept; what none can see goes, and its memory with it.
+
+use crate::{StopAtEnd, is_stopped, store};
+use std::sync::atomic::AtomicBool;
+use store_core::query::{Predicate, column};
+use store_core::{Schema, Snapshot, Store, Table, Type, Value, ValueRef};
+use store_tests::random::Random;
+use store_tests::rows::{assert_sound, drain, matching};
+
+const ROWS: i64 = 200;
+
+/// `id` key, `tag` indexed, `text` always longer than a cell.
+fn table(store: &Store) -> Table {
+    let schema = Schema::builder("t")
+        .column("id", Type::Int64)
+        .key()
+        .column("tag", Type::Int64)
+        .index()
+        .column("text", Type::Text)
+        .build();
+    store.create_table(schema.unwrap()).unwrap()
+}
+
+fn text(id: i64, tag: i64) -> String {
+    format!("the long text of row {id} with tag {tag}: {}", "x".repeat(100 + (tag % 50) as usize))
+}
+
+fn insert(store: &Store, table: &Table, id: i64, tag: i64) {
+    let text = text(id, tag);
+    let cells: [ValueRef<'_>; 3] = [id.into(), tag.into(), (&text).into()];
+    store.write(|txn| table.upsert(txn, &cells).map(drop)).unwrap();
+}
+
+/// Updates, deletes and re-inserts at random.
+fn churn(store: &Store, table: &Table, random: &mut Random, tag: i64) {
+    let id = random.below(ROWS as u64) as i64;
+    if random.once_in(4) {
+        store.write(|txn| table.delete(txn, &[id.into()])).unwrap();
+    }
+    if !random.once_in(6) {
+        insert(store, table, id, tag);
+    }
+}
+
+fn image(table: &Table, snapshot: &Snapshot) -> Vec<Vec<Value>> {
+    let mut rows = matching(table, snapshot, Predicate::all());
+    rows.sort_by_key(|row| store_tests::rows::int(&row[0]));
+    rows
+}
+
+/// The same rows by every path.
+fn assert_image(table: &Table, snapshot: &Snapshot, expected: &[Vec<Value>]) {
+    assert_eq!(image(table, snapshot), expected, "by scan");
+    let mut sorted = drain(table.query(snapshot).sort(&["tag"]).unwrap().run().unwrap());
+    sorted.sort_by_key(|row| store_tests::rows::int(&row[0]));
+    assert_eq!(sorted, expected, "by index order");
+    for row in expected {
+        let found = table.get(snapshot, &[row[0].as_ref()]).unwrap();
+        assert_eq!(found.unwrap().to_values(), *row, "by key");
+        let tag = store_tests::rows::int(&row[1]);
+        assert!(matching(table, snapshot, column("tag").eq(tag)).contains(row), "by index");
+    }
+}
+
+#[test]
+fn a_snapshot_keeps_its_rows_while_everything_changes() {
+    let store = store();
+    let table = table(&store);
+    for id in 0..ROWS {
+        insert(&store, &table, id, id);
+    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for seed in 1..3_u64 {
+            let (store, table, stop) = (&store, &table, &stop);
+            scope.spawn(move || {
+                let mut random = Random::new(seed);
+                let mut tag = 1_000 * seed as i64;
+                while !is_stopped(stop) {
+                    tag += 1;
+                    churn(store, table, &mut random, tag);
+                }
+            });
+        }
+        let _stop = StopAtEnd(&stop);
+        // Snapshots of different ages, some ended between others that live on.
+        let mut held: Vec<(Snapshot, Vec<Vec<Value>>)> = Vec::new();
+        let mut random = Random::new(99);
+        for _ in 0..60 {
+            let snapshot = store.snapshot().unwrap();
+            let rows = image(&table, &snapshot);
+            held.push((snapshot, rows));
+            if held.len() > 5 {
+                held.swap_remove(random.below(5) as usize);
+            }
+            for (snapshot, rows) in &held {
+                assert_image(&table, snapshot, rows);
+            }
+        }
+    });
+    assert_sound(&store);
+}
+
+#[test]
+fn memory_falls_back_once_the_old_snapshot_is_gone() {
+    let store = store();
+    let table = table(&store);
+    for id in 0..ROWS {
+        insert(&store, &table, id, id);
+    }
+    let mut random = Random::new(7);
+    let values_bytes = || {
+        let held = store.stats().holders;
+        held.iter().filter(|holder| holder.path.contains("values")).map(|h| h.bytes).sum::<u64>()
+    };
+    let before = (values_bytes(), store.stats().tables[0].bytes);
+    let old = store.snapshot().unwrap();
+    for tag in 0..20_000 {
+        churn(&store, &table, &mut random, tag);
+    }
+    let during = (values_bytes(), store.stats().tables[0].old_versions);
+    assert!(during.1 > 10_000, "an old snapshot holds versions back: {during:?}");
+    assert!(during.0 > 2 * before.0, "{before:?}, {during:?}");
+    drop(old);
+    // Committers take the garbage away, a bounded step each.
+    for tag in 0..3_000 {
+        churn(&store, &table, &mut random, tag);
+    }
+    let settle = |id| insert(&store, &table, id, 0);
+    (0..ROWS).cycle().take(1_000).for_each(settle);
+    for id in 0..ROWS {
+        store.write(|txn| table.delete(txn, &[id.into()])).unwrap();
+    }
+    // The last versions wait for a commit after them.
+    for _ in 0..200 {
+        insert(&store, &table, -1, 0);
+        store.write(|txn| table.delete(txn, &[(-1_i64).into()])).unwrap();
+    }
+    let stats = store.stats().tables.remove(0);
+    assert!(stats.old_versions <= 2, "{stats:?}");
+    assert!(stats.garbage_rows <= 2, "{stats:?}");
+    assert!(stats.indexes[0].entries <= 2, "no entry without a version: {stats:?}");
+    assert!(values_bytes() <= before.0, "{} bytes of values, {} before", values_bytes(), before.0);
+    assert_sound(&store);
+}
+
+#[test]
+fn entries_of_values_that_never_were_committed_go_too() {
+    let store = store();
+    let schema = Schema::builder("t")
+        .column("id", Type::Int64)
+        .key()
+        .column("code", Type::Int64)
+        .unique()
+        .build();
+    let table = store.create_table(schema.unwrap()).unwrap();
+    store.write(|txn| table.insert(txn, &[1_i64.into(), 0_i64.into()])).unwrap();
+    for round in 0..100_i64 {
+        // Several unique values inside one transaction: only the last one is ever committed.
+        let write = store.write(|txn| {
+            for step in 0..3_i64 {
+                table.update(txn, &[1_i64.into()], &[("code", (round * 10 + step).into())])?;
+            }
+            let mark = txn.savepoint()?;
+            table.update(txn, &[1_i64.into()], &[("code", (round * 10 + 7).into())])?;
+            txn.rollback_to(mark)
+        });
+        write.unwrap();
+    }
+    for _ in 0..50 {
+        store.write(|txn| table.update(txn, &[1_i64.into()], &[("code", 5_i64.into())])).unwrap();
+    }
+    let entries = store.stats().tables[0].indexes[0].entries;
+    assert!(entries <= 3, "one row, {entries} entries");
+}
