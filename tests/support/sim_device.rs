@@ -77,6 +77,7 @@ struct World {
     durable_names: BTreeMap<String, usize>,
     unsynced_names: Vec<NameChange>,
     operations: u64,
+    trace: Vec<Operation>,
     syncs: u64,
     stop_at: Option<u64>,
     faults: Vec<Fault>,
@@ -114,6 +115,11 @@ impl SimDevice {
     /// Operations so far.
     pub fn operations(&self) -> u64 {
         self.world().operations
+    }
+
+    /// What the operations so far were.
+    pub fn trace(&self) -> Vec<Operation> {
+        self.world().trace.clone()
     }
 
     /// Syncs of files so far.
@@ -183,6 +189,7 @@ impl World {
     fn step(&mut self, operation: Operation) -> io::Result<()> {
         let number = self.operations;
         self.operations += 1;
+        self.trace.push(operation);
         if self.stop_at.is_some_and(|stop| number >= stop) {
             return Err(power_off());
         }
@@ -278,7 +285,7 @@ impl Node {
                 Change::Bytes(at, written) => {
                     for (at, sector) in sectors(*at, written) {
                         if random.below(8) < keep_of_8 {
-                            Change::Bytes(at, sector.to_vec()).apply(&mut bytes);
+                            put(&mut bytes, at, sector);
                         } else if at + sector.len() > bytes.len() && random.below(2) == 0 {
                             bytes.resize(at + sector.len(), 0); // grown, not written
                         }
@@ -308,15 +315,18 @@ impl Change {
     fn apply(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::Length(len) => bytes.resize(*len, 0),
-            Self::Bytes(at, written) => {
-                let end = at + written.len();
-                if bytes.len() < end {
-                    bytes.resize(end, 0);
-                }
-                bytes[*at..end].copy_from_slice(written);
-            }
+            Self::Bytes(at, written) => put(bytes, *at, written),
         }
     }
+}
+
+/// Writes, and fills a gap before with zeros.
+fn put(bytes: &mut Vec<u8>, at: usize, written: &[u8]) {
+    let end = at + written.len();
+    if bytes.len() < end {
+        bytes.resize(end, 0);
+    }
+    bytes[at..end].copy_from_slice(written);
 }
 
 impl Device for SimDevice {

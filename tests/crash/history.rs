@@ -1,0 +1,181 @@
+//! What was committed in which order, and what of it must be found again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store_core::query::Predicate;
+use store_core::{Kind, Result, Schema, Store, Txn, Type, ValueRef};
+use store_tests::random::Random;
+use store_tests::rows::{assert_sound, int, matching};
+use store_tests::sim_device::SimDevice;
+
+/// Tables with their rows.
+pub type State = BTreeMap<String, BTreeMap<i64, (i64, String)>>;
+
+/// Every state the store was brought to, the first one empty.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub states: Vec<State>,
+    /// The last state whose commit returned.
+    pub acknowledged: usize,
+    /// A commit was refused for good.
+    pub poisoned: bool,
+}
+
+/// What a workload does.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    pub seed: u64,
+    pub steps: u64,
+    /// Length of texts: long ones make a commit of several log records.
+    pub text_bytes: u64,
+    /// Goes on after an error, as a program does that only looks at each result.
+    pub stubborn: bool,
+}
+
+pub fn open(device: &SimDevice) -> Result<Store> {
+    Store::options().memory(64 << 20).open_on(Arc::new(device.clone()))
+}
+
+/// Everything a new snapshot sees.
+pub fn state_of(store: &Store) -> State {
+    let snapshot = store.snapshot().unwrap();
+    let rows_of = |name: String| {
+        let table = store.open_table(&name).unwrap();
+        let rows = matching(&table, &snapshot, Predicate::all());
+        let text = |row: &[store_core::Value]| match &row[2] {
+            store_core::Value::Text(text) => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        let rows = rows.iter().map(|row| (int(&row[0]), (int(&row[1]), text(row)))).collect();
+        (name, rows)
+    };
+    store.tables().into_iter().map(rows_of).collect()
+}
+
+impl History {
+    pub fn new() -> Self {
+        Self { states: vec![State::new()], acknowledged: 0, poisoned: false }
+    }
+
+    /// Runs a step that leads to `next` if it succeeds.
+    fn attempt(&mut self, next: State, step: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.states.push(next);
+        let result = step();
+        match &result {
+            Ok(()) => {
+                assert!(!self.poisoned, "acknowledged after a sync failed");
+                self.acknowledged = self.states.len() - 1;
+            }
+            // Only reopening tells whether it is durable.
+            Err(error) if error.kind() == Kind::Poisoned && !self.poisoned => self.poisoned = true,
+            Err(error) => {
+                assert!(!self.poisoned || error.kind() == Kind::Poisoned, "{error}");
+                // A power cut may have let it through; any other refusal left no trace.
+                if self.poisoned || error.kind() != Kind::Io {
+                    self.states.pop();
+                }
+            }
+        }
+        result
+    }
+
+    /// The newest state that is certain.
+    pub fn acknowledged_state(&self) -> &State {
+        &self.states[self.acknowledged]
+    }
+
+    /// Works on a store until the end, or the first error unless stubborn.
+    pub fn run(&mut self, store: &Store, workload: Workload) -> Result<()> {
+        let mut random = Random::new(workload.seed);
+        let mut outcome = Ok(());
+        for step in 0..workload.steps {
+            let result = match step {
+                0 => self.create(store, "a"),
+                3 => self.create(store, "b"),
+                8 => self.create(store, "c"),
+                _ if step % 5 == 4 => store.checkpoint(),
+                _ => self.commit(store, workload, &mut random),
+            };
+            if let Err(error) = result {
+                outcome = Err(error);
+                if !workload.stubborn {
+                    break;
+                }
+            }
+        }
+        outcome
+    }
+
+    fn create(&mut self, store: &Store, name: &str) -> Result<()> {
+        let schema = Schema::builder(name)
+            .column("id", Type::Int64)
+            .key()
+            .column("value", Type::Int64)
+            .index()
+            .column("text", Type::Text);
+        let schema = schema.index_of(&["value", "id"], true).build()?;
+        let mut next = self.acknowledged_state().clone();
+        next.insert(name.to_owned(), BTreeMap::new());
+        self.attempt(next, || store.create_table(schema).map(drop))
+    }
+
+    fn commit(&mut self, store: &Store, workload: Workload, random: &mut Random) -> Result<()> {
+        let mut next = self.acknowledged_state().clone();
+        if next.is_empty() {
+            return Ok(());
+        }
+        let mut txn = store.begin()?;
+        for _ in 0..=random.below(5) {
+            write(store, &mut txn, &mut next, workload, random)?;
+        }
+        self.attempt(next, || txn.commit().map(drop))
+    }
+
+    /// Opens what is left and asserts that it is one of the states that may be found.
+    pub fn verify(&self, device: &SimDevice, what: &str) -> usize {
+        let store = open(device).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let found = state_of(&store);
+        let position = self.states[self.acknowledged..].iter().rposition(|state| *state == found);
+        let Some(position) = position else {
+            let known = self.states.iter().position(|state| *state == found);
+            panic!(
+                "{what}: found state {known:?} of {}, {} are acknowledged: {:?}",
+                self.states.len() - 1,
+                self.acknowledged,
+                store.recovery()
+            )
+        };
+        assert_sound(&store);
+        self.acknowledged + position
+    }
+}
+
+/// One statement, in the store and in the state.
+fn write(
+    store: &Store,
+    txn: &mut Txn,
+    next: &mut State,
+    workload: Workload,
+    random: &mut Random,
+) -> Result<()> {
+    let names: Vec<String> = next.keys().cloned().collect();
+    let name = random.pick(&names);
+    let table = store.open_table(name)?;
+    let rows = next.get_mut(name).unwrap();
+    let id = random.below(12) as i64;
+    let value = random.below(1_000) as i64;
+    let text = "t".repeat(random.below(workload.text_bytes) as usize);
+    if random.once_in(4) {
+        let deleted = table.delete(txn, &[id.into()])?;
+        assert_eq!(deleted, rows.remove(&id).is_some());
+    } else if random.once_in(3) {
+        let changed = table.update(txn, &[id.into()], &[("value", value.into())])?;
+        assert_eq!(changed, rows.contains_key(&id));
+        rows.entry(id).and_modify(|row| row.0 = value);
+    } else {
+        let cells: [ValueRef<'_>; 3] = [id.into(), value.into(), (&text).into()];
+        table.upsert(txn, &cells)?;
+        rows.insert(id, (value, text));
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! I7: after a failed sync nothing more is acknowledged, reads go on, reopening is right.
+
+use crate::history::{History, Workload, open, state_of};
+use store_core::Kind;
+use store_tests::sim_device::{EIO, Failure, Fault, Operation, SimDevice};
+
+const WORKLOAD: Workload = Workload { seed: 3, steps: 30, text_bytes: 60, stubborn: true };
+
+/// Fails one operation of this kind; the next one would succeed. True if it came to that.
+fn fail_once(operation: Operation, after: u64) -> bool {
+    let device = SimDevice::new();
+    let failure = Failure::Errno(EIO);
+    device.fail(Fault { operation: Some(operation), after, forever: false, failure });
+    let what = format!("{operation:?} {after} fails");
+    let mut history = History::new();
+    let mut outcome = Ok(());
+    match open(&device) {
+        Err(error) => outcome = Err(error),
+        Ok(store) => {
+            outcome = outcome.and(history.run(&store, WORKLOAD));
+            // Reads go on, and show what was acknowledged and nothing else.
+            assert_eq!(state_of(&store), *history.acknowledged_state(), "{what}");
+            assert_eq!(store.stats().poisoned, history.poisoned, "{what}");
+            if history.poisoned {
+                let refused = store.checkpoint().map(drop).unwrap_err();
+                assert_eq!(refused.kind(), Kind::Poisoned, "{what}");
+            }
+        }
+    }
+    let failed = outcome.is_err();
+    device.heal();
+    for seed in 0..3 {
+        history.verify(&device.crash(seed), &format!("{what}, crash {seed}"));
+    }
+    history.verify(&device, &what);
+    failed
+}
+
+#[test]
+fn a_failed_sync_stops_the_store_for_good() {
+    let device = SimDevice::new();
+    let mut history = History::new();
+    history.run(&open(&device).unwrap(), WORKLOAD).unwrap();
+    let syncs = device.syncs();
+    let mut failures = 0;
+    for after in 0..syncs {
+        failures += u64::from(fail_once(Operation::Sync, after));
+    }
+    println!("{failures} of {syncs} failed syncs were met");
+    assert!(failures >= syncs - 2, "{failures} of {syncs}");
+}
+
+#[test]
+fn a_failed_sync_of_names_is_no_loss() {
+    let failures: u64 =
+        (0..20).map(|after| u64::from(fail_once(Operation::SyncDirectory, after))).sum();
+    assert!(failures > 3, "{failures}");
+}
+
+#[test]
+fn a_failed_write_or_rename_is_no_loss() {
+    for operation in [Operation::Write, Operation::Rename, Operation::Create, Operation::SetLen] {
+        for after in (0..40).step_by(3) {
+            fail_once(operation, after);
+        }
+    }
+}
+
+#[test]
+fn a_commit_after_a_failed_sync_is_refused() {
+    let device = SimDevice::new();
+    let store = open(&device).unwrap();
+    let mut history = History::new();
+    let workload = Workload { steps: 3, ..WORKLOAD };
+    history.run(&store, workload).unwrap();
+    let failure = Failure::Errno(EIO);
+    device.fail(Fault { operation: Some(Operation::Sync), after: 0, forever: false, failure });
+    let table = store.open_table("a").unwrap();
+    let row = [99_i64.into(), 1_i64.into(), "x".into()];
+    for _ in 0..3 {
+        let error = store.write(|txn| table.insert(txn, &row)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Poisoned, "{error}");
+        assert!(table.get(&store.snapshot().unwrap(), &[99_i64.into()]).unwrap().is_none());
+    }
+    drop((store, table));
+    device.heal();
+    let store = open(&device).unwrap();
+    let table = store.open_table("a").unwrap();
+    store.write(|txn| table.upsert(txn, &row).map(drop)).unwrap();
+}
