@@ -112,6 +112,10 @@ impl Txn {
         rows.versions.copy_newest(write.row, &mut words);
         match write.kind {
             WriteKind::Insert => encoder.put(rows, &words),
+            // Inserted over a tombstone and deleted again: for the log nothing happened.
+            WriteKind::Delete if !matches!(rows.versions.newest(write.row), Newest::Live(_)) => {
+                Ok(())
+            }
             WriteKind::Delete => encoder.delete(rows, &words),
             WriteKind::Gone => Ok(()),
             WriteKind::Update => {
