@@ -10,7 +10,7 @@ use store_tests::rows::{assert_sound, drain, int, matching, sum};
 const ROWS: i64 = 24;
 const PLACES: i32 = 24;
 const VALUE: i64 = 1_000;
-const ROUNDS: usize = 250;
+const ROUNDS: usize = 2_500;
 
 /// Moves value between a row of each table; half of the time the rows change place too.
 fn transfer(store: &Store, tables: &[Table; 2], random: &mut Random) {
@@ -147,7 +147,7 @@ fn rows_appear_and_vanish_together() {
             }
         });
         let _stop = StopAtEnd(&stop);
-        for _ in 0..1_500 {
+        for _ in 0..30_000 {
             let snapshot = store.snapshot().unwrap();
             let counts: Vec<usize> =
                 tables.iter().map(|t| matching(t, &snapshot, Predicate::all()).len()).collect();

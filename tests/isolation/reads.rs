@@ -12,7 +12,7 @@ use store_tests::rows::{drain, int, matching, sum};
 
 const ROWS: i64 = 1_000;
 /// A reader that has not finished by then waits for somebody.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs on a thread of its own, which stays behind if it hangs: the process ends anyway.
 fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {

@@ -81,7 +81,7 @@ fn a_row_is_never_read_half_written() {
         });
         let _stop = StopAtEnd(&stop);
         let mut newest = [0; HOT_ROWS as usize];
-        for round in 0..40_000_usize {
+        for round in 0..200_000_usize {
             let snapshot = store.snapshot().unwrap();
             for id in 0..HOT_ROWS {
                 let Some(row) = table.get(&snapshot, &[id.into()]).unwrap() else { continue };
@@ -111,7 +111,7 @@ fn an_old_snapshot_reads_its_version_while_the_row_changes() {
             }
         });
         let _stop = StopAtEnd(&stop);
-        for _ in 0..2_000 {
+        for _ in 0..20_000 {
             let snapshot = store.snapshot().unwrap();
             let read = || {
                 let row = table.get(&snapshot, &[0_i64.into()]).unwrap();

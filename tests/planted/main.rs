@@ -1,1 +1,136 @@
-//! To come.
+//! Proof that the tests would notice: each planted bug must turn its test red.
+//!
+//! `make planted` (or `cargo test -p store_tests --test planted -- --ignored --nocapture`) builds
+//! the other test binaries once more with `--cfg planted`, in a target directory of their own, and
+//! runs each pair with `STORE_PLANTED` set; without a bug every named test must pass.
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Invariant, test binary, test, planted bug.
+const PAIRS: [(&str, &str, &str, &str); 24] = [
+    ("I1", "isolation", "atomic::a_snapshot_sees_whole", "published_between_rows"),
+    ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_between_rows"),
+    ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_before_install"),
+    ("I2", "isolation", "torn::a_row_is_never_read_half", "failed_check_used"),
+    ("I2", "isolation", "torn::a_row_is_never_read_half", "begin_after_payload"),
+    ("I3", "isolation", "kept::a_snapshot_keeps_its_rows", "watermark_above_snapshots"),
+    ("I4", "isolation", "reads::a_reader_finishes_while_a_thousand", "reader_waits_for_owner"),
+    ("I5", "isolation", "lost_update::concurrent_increments", "newer_version_overwritten"),
+    ("I5", "isolation", "lost_update::a_write_after_a_newer", "newer_version_overwritten"),
+    ("I5", "isolation", "lost_update::the_second_writer", "owner_ignored"),
+    ("I6", "crash", "power::what_was_acknowledged", "sync_skipped"),
+    ("I6", "model", "cases::a_row_inserted_over", "absent_row_logged"),
+    ("I7", "crash", "syncs::a_commit_after_a_failed", "sync_failure_ignored"),
+    ("I7", "crash", "syncs::a_failed_sync_stops", "sync_failure_ignored"),
+    ("I8", "isolation", "log_first::a_commit_is_invisible", "published_before_durable"),
+    ("I8", "isolation", "log_first::what_a_reader_saw", "published_before_durable"),
+    ("I9", "isolation", "indexes::a_row_with_several", "index_entry_not_rechecked"),
+    ("I9", "isolation", "indexes::index_and_scan_agree", "index_entry_not_rechecked"),
+    ("I9", "isolation", "indexes::no_entry_is_lost", "lost_cas_reported_as_success"),
+    ("I9", "model", "indexes_over_several", "index_entry_not_rechecked"),
+    ("I10", "isolation", "row_atomic::a_refused_statement_changes", "row_half_applied"),
+    ("I10", "isolation", "row_atomic::a_refused_statement_changes", "unique_not_checked"),
+    ("I10", "isolation", "unique::one_of_many", "unique_not_checked"),
+    ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
+];
+
+/// A test that has not ended by then hangs, which is as red as a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    Hung,
+}
+
+/// Builds the planted binaries; their paths by name.
+fn build() -> BTreeMap<String, PathBuf> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace.join("target"), PathBuf::from)
+        .join("planted");
+    let names: BTreeSet<&str> = PAIRS.iter().map(|pair| pair.1).collect();
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["test", "-p", "store_tests", "--no-run", "--color=never"]);
+    for name in &names {
+        command.args(["--test", name]);
+    }
+    command
+        .current_dir(workspace)
+        .env("RUSTFLAGS", "--cfg planted")
+        .env("CARGO_TARGET_DIR", &target);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    // "  Executable crash/main.rs (target/planted/debug/deps/crash-0123)"
+    let line = |line: &str| {
+        let (folder, path) = line.trim().strip_prefix("Executable ")?.split_once(" (")?;
+        let name = folder.split('/').rev().nth(1)?;
+        Some((name.to_owned(), workspace.join(path.strip_suffix(')')?)))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+fn run(binary: &Path, test: &str, bug: Option<&str>) -> (Outcome, Duration) {
+    let mut command = Command::new(binary);
+    command.arg(test).env("RUST_BACKTRACE", "0").env_remove("STORE_PLANTED");
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    if let Some(bug) = bug {
+        command.env("STORE_PLANTED", bug);
+    }
+    let start = Instant::now();
+    let mut child = command.spawn().unwrap();
+    let outcome = |status: ExitStatus| {
+        if status.success() { Outcome::Passed } else { Outcome::Failed }
+    };
+    while start.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait().unwrap() {
+            return (outcome(status), start.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    (Outcome::Hung, start.elapsed())
+}
+
+#[test]
+#[ignore = "builds everything once more: make planted"]
+fn every_planted_bug_is_noticed() {
+    let binaries = build();
+    let mut unnoticed = Vec::new();
+    let tests: BTreeSet<(&str, &str)> = PAIRS.iter().map(|pair| (pair.1, pair.2)).collect();
+    for (binary, test) in tests {
+        let (outcome, took) = run(&binaries[binary], test, None);
+        println!("{outcome:?} in {:.1} s: {binary} {test}", took.as_secs_f64());
+        if outcome != Outcome::Passed {
+            unnoticed.push(format!("{binary} {test} without a bug: {outcome:?}"));
+        }
+    }
+    for (invariant, binary, test, bug) in PAIRS {
+        let (outcome, took) = run(&binaries[binary], test, Some(bug));
+        let seconds = took.as_secs_f64();
+        println!("{outcome:?} in {seconds:.1} s: {invariant} {binary} {test} with {bug}");
+        if outcome == Outcome::Passed {
+            unnoticed.push(format!("{invariant}: {binary} {test} passes with {bug}"));
+        }
+    }
+    assert!(unnoticed.is_empty(), "{unnoticed:#?}");
+}
+
+#[test]
+fn the_table_of_invariants_names_every_pair() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(readme).unwrap();
+    for (invariant, binary, test, bug) in PAIRS {
+        let test = test.rsplit("::").next().unwrap();
+        let named =
+            |line: &str| [invariant, binary, test, bug].iter().all(|word| line.contains(word));
+        assert!(text.lines().any(named), "README.md: {invariant} {binary} {test} {bug}");
+    }
+}

@@ -105,6 +105,9 @@ impl Versions {
         out: &mut [u64],
     ) -> bool {
         let limit = snapshot.0 * 2 + 1;
+        while planted::bug("reader_waits_for_owner") && self.owner(row).0 != 0 {
+            std::hint::spin_loop();
+        }
         // SAFETY: row numbers come from this table's indexes or pages.
         let slot = unsafe { self.slots.slot(row) };
         let begin = word(slot, 0).load(Acquire); // pairs with the stamp in `install`

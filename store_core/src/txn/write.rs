@@ -65,7 +65,12 @@ impl Txn {
                     rows.schema.table
                 )));
             }
-            set_cell(rows, &mut words, *column, *value)?;
+            if let Err(error) = set_cell(rows, &mut words, *column, *value) {
+                if planted::bug("row_half_applied") {
+                    self.update_row(rows, row, &mut words, columns)?;
+                }
+                return Err(error);
+            }
         }
         super::prepare::check_bytes(rows, &words)?;
         let result = self.update_row(rows, row, &mut words, columns);
