@@ -4,9 +4,8 @@ use crate::cursor::{Query, ReadSource, Reader, RowRef};
 use crate::error::{Error, Kind, Result};
 use crate::ingest::{self, IngestMode, IngestOptions, IngestReport, Source};
 use crate::query::{Predicate, column};
-use crate::schema::{ROW_COLUMN, Schema};
+use crate::schema::Schema;
 use crate::stats::TableStats;
-use crate::sync::Relaxed;
 use crate::txn::{Engine, RowWords, Rows, Snapshot, Txn, prepare_key, prepare_row};
 use crate::value::{Value, ValueRef};
 use std::fmt;
@@ -392,15 +391,5 @@ impl ingest::RowSink for Sink<'_> {
     fn rollback(&mut self) -> Result<()> {
         self.txn = None;
         Ok(())
-    }
-}
-
-/// Restores the counter of hidden row numbers past one that was read.
-pub(crate) fn note_row_number(rows: &Rows, cells: &[ValueRef<'_>]) {
-    if rows.schema.has_hidden_key()
-        && let Some(ValueRef::Int(number)) = cells.last()
-        && rows.schema.columns.last().is_some_and(|column| column.name == ROW_COLUMN)
-    {
-        rows.next_row.fetch_max(number.saturating_add(1) as u64, Relaxed);
     }
 }

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::index::primary::Inserted;
 use crate::mvcc::Timestamp;
 use crate::mvcc::chain::{Newest, Owner};
-use crate::table::note_row_number;
+use crate::schema::ROW_COLUMN;
+use crate::sync::Relaxed;
 use crate::value::ValueRef;
 
 /// Whoever opens the store owns every row it writes.
@@ -115,6 +116,16 @@ fn find(rows: &Rows, words: &[u64]) -> Option<u32> {
         rows.versions.key_words(row, &mut theirs);
         rows.view(&theirs).same_key(&key).then_some(row)
     })
+}
+
+/// Restores the counter of hidden row numbers past one that was read.
+fn note_row_number(rows: &Rows, cells: &[ValueRef<'_>]) {
+    if rows.schema.has_hidden_key()
+        && let Some(ValueRef::Int(number)) = cells.last()
+        && rows.schema.columns.last().is_some_and(|column| column.name == ROW_COLUMN)
+    {
+        rows.next_row.fetch_max(number.saturating_add(1) as u64, Relaxed);
+    }
 }
 
 /// What was checked when it was written is damage when it is read.
