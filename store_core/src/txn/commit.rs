@@ -4,6 +4,7 @@ use super::guard::Sequenced;
 use super::prepare::RowWords;
 use super::record::CommitEncoder;
 use super::rows::{Rows, SecondaryIndex};
+use super::unique::forget_replaced;
 use super::write_set::{Txn, Write, WriteKind, undo_write};
 use crate::error::Result;
 use crate::index::ordered::EntryBatch;
@@ -214,6 +215,7 @@ fn install_row(
             let before = live.then_some(&words[..]);
             let delete = write.kind == WriteKind::Delete;
             if delete {
+                forget_replaced(rows, write.row, &staged, before);
                 rows.release_payload(&staged, before); // values staged before the delete
             }
             let mut room = RowWords::zeroed(rows.layout.payload_words());

@@ -131,6 +131,15 @@ pub(super) fn forget_unique(rows: &Rows, row: u32, words: &[u64]) {
     forget_entries(rows, row, unique, &[words]);
 }
 
+/// Takes out the unique entries of a value that the owned row was given and that it lost again
+/// before any commit, unless `kept` or a committed version has the same.
+pub(super) fn forget_replaced(rows: &Rows, row: u32, replaced: &[u64], kept: Option<&[u64]>) {
+    let lost = rows.indexes.iter().filter(|index| {
+        index.spec.unique && !kept.is_some_and(|kept| index.same_value(rows, kept, replaced))
+    });
+    forget_entries(rows, row, lost, &[replaced]);
+}
+
 fn not_unique(rows: &Rows, index: &SecondaryIndex, words: &[u64]) -> Error {
     let view = rows.view(words);
     let values: Vec<String> =

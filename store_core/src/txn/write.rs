@@ -2,6 +2,7 @@
 
 use super::prepare::{RowWords, set_cell};
 use super::rows::Rows;
+use super::unique::forget_replaced;
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Result};
 use crate::index::primary::Inserted;
@@ -334,6 +335,9 @@ impl Txn {
             .inspect_err(|_| rows.release_payload(words, Some(&staged)))?;
         self.remember(write, &staged)?;
         let live = node != 0 && matches!(rows.versions.newest(row), Newest::Live(_));
+        if self.savepoints == 0 {
+            forget_replaced(rows, row, &staged, Some(words));
+        }
         self.replace_staged(rows, table, &staged, words, live.then_some(&newest));
         let payload = &words[rows.layout.key_words()..];
         if node == 0 {
