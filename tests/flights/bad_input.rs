@@ -174,7 +174,7 @@ fn a_cut_or_damaged_gzip_is_an_error() {
         let error = load(&table, &whole[..cut], IngestMode::Insert).unwrap_err();
         assert_eq!(error.kind(), Kind::Corrupt, "cut at {cut}: {error}");
         assert!(error.to_string().contains("bad.tsv"), "{error}");
-        assert!(rows(&store, &table).len() % 2 == 0, "whole batches, cut at {cut}");
+        assert!(rows(&store, &table).len().is_multiple_of(2), "whole batches, cut at {cut}");
     }
     for at in 15..whole.len() - 4 {
         let mut damaged = whole.clone();

@@ -63,21 +63,21 @@ fn compare(table: &Table, snapshot: &Snapshot, random: &mut Random) {
         let high = low + random.below(12) as i32;
         let in_range = |row: &Vec<Value>| matches!(row[1], Value::Int(a) if a >= i64::from(low) && a <= i64::from(high));
         let expected: Vec<_> = all.iter().filter(|row| in_range(row)).cloned().collect();
-        assert_asked(table, snapshot, column("a").between(low, high), &expected);
+        assert_asked(table, snapshot, &column("a").between(low, high), &expected);
         let name = format!("{low:03}");
         let next = format!("{:03}", low + 1);
         let named = |row: &Vec<Value>| matches!(&row[3], Value::Text(t) if *t >= name && *t < next);
         let expected: Vec<_> = all.iter().filter(|row| named(row)).cloned().collect();
-        assert_asked(table, snapshot, column("name").range(&name, &next), &expected);
+        assert_asked(table, snapshot, &column("name").range(&name, &next), &expected);
         let both = |row: &Vec<Value>| row[1] == Value::Int(low.into()) && row[2] == Value::Int(2);
         let expected: Vec<_> = all.iter().filter(|row| both(row)).cloned().collect();
-        assert_asked(table, snapshot, column("a").eq(low).and(column("b").eq(2)), &expected);
+        assert_asked(table, snapshot, &column("a").eq(low).and(column("b").eq(2)), &expected);
     }
     let expected: Vec<_> = all.iter().filter(|row| row[1] == Value::Null).cloned().collect();
-    assert_asked(table, snapshot, column("a").is_null(), &expected);
+    assert_asked(table, snapshot, &column("a").is_null(), &expected);
 }
 
-fn assert_asked(table: &Table, snapshot: &Snapshot, asked: Predicate, expected: &[Vec<Value>]) {
+fn assert_asked(table: &Table, snapshot: &Snapshot, asked: &Predicate, expected: &[Vec<Value>]) {
     let query = table.query(snapshot).filter(asked.clone());
     let why = query.explain().unwrap();
     assert_eq!(ids(&drain(query.run().unwrap())), ids(expected), "{asked}: {why}");

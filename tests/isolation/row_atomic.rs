@@ -65,6 +65,7 @@ fn picture<R: store_core::Reader>(table: &Table, reader: &R) -> Vec<Vec<Vec<Valu
 /// A statement that must fail with this kind.
 type Attempt = (Kind, fn(&Table, &mut Txn) -> store_core::Result<()>);
 
+#[expect(clippy::too_many_lines, reason = "a table of statements")]
 fn attempts() -> Vec<Attempt> {
     const NEW: &str = "new and much longer than a cell";
     vec![

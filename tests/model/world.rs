@@ -140,7 +140,7 @@ impl World {
 
     fn hold(&mut self, random: &mut Random) {
         if self.held.len() >= 3 {
-            self.held.swap_remove(random.below(3) as usize);
+            drop(self.held.swap_remove(random.below(3) as usize));
         }
         let snapshot = self.store().snapshot().unwrap();
         self.held.push((snapshot, self.committed.clone()));

@@ -30,7 +30,7 @@ const PAIRS: [(&str, &str, &str, &str); 24] = [
     ("I8", "isolation", "log_first::what_a_reader_saw", "published_before_durable"),
     ("I9", "isolation", "indexes::a_row_with_several", "index_entry_not_rechecked"),
     ("I9", "isolation", "indexes::index_and_scan_agree", "index_entry_not_rechecked"),
-    ("I9", "isolation", "indexes::no_entry_is_lost", "lost_cas_reported_as_success"),
+    ("I9", "isolation", "indexes::index_and_scan_agree", "needed_entry_forgotten"),
     ("I9", "model", "indexes_over_several", "index_entry_not_rechecked"),
     ("I10", "isolation", "row_atomic::a_refused_statement_changes", "row_half_applied"),
     ("I10", "isolation", "row_atomic::a_refused_statement_changes", "unique_not_checked"),

@@ -155,6 +155,7 @@ impl SimDevice {
     }
 
     /// The device as it may be found after a loss of power now; the same for the same seed.
+    #[must_use]
     pub fn crash(&self, seed: u64) -> Self {
         let world = self.world();
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed);

@@ -81,7 +81,7 @@ fn imports_go_down_only() {
                 let Some(theirs) = layer_of(&target) else { continue };
                 seen += 1;
                 if theirs < own {
-                    upward.push(format!("{name}: {} imports {target}", module));
+                    upward.push(format!("{name}: {module} imports {target}"));
                 }
             }
         }
