@@ -185,7 +185,6 @@ fn entries_of_values_that_never_were_committed_go_too() {
 }
 
 #[test]
-#[ignore = "known: unique values replaced under an open savepoint leave their entries behind"]
 fn entries_of_values_under_a_savepoint_go_too() {
     let undone = |table: &Table, txn: &mut Txn, code| {
         set(table, txn, code)?;

@@ -27,6 +27,7 @@ impl Txn {
         if self.writes.is_empty() {
             return Ok(self.at.0);
         }
+        self.forget_undo();
         // Memory for index blocks and log records comes first: from the timestamp on nothing fails.
         let pages = self.index_pages();
         let engine = Arc::clone(&self.engine);

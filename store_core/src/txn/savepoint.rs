@@ -1,8 +1,10 @@
 //! Savepoints: undoing a part of a transaction.
 
 use super::prepare::RowWords;
+use super::rows::Rows;
+use super::unique::forget_replaced;
 use super::write::release_staged;
-use super::write_set::{Txn, WriteKind};
+use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Result};
 use crate::mvcc::chain::Newest;
 use std::sync::Arc;
@@ -61,12 +63,24 @@ impl Txn {
         self.check_savepoint(&savepoint)?;
         self.savepoints = savepoint.depth - 1;
         if self.savepoints == 0 {
-            self.undo.clear();
+            self.forget_undo();
             for (table, cell) in std::mem::take(&mut self.replaced) {
                 cell.release(&self.tables[table as usize].values);
             }
         }
         Ok(())
+    }
+
+    /// Gives up what savepoints could return to: unique values that were replaced meanwhile need
+    /// their index entries no more.
+    pub(super) fn forget_undo(&mut self) {
+        for undo in std::mem::take(&mut self.undo) {
+            let write = self.writes[undo.write];
+            let rows = &self.tables[write.table as usize];
+            let kept = matches!(write.kind, WriteKind::Insert | WriteKind::Update);
+            let staged = staged_words(rows, write);
+            forget_replaced(rows, write.row, &undo.before, kept.then_some(&staged));
+        }
     }
 
     fn check_savepoint(&self, savepoint: &Savepoint) -> Result<()> {
@@ -91,19 +105,29 @@ impl Txn {
     fn restore(&mut self, undo: &Undo) {
         let write = self.writes[undo.write];
         let rows = Arc::clone(&self.tables[write.table as usize]);
-        let mut now = RowWords::zeroed(rows.layout.words());
         let payload = &undo.before[rows.layout.key_words()..];
-        rows.versions.copy_newest(write.row, &mut now);
+        let staged = staged_words(&rows, write);
+        forget_replaced(&rows, write.row, &staged, Some(&undo.before));
         if write.node == 0 {
-            rows.release_payload(&now, Some(&undo.before));
+            rows.release_payload(&staged, Some(&undo.before));
             rows.versions.stage_insert(write.row, payload);
         } else {
             let live = matches!(rows.versions.newest(write.row), Newest::Live(_));
-            let mut staged = now.clone();
-            rows.versions.staged(write.node, &mut staged);
+            let mut now = staged.clone();
+            rows.versions.copy_newest(write.row, &mut now);
             release_staged(&rows, &staged, &undo.before, live.then_some(&now));
             rows.versions.stage(write.node, payload);
         }
         self.writes[undo.write].kind = undo.kind;
     }
+}
+
+/// Key and payload that a written row is about to have.
+fn staged_words(rows: &Rows, write: Write) -> RowWords {
+    let mut words = RowWords::zeroed(rows.layout.words());
+    rows.versions.copy_newest(write.row, &mut words);
+    if write.node != 0 {
+        rows.versions.staged(write.node, &mut words);
+    }
+    words
 }
