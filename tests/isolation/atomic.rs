@@ -1,7 +1,6 @@
 //! I1: a snapshot sees all of a transaction's writes or none, through every access path.
 
-use crate::{StopAtEnd, accounts, is_stopped, store};
-use std::sync::atomic::AtomicBool;
+use crate::{Pace, StopAtEnd, accounts, store};
 use store_core::query::{Predicate, column};
 use store_core::{Snapshot, Store, Table};
 use store_tests::random::Random;
@@ -86,19 +85,22 @@ fn a_snapshot_sees_whole_transactions_by_every_path() {
     });
     fill.unwrap();
     let expected = 2 * ROWS * VALUE;
-    let stop = AtomicBool::new(false);
+    let pace = Pace::default();
     std::thread::scope(|scope| {
         for seed in 1..3 {
-            let (store, tables, stop) = (&store, &tables, &stop);
+            let (store, tables, pace) = (&store, &tables, &pace);
             scope.spawn(move || {
                 let mut random = Random::new(seed);
-                while !is_stopped(stop) {
+                let mut written = 0;
+                while pace.may_write(written, 100) {
                     transfer(store, tables, &mut random);
+                    written += 1;
                 }
             });
         }
-        let _stop = StopAtEnd(&stop);
+        let _stop = StopAtEnd(&pace.stop);
         for round in 0..ROUNDS {
+            pace.looked();
             // The shortest read first: the moment after the snapshot shows the most.
             let snapshot = store.snapshot().unwrap();
             assert_eq!(total(&tables, |t| by_key(t, &snapshot)), expected, "keys, round {round}");
@@ -122,11 +124,11 @@ fn a_snapshot_sees_whole_transactions_by_every_path() {
 fn rows_appear_and_vanish_together() {
     let store = store();
     let tables = [accounts(&store, "a"), accounts(&store, "b")];
-    let stop = AtomicBool::new(false);
+    let pace = Pace::default();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for round in 0_i64.. {
-                if is_stopped(&stop) {
+                if !pace.may_write(round as u64, 20) {
                     return;
                 }
                 // One transaction inserts ten rows in each table, the next one deletes them.
@@ -146,8 +148,9 @@ fn rows_appear_and_vanish_together() {
                 write.unwrap();
             }
         });
-        let _stop = StopAtEnd(&stop);
+        let _stop = StopAtEnd(&pace.stop);
         for _ in 0..30_000 {
+            pace.looked();
             let snapshot = store.snapshot().unwrap();
             let counts: Vec<usize> =
                 tables.iter().map(|t| matching(t, &snapshot, Predicate::all()).len()).collect();

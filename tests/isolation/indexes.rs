@@ -1,7 +1,6 @@
 //! I9: at every snapshot an index leads to exactly the rows that a full scan finds.
 
-use crate::{StopAtEnd, is_stopped, store};
-use std::sync::atomic::AtomicBool;
+use crate::{Pace, StopAtEnd, store};
 use store_core::query::{Predicate, column};
 use store_core::{Schema, Snapshot, Store, Table, Type, Value, ValueRef};
 use store_tests::random::Random;
@@ -89,21 +88,24 @@ fn assert_asked(table: &Table, snapshot: &Snapshot, asked: &Predicate, expected:
 fn index_and_scan_agree_while_rows_churn() {
     let store = store();
     let table = table(&store);
-    let stop = AtomicBool::new(false);
+    let pace = Pace::default();
     std::thread::scope(|scope| {
         for seed in 1..3 {
-            let (store, table, stop) = (&store, &table, &stop);
+            let (store, table, pace) = (&store, &table, &pace);
             scope.spawn(move || {
                 let mut random = Random::new(seed);
-                while !is_stopped(stop) {
+                let mut written = 0;
+                while pace.may_write(written, 60) {
                     churn(store, table, &mut random);
+                    written += 1;
                 }
             });
         }
-        let _stop = StopAtEnd(&stop);
+        let _stop = StopAtEnd(&pace.stop);
         let mut random = Random::new(100);
         let mut old = store.snapshot().unwrap();
         for round in 0..100 {
+            pace.looked();
             compare(&table, &store.snapshot().unwrap(), &mut random);
             compare(&table, &old, &mut random);
             assert_sound(&store);

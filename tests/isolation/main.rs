@@ -15,7 +15,8 @@ mod row_atomic;
 mod torn;
 mod unique;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use store_core::{Schema, Store, Table, Type};
 
 /// A store without files.
@@ -34,6 +35,32 @@ fn accounts(store: &Store, name: &str) -> Table {
         .index()
         .build();
     store.create_table(schema.unwrap()).unwrap()
+}
+
+/// Keeps writers from running away from the reader they race with: what is written under an open
+/// snapshot is work for its reader, so on a busy machine one that falls behind would fall further.
+#[derive(Default)]
+struct Pace {
+    stop: AtomicBool,
+    looks: AtomicU64,
+}
+
+impl Pace {
+    /// The reader has looked once more.
+    fn looked(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until a writer that wrote so often may write again; false at the end.
+    fn may_write(&self, written: u64, per_look: u64) -> bool {
+        while !is_stopped(&self.stop) {
+            if written < (self.looks.load(Ordering::Relaxed) + 1) * per_look {
+                return true;
+            }
+            std::thread::sleep(Duration::from_micros(20));
+        }
+        false
+    }
 }
 
 /// Sets a flag when dropped, so that helpers stop when a check fails too.
