@@ -64,7 +64,7 @@ impl<'a> CommitEncoder<'a> {
         put_key(rows, after, &mut self.payload);
         let (old, new) = (rows.view(before), rows.view(after));
         let changed: SmallVec<[usize; 16]> = (0..rows.schema.columns.len())
-            .filter(|at| !rows.schema.is_key(*at) && old.cell(*at) != new.cell(*at))
+            .filter(|at| !rows.schema.is_key(*at) && differ(old.cell(*at), new.cell(*at)))
             .collect();
         codec::put_u64(&mut self.payload, changed.len() as u64);
         for column in changed {
@@ -113,6 +113,15 @@ impl<'a> CommitEncoder<'a> {
         self.payload.clear();
         self.payload.extend_from_slice(&head);
         Ok(())
+    }
+}
+
+/// True unless both are the same to the last bit: 0.0 and −0.0 are equal, but not the same.
+fn differ(old: ValueRef<'_>, new: ValueRef<'_>) -> bool {
+    match (old, new) {
+        (ValueRef::Float32(old), ValueRef::Float32(new)) => old.to_bits() != new.to_bits(),
+        (ValueRef::Float64(old), ValueRef::Float64(new)) => old.to_bits() != new.to_bits(),
+        (old, new) => old != new,
     }
 }
 
