@@ -50,10 +50,10 @@ impl GateDevice {
         self.gate.changed.notify_all();
     }
 
-    /// Waits, up to ten seconds, until somebody stands at the closed gate; false if nobody came.
+    /// Waits, up to four seconds, until somebody stands at the closed gate; false if nobody came.
     pub fn wait_for_somebody(&self) -> bool {
         let state = self.gate.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let patience = std::time::Duration::from_secs(10);
+        let patience = std::time::Duration::from_secs(4);
         let wait =
             self.gate.changed.wait_timeout_while(state, patience, |state| state.waiting == 0);
         wait.unwrap_or_else(PoisonError::into_inner).0.waiting > 0
