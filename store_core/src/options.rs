@@ -10,6 +10,10 @@ pub(crate) const POOL_READY_PAGES: usize = 32;
 /// The part of all pages that may be kept ready if that is more: a load promises and frees pages
 /// with every batch, and giving them back each time would break up the kernel's huge pages.
 pub(crate) const POOL_READY_SHARE: usize = 16;
+/// Addresses kept beyond the budget's pages, so that a commit under way always finds a page.
+pub(crate) const POOL_SPARE_PAGES: usize = 4096;
+/// Pages promised from the start: for deleting rows, and removing index entries, when all is full.
+pub(crate) const POOL_RESERVE_PAGES: usize = 4;
 /// Smallest budget a store opens with: its fixed parts and one page for each of them.
 pub const MEMORY_MIN: u64 = 4 << 20;
 /// Most snapshots and transactions open at once: owner ids have 16 bits and the ring of finished

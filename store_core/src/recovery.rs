@@ -153,7 +153,13 @@ impl<'a> Recovery<'a> {
         let rows = self.add_table(entry.id, entry.schema.clone())?;
         rows.next_row.fetch_max(entry.next_row as u64, Relaxed);
         let Some(name) = &entry.segment else { return Ok(0) };
-        let mut reader = SegmentReader::open(device, name, &self.engine.holder.child("recovery"))?;
+        let holder = self.engine.holder.child("recovery");
+        let mut reader = SegmentReader::open(device, name, &holder).map_err(|error| match error
+            .kind()
+        {
+            Kind::NotFound => Error::corrupt(format!("{name} is missing, the manifest names it")),
+            _ => error,
+        })?;
         if reader.kind() != SegmentKind::Checkpoint || reader.schema_id() != u64::from(entry.id) {
             return Err(Error::corrupt(format!(
                 "{name} is not the checkpoint of table {}",

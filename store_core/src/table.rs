@@ -378,8 +378,17 @@ impl ingest::RowSink for Sink<'_> {
             },
             IngestMode::Replace => {
                 let words = self.table.prepare(&self.columns, cells)?;
-                txn.delete(&self.table.rows, &words)?;
-                txn.insert(&self.table.rows, &words)
+                let before = txn.savepoint()?;
+                let replaced = txn
+                    .delete(&self.table.rows, &words)
+                    .and_then(|_| txn.insert(&self.table.rows, &words));
+                match replaced {
+                    Ok(()) => txn.release(before),
+                    Err(error) => {
+                        txn.rollback_to(before)?; // a refused row leaves the old one
+                        Err(error)
+                    }
+                }
             }
         }
     }

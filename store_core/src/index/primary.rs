@@ -10,8 +10,8 @@
 //! first empty word", which is why DEAD words are not used again.
 //!
 //! Whoever searches or inserts has a registered snapshot, so a table that was left needs no epoch
-//! and a read no fence: its memory goes at once (it reads as zeros: "absent here", and the search
-//! goes on in the next table), its addresses once the watermark has passed the moment it was left.
+//! and a read no fence: it is freed once the watermark has passed the moment it was left. Until then
+//! its words stay as they are, for an inserter may stand at a frozen one.
 //!
 //! A word keeps the top 30 bits of its key's hash, and a key's search begins where its top bits say:
 //! so growing never looks at a row, and a row whose bits differ is never fetched.
@@ -21,7 +21,8 @@ use crate::mem::budget::Holder;
 use crate::mem::prefetch;
 use crate::mem::region::Region;
 use crate::mvcc::{Timeline, Timestamp};
-use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release};
+use crate::planted;
+use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release};
 use std::collections::VecDeque;
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub(crate) struct PrimaryIndex {
     /// How far the current table has been moved. Removal takes it too: a word must not be moved on
     /// while it is taken out.
     moving: Mutex<Moving>,
+    /// How many tables wait to be freed, for those who only look.
+    left: AtomicU32,
 }
 
 #[derive(Default)]
@@ -91,6 +94,7 @@ impl PrimaryIndex {
             holder,
             live: AtomicU64::new(0),
             moving: Mutex::new(Moving::default()),
+            left: AtomicU32::new(0),
         })
     }
 
@@ -165,6 +169,15 @@ impl PrimaryIndex {
                 return Ok(Inserted::Found(other));
             }
             at = (at + 1) & table.mask;
+        }
+    }
+
+    /// Frees tables that nobody can be searching any more, if somebody else is not just about it.
+    pub(crate) fn collect(&self) {
+        if self.left.load(Relaxed) > 0
+            && let Some(mut moving) = self.moving.try_lock()
+        {
+            self.free_left(&mut moving);
         }
     }
 
@@ -246,9 +259,13 @@ impl PrimaryIndex {
         if moving.moved > table.mask {
             let left = self.current.swap(std::ptr::from_ref(next).cast_mut(), AcqRel);
             moving.moved = 0;
-            // SAFETY: readers take the zeros that are left for absence and go on to `next`.
-            unsafe { &*left }.words.discard();
             moving.left.push_back((self.timeline.mark(), left));
+            self.left.store(moving.left.len() as u32, Relaxed);
+            if planted::bug("left_table_emptied_at_once") {
+                // SAFETY: the table is alive; an inserter may stand at one of its frozen words.
+                let left = unsafe { &*left };
+                (0..=left.mask).for_each(|at| left.word(at).store(0, Relaxed));
+            }
         }
         Ok(())
     }
@@ -262,6 +279,7 @@ impl PrimaryIndex {
             moving.left.pop_front();
             // SAFETY: every snapshot registered now was so after the table was left.
             drop(unsafe { Box::from_raw(table) });
+            self.left.store(moving.left.len() as u32, Relaxed);
         }
     }
 }

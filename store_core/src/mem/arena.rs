@@ -98,9 +98,18 @@ impl Arena {
 
     /// A slot that nobody else uses. Its words hold what its last user left, but for the link word.
     pub(crate) fn allocate(&self) -> Result<u32> {
+        self.take(|| self.pool.allocate(&self.holder))
+    }
+
+    /// A slot to delete a row with: also from the pages kept for that.
+    pub(crate) fn allocate_urgent(&self) -> Result<u32> {
+        self.take(|| self.pool.allocate_urgent(&self.holder))
+    }
+
+    fn take(&self, page: impl FnOnce() -> Result<NonNull<u8>>) -> Result<u32> {
         let mut state = self.state.lock();
         let number = if state.free == NONE {
-            self.take_fresh(&mut state)?
+            self.take_fresh(&mut state, page)?
         } else {
             let number = state.free;
             // SAFETY: numbers in the free list are slots of this arena.
@@ -165,10 +174,14 @@ impl Arena {
         unsafe { &*self.slot(number).add(word) }
     }
 
-    fn take_fresh(&self, state: &mut State) -> Result<u32> {
+    fn take_fresh(
+        &self,
+        state: &mut State,
+        new_page: impl FnOnce() -> Result<NonNull<u8>>,
+    ) -> Result<u32> {
         let page = state.fresh >> self.shift;
         if page >= self.pages.load(Relaxed) {
-            self.add_page(state, page)?;
+            self.add_page(state, page, new_page)?;
         }
         let number = state.fresh;
         state.fresh += 1;
@@ -178,11 +191,16 @@ impl Arena {
         Ok(number)
     }
 
-    fn add_page(&self, state: &mut State, page: u32) -> Result<()> {
+    fn add_page(
+        &self,
+        state: &mut State,
+        page: u32,
+        new_page: impl FnOnce() -> Result<NonNull<u8>>,
+    ) -> Result<()> {
         if u64::from(page + 1) << self.shift >= u64::from(NONE) {
             return Err(Error::new(Kind::OverBudget, "a table holds at most 4 billion rows"));
         }
-        let start: NonNull<AtomicU64> = self.pool.allocate(&self.holder)?.cast();
+        let start: NonNull<AtomicU64> = new_page()?.cast();
         for slot in 0..self.slots_per_page as usize {
             for (word, value) in self.shape.fresh.iter().enumerate() {
                 // SAFETY: the page is ours alone and `slot` lies inside it.

@@ -5,6 +5,7 @@
 //! limit, by one compare-and-swap.
 
 use crate::error::{Error, Kind, Result};
+use crate::options::MEMORY_MIN;
 use crate::sync::{AtomicU64, Mutex, Relaxed};
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -95,10 +96,17 @@ impl MemoryBudget {
         lines
     }
 
-    fn take(&self, bytes: u64) -> bool {
+    /// The part that only deleting rows may use: a full store must be able to let go of rows.
+    fn urgent_bytes(&self) -> u64 {
+        const SHARE: u64 = 64;
+        const MOST: u64 = 256 << 10;
+        if self.limit() < MEMORY_MIN { 0 } else { (self.limit() / SHARE).min(MOST) }
+    }
+
+    fn take(&self, bytes: u64, limit: u64) -> bool {
         let mut used = self.used.load(Relaxed);
         loop {
-            let Some(after) = used.checked_add(bytes).filter(|after| *after <= self.limit()) else {
+            let Some(after) = used.checked_add(bytes).filter(|after| *after <= limit) else {
                 return false;
             };
             // Relaxed: the count guards no memory, it only adds up.
@@ -179,7 +187,12 @@ impl Holder {
 
     /// Counts bytes without a guard; the caller gives them back with [`Holder::give`].
     pub(crate) fn take(&self, bytes: usize) -> Result<()> {
-        if !self.0.budget.take(bytes as u64) {
+        let budget = &self.0.budget;
+        self.take_below(bytes, budget.limit() - budget.urgent_bytes())
+    }
+
+    fn take_below(&self, bytes: usize, limit: u64) -> Result<()> {
+        if !self.0.budget.take(bytes as u64, limit) {
             return Err(self.0.budget.refusal(bytes as u64, &self.0.name));
         }
         self.add(bytes);
@@ -238,6 +251,13 @@ impl Reservation {
     /// Reserves more.
     pub fn grow(&mut self, by: usize) -> Result<()> {
         self.holder.take(by)?;
+        self.bytes += by;
+        Ok(())
+    }
+
+    /// Reserves more to delete a row: also from the part of the budget kept for that.
+    pub(crate) fn grow_urgent(&mut self, by: usize) -> Result<()> {
+        self.holder.take_below(by, self.holder.budget().limit())?;
         self.bytes += by;
         Ok(())
     }

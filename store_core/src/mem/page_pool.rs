@@ -15,8 +15,10 @@
 use super::budget::Holder;
 use super::region::Region;
 use crate::error::{Error, Kind, Result};
-use crate::options::{PAGE_BYTES, POOL_LUMP_PAGES, POOL_READY_PAGES, POOL_READY_SHARE};
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Relaxed};
+use crate::options::{
+    PAGE_BYTES, POOL_LUMP_PAGES, POOL_READY_PAGES, POOL_READY_SHARE, POOL_SPARE_PAGES,
+};
+use crate::sync::{AtomicU64, Mutex, Relaxed, RwLock};
 use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -24,12 +26,11 @@ use std::sync::Arc;
 /// All pages of a store.
 pub(crate) struct PagePool {
     /// Gone when the store has closed: garbage that is dropped later finds nothing to free.
-    space: Mutex<Option<Region>>,
+    space: RwLock<Option<Region>>,
     start: NonNull<u8>,
     pages_max: u32,
     state: Mutex<State>,
     holder: Holder,
-    closed: AtomicBool,
     /// Pages handed out for commits beyond what was promised.
     overdrawn: AtomicU64,
 }
@@ -61,19 +62,20 @@ pub(crate) struct Promise<'a> {
 impl PagePool {
     /// Takes the address space for as many pages as the budget could ever grant.
     pub(crate) fn new(holder: Holder) -> Result<Arc<Self>> {
-        let pages_max = (holder.budget().limit() as usize / PAGE_BYTES).clamp(1, u32::MAX as usize);
+        // Addresses beyond the budget cost nothing; they are for commits that must not fail.
+        let pages_max = holder.budget().limit() as usize / PAGE_BYTES + POOL_SPARE_PAGES;
+        let pages_max = pages_max.min(u32::MAX as usize);
         // One page more, so that the first page can start at a multiple of its size.
         let space = Region::address_space((pages_max + 1) * PAGE_BYTES)?;
         let slack = space.start().as_ptr().align_offset(PAGE_BYTES);
         // SAFETY: `slack` is below one page and the region is one page longer than the pool.
         let start = unsafe { space.start().add(slack) };
         Ok(Arc::new(Self {
-            space: Mutex::new(Some(space)),
+            space: RwLock::new(Some(space)),
             start,
             pages_max: pages_max as u32,
             state: Mutex::new(State::default()),
             holder,
-            closed: AtomicBool::new(false),
             overdrawn: AtomicU64::new(0),
         }))
     }
@@ -100,6 +102,18 @@ impl PagePool {
         self.hand_out(&mut state, holder)
     }
 
+    /// A page even if the budget is used up: from those kept for deleting rows.
+    pub(crate) fn allocate_urgent(&self, holder: &Holder) -> Result<NonNull<u8>> {
+        self.allocate(holder).or_else(|refusal| {
+            let mut state = self.state.lock();
+            if state.ready.is_empty() {
+                Err(refusal)
+            } else {
+                Ok(self.hand_out(&mut state, holder))
+            }
+        })
+    }
+
     /// Keeps this many pages ready until the promise is dropped.
     pub(crate) fn promise(&self, pages: usize) -> Result<Promise<'_>> {
         let mut state = self.state.lock();
@@ -111,11 +125,13 @@ impl PagePool {
         Ok(Promise { pool: self, pages })
     }
 
+    /// Keeps pages ready for good, for [`PagePool::allocate_urgent`] and promises that fell short.
+    pub(crate) fn keep_reserve(&self, pages: usize) -> Result<()> {
+        self.promise(pages).map(std::mem::forget)
+    }
+
     /// Takes a page back from its holder.
     pub(crate) fn release(&self, page: NonNull<u8>, holder: &Holder) {
-        if self.is_closed() {
-            return;
-        }
         let mut state = self.state.lock();
         let number = self.number(page);
         if state.ready.len() < self.ready_max() + state.promised {
@@ -141,20 +157,23 @@ impl PagePool {
         self.overdrawn.load(Relaxed)
     }
 
-    /// True once the store has closed and the pages are gone.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Relaxed)
+    /// Keeps the pages mapped for as long as the guard lives; `None` once the store has closed.
+    ///
+    /// Garbage of a closed store may be dropped by another thread, at any time.
+    pub(crate) fn hold_open(&self) -> Option<impl Drop + '_> {
+        let space = self.space.read();
+        space.is_some().then_some(space)
     }
 
     /// Unmaps everything at once. Only when no handle of the store is left.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Relaxed);
-        self.space.lock().take();
+        self.space.write().take();
     }
 
     /// The low-water mark: pages kept ready beside the promised ones.
     fn ready_max(&self) -> usize {
-        POOL_READY_PAGES.max(self.pages_max as usize / POOL_READY_SHARE)
+        let pages = self.holder.budget().limit() as usize / PAGE_BYTES;
+        POOL_READY_PAGES.max(pages / POOL_READY_SHARE)
     }
 
     /// Adds ready pages: a lump if the budget grants one, else just what is needed.

@@ -47,14 +47,6 @@ impl Region {
         self.start
     }
 
-    /// Returns the memory to the system; the addresses stay readable, as zeros.
-    pub(crate) fn discard(&self) {
-        // SAFETY: the region is whole and ours; its owner wants the zeros.
-        let gone =
-            unsafe { madvise(self.start.as_ptr().cast(), self.bytes, Advice::LinuxDontNeed) };
-        debug_assert!(gone.is_ok(), "a region can be discarded");
-    }
-
     /// Gives up the guard; [`Region::from_raw`] takes it back.
     pub(crate) fn into_raw(mut self) -> NonNull<u8> {
         self.holder = None;

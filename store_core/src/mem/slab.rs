@@ -109,9 +109,7 @@ impl Slab {
             drop(unsafe { Region::from_raw(block, bytes, &self.holder) });
             return;
         }
-        if self.pool.is_closed() {
-            return;
-        }
+        let Some(_open) = self.pool.hold_open() else { return };
         let class = class_of(bytes);
         let page = page_of(block);
         let mut list = self.classes[class].lock();

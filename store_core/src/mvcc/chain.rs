@@ -265,6 +265,11 @@ impl Versions {
         self.nodes.allocate()
     }
 
+    /// A node to delete a row with, even in a full store.
+    pub(crate) fn new_node_to_delete(&self) -> Result<u32> {
+        self.nodes.allocate_urgent()
+    }
+
     /// Gives a node back that no chain leads to.
     pub(crate) fn drop_node(&self, node: u32) {
         self.nodes.release(node);

@@ -64,11 +64,8 @@ impl Txn {
     fn index_pages(&self) -> usize {
         let mut pages = 0;
         for (number, rows) in self.tables.iter().enumerate() {
-            if rows.indexes.is_empty() {
-                continue;
-            }
-            let writes = self.writes.iter().filter(|write| write.table as usize == number).count();
-            for index in &rows.indexes {
+            let writes = self.adding(number).count();
+            for index in rows.indexes.iter().filter(|_| writes > 0) {
                 let key_bytes =
                     index.key_width.map_or(self.key_bytes(number, index), |w| w * writes);
                 pages += index.pages_for(writes, key_bytes);
@@ -77,13 +74,20 @@ impl Txn {
         pages
     }
 
+    /// The writes of a table that may add index entries.
+    fn adding(&self, table: usize) -> impl Iterator<Item = &Write> {
+        self.writes.iter().filter(move |write| {
+            write.table as usize == table
+                && matches!(write.kind, WriteKind::Insert | WriteKind::Update)
+        })
+    }
+
     /// Bytes of the keys that this transaction's writes may add to an index.
     fn key_bytes(&self, table: usize, index: &SecondaryIndex) -> usize {
         let rows = &self.tables[table];
         let mut words = RowWords::zeroed(rows.layout.words());
         let mut key = Vec::new();
-        let writes = self.writes.iter().filter(|write| write.table as usize == table);
-        let bytes = writes.map(|write| {
+        let bytes = self.adding(table).map(|write| {
             rows.versions.copy_newest(write.row, &mut words);
             if write.node != 0 {
                 rows.versions.staged(write.node, &mut words);

@@ -7,7 +7,7 @@ use crate::mem::epoch::Epoch;
 use crate::mem::page_pool::PagePool;
 use crate::mvcc::timeline::BEGINNING;
 use crate::mvcc::{Timeline, Timestamp};
-use crate::options::MEMORY_MIN;
+use crate::options::{MEMORY_MIN, POOL_RESERVE_PAGES};
 use crate::schema::Schema;
 use crate::sync::{AtomicBool, AtomicU64, Relaxed, RwLock};
 use crate::wal::{Lsn, Wal};
@@ -64,10 +64,12 @@ impl Engine {
         }
         let budget = MemoryBudget::new(memory);
         let holder = budget.holder("store");
+        let pool = PagePool::new(holder.child("free pages"))?;
+        pool.keep_reserve(POOL_RESERVE_PAGES)?;
         Ok(Arc::new(Self {
             timeline: Arc::new(Timeline::new(BEGINNING)),
             tables: RwLock::new(BTreeMap::new()),
-            pool: PagePool::new(holder.child("free pages"))?,
+            pool,
             epoch: Epoch::new(),
             tables_holder: holder.child("tables"),
             holder,

@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 impl Engine {
     /// Looks at up to `steps` rows with superseded versions; returns how many it looked at.
     pub(crate) fn reclaim(&self, rows: &Rows, steps: usize) -> usize {
+        rows.primary.collect();
         let mut ready: SmallVec<[(Timestamp, u32); 32]> = SmallVec::new();
         {
             let Some(mut queue) = rows.garbage.try_lock() else { return 0 };
@@ -91,17 +92,22 @@ pub(super) fn forget_entries<'i>(
             }
             let mut key = Vec::new();
             if index.encode(rows, words, &mut key).is_ok() {
-                // Without the pages the removal goes over the budget for a moment, to free more.
-                let promise = rows.pool.promise(index.pages_for(1, key.len())).ok();
-                index.tree.remove(&key, row);
-                drop(promise);
+                remove_entry(rows, index, &key, row);
             }
         }
     }
 }
 
+/// Takes one entry out of an index.
+pub(super) fn remove_entry(rows: &Rows, index: &SecondaryIndex, key: &[u8], row: u32) {
+    // Without the pages the removal goes over the budget for a moment, to free more.
+    let promise = rows.pool.promise(index.pages_for(1, key.len())).ok();
+    index.tree.remove(key, row);
+    drop(promise);
+}
+
 /// Key and payload of each committed version of an owned row that is not a tombstone.
-fn committed_versions(rows: &Rows, row: u32) -> Vec<RowWords> {
+pub(super) fn committed_versions(rows: &Rows, row: u32) -> Vec<RowWords> {
     let mut versions = Vec::new();
     let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.copy_newest(row, &mut words);

@@ -2,7 +2,7 @@
 
 use super::prepare::RowWords;
 use super::rows::Rows;
-use super::unique::forget_replaced;
+use super::unique::StaleEntry;
 use super::write::release_staged;
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Result};
@@ -71,15 +71,26 @@ impl Txn {
         Ok(())
     }
 
-    /// Gives up what savepoints could return to: unique values that were replaced meanwhile need
-    /// their index entries no more.
+    /// Gives up what savepoints could return to: unique values that were lost meanwhile need their
+    /// index entries no more.
     pub(super) fn forget_undo(&mut self) {
-        for undo in std::mem::take(&mut self.undo) {
-            let write = self.writes[undo.write];
-            let rows = &self.tables[write.table as usize];
+        self.undo_to_stale();
+        for entry in std::mem::take(&mut self.stale) {
+            let rows = &self.tables[entry.table as usize];
+            let write = self.own.find(&self.writes, entry.table, entry.row);
+            let Some(write) = write.map(|at| self.writes[at]) else { continue };
             let kept = matches!(write.kind, WriteKind::Insert | WriteKind::Update);
             let staged = staged_words(rows, write);
-            forget_replaced(rows, write.row, &undo.before, kept.then_some(&staged));
+            entry.forget(rows, kept.then_some(&staged));
+        }
+    }
+
+    /// Turns what could be returned to into entries to look at.
+    pub(super) fn undo_to_stale(&mut self) {
+        for undo in std::mem::take(&mut self.undo) {
+            let Write { table, row, .. } = self.writes[undo.write];
+            let rows = &self.tables[table as usize];
+            StaleEntry::of(rows, table, row, &undo.before, &mut self.stale);
         }
     }
 
@@ -107,7 +118,8 @@ impl Txn {
         let rows = Arc::clone(&self.tables[write.table as usize]);
         let payload = &undo.before[rows.layout.key_words()..];
         let staged = staged_words(&rows, write);
-        forget_replaced(&rows, write.row, &staged, Some(&undo.before));
+        // An outer savepoint may bring the value back that is undone here.
+        StaleEntry::of(&rows, write.table, write.row, &staged, &mut self.stale);
         if write.node == 0 {
             rows.release_payload(&staged, Some(&undo.before));
             rows.versions.stage_insert(write.row, payload);

@@ -5,7 +5,7 @@
 //! go on would be wrong: it may look after the other one has looked and seen nothing.)
 
 use super::prepare::RowWords;
-use super::reclaim::forget_entries;
+use super::reclaim::{committed_versions, forget_entries, remove_entry};
 use super::rows::{Rows, SecondaryIndex};
 use super::write::RECLAIMER;
 use super::write_set::Txn;
@@ -20,7 +20,8 @@ const EQUAL_ENTRIES: usize = 64;
 
 impl Txn {
     /// Checks the unique values of an owned row that is about to hold `words`; `before` is its
-    /// payload until now, whose values need no check.
+    /// payload until now, whose values need no check. On an error the caller forgets the entries
+    /// made here.
     pub(super) fn check_unique(
         &self,
         rows: &Rows,
@@ -36,15 +37,7 @@ impl Txn {
             if index.spec.columns.iter().any(|column| view.cell(*column).is_null()) {
                 continue;
             }
-            if let Err(error) = self.check_value(rows, index, row, words) {
-                // Values that did not change may be in use: only the entries made here go.
-                let changed = rows.indexes.iter().filter(|index| {
-                    index.spec.unique
-                        && !before.is_some_and(|before| index.same_value(rows, before, words))
-                });
-                forget_entries(rows, row, changed, &[words]);
-                return Err(error);
-            }
+            self.check_value(rows, index, row, words)?;
         }
         Ok(())
     }
@@ -138,6 +131,40 @@ pub(super) fn forget_replaced(rows: &Rows, row: u32, replaced: &[u64], kept: Opt
         index.spec.unique && !kept.is_some_and(|kept| index.same_value(rows, kept, replaced))
     });
     forget_entries(rows, row, lost, &[replaced]);
+}
+
+/// An entry of a unique index for a value that a row was given inside a transaction and lost again
+/// while a savepoint was open: it may come back, so its entry waits for the transaction's end.
+pub(super) struct StaleEntry {
+    pub table: u32,
+    pub row: u32,
+    index: usize,
+    key: Vec<u8>,
+}
+
+impl StaleEntry {
+    /// The entries of these words, one for each unique index.
+    pub(super) fn of(rows: &Rows, table: u32, row: u32, words: &[u64], out: &mut Vec<Self>) {
+        for (index, unique) in rows.indexes.iter().enumerate().filter(|index| index.1.spec.unique) {
+            let mut key = Vec::new();
+            if unique.encode(rows, words, &mut key).is_ok() {
+                out.push(Self { table, row, index, key });
+            }
+        }
+    }
+
+    /// Takes the entry out unless `kept` or a committed version of the owned row has the value.
+    pub(super) fn forget(&self, rows: &Rows, kept: Option<&[u64]>) {
+        let index = &rows.indexes[self.index];
+        let has_value = |words: &[u64]| {
+            let mut key = Vec::new();
+            index.encode(rows, words, &mut key).is_ok() && key == self.key
+        };
+        let committed = || committed_versions(rows, self.row);
+        if !kept.is_some_and(has_value) && !committed().iter().any(|words| has_value(words)) {
+            remove_entry(rows, index, &self.key, self.row);
+        }
+    }
 }
 
 fn not_unique(rows: &Rows, index: &SecondaryIndex, words: &[u64]) -> Error {

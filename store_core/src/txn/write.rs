@@ -2,7 +2,7 @@
 
 use super::prepare::{RowWords, set_cell};
 use super::rows::Rows;
-use super::unique::forget_replaced;
+use super::unique::{StaleEntry, forget_replaced, forget_unique};
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Result};
 use crate::index::primary::Inserted;
@@ -82,7 +82,7 @@ impl Txn {
     /// Deletes a visible row; false if there is none.
     pub(crate) fn delete(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
         self.check()?;
-        self.reserve_write()?;
+        self.reserve_delete()?;
         let mut words = RowWords::zeroed(rows.layout.words());
         let Some(row) = self.find(rows, key, &mut words) else { return Ok(false) };
         let table = self.table_number(rows);
@@ -97,7 +97,7 @@ impl Txn {
             return Ok(true);
         }
         self.own_visible(rows, row, &words).map_err(|error| self.doom(error))?;
-        let node = rows.versions.new_node().inspect_err(|_| rows.versions.disown(row))?;
+        let node = rows.versions.new_node_to_delete().inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         self.writes.push(Write { table, row, node, kind: WriteKind::Delete });
         Ok(true)
@@ -204,6 +204,7 @@ impl Txn {
         if result.is_ok() {
             result = self.check_unique(rows, row, &words, None);
             if result.is_err() {
+                forget_unique(rows, row, &words);
                 rows.release_payload(&words, None);
             }
         }
@@ -302,7 +303,11 @@ impl Txn {
         let node = rows.versions.new_node()?;
         let result = rows.own_cells(words, columns).and_then(|()| {
             let unique = self.check_unique(rows, row, words, before.map(|before| &before[..]));
-            unique.inspect_err(|_| rows.release_payload(words, before.map(|before| &before[..])))
+            unique.inspect_err(|_| {
+                let before = before.map(|before| &before[..]);
+                forget_replaced(rows, row, words, before);
+                rows.release_payload(words, before);
+            })
         });
         if let Err(error) = result {
             rows.versions.drop_node(node);
@@ -331,8 +336,15 @@ impl Txn {
         }
         rows.own_cells(words, columns)?;
         let known = (!revive).then_some(&staged[..]);
-        self.check_unique(rows, row, words, known)
-            .inspect_err(|_| rows.release_payload(words, Some(&staged)))?;
+        if let Err(error) = self.check_unique(rows, row, words, known) {
+            if self.savepoints == 0 {
+                forget_replaced(rows, row, words, known);
+            } else {
+                StaleEntry::of(rows, table, row, words, &mut self.stale);
+            }
+            rows.release_payload(words, Some(&staged));
+            return Err(error);
+        }
         self.remember(write, &staged)?;
         let live = node != 0 && matches!(rows.versions.newest(row), Newest::Live(_));
         if self.savepoints == 0 {

@@ -5,7 +5,7 @@ use super::own::OwnRows;
 use super::prepare::RowWords;
 use super::rows::Rows;
 use super::savepoint::Undo;
-use super::unique::forget_unique;
+use super::unique::{StaleEntry, forget_unique};
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Reservation;
 use crate::mem::cell::LongCell;
@@ -36,6 +36,8 @@ pub struct Txn {
     pub(super) undo: Vec<Undo>,
     /// Long values replaced inside this transaction that a savepoint may bring back.
     pub(super) replaced: Vec<(u32, LongCell)>,
+    /// Unique values lost while a savepoint was open.
+    pub(super) stale: Vec<StaleEntry>,
     pub(super) savepoints: u32,
     pub(super) doomed: Option<String>,
     pub(super) owner: Owner,
@@ -85,6 +87,7 @@ impl Txn {
             own: OwnRows::default(),
             undo: Vec::new(),
             replaced: Vec::new(),
+            stale: Vec::new(),
             savepoints: 0,
             doomed: None,
             owner: Owner(place as u16 + 1),
@@ -198,11 +201,23 @@ impl Txn {
         Ok(())
     }
 
+    /// The same for a delete, which must be possible when the budget is used up.
+    pub(super) fn reserve_delete(&mut self) -> Result<()> {
+        self.reserve_write().or_else(|_| {
+            self.held.grow_urgent(size_of::<Write>() + OwnRows::bytes_per_write())?;
+            self.writes.reserve_exact(1);
+            Ok(())
+        })
+    }
+
     /// Undoes the writes from this one on, newest first.
     pub(super) fn undo_writes(&mut self, keep: usize) {
         for at in (keep..self.writes.len()).rev() {
             let write = self.writes[at];
             let rows = Arc::clone(&self.tables[write.table as usize]);
+            let of_row =
+                |entry: &mut StaleEntry| entry.table == write.table && entry.row == write.row;
+            self.stale.extract_if(.., of_row).for_each(|entry| entry.forget(&rows, None));
             undo_write(&rows, write);
         }
         self.own.truncate(&self.writes, keep);
@@ -238,6 +253,7 @@ impl Drop for Txn {
         if self.finished {
             return;
         }
+        self.undo_to_stale();
         self.undo_writes(0);
         for (table, cell) in self.replaced.drain(..) {
             cell.release(&self.tables[table as usize].values);
