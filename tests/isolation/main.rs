@@ -5,6 +5,7 @@
 
 mod atomic;
 mod closed;
+mod found;
 mod indexes;
 mod kept;
 mod log_first;

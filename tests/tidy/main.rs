@@ -115,7 +115,8 @@ fn functions(text: &str) -> Vec<(String, usize)> {
                     word.starts_with("pub")
                         || matches!(word, "const" | "unsafe" | "extern" | "\"C\"")
                 }));
-        if !is_function {
+        // A declaration in a trait has no body.
+        if !is_function || trimmed.ends_with(';') {
             continue;
         }
         let end = format!("{}}}", " ".repeat(indent));
