@@ -91,10 +91,8 @@ fn a_snapshot_sees_whole_transactions_by_every_path() {
             let (store, tables, pace) = (&store, &tables, &pace);
             scope.spawn(move || {
                 let mut random = Random::new(seed);
-                let mut written = 0;
-                while pace.may_write(written, 100) {
+                while pace.may_write(100) {
                     transfer(store, tables, &mut random);
-                    written += 1;
                 }
             });
         }
@@ -128,7 +126,7 @@ fn rows_appear_and_vanish_together() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for round in 0_i64.. {
-                if !pace.may_write(round as u64, 20) {
+                if !pace.may_write(20) {
                     return;
                 }
                 // One transaction inserts ten rows in each table, the next one deletes them.

@@ -16,6 +16,7 @@ mod row_atomic;
 mod torn;
 mod unique;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use store_core::{Schema, Store, Table, Type};
@@ -39,11 +40,13 @@ fn accounts(store: &Store, name: &str) -> Table {
 }
 
 /// Keeps writers from running away from the reader they race with: what is written under an open
-/// snapshot is work for its reader, so on a busy machine one that falls behind would fall further.
+/// snapshot is work for its reader, so one that falls behind would fall further and further.
 #[derive(Default)]
 struct Pace {
     stop: AtomicBool,
     looks: AtomicU64,
+    /// Writes since that look of the reader.
+    burst: Mutex<(u64, u64)>,
 }
 
 impl Pace {
@@ -52,12 +55,19 @@ impl Pace {
         self.looks.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Waits until a writer that wrote so often may write again; false at the end.
-    fn may_write(&self, written: u64, per_look: u64) -> bool {
+    /// Waits until one more write is allowed, of so many between two looks; false at the end.
+    fn may_write(&self, per_look: u64) -> bool {
         while !is_stopped(&self.stop) {
-            if written < (self.looks.load(Ordering::Relaxed) + 1) * per_look {
+            let looks = self.looks.load(Ordering::Relaxed);
+            let mut burst = self.burst.lock().unwrap();
+            if burst.0 != looks {
+                *burst = (looks, 0);
+            }
+            if burst.1 < per_look {
+                burst.1 += 1;
                 return true;
             }
+            drop(burst);
             std::thread::sleep(Duration::from_micros(20));
         }
         false
