@@ -36,8 +36,8 @@
 //! mem  error  value  schema  codec  sync  options
 //! ```
 
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-compile_error!("store runs on Linux (x86-64, aarch64) and, best effort, on macOS");
+#[cfg(not(target_os = "linux"))]
+compile_error!("store runs on Linux (x86-64, aarch64)");
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("store needs a 64-bit machine");
 

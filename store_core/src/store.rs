@@ -206,7 +206,8 @@ impl Store {
         }
     }
 
-    /// Verifies every checksum on disk, and that at one snapshot every index agrees with its table.
+    /// Verifies the checksums of the checkpoint's segments, and that at one snapshot every index
+    /// agrees with its table. The log and the manifest were verified when the store was opened.
     pub fn check(&self) -> Result<CheckReport> {
         check(&self.engine, self.home.as_deref())
     }
