@@ -22,7 +22,9 @@ use crate::mem::prefetch;
 use crate::mem::region::Region;
 use crate::mvcc::{Timeline, Timestamp};
 use crate::planted;
-use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release};
+use crate::sync::{
+    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Relaxed, Release, pause,
+};
 use std::collections::VecDeque;
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -34,7 +36,8 @@ const FROZEN: u64 = 1 << 32;
 const ROW_MASK: u64 = (1 << 32) - 1;
 /// The hash bits of a word begin here.
 const HASH_SHIFT: u32 = 34;
-const WORDS_START: usize = 64;
+/// Words of the first table: one page of the kernel.
+const WORDS_START: usize = 512;
 /// Words of the largest table: their places must follow from 30 bits.
 const WORDS_MAX: usize = 1 << 30;
 /// Words an inserter moves while the index grows; a table is left long before the next is full.
@@ -77,6 +80,8 @@ struct Table {
     words: Region,
     next: AtomicPtr<Table>,
     used: AtomicU64,
+    /// Words that are still to be moved on to the next table.
+    left: AtomicUsize,
 }
 
 // SAFETY: the pointers lead to tables that live until no thread is pinned, and their words are
@@ -214,14 +219,30 @@ impl PrimaryIndex {
         unsafe { &*self.current.load(Acquire) } // pairs with the store in `grow`
     }
 
-    /// Moves some words on if the table is filling up.
+    /// Moves some words on if the table is filling up, and makes sure that the table which takes new
+    /// rows has room for one more beside all that is still to be moved into it.
+    ///
+    /// Whoever moves may lose the processor half way while others insert: they wait for it here
+    /// rather than fill the table it moves into.
     #[inline]
     fn grow(&self) -> Result<()> {
         let table = self.table();
         if table.following().is_none() && !table.is_filling() {
             return Ok(());
         }
-        self.move_some()
+        let mut attempt = 0;
+        loop {
+            self.move_some()?;
+            let table = self.table();
+            let (target, to_come) = match table.following() {
+                None => (table, 0),
+                Some(next) => (next, table.left.load(Relaxed).min(self.len() as usize)),
+            };
+            if (target.used.load(Relaxed) as usize + to_come) * 10 < (target.mask + 1) * 9 {
+                return Ok(());
+            }
+            pause(&mut attempt);
+        }
     }
 
     #[cold]
@@ -256,6 +277,7 @@ impl PrimaryIndex {
             }
             moving.moved += 1;
         }
+        table.left.store(table.mask + 1 - moving.moved, Relaxed);
         if moving.moved > table.mask {
             let left = self.current.swap(std::ptr::from_ref(next).cast_mut(), AcqRel);
             moving.moved = 0;
@@ -296,6 +318,7 @@ impl Table {
             words: Region::map(words * 8, holder)?,
             next: AtomicPtr::new(null_mut()),
             used: AtomicU64::new(0),
+            left: AtomicUsize::new(words),
         })))
     }
 

@@ -253,12 +253,12 @@ mod tests {
 
     #[test]
     fn pages_are_reserved_reused_and_returned() {
-        let budget = MemoryBudget::new(100 * PAGE_BYTES as u64);
+        let budget = MemoryBudget::new(60 * PAGE_BYTES as u64);
         let root = budget.holder("store");
         let pool = PagePool::new(root.child("pool")).unwrap();
         let arena = root.child("arena");
-        let pages: Vec<_> = (0..100).map(|_| pool.allocate(&arena).unwrap()).collect();
-        assert_eq!(arena.used(), 100 * PAGE_BYTES as u64);
+        let pages: Vec<_> = (0..60).map(|_| pool.allocate(&arena).unwrap()).collect();
+        assert_eq!(arena.used(), 60 * PAGE_BYTES as u64);
         assert_eq!(pool.allocate(&arena).unwrap_err().kind(), Kind::OverBudget);
         for page in pages {
             assert_eq!(page.as_ptr() as usize % PAGE_BYTES, 0);

@@ -28,7 +28,7 @@ impl Fixture {
         let holder = MemoryBudget::new(POOL_BYTES).holder("index");
         let pool = PagePool::new(holder.child("pool")).unwrap();
         // Inserts rely on promised pages; here on all of them, for as long as the fixture lives.
-        std::mem::forget(pool.promise(POOL_BYTES as usize / PAGE_BYTES).unwrap());
+        std::mem::forget(pool.promise(POOL_BYTES as usize / PAGE_BYTES - 8).unwrap());
         let (slab, epoch) = (Slab::new(pool, holder.child("blocks")), Epoch::new());
         let index = OrderedIndex::new(Arc::clone(&slab), Arc::clone(&epoch), holder, width);
         Self { slab, epoch, index, width }
