@@ -350,7 +350,7 @@ impl Table {
     }
 
     fn is_filling(&self) -> bool {
-        self.used.load(Relaxed) as usize * 10 >= (self.mask + 1) * 6
+        self.used.load(Relaxed) as usize * 4 >= (self.mask + 1) * 3
     }
 
     fn is_nearly_full(&self) -> bool {
