@@ -2,7 +2,7 @@
 
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The columns, their types in both engines, and the key.
 pub const SCHEMA: &str = "year int16, month int16, day int16, dep_time int16, sched_dep_time int16, \
@@ -28,13 +28,13 @@ pub struct Flights {
 }
 
 impl Flights {
-    /// The file named in `FLIGHTS`, the full year beside the project, or the shipped sample.
+    /// The file named in `FLIGHTS`, the full year in a folder beside the project, or the shipped
+    /// sample of January.
     pub fn find() -> Self {
         let home = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-        let full = home.join("../shared/data/nycflights13/flights.tsv.gz");
-        let sample = home.join("examples/data/flights-2013-01.tsv.gz");
         let named = std::env::var_os("FLIGHTS").map(PathBuf::from);
-        let path = named.unwrap_or(if full.exists() { full } else { sample });
+        let sample = home.join("examples/data/flights-2013-01.tsv.gz");
+        let path = named.or_else(|| full_year(&home.join(".."))).unwrap_or(sample);
         let file = std::fs::File::open(&path).expect("a flights file is there");
         let mut text = Vec::new();
         MultiGzDecoder::new(file).read_to_end(&mut text).expect("the file is a gzip");
@@ -55,11 +55,20 @@ impl Flights {
         let lines: Vec<&str> = self.lines().collect();
         let mut state = 42_u64;
         let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize
         };
         (0..count).map(|_| Key::of(lines[next() % lines.len()])).collect()
     }
+}
+
+/// `data/nycflights13/flights.tsv.gz` in one of the folders there.
+fn full_year(beside: &Path) -> Option<PathBuf> {
+    let folders = std::fs::read_dir(beside).ok()?.flatten();
+    let mut files = folders.map(|folder| folder.path().join("data/nycflights13/flights.tsv.gz"));
+    files.find(|file| file.exists())
 }
 
 impl Key {

@@ -20,7 +20,9 @@ const READS: usize = 200_000;
 fn main() {
     let flights = Flights::find();
     println!("{} flights from {}", flights.rows(), flights.path.display());
-    println!("{ROUNDS} rounds interleaved, the first not counted; CPU time; median (least to most)\n");
+    println!(
+        "{ROUNDS} rounds interleaved, the first not counted; CPU time; median (least to most)\n"
+    );
     let keys = flights.shuffled_keys(READS);
     let mut figures = Figures::default();
     let mut bytes = (0.0, 0.0);

@@ -21,7 +21,9 @@ pub struct Loaded {
 /// Parses and inserts every line; the indexes are there from the start, as in the store.
 pub fn load(flights: &Flights) -> Loaded {
     let connection = Connection::open_in_memory().expect("sqlite opens");
-    connection.execute_batch("pragma journal_mode = off; pragma synchronous = off").expect("pragmas");
+    connection
+        .execute_batch("pragma journal_mode = off; pragma synchronous = off")
+        .expect("pragmas");
     connection.execute_batch(TABLE).expect("the table is right");
     let places = vec!["?"; 19].join(",");
     let mut rows = 0;
