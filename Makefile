@@ -28,10 +28,9 @@ bench-store:
 planted:
 	$(CARGO) test -p store_tests --test planted -- --ignored --nocapture
 
-# The same random tests, for longer: the model and the crash workloads.
+# The model's random operations, for longer.
 soak:
-	STORE_MODEL_STEPS=200000 $(CARGO) test --release -p store_tests --test model -- --nocapture
-	STORE_CRASH_SEEDS=200 $(CARGO) test --release -p store_tests --test crash -- --nocapture
+	STORE_MODEL_STEPS=100000 $(CARGO) test --release -p store_tests --test model -- --nocapture
 
 # The suites under the address and the thread sanitizer (x86-64 Linux, nightly features of rustc).
 SANITIZE = RUSTC_BOOTSTRAP=1 $(CARGO) test --target x86_64-unknown-linux-gnu -p store_core --lib
