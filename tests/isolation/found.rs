@@ -26,7 +26,7 @@ fn unique_table(store: &Store) -> Table {
 fn no_row_is_lost_while_small_indexes_grow() {
     const THREADS: i64 = 8;
     let store = store();
-    for round in 0..600 {
+    for round in 0..150 {
         let schema = Schema::builder(format!("t{round}")).column("id", Type::Int64).key();
         let table = store.create_table(schema.build().unwrap()).unwrap();
         let start = Barrier::new(THREADS as usize);
@@ -35,7 +35,7 @@ fn no_row_is_lost_while_small_indexes_grow() {
                 let (table, start, store) = (&table, &start, &store);
                 scope.spawn(move || {
                     start.wait();
-                    for id in thread * 100..thread * 100 + 8 {
+                    for id in thread * 100..thread * 100 + 80 {
                         store.write(|txn| table.insert(txn, &[id.into()])).unwrap();
                     }
                 });
@@ -43,7 +43,7 @@ fn no_row_is_lost_while_small_indexes_grow() {
         });
         let snapshot = store.snapshot().unwrap();
         for thread in 0..THREADS {
-            for id in thread * 100..thread * 100 + 8 {
+            for id in thread * 100..thread * 100 + 80 {
                 assert!(table.exists(&snapshot, &[id.into()]).unwrap(), "row {id} is lost");
             }
         }

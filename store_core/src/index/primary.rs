@@ -21,7 +21,6 @@ use crate::mem::budget::Holder;
 use crate::mem::prefetch;
 use crate::mem::region::Region;
 use crate::mvcc::{Timeline, Timestamp};
-use crate::planted;
 use crate::sync::{
     AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Relaxed, Release, pause,
 };
@@ -283,11 +282,6 @@ impl PrimaryIndex {
             moving.moved = 0;
             moving.left.push_back((self.timeline.mark(), left));
             self.left.store(moving.left.len() as u32, Relaxed);
-            if planted::bug("left_table_emptied_at_once") {
-                // SAFETY: the table is alive; an inserter may stand at one of its frozen words.
-                let left = unsafe { &*left };
-                (0..=left.mask).for_each(|at| left.word(at).store(0, Relaxed));
-            }
         }
         Ok(())
     }
