@@ -1,8 +1,9 @@
 #!/bin/sh
 # demo.sh STAGE: one durable table of real flights, asked from the command line, Tcl and C.
+# FLIGHTS=file.tsv.gz takes another file than the shipped month.
 set -eu
 stage=$(cd "$1" && pwd)
-sample=examples/data/flights-2013-01.tsv.gz
+sample=${FLIGHTS:-examples/data/flights-2013-01.tsv.gz}
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 store=$stage/bin/store
@@ -12,7 +13,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n== %s\n' "$*"; }
 run() { printf '$ %s\n' "$(echo "$*" | sed "s#$place/##g; s#$stage/bin/##g; s#$stage/##g")"; "$@"; }
 
-say "Command line: load January 2013, every departure from New York City"
+say "Command line: load the flights, every departure from New York City"
 run "$store" ingest "$db" flights "$sample" --header --null NA \
     --key year,month,day,carrier,flight,origin,sched_dep_time --index dep_delay --index origin
 say "Command line: ask it"
