@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test stage bench-store planted soak asan tsan fmt clean
+.PHONY: demo test stage bench-store planted soak asan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -32,13 +32,10 @@ planted:
 soak:
 	STORE_MODEL_STEPS=100000 $(CARGO) test --release -p store_tests --test model -- --nocapture
 
-# The suites under the address and the thread sanitizer (x86-64 Linux, nightly features of rustc).
+# The core's tests under the address sanitizer (x86-64 Linux, a nightly feature of rustc).
 SANITIZE = RUSTC_BOOTSTRAP=1 $(CARGO) test --target x86_64-unknown-linux-gnu -p store_core --lib
 asan:
 	RUSTFLAGS=-Zsanitizer=address $(SANITIZE) --target-dir $(TARGET)/asan
-tsan:
-	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-	  $(SANITIZE) --target-dir $(TARGET)/tsan
 
 fmt:
 	$(CARGO) fmt --all
