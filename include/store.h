@@ -1443,7 +1443,7 @@ store_status store_stats_json(const struct store_db *db,
                               struct store_error **err);
 
 /**
- * Verifies every checksum on disk, and that every index agrees with its table.
+ * Verifies the checksums of the checkpoint, and that every index agrees with its table.
  *
  * STORE_CORRUPT: something is wrong; each detail of the error is one fault. *json_out, which
  * may be NULL, gets a JSON object of what was looked at, in either case; free it with

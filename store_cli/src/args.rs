@@ -70,7 +70,7 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Print the store in numbers
     Stats(StoreArgs),
-    /// Verify every checksum, and every index against its table; exit 5 if anything is wrong
+    /// Verify the checkpoint's checksums, and every index against its table; exit 5 if anything is wrong
     Check(StoreArgs),
     /// Write all rows to segments and let go of the log before them
     Checkpoint(StoreArgs),

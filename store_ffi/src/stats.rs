@@ -28,7 +28,7 @@ pub unsafe extern "C" fn store_stats_json(
     })
 }
 
-/// Verifies every checksum on disk, and that every index agrees with its table.
+/// Verifies the checksums of the checkpoint, and that every index agrees with its table.
 ///
 /// STORE_CORRUPT: something is wrong; each detail of the error is one fault. *json_out, which
 /// may be NULL, gets a JSON object of what was looked at, in either case; free it with

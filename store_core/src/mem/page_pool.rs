@@ -60,7 +60,7 @@ pub(crate) struct Promise<'a> {
 }
 
 impl PagePool {
-    /// Takes the address space for as many pages as the budget could ever grant.
+    /// Takes the address space for as many pages as the budget could ever grant, and some to spare.
     pub(crate) fn new(holder: Holder) -> Result<Arc<Self>> {
         // Addresses beyond the budget cost nothing; they are for commits that must not fail.
         let pages_max = holder.budget().limit() as usize / PAGE_BYTES + POOL_SPARE_PAGES;

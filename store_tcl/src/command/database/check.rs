@@ -1,6 +1,6 @@
 //! `db check`
 //!
-//! Verifies every checksum on disk and every index against its table; returns a dict of `rows`,
+//! Verifies the checkpoint's checksums and every index against its table; returns a dict of `rows`,
 //! `index_entries`, `segment_rows` and `faults`, a list that is empty if nothing is wrong.
 
 use crate::args::{Call, Subcommand};
