@@ -30,18 +30,21 @@ fn main() {
         let (loaded, store) = cpu_seconds(|| store::load(&flights));
         let (loaded_by_sqlite, sqlite) = cpu_seconds(|| sqlite::load(&flights));
         let (read, sum) = cpu_seconds(|| store.read(&keys));
+        let (read_many, many_sum) = cpu_seconds(|| store.read_batches(&keys));
         let (read_by_sqlite, sqlite_sum) = cpu_seconds(|| sqlite.read(&keys));
-        assert_eq!(sum, sqlite_sum, "the two engines disagree");
+        assert_eq!((sum, many_sum), (sqlite_sum, sqlite_sum), "the two engines disagree");
         assert_eq!(store.late_from_jfk(), sqlite.late_from_jfk(), "the two engines disagree");
         bytes = (store.bytes_per_row(), sqlite.bytes_per_row());
         if round > 0 {
             figures.loads.push((loaded, loaded_by_sqlite));
             figures.reads.push((read, read_by_sqlite));
+            figures.batches.push((read_many, read_by_sqlite));
         }
     }
     let rows = flights.rows() as f64;
     print_line("load, key and 2 indexes", &figures.loads, rows, 2.0);
     print_line("point read by key", &figures.reads, READS as f64, 10.0);
+    print_line("the same, 256 keys a call", &figures.batches, READS as f64, 10.0);
     println!("bytes per row                store {:.0}, sqlite {:.0}", bytes.0, bytes.1);
     println!("\nstore: {}", store::describe(&flights));
 }
@@ -51,6 +54,7 @@ fn main() {
 struct Figures {
     loads: Vec<(f64, f64)>,
     reads: Vec<(f64, f64)>,
+    batches: Vec<(f64, f64)>,
 }
 
 fn print_line(what: &str, rounds: &[(f64, f64)], operations: f64, gate: f64) {

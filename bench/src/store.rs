@@ -3,7 +3,10 @@
 use crate::flights::{DISTANCE, Flights, Key, SCHEMA};
 use store_core::ingest::{Format, IngestOptions, Source};
 use store_core::query::column;
-use store_core::{Schema, Store, Table, ValueRef};
+use store_core::{RowRef, Schema, Store, Table, ValueRef};
+
+/// Keys read in one call.
+const BATCH: usize = 256;
 
 pub struct Loaded {
     store: Store,
@@ -31,14 +34,24 @@ impl Loaded {
         let snapshot = self.store.snapshot().expect("a snapshot opens");
         let mut sum = 0;
         for key in keys {
-            let [year, month, day, flight, departure] = key.numbers.map(ValueRef::Int);
-            let (carrier, origin) = (ValueRef::Text(&key.carrier), ValueRef::Text(&key.origin));
-            let key = [year, month, day, carrier, flight, origin, departure];
-            let distance = self.table.get_with(&snapshot, &key, |row| match row.get(DISTANCE) {
-                ValueRef::Int(distance) => distance,
-                other => panic!("a distance of {other:?}"),
-            });
-            sum += distance.expect("a key of the right shape").expect("the row is there");
+            let row = self.table.get_with(&snapshot, &cells(key), |row| distance(&row));
+            sum += row.expect("a key of the right shape").expect("the row is there");
+        }
+        sum
+    }
+
+    /// Reads the rows of [`BATCH`] keys at a time; the sum of the distances.
+    pub fn read_batches(&self, keys: &[Key]) -> i64 {
+        let snapshot = self.store.snapshot().expect("a snapshot opens");
+        let mut sum = 0;
+        let mut batch = Vec::with_capacity(BATCH);
+        for keys in keys.chunks(BATCH) {
+            batch.clear();
+            batch.extend(keys.iter().map(cells));
+            let look = |_, row: Option<RowRef<'_>>| {
+                sum += distance(&row.expect("the row is there"));
+            };
+            self.table.get_many(&snapshot, &batch, look).expect("keys of the right shape");
         }
         sum
     }
@@ -52,6 +65,19 @@ impl Loaded {
     pub fn bytes_per_row(&self) -> f64 {
         let stats = self.table.stats();
         stats.bytes as f64 / stats.rows as f64
+    }
+}
+
+fn cells(key: &Key) -> [ValueRef<'_>; 7] {
+    let [year, month, day, flight, departure] = key.numbers.map(ValueRef::Int);
+    let (carrier, origin) = (ValueRef::Text(&key.carrier), ValueRef::Text(&key.origin));
+    [year, month, day, carrier, flight, origin, departure]
+}
+
+fn distance(row: &RowRef<'_>) -> i64 {
+    match row.get(DISTANCE) {
+        ValueRef::Int(distance) => distance,
+        other => panic!("a distance of {other:?}"),
     }
 }
 

@@ -76,12 +76,11 @@ fn check_table(rows: &Rows, snapshot: &Snapshot, report: &mut CheckReport) -> Re
     for_each_visible(rows, snapshot.at(), |words| {
         count += 1;
         let key = rows.view(words);
-        let hit = rows.primary.find(key.key_hash(), |row| {
-            (rows.versions.read(row, snapshot.at(), &all, &mut found)
-                && rows.view(&found).same_key(&key))
-            .then_some(())
+        let hit = rows.primary.candidates(key.key_hash()).any(|row| {
+            rows.versions.read(row, snapshot.at(), &all, &mut found)
+                && rows.view(&found).same_key(&key)
         });
-        unfindable += u64::from(hit.is_none());
+        unfindable += u64::from(!hit);
         Ok(())
     })?;
     if unfindable > 0 {

@@ -106,12 +106,11 @@ fn find_key(rows: &Rows, key: &[Value], found: &mut Vec<u32>) -> Result<()> {
     let cells: Vec<_> = key.iter().map(Value::as_ref).collect();
     let mut words = RowWords::new();
     prepare_key(rows, &cells, &mut words)?;
-    rows.primary.find(rows.view(&words).key_hash(), |row| {
+    for row in rows.primary.candidates(rows.view(&words).key_hash()) {
         if !found.contains(&row) {
             found.push(row);
         }
-        None::<()>
-    });
+    }
     Ok(())
 }
 

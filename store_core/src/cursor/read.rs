@@ -1,6 +1,7 @@
 //! Who reads: a snapshot, or a transaction with its own writes over its snapshot.
 
 use crate::mem::layout::RowView;
+use crate::mvcc::Timestamp;
 use crate::query::Cells;
 use crate::schema::Schema;
 use crate::txn::{Engine, Rows, Snapshot, Txn};
@@ -21,6 +22,7 @@ pub trait Reader: sealed::Sealed {
 }
 
 impl Reader for Snapshot {
+    #[inline(always)]
     fn source(&self) -> ReadSource<'_> {
         ReadSource::Snapshot(self)
     }
@@ -58,6 +60,16 @@ impl ReadSource<'_> {
             Self::Snapshot(snapshot) => rows.versions.read(row, snapshot.at(), range, out),
             Self::Owned(snapshot) => rows.versions.read(row, snapshot.at(), range, out),
             Self::Txn(txn) => txn.read(rows, row, out),
+        }
+    }
+
+    /// The snapshot's moment, unless the reader has writes of its own to look at.
+    #[inline(always)]
+    pub(crate) fn moment(&self) -> Result<Timestamp, &Txn> {
+        match self {
+            Self::Snapshot(snapshot) => Ok(snapshot.at()),
+            Self::Owned(snapshot) => Ok(snapshot.at()),
+            Self::Txn(txn) => Err(txn),
         }
     }
 

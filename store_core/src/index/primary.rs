@@ -107,27 +107,11 @@ impl PrimaryIndex {
         self.live.load(Relaxed)
     }
 
-    /// Gives `look` each row whose tag fits, until it returns something.
-    #[inline]
-    pub(crate) fn find<R>(&self, hash: u64, mut look: impl FnMut(u32) -> Option<R>) -> Option<R> {
-        let mut table = self.table();
-        loop {
-            let mut at = table.home(hash);
-            loop {
-                let word = table.word(at).load(Acquire); // pairs with the swap in `insert`
-                if word == 0 || word == FROZEN {
-                    break;
-                }
-                if (word ^ hash) >> HASH_SHIFT == 0
-                    && let Some(row) = row_of(word)
-                    && let Some(found) = look(row)
-                {
-                    return Some(found);
-                }
-                at = (at + 1) & table.mask;
-            }
-            table = table.following()?;
-        }
+    /// The rows that may have a key with this hash, while the caller's snapshot lives.
+    #[inline(always)]
+    pub(crate) fn candidates(&self, hash: u64) -> Candidates<'_> {
+        let table = self.table();
+        Candidates { table, at: table.home(hash), hash }
     }
 
     /// Asks the processor to fetch the words where a key's search begins.
@@ -300,6 +284,35 @@ impl PrimaryIndex {
     }
 }
 
+/// A search for a hash; see [`PrimaryIndex::candidates`].
+pub(crate) struct Candidates<'a> {
+    table: &'a Table,
+    at: usize,
+    hash: u64,
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = u32;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<u32> {
+        loop {
+            let word = self.table.word(self.at).load(Acquire); // pairs with the swap in `insert`
+            if word == 0 || word == FROZEN {
+                self.table = self.table.following()?;
+                self.at = self.table.home(self.hash);
+                continue;
+            }
+            self.at = (self.at + 1) & self.table.mask;
+            if (word ^ self.hash) >> HASH_SHIFT == 0
+                && let Some(row) = row_of(word)
+            {
+                return Some(row);
+            }
+        }
+    }
+}
+
 impl Table {
     fn boxed(words: usize, holder: &Holder) -> Result<*mut Self> {
         let words = words.max(WORDS_START);
@@ -408,7 +421,7 @@ mod tests {
             index.remove(hash(row), row);
         }
         for row in 0..50_000 {
-            let found = index.find(hash(row), |other| (other == row).then_some(row));
+            let found = index.candidates(hash(row)).find(|other| *other == row);
             assert_eq!(found.is_some(), row % 2 == 1);
         }
         assert_eq!(index.len(), 25_000);

@@ -29,8 +29,31 @@ impl LongCell {
         if bytes.len() > INLINE_BYTES_MAX {
             return Self::pointing(bytes, bytes.as_ptr());
         }
-        let (low, high) = low_and_high(bytes);
-        Self([bytes.len() as u64 | low << 32, low >> 32 | high << 32])
+        Self::inline(bytes)
+    }
+
+    /// A cell of at most twelve bytes; overlapping loads instead of a copy loop.
+    #[inline(always)]
+    pub(crate) fn inline(bytes: &[u8]) -> Self {
+        let len = bytes.len() as u64;
+        let last = |count: u64| 8 * (len - count); // bits before the last bytes
+        if let (Some(first), Some(end)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            let (first, end) = (u32::from_le_bytes(*first), u32::from_le_bytes(*end));
+            if len <= 8 {
+                let bytes = u64::from(first) | u64::from(end) << last(4);
+                return Self([len | bytes << 32, bytes >> 32]);
+            }
+            let middle = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+            let end = u64::from(end) << last(8);
+            return Self([len | u64::from(first) << 32, u64::from(middle) | end]);
+        }
+        let bytes = match (bytes.first_chunk::<2>(), bytes.last()) {
+            (Some(first), Some(end)) => {
+                u64::from(u16::from_le_bytes(*first)) | u64::from(*end) << last(1)
+            }
+            (_, end) => end.map_or(0, |end| u64::from(*end)),
+        };
+        Self([len | bytes << 32, 0])
     }
 
     /// A cell that owns its bytes: long ones are copied into a block of the slab.
@@ -110,25 +133,6 @@ impl LongCell {
         first[..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
         first[4..].copy_from_slice(&bytes[..4]);
         Self([u64::from_le_bytes(first), address as u64])
-    }
-}
-
-/// Up to twelve bytes as two numbers, low byte first; overlapping loads instead of a copy loop.
-#[inline]
-fn low_and_high(bytes: &[u8]) -> (u64, u64) {
-    let len = bytes.len();
-    let eight = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
-    let four =
-        |at: usize| u64::from(u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes")));
-    match len {
-        0 => (0, 0),
-        1..=3 => {
-            let byte = |at: usize| u64::from(bytes[at]) << (8 * at);
-            (byte(0) | byte(len / 2) | byte(len - 1), 0)
-        }
-        4..=7 => (four(0) | four(len - 4) << (8 * (len - 4)), 0),
-        8 => (eight(0), 0),
-        _ => (eight(0), eight(len - 8) >> (8 * (16 - len))),
     }
 }
 

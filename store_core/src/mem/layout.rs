@@ -9,6 +9,7 @@
 //! the narrower ones share words. Only columns that may be NULL have a null bit.
 
 use super::cell::{INLINE_BYTES_MAX, LongCell};
+use super::key_steps::KeySteps;
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::value::{Type, ValueRef};
@@ -19,8 +20,11 @@ use std::ops::Range;
 pub(crate) struct Layout {
     places: Vec<Place>,
     key_columns: Vec<usize>,
+    key_steps: KeySteps,
     /// Text and bytes columns: those of the key, and the others.
     long_key: Vec<usize>,
+    /// Where the cells of `long_key` begin.
+    long_key_words: Vec<usize>,
     long_others: Vec<usize>,
     key_words: usize,
     words: usize,
@@ -60,7 +64,22 @@ impl Layout {
             columns.iter().copied().filter(|column| places[*column].ty.is_long()).collect()
         };
         let (long_key, long_others) = (long(&key_columns), long(&others));
-        Self { places, key_columns, long_key, long_others, key_words, words }
+        let long_key_words = long_key.iter().map(|column| places[*column].word).collect();
+        let place = |column: &usize| {
+            let place = &places[*column];
+            (place.ty, place.word, place.shift)
+        };
+        let key_steps = KeySteps::new(key_columns.iter().map(place));
+        Self {
+            places,
+            key_columns,
+            key_steps,
+            long_key,
+            long_key_words,
+            long_others,
+            key_words,
+            words,
+        }
     }
 
     /// Words of the key columns; they come first.
@@ -155,21 +174,10 @@ impl Layout {
         true
     }
 
-    /// Writes the cells of a key, in key order, into zeroed words; false if one needs more than
-    /// that: then the words are worth nothing.
-    #[inline]
-    pub(crate) fn put_plain_key(&self, words: &mut [u64], cells: &[ValueRef<'_>]) -> bool {
-        self.key_columns.iter().zip(cells).all(|(column, value)| {
-            let place = &self.places[*column];
-            match place.plain(*value) {
-                Some(Plain::Bits(bits, _)) => words[place.word] |= bits << place.shift,
-                Some(Plain::Long(cell)) => {
-                    words[place.word..place.word + 2].copy_from_slice(&cell.0);
-                }
-                None => return false,
-            }
-            true
-        })
+    /// How keys are built of values.
+    #[inline(always)]
+    pub(crate) fn key_steps(&self) -> &KeySteps {
+        &self.key_steps
     }
 
     /// The long cell of a text or bytes column that is not NULL.
@@ -317,7 +325,7 @@ impl<'a> RowView<'a> {
     }
 
     /// The value of a column.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn cell(&self, column: usize) -> ValueRef<'a> {
         let place = &self.layout.places[column];
         if self.words[place.null_word] & place.null_mask != 0 {
@@ -351,17 +359,14 @@ impl<'a> RowView<'a> {
     }
 
     /// A hash of the key columns, the same for equal keys.
-    #[inline]
     pub(crate) fn key_hash(&self) -> u64 {
-        // The address of a long cell differs between equal keys: its bytes are hashed instead.
-        for column in &self.layout.long_key {
-            let place = self.layout.places[*column].word;
-            if LongCell([self.words[place], 0]).len() > INLINE_BYTES_MAX {
-                return self.long_key_hash();
-            }
-        }
         let key = &self.words[..self.layout.key_words];
-        key.iter().fold(0x9E37_79B9_7F4A_7C15, |hash, word| mix(hash, *word))
+        // The address of a long cell differs between equal keys: its bytes are hashed instead.
+        let is_long = |word: &usize| LongCell([key[*word], 0]).len() > INLINE_BYTES_MAX;
+        if self.layout.long_key_words.iter().any(is_long) {
+            return self.long_key_hash();
+        }
+        short_key_hash(key)
     }
 
     #[cold]
@@ -380,11 +385,10 @@ impl<'a> RowView<'a> {
     }
 
     /// True if both rows have the same key.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn same_key(&self, other: &RowView<'_>) -> bool {
         let words = self.layout.key_words;
-        let pairs = self.words[..words].iter().zip(&other.words[..words]);
-        if pairs.fold(0, |differs, (a, b)| differs | (a ^ b)) == 0 {
+        if self.words[..words] == other.words[..words] {
             return true;
         }
         !self.layout.long_key.is_empty() && self.same_long_key(other)
@@ -420,11 +424,27 @@ impl Layout {
     }
 }
 
+const HASH_START: u64 = 0x9E37_79B9_7F4A_7C15;
+const HASH_PAIR: u64 = 0xA076_1D64_78BD_642F;
+
+/// A folded multiplication, as in wyhash (Wang Yi): both halves of the product count.
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ (product >> 64) as u64
+}
+
+/// The hash of key words none of which points to long bytes.
+#[inline(always)]
+pub(crate) fn short_key_hash(key: &[u64]) -> u64 {
+    let (pairs, last) = key.as_chunks::<2>();
+    let hash = pairs.iter().fold(HASH_START, |hash, [a, b]| fold(hash ^ a, b ^ HASH_PAIR));
+    mix(hash, last.first().copied().unwrap_or_default())
+}
+
 #[inline(always)]
 fn mix(hash: u64, word: u64) -> u64 {
-    // A folded multiplication, as in wyhash (Wang Yi): both halves of the product count.
-    let product = u128::from(hash ^ word) * 0xA076_1D64_78BD_642F;
-    ((product as u64) ^ (product >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    fold(hash ^ word, HASH_PAIR).wrapping_mul(HASH_START)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub(crate) mod arena;
 pub mod budget;
 pub(crate) mod cell;
 pub(crate) mod epoch;
+pub(crate) mod key_steps;
 pub(crate) mod layout;
 pub(crate) mod page_pool;
 pub(crate) mod region;

@@ -1,24 +1,29 @@
 //! A copy of a row's words: on the stack for rows of usual width.
 
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 /// Words kept without an allocation.
 const INLINE_WORDS: usize = 32;
+/// Words of most keys and of many rows: zeroed by a few wide stores instead of a call.
+const FEW_WORDS: usize = 8;
+const SOME_WORDS: usize = 16;
 
 /// The words of one row, or of its key.
 #[derive(Clone, Debug)]
 pub(crate) struct RowWords {
     len: usize,
-    inline: [u64; INLINE_WORDS],
+    /// The first `len` words have been written, when there are no more than fit.
+    inline: [MaybeUninit<u64>; INLINE_WORDS],
     /// Used, whole, by rows that are wider.
     heap: Vec<u64>,
 }
 
 impl RowWords {
     /// No words.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new() -> Self {
-        Self { len: 0, inline: [0; INLINE_WORDS], heap: Vec::new() }
+        Self { len: 0, inline: [MaybeUninit::uninit(); INLINE_WORDS], heap: Vec::new() }
     }
 
     /// So many words, all zero.
@@ -30,30 +35,51 @@ impl RowWords {
     }
 
     /// Becomes so many words, all zero.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reset(&mut self, len: usize) {
         self.len = len;
-        self.inline = [0; INLINE_WORDS];
         if len > INLINE_WORDS {
-            self.heap.clear();
-            self.heap.resize(len, 0);
+            self.reset_heap();
+            return;
         }
+        const ZERO: MaybeUninit<u64> = MaybeUninit::new(0);
+        self.inline[..FEW_WORDS].copy_from_slice(&[ZERO; FEW_WORDS]);
+        if len > FEW_WORDS {
+            self.inline[FEW_WORDS..SOME_WORDS].copy_from_slice(&[ZERO; SOME_WORDS - FEW_WORDS]);
+        }
+        if len > SOME_WORDS {
+            self.inline[SOME_WORDS..].copy_from_slice(&[ZERO; INLINE_WORDS - SOME_WORDS]);
+        }
+    }
+
+    #[cold]
+    fn reset_heap(&mut self) {
+        self.heap.clear();
+        self.heap.resize(self.len, 0);
     }
 }
 
 impl Deref for RowWords {
     type Target = [u64];
 
-    #[inline]
+    #[inline(always)]
     fn deref(&self) -> &[u64] {
-        if self.len <= INLINE_WORDS { &self.inline[..self.len] } else { &self.heap }
+        match self.inline.get(..self.len) {
+            // SAFETY: `reset` wrote the words it counts; `MaybeUninit` has the layout of its value.
+            Some(words) => unsafe { &*(std::ptr::from_ref(words) as *const [u64]) },
+            None => &self.heap,
+        }
     }
 }
 
 impl DerefMut for RowWords {
-    #[inline]
+    #[inline(always)]
     fn deref_mut(&mut self) -> &mut [u64] {
-        if self.len <= INLINE_WORDS { &mut self.inline[..self.len] } else { &mut self.heap }
+        match self.inline.get_mut(..self.len) {
+            // SAFETY: as in `deref`.
+            Some(words) => unsafe { &mut *(std::ptr::from_mut(words) as *mut [u64]) },
+            None => &mut self.heap,
+        }
     }
 }
 

@@ -112,9 +112,9 @@ fn find_key(rows: &Rows, key: &[ValueRef<'_>]) -> Result<u32> {
 fn find(rows: &Rows, words: &[u64]) -> Option<u32> {
     let key = rows.view(words);
     let mut theirs = RowWords::zeroed(rows.layout.words());
-    rows.primary.find(key.key_hash(), |row| {
-        rows.versions.key_words(row, &mut theirs);
-        rows.view(&theirs).same_key(&key).then_some(row)
+    rows.primary.candidates(key.key_hash()).find(|row| {
+        rows.versions.key_words(*row, &mut theirs);
+        rows.view(&theirs).same_key(&key)
     })
 }
 

@@ -49,10 +49,6 @@ pub(crate) fn prepare_key(rows: &Rows, cells: &[ValueRef<'_>], words: &mut RowWo
         )));
     }
     words.reset(rows.layout.key_words());
-    if rows.layout.put_plain_key(words, cells) {
-        return Ok(());
-    }
-    words.reset(rows.layout.key_words());
     for (column, value) in schema.key.iter().zip(cells) {
         set_cell(rows, words, *column, *value)?;
     }

@@ -6,6 +6,7 @@ use super::unique::{StaleEntry, forget_replaced, forget_unique};
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Result};
 use crate::index::primary::Inserted;
+use crate::mem::layout::RowView;
 use crate::mvcc::chain::{Held, Newest, Owner};
 use crate::planted;
 use crate::sync::pause;
@@ -30,11 +31,10 @@ enum Claim {
 
 impl Txn {
     /// The visible row with this key; its words are in `out`.
-    pub(crate) fn find(&self, rows: &Rows, key: &[u64], out: &mut [u64]) -> Option<u32> {
-        let key = rows.view(key);
-        rows.primary.find(key.key_hash(), |row| {
-            (self.read(rows, row, out) && rows.view(out).same_key(&key)).then_some(row)
-        })
+    pub(crate) fn find(&self, rows: &Rows, key: &RowView<'_>, out: &mut [u64]) -> Option<u32> {
+        rows.primary
+            .candidates(key.key_hash())
+            .find(|row| self.read(rows, *row, out) && rows.view(out).same_key(key))
     }
 
     /// Inserts a prepared row; an existing key is [`Kind::Duplicate`](crate::Kind::Duplicate).
@@ -56,7 +56,7 @@ impl Txn {
         self.check()?;
         self.reserve_write()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, key, &mut words) else { return Ok(false) };
+        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
         for (column, value) in columns.iter().zip(cells) {
             if rows.schema.is_key(*column) {
                 let name = &rows.schema.columns[*column].name;
@@ -84,7 +84,7 @@ impl Txn {
         self.check()?;
         self.reserve_delete()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, key, &mut words) else { return Ok(false) };
+        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
         let table = self.table_number(rows);
         if self.owns(rows, row)
             && let Some(write) = self.own.find(&self.writes, table, row)

@@ -1,0 +1,74 @@
+//! Loading text into a table.
+
+use super::Table;
+use crate::error::{Kind, Result};
+use crate::ingest::{self, IngestMode, IngestOptions, IngestReport, Source};
+use crate::txn::Txn;
+use crate::value::ValueRef;
+
+impl Table {
+    /// Loads delimited text, a commit per batch; see [`IngestOptions`].
+    ///
+    /// On an error the batches committed before stay, nothing of the batch at hand does.
+    pub fn ingest(&self, source: Source, mut options: IngestOptions) -> Result<IngestReport> {
+        if options.memory.is_none() {
+            options.memory = Some(self.engine.holder.child("ingest"));
+        }
+        let mode = options.mode;
+        let mut sink = Sink { table: self, mode, columns: Vec::new(), txn: None };
+        ingest::load(source, &self.rows.schema, &mut options, &mut sink)
+    }
+}
+
+/// Takes an ingest's rows into a transaction per batch.
+struct Sink<'t> {
+    table: &'t Table,
+    mode: IngestMode,
+    columns: Vec<usize>,
+    txn: Option<Txn>,
+}
+
+impl ingest::RowSink for Sink<'_> {
+    fn begin(&mut self, columns: &[usize]) -> Result<()> {
+        self.columns = columns.to_vec();
+        Ok(())
+    }
+
+    fn push(&mut self, cells: &[ValueRef<'_>]) -> Result<()> {
+        let txn = match &mut self.txn {
+            Some(txn) => txn,
+            None => self.txn.insert(Txn::new(&self.table.engine)?),
+        };
+        match self.mode {
+            IngestMode::Upsert => self.table.upsert_columns(txn, &self.columns, cells).map(drop),
+            IngestMode::Insert => self.table.insert_columns(txn, &self.columns, cells),
+            IngestMode::Ignore => match self.table.insert_columns(txn, &self.columns, cells) {
+                Err(error) if error.kind() == Kind::Duplicate => Ok(()),
+                result => result,
+            },
+            IngestMode::Replace => {
+                let words = self.table.prepare(&self.columns, cells)?;
+                let before = txn.savepoint()?;
+                let replaced = txn
+                    .delete(&self.table.rows, &words)
+                    .and_then(|_| txn.insert(&self.table.rows, &words));
+                match replaced {
+                    Ok(()) => txn.release(before),
+                    Err(error) => {
+                        txn.rollback_to(before)?; // a refused row leaves the old one
+                        Err(error)
+                    }
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.txn.take().map_or(Ok(()), |txn| txn.commit().map(drop))
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        self.txn = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! Reading rows: by key, one or many at a time, and the start of a query.
+
+use super::{Row, Table};
+use crate::cursor::{Query, ReadSource, Reader, RowRef};
+use crate::error::{Error, Result};
+use crate::mem::key_steps::{KEY_WORDS, KeyWords, has_nul};
+use crate::mem::layout::short_key_hash;
+use crate::txn::{RowWords, Snapshot, prepare_key};
+use crate::value::ValueRef;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Keys whose memory is fetched at the same time by [`Table::get_many`].
+const AHEAD: usize = 16;
+
+impl Table {
+    /// The row with this key, or `None` if the reader sees none.
+    ///
+    /// Takes no lock and copies the row out; walks the chain of older versions, so its cost grows
+    /// with the versions newer than the reader (invariant I4).
+    pub fn get<'r, R: Reader>(
+        &'r self,
+        reader: &'r R,
+        key: &[ValueRef<'_>],
+    ) -> Result<Option<Row<'r>>> {
+        let mut words = RowWords::new();
+        let found = self.find(reader, key, &mut words)?;
+        Ok(found.then(|| Row { rows: &self.rows, words, _reader: PhantomData }))
+    }
+
+    /// Shows the row with this key to `look`; `None` if the reader sees none. The cheapest read:
+    /// nothing but the words of the row is copied.
+    ///
+    /// ```
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// let snapshot = store.snapshot()?;
+    /// let altitude = flights.get_with(&snapshot, &["UAL123".into()], |row| row.get(1).to_owned())?;
+    /// assert_eq!(altitude, Some(35_000.into()));
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    #[inline(always)]
+    pub fn get_with<T, R: Reader>(
+        &self,
+        reader: &R,
+        key: &[ValueRef<'_>],
+        look: impl FnOnce(RowRef<'_>) -> T,
+    ) -> Result<Option<T>> {
+        let mut words = RowWords::new();
+        let found = self.find(reader, key, &mut words)?;
+        Ok(found.then(|| look(RowRef::new(&self.rows, &words))))
+    }
+
+    /// Shows the row of each key to `look`, in order, with the position of the key; `None` for a
+    /// key whose row the reader does not see.
+    ///
+    /// Waits for the memory of 16 keys at once: in a table that is larger than the processor's
+    /// caches it is several times as fast as reading the keys one by one. A key of the wrong shape
+    /// ends it with an error that tells which; the keys before it have been shown.
+    ///
+    /// ```
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// let snapshot = store.snapshot()?;
+    /// let keys = [["UAL123".into()], ["nobody".into()]];
+    /// let mut found = Vec::new();
+    /// flights.get_many(&snapshot, &keys, |nth, row| found.push((nth, row.is_some())))?;
+    /// assert_eq!(found, [(0, true), (1, false)]);
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn get_many<'k, R: Reader, K: AsRef<[ValueRef<'k>]>>(
+        &self,
+        reader: &R,
+        keys: &[K],
+        mut look: impl FnMut(usize, Option<RowRef<'_>>),
+    ) -> Result<()> {
+        let source = reader.source();
+        self.check_reader(&source)?;
+        let mut words = RowWords::new();
+        for (chunk, keys) in keys.chunks(AHEAD).enumerate() {
+            let mut built = [const { None }; AHEAD];
+            for (key, built) in keys.iter().zip(&mut built) {
+                *built = self.build_key(key.as_ref());
+                if let Some((_, hash)) = built {
+                    self.rows.primary.prefetch(*hash);
+                }
+            }
+            for (_, hash) in built.iter().flatten() {
+                if let Some(row) = self.rows.primary.candidates(*hash).next() {
+                    self.rows.versions.prefetch(row);
+                }
+            }
+            for (nth, (key, built)) in keys.iter().zip(&built).enumerate() {
+                let nth = chunk * AHEAD + nth;
+                let found = self.find_built(&source, key.as_ref(), built.as_ref(), &mut words);
+                let found = found.map_err(|error| error.at(format_args!("key {nth}")))?;
+                look(nth, found.then(|| RowRef::new(&self.rows, &words)));
+            }
+        }
+        Ok(())
+    }
+
+    /// True if the reader sees a row with this key.
+    pub fn exists<R: Reader>(&self, reader: &R, key: &[ValueRef<'_>]) -> Result<bool> {
+        self.find(reader, key, &mut RowWords::new())
+    }
+
+    /// Starts a query; without a filter it gives every row.
+    pub fn query<'r, R: Reader>(&self, reader: &'r R) -> Query<'r> {
+        Query::new(Arc::clone(&self.engine), Arc::clone(&self.rows), reader.source())
+    }
+
+    /// Starts a query that keeps its own share of the snapshot, for handles that outlive a borrow.
+    pub fn query_at(&self, snapshot: &Snapshot) -> Query<'static> {
+        let source = ReadSource::Owned(snapshot.clone());
+        Query::new(Arc::clone(&self.engine), Arc::clone(&self.rows), source)
+    }
+
+    /// How many rows the reader sees.
+    pub fn count<R: Reader>(&self, reader: &R) -> Result<u64> {
+        self.query(reader).count()
+    }
+
+    // ---- finding a key
+
+    /// Copies the words of the row with this key; false if the reader sees none.
+    #[inline(always)]
+    fn find<R: Reader>(
+        &self,
+        reader: &R,
+        key: &[ValueRef<'_>],
+        words: &mut RowWords,
+    ) -> Result<bool> {
+        let source = reader.source();
+        self.check_reader(&source)?;
+        self.find_built(&source, key, self.build_key(key).as_ref(), words)
+    }
+
+    /// The words of a key and their hash, if its values need no check and no conversion.
+    #[inline(always)]
+    fn build_key(&self, key: &[ValueRef<'_>]) -> Option<(KeyWords, u64)> {
+        let (layout, mut words) = (&self.rows.layout, [0; KEY_WORDS]);
+        if !layout.key_steps().build(&mut words, key) {
+            return None;
+        }
+        let hash = short_key_hash(words.get(..layout.key_words())?);
+        Some((words, hash))
+    }
+
+    /// Finds a key, which may have been built before.
+    #[inline(always)]
+    fn find_built(
+        &self,
+        source: &ReadSource<'_>,
+        key: &[ValueRef<'_>],
+        built: Option<&(KeyWords, u64)>,
+        words: &mut RowWords,
+    ) -> Result<bool> {
+        if let Some((wanted, hash)) = built {
+            let found = self.find_words(source, *hash, wanted, words);
+            if found || !has_nul(key) {
+                return Ok(found);
+            }
+        }
+        self.find_any(source, key, words)
+    }
+
+    /// Finds a key whose values may need a check or a conversion.
+    #[cold]
+    #[inline(never)]
+    fn find_any(
+        &self,
+        source: &ReadSource<'_>,
+        key: &[ValueRef<'_>],
+        words: &mut RowWords,
+    ) -> Result<bool> {
+        let mut wanted = RowWords::new();
+        prepare_key(&self.rows, key, &mut wanted)?;
+        let hash = self.rows.view(&wanted).key_hash();
+        Ok(self.find_words(source, hash, &wanted, words))
+    }
+
+    /// Copies the words of the row whose key begins with these words.
+    #[inline(always)]
+    fn find_words(
+        &self,
+        source: &ReadSource<'_>,
+        hash: u64,
+        wanted: &[u64],
+        words: &mut RowWords,
+    ) -> bool {
+        let (rows, wanted) = (&*self.rows, self.rows.view(wanted));
+        words.reset(rows.layout.words());
+        let at = match source.moment() {
+            Ok(at) => at,
+            Err(txn) => return txn.find(rows, &wanted, words).is_some(),
+        };
+        let all = 0..words.len();
+        for row in rows.primary.candidates(hash) {
+            if rows.versions.read(row, at, &all, words) && rows.view(words).same_key(&wanted) {
+                return true;
+            }
+        }
+        false
+    }
+
+    #[inline(always)]
+    fn check_reader(&self, source: &ReadSource<'_>) -> Result<()> {
+        if Arc::ptr_eq(source.engine(), &self.engine) { Ok(()) } else { Err(foreign_reader()) }
+    }
+}
+
+#[cold]
+fn foreign_reader() -> Error {
+    Error::invalid("the snapshot or transaction belongs to another store")
+}
