@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store_core::{
-    Kind, Reader, Result, Savepoint, Schema, Snapshot, Store, Table, Txn, Value, ValueRef,
+    Kind, Reader, Result, RowRef, Savepoint, Schema, Snapshot, Store, Table, Txn, Value, ValueRef,
 };
 use store_tests::random::Random;
 use store_tests::rows::assert_sound;
@@ -347,14 +347,25 @@ fn look_at<R: Reader>(
     random: &mut Random,
     place: &str,
 ) -> Vec<String> {
+    let visible = table.schema().visible_len();
+    let expected =
+        |key: &[Value]| rows.get(&Key(key.to_vec())).map(|row| format!("{:?}", &row[..visible]));
     for _ in 0..3 {
         let key = key_of(table, rows, random);
         let found =
             table.get(reader, &refs(&key)).unwrap().map(|row| format!("{:?}", row.to_values()));
-        let visible = table.schema().visible_len();
-        let expected = rows.get(&Key(key.clone())).map(|row| format!("{:?}", &row[..visible]));
-        assert_eq!(found, expected, "{place}: key {key:?}");
+        assert_eq!(found, expected(&key), "{place}: key {key:?}");
     }
+    let keys: Vec<_> = (0..random.below(40)).map(|_| key_of(table, rows, random)).collect();
+    let mut shown = 0;
+    let look = |nth: usize, row: Option<RowRef<'_>>| {
+        let values = |row: RowRef<'_>| row.values().map(ValueRef::to_owned).collect::<Vec<_>>();
+        let found = row.map(|row| format!("{:?}", values(row)));
+        assert_eq!(found, expected(&keys[nth]), "{place}: key {:?}, {nth} of many", keys[nth]);
+        shown += 1;
+    };
+    table.get_many(reader, &keys.iter().map(|key| refs(key)).collect::<Vec<_>>(), look).unwrap();
+    assert_eq!(shown, keys.len(), "{place}");
     (0..3).map(|_| ask(table, reader, rows, random, place)).collect()
 }
 

@@ -135,3 +135,75 @@ pub(crate) fn has_nul(cells: &[ValueRef<'_>]) -> bool {
     let nul = |text: &str| memchr::memchr(0, text.as_bytes()).is_some();
     cells.iter().any(|cell| matches!(cell, ValueRef::Text(text) if nul(text)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::layout::{Layout, short_key_hash, view};
+    use crate::schema::Schema;
+
+    /// The words of a key as a row has them.
+    fn row_words(layout: &Layout, columns: &[usize], cells: &[ValueRef<'_>]) -> Option<Vec<u64>> {
+        let mut words = vec![0; layout.words()];
+        let all =
+            columns.iter().zip(cells).all(|(at, cell)| layout.set_plain(&mut words, *at, *cell));
+        all.then_some(words)
+    }
+
+    #[test]
+    fn keys_are_built_as_rows_are() {
+        let schema = Schema::parse(
+            "t",
+            "z bool, b int32, a int16, c text, d int64, e timestamp, f int16, g text, key(a, c, b, d, g, e, f)",
+        )
+        .unwrap();
+        let layout = Layout::new(&schema);
+        let text = "0123456789ab+";
+        let mut built = 0;
+        let ints = [0, -1, 1, i64::from(i16::MIN), i64::from(i16::MAX), 1 << 15, -32_769, 1 << 31];
+        let more = [i64::from(i32::MIN), i64::MIN, i64::MAX, (1 << 31) - 1];
+        for (nth, int) in ints.iter().chain(&more).enumerate() {
+            for len in 0..=text.len() {
+                let cells = [
+                    ValueRef::Int(*int),
+                    ValueRef::Text(&text[..len]),
+                    ValueRef::Int(int.wrapping_add(nth as i64)),
+                    ValueRef::Int(int.wrapping_neg()),
+                    ValueRef::Text(&text[text.len() - len..]),
+                    ValueRef::Timestamp(*int),
+                    ValueRef::Int(nth as i64 - 3),
+                ];
+                let mut words = [0; KEY_WORDS];
+                let done = layout.key_steps().build(&mut words, &cells);
+                let row = row_words(&layout, &schema.key, &cells);
+                assert_eq!(done, row.is_some(), "{cells:?}");
+                let Some(row) = row else { continue };
+                let key = layout.key_words();
+                assert_eq!(words[..key], row[..key], "{cells:?}");
+                assert_eq!(short_key_hash(&words[..key]), view(&layout, &row).key_hash());
+                built += 1;
+            }
+        }
+        assert!(built > 50, "{built} keys were built");
+    }
+
+    #[test]
+    fn keys_of_another_shape_are_left_to_others() {
+        let nine: Vec<String> = (0..9).map(|nth| format!("c{nth} int16")).collect();
+        let names: Vec<String> = (0..9).map(|nth| format!("c{nth}")).collect();
+        let wide = format!("{}, key({})", nine.join(", "), names.join(", "));
+        for (columns, cells) in [
+            ("a int16 key, b bool", vec![ValueRef::Text("1")]),
+            ("a int16 key, b bool", vec![]),
+            ("a int16 key, b bool", vec![ValueRef::Int(1), ValueRef::Int(1)]),
+            ("a bool key, b bool", vec![ValueRef::Bool(true)]),
+            ("a float64 key, b bool", vec![ValueRef::Int(0)]),
+            ("a text key, b bool", vec![ValueRef::Null]),
+            (&wide, vec![ValueRef::Int(1); 9]),
+            (&wide, vec![ValueRef::Int(1); 8]),
+        ] {
+            let layout = Layout::new(&Schema::parse("t", columns).unwrap());
+            assert!(!layout.key_steps().build(&mut [0; KEY_WORDS], &cells), "{columns}");
+        }
+    }
+}

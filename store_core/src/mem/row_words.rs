@@ -8,6 +8,7 @@ const INLINE_WORDS: usize = 32;
 /// Words of most keys and of many rows: zeroed by a few wide stores instead of a call.
 const FEW_WORDS: usize = 8;
 const SOME_WORDS: usize = 16;
+const ZERO: MaybeUninit<u64> = MaybeUninit::new(0);
 
 /// The words of one row, or of its key.
 #[derive(Clone, Debug)]
@@ -42,7 +43,6 @@ impl RowWords {
             self.reset_heap();
             return;
         }
-        const ZERO: MaybeUninit<u64> = MaybeUninit::new(0);
         self.inline[..FEW_WORDS].copy_from_slice(&[ZERO; FEW_WORDS]);
         if len > FEW_WORDS {
             self.inline[FEW_WORDS..SOME_WORDS].copy_from_slice(&[ZERO; SOME_WORDS - FEW_WORDS]);

@@ -434,7 +434,7 @@ fn word<'a>(start: *const AtomicU64, at: usize) -> &'a AtomicU64 {
 /// wait for the memory of both at once.
 #[inline(always)]
 fn copy(slot: *const AtomicU64, skip: usize, range: &Range<usize>, out: &mut [u64]) {
-    let mut from = word(slot, skip + range.start) as *const AtomicU64;
+    let mut from: *const AtomicU64 = word(slot, skip + range.start);
     let (fours, rest) = out[range.clone()].as_chunks_mut::<4>();
     for four in fours {
         *four = [0, 1, 2, 3].map(|at| word(from, at).load(Relaxed));

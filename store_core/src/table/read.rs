@@ -212,3 +212,38 @@ impl Table {
 fn foreign_reader() -> Error {
     Error::invalid("the snapshot or transaction belongs to another store")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::doctest;
+    use crate::error::Kind;
+    use crate::value::ValueRef;
+
+    #[test]
+    fn keys_that_no_row_can_have_are_errors_one_by_one_and_among_many() {
+        let (store, flights) = doctest::flights();
+        let snapshot = store.snapshot().unwrap();
+        let found = |key: &[ValueRef<'_>]| flights.get(&snapshot, key).map(|row| row.is_some());
+        assert!(found(&["UAL123".into()]).unwrap() && !found(&["UAL124".into()]).unwrap());
+        assert!(!found(&["a flight number of many letters".into()]).unwrap());
+        let wrong: [(&[ValueRef<'_>], Kind); 5] = [
+            (&["UAL\0".into()], Kind::Type),
+            (&["a flight number with a \0".into()], Kind::Type),
+            (&[1.5.into()], Kind::Type),
+            (&[ValueRef::Null], Kind::NotNull),
+            (&["UAL123".into(), 1_i64.into()], Kind::Invalid),
+        ];
+        for (key, kind) in wrong {
+            assert_eq!(found(key).unwrap_err().kind(), kind, "{key:?}");
+            let known: [ValueRef<'_>; 1] = ["UAL123".into()];
+            let mut keys = vec![&known[..]; 20];
+            keys.push(key);
+            let mut shown = 0;
+            let error =
+                flights.get_many(&snapshot, &keys, |_, row| shown += usize::from(row.is_some()));
+            let error = error.unwrap_err();
+            assert_eq!((error.kind(), shown), (kind, 20));
+            assert!(error.to_string().contains("key 20"), "{error}");
+        }
+    }
+}
