@@ -17,7 +17,7 @@ pub use row::Row;
 
 /// A handle to one table; cheap to clone, keeps its store open.
 ///
-/// Reads take a [`Reader`]: a snapshot, or a transaction that also sees its own writes. Keys are
+/// Reads take a [`Reader`](crate::Reader): a snapshot, or a transaction that also sees its own writes. Keys are
 /// given as values in the order of the key columns.
 ///
 /// ```
