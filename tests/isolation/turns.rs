@@ -91,8 +91,8 @@ fn who_waited_comes_before_newcomers() {
         drop(holder);
         again.wait();
         let newcomer = store.write_with(TxnOptions::new().retries(0), |txn| add_one(&table, txn));
-        assert_eq!(newcomer.map_err(|error| error.kind()), Err(Kind::Conflict));
         go_on.wait();
+        assert_eq!(newcomer.map_err(|error| error.kind()), Err(Kind::Conflict));
         assert_eq!(waiter.join().unwrap(), 2);
     });
     assert!(store.write(|txn| add_one(&table, txn)).unwrap());
