@@ -1,7 +1,9 @@
 //! The commit protocol: promise, sequence, install, wait, publish.
 
+use super::garbage::Patience;
 use super::guard::Sequenced;
 use super::prepare::RowWords;
+use super::reclaim::reclaim;
 use super::record::CommitEncoder;
 use super::rows::{Rows, SecondaryIndex};
 use super::unique::forget_replaced;
@@ -14,6 +16,7 @@ use crate::options::RECLAIM_STEPS;
 use crate::planted;
 use crate::sync::Relaxed;
 use crate::wal::{HashedPayload, Lsn, RecordKind};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl Txn {
@@ -31,13 +34,13 @@ impl Txn {
         // Memory for index blocks and log records comes first: from the timestamp on nothing fails.
         let pages = self.index_pages();
         let engine = Arc::clone(&self.engine);
-        let promise = engine.pool.promise(pages)?;
+        let promise = engine.with_relief(self.place, || engine.pool.promise(pages))?;
         let (at, logged) = self.sequence()?;
         let sequenced = Sequenced::new(&engine.timeline);
         if planted::bug("published_before_install") {
             engine.timeline.publish(at)?;
         }
-        self.install(at);
+        let superseded = self.install(at);
         drop(promise);
         self.finished = true; // nothing to roll back any more, whatever happens
         let durable = match (engine.log(), logged) {
@@ -56,7 +59,8 @@ impl Txn {
             cell.release(&self.tables[table as usize].values);
         }
         published?;
-        self.help_reclaim(at);
+        self.help_reclaim(&superseded);
+        engine.upkeep.poke();
         Ok(at.0)
     }
 
@@ -138,8 +142,10 @@ impl Txn {
         }
     }
 
-    /// Installs every row, adds the index entries, then gives the owner words up.
-    fn install(&mut self, at: Timestamp) {
+    /// Installs every row, adds the index entries, then gives the owner words up. Gives the rows
+    /// that are garbage to be queued, with their tables.
+    fn install(&mut self, at: Timestamp) -> Superseded {
+        let mut superseded = Superseded::new();
         let mut entries: Vec<Vec<EntryBatch>> = self
             .tables
             .iter()
@@ -150,7 +156,9 @@ impl Txn {
             let write = self.writes[at_write];
             let rows = &self.tables[write.table as usize];
             let batches = &mut entries[write.table as usize];
-            install_row(self, rows, write, at, &mut key, batches);
+            if install_row(self, rows, write, at, &mut key, batches) {
+                superseded.push((write.table, write.row));
+            }
         }
         for (rows, batches) in self.tables.iter().zip(&mut entries) {
             for (index, batch) in rows.indexes.iter().zip(batches) {
@@ -166,26 +174,26 @@ impl Txn {
                 rows.versions.disown(write.row);
             }
         }
+        superseded
     }
 
-    /// Queues the superseded versions and looks at some garbage in return.
-    fn help_reclaim(&self, at: Timestamp) {
+    /// Queues rows with superseded versions and looks at some garbage in return.
+    fn help_reclaim(&self, superseded: &Superseded) {
         for (number, rows) in self.tables.iter().enumerate() {
-            let superseded = self
-                .writes
-                .iter()
-                .filter(|write| write.table as usize == number && write.node != 0)
-                .map(|write| write.row);
-            let made = superseded.clone().count();
+            let of_table = superseded.iter().filter(|(table, _)| *table as usize == number);
+            let made = of_table.clone().count();
             if made > 0 {
-                rows.add_garbage(at, superseded);
+                rows.garbage.add(of_table.map(|(_, row)| *row));
             }
-            self.engine.reclaim(rows, RECLAIM_STEPS + 2 * made);
+            reclaim(rows, &self.engine.counters, RECLAIM_STEPS + 2 * made, Patience::Try);
         }
     }
 }
 
-/// Installs one row and collects its new index entries.
+/// Rows with versions to take out, each with its table's number in the transaction.
+type Superseded = SmallVec<[(u32, u32); 8]>;
+
+/// Installs one row and collects its new index entries; true if it must be queued as garbage.
 fn install_row(
     txn: &Txn,
     rows: &Rows,
@@ -193,7 +201,8 @@ fn install_row(
     at: Timestamp,
     key: &mut Vec<u8>,
     batches: &mut [EntryBatch],
-) {
+) -> bool {
+    let mut queue = false;
     let mut words = RowWords::zeroed(rows.layout.words());
     let versions = &rows.versions;
     versions.copy_newest(write.row, &mut words);
@@ -224,7 +233,10 @@ fn install_row(
                 rows.release_payload(&staged, before); // values staged before the delete
             }
             let mut room = RowWords::zeroed(rows.layout.payload_words());
-            versions.install(write.row, write.node, at, delete, &mut room);
+            if let Some(before) = before {
+                rows.count_superseded(before, (!delete).then_some(&staged[..]));
+            }
+            queue = versions.install(write.row, write.node, at, delete, &mut room);
             if !delete {
                 add(&staged, before);
             }
@@ -233,4 +245,5 @@ fn install_row(
     if planted::bug("published_between_rows") {
         let _ = txn.engine.timeline.publish(at);
     }
+    queue
 }

@@ -31,18 +31,41 @@ enum Claim {
 
 impl Txn {
     /// The visible row with this key; its words are in `out`.
-    pub(crate) fn find(&self, rows: &Rows, key: &RowView<'_>, out: &mut [u64]) -> Option<u32> {
-        rows.primary
-            .candidates(key.key_hash())
-            .find(|row| self.read(rows, *row, out) && rows.view(out).same_key(key))
+    pub(crate) fn find(
+        &self,
+        rows: &Rows,
+        key: &RowView<'_>,
+        out: &mut [u64],
+    ) -> Result<Option<u32>> {
+        for row in rows.primary.candidates(key.key_hash()) {
+            if self.read(rows, row, out)? && rows.view(out).same_key(key) {
+                return Ok(Some(row));
+            }
+        }
+        self.engine.timeline.check_kept(self.moment())?;
+        Ok(None)
     }
 
     /// Inserts a prepared row; an existing key is [`Kind::Duplicate`](crate::Kind::Duplicate).
     pub(crate) fn insert(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
-        self.check()?;
-        self.reserve_write()?;
-        let result = self.insert_checked(rows, words);
-        result.map_err(|error| self.doom(error))
+        self.relieved(|txn| {
+            txn.check()?;
+            txn.reserve_write()?;
+            txn.insert_checked(rows, words)
+        })
+    }
+
+    /// Runs a statement, again if room could be made for it, and dooms the transaction if it lost a
+    /// conflict.
+    fn relieved<T>(&mut self, mut statement: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        let engine = Arc::clone(&self.engine);
+        let mut attempts = 0;
+        loop {
+            match statement(self) {
+                Err(error) if engine.relieves(&error, self.place, &mut attempts) => {}
+                result => return result.map_err(|error| self.doom(error)),
+            }
+        }
     }
 
     /// Changes columns of a visible row; false if there is none.
@@ -53,10 +76,20 @@ impl Txn {
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
+        self.relieved(|txn| txn.update_checked(rows, key, columns, cells))
+    }
+
+    fn update_checked(
+        &mut self,
+        rows: &Arc<Rows>,
+        key: &[u64],
+        columns: &[usize],
+        cells: &[ValueRef<'_>],
+    ) -> Result<bool> {
         self.check()?;
         self.reserve_write()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
+        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
         for (column, value) in columns.iter().zip(cells) {
             if rows.schema.is_key(*column) {
                 let name = &rows.schema.columns[*column].name;
@@ -74,17 +107,20 @@ impl Txn {
             }
         }
         super::prepare::check_bytes(rows, &words)?;
-        let result = self.update_row(rows, row, &mut words, columns);
-        result.map_err(|error| self.doom(error))?;
+        self.update_row(rows, row, &mut words, columns)?;
         Ok(true)
     }
 
     /// Deletes a visible row; false if there is none.
     pub(crate) fn delete(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+        self.relieved(|txn| txn.delete_checked(rows, key))
+    }
+
+    fn delete_checked(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
         self.check()?;
         self.reserve_delete()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
+        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
         let table = self.table_number(rows);
         if self.owns(rows, row)
             && let Some(write) = self.own.find(&self.writes, table, row)
@@ -96,7 +132,7 @@ impl Txn {
             };
             return Ok(true);
         }
-        self.own_visible(rows, row, &words).map_err(|error| self.doom(error))?;
+        self.own_visible(rows, row, &words)?;
         let node = rows.versions.new_node_to_delete().inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         self.writes.push(Write { table, row, node, kind: WriteKind::Delete });

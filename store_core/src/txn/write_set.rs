@@ -9,8 +9,8 @@ use super::unique::{StaleEntry, forget_unique};
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Reservation;
 use crate::mem::cell::LongCell;
-use crate::mvcc::Timestamp;
 use crate::mvcc::chain::{Newest, Owner};
+use crate::mvcc::{Moment, Timestamp};
 use crate::sync::Relaxed;
 use std::fmt;
 use std::sync::Arc;
@@ -118,11 +118,15 @@ impl Txn {
         &self.engine
     }
 
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { at: self.at, place: self.place as u32 }
+    }
+
     /// Reads a row as this transaction sees it: its own write, else its snapshot.
     #[inline]
-    pub(crate) fn read(&self, rows: &Rows, row: u32, out: &mut [u64]) -> bool {
+    pub(crate) fn read(&self, rows: &Rows, row: u32, out: &mut [u64]) -> Result<bool> {
         if self.writes.is_empty() || rows.versions.owner(row) != self.owner {
-            return rows.versions.read(row, self.at, &(0..rows.layout.words()), out);
+            return rows.versions.read(row, self.moment(), &(0..rows.layout.words()), out);
         }
         self.read_own(rows, row, out)
     }
@@ -141,12 +145,12 @@ impl Txn {
         !self.writes.is_empty() && rows.versions.owner(row) == self.owner
     }
 
-    fn read_own(&self, rows: &Rows, row: u32, out: &mut [u64]) -> bool {
+    fn read_own(&self, rows: &Rows, row: u32, out: &mut [u64]) -> Result<bool> {
         let table = self.known_table(rows);
         let write = table.and_then(|table| self.own.find(&self.writes, table, row));
         let Some(at) = write else {
             // Owned only for the length of a call: not written.
-            return rows.versions.read(row, self.at, &(0..rows.layout.words()), out);
+            return rows.versions.read(row, self.moment(), &(0..rows.layout.words()), out);
         };
         match self.writes[at].kind {
             WriteKind::Insert => rows.versions.copy_newest(row, out),
@@ -154,9 +158,9 @@ impl Txn {
                 rows.versions.key_words(row, out);
                 rows.versions.staged(self.writes[at].node, out);
             }
-            WriteKind::Delete | WriteKind::Gone => return false,
+            WriteKind::Delete | WriteKind::Gone => return Ok(false),
         }
-        true
+        Ok(true)
     }
 
     fn known_table(&self, rows: &Rows) -> Option<u32> {
@@ -171,13 +175,15 @@ impl Txn {
         })
     }
 
-    /// Refuses calls on a doomed transaction, a closed store or a poisoned log.
+    /// Refuses calls on a doomed transaction, one whose snapshot was given up (a row deleted since
+    /// may be gone without a trace, and no conflict be found), a closed store or a poisoned log.
     pub(super) fn check(&self) -> Result<()> {
         if let Some(why) = &self.doomed {
             return Err(Error::conflict(format!(
                 "this transaction was aborted and can only be rolled back: {why}"
             )));
         }
+        self.engine.timeline.check_kept(self.moment())?;
         self.engine.check_open()?;
         self.engine.check_log()
     }
@@ -258,7 +264,7 @@ impl Drop for Txn {
         for (table, cell) in self.replaced.drain(..) {
             cell.release(&self.tables[table as usize].values);
         }
-        self.engine.timeline.unregister(self.place);
+        self.engine.unregister(self.place);
         self.engine.counters.rollbacks.fetch_add(1, Relaxed);
     }
 }
