@@ -463,7 +463,7 @@ impl Versions {
                 let (live_row, walked) = (begin & TOMBSTONE == 0, stays > live.oldest_registered);
                 let walked = walked && !planted::bug("node_freed_without_epoch");
                 let node = next as u32;
-                pruning.dropped.push(Pruned { node, live: live_row, newer, walked });
+                pruning.dropped.push(Pruned { node, live: live_row, begin: at, newer, walked });
                 // The unlinking. Release: who meets the gap has seen why; pairs with the fence in
                 // `read_chain`.
                 link.store(link.load(Relaxed) & !CHAIN_MASK | after, Release);

@@ -22,8 +22,8 @@ pub(crate) struct LiveSnapshots {
     published: Timestamp,
     /// The oldest timestamp that any registered or future snapshot reads, expired ones included.
     pub oldest_registered: Timestamp,
-    /// The oldest expired snapshot that somebody still holds.
-    pub oldest_expired: Option<Timestamp>,
+    /// What expired snapshots read that somebody still holds.
+    expired: SmallVec<[u64; 4]>,
 }
 
 /// What keeps a version.
@@ -43,17 +43,13 @@ impl LiveSnapshots {
             timestamps: SmallVec::new(),
             published,
             oldest_registered: published,
-            oldest_expired: None,
+            expired: SmallVec::new(),
         }
     }
 
     pub(super) fn add(&mut self, read: Timestamp, expired: bool) {
         self.oldest_registered = self.oldest_registered.min(read);
-        if expired {
-            self.oldest_expired = Some(self.oldest_expired.map_or(read, |old| old.min(read)));
-        } else {
-            self.timestamps.push(read.0);
-        }
+        if expired { self.expired.push(read.0) } else { self.timestamps.push(read.0) }
     }
 
     pub(super) fn sort(&mut self) {
@@ -64,6 +60,21 @@ impl LiveSnapshots {
     /// The timestamps read, ascending, each once.
     pub(crate) fn timestamps(&self) -> &[u64] {
         &self.timestamps
+    }
+
+    /// True if an expired snapshot may have shown a version of this interval to its user.
+    pub(crate) fn expired_saw(&self, begin: Timestamp, newer: Timestamp) -> bool {
+        self.expired.iter().any(|read| (begin.0..newer.0).contains(read))
+    }
+
+    /// True if an expired snapshot is held that reads less than this.
+    pub(crate) fn expired_before(&self, newer: Timestamp) -> bool {
+        self.expired.iter().any(|read| *read < newer.0)
+    }
+
+    /// True if an expired snapshot is held.
+    pub(crate) fn has_expired(&self) -> bool {
+        !self.expired.is_empty()
     }
 
     /// Who keeps a version that began at `begin` and was superseded at `newer`.
@@ -100,9 +111,9 @@ mod tests {
         assert_eq!(keeper(21, 40), Keeper::None);
         assert_eq!(keeper(41, 50), Keeper::None);
         assert_eq!(keeper(41, 51), Keeper::Future);
-        assert_eq!(
-            (live.oldest_registered, live.oldest_expired),
-            (Timestamp(10), Some(Timestamp(10)))
-        );
+        assert_eq!(live.oldest_registered, Timestamp(10));
+        let saw = |begin, newer| live.expired_saw(Timestamp(begin), Timestamp(newer));
+        assert!(saw(10, 11) && saw(5, 50) && !saw(5, 10) && !saw(11, 50));
+        assert!(live.expired_before(Timestamp(11)) && !live.expired_before(Timestamp(10)));
     }
 }

@@ -10,6 +10,7 @@ pub(crate) struct Pruned {
     pub node: u32,
     /// Not a tombstone.
     pub live: bool,
+    pub begin: Timestamp,
     /// When it was superseded.
     pub newer: Timestamp,
     /// A reader may stand on its node.

@@ -300,7 +300,8 @@ mod tests {
         let moment = |place: usize, at| Moment { at, place: place as u32 };
         assert!(timeline.expire_oldest(young));
         let live = timeline.live_snapshots().unwrap();
-        assert_eq!((live.timestamps(), live.oldest_expired), (&[newer.0][..], Some(at)));
+        assert_eq!(live.timestamps(), [newer.0]);
+        assert!(live.expired_saw(at, newer));
         assert_eq!(timeline.watermark(), at);
         let error = timeline.check_kept(moment(old, at)).unwrap_err();
         assert_eq!(error.kind(), Kind::SnapshotTooOld);

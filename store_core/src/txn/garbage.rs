@@ -46,7 +46,9 @@ struct State {
     buckets: BTreeMap<u64, Bucket>,
     /// The live snapshots as of the last look.
     known: SmallVec<[u64; 16]>,
-    /// Long values that an expired snapshot may still show, with the timestamp they ended at.
+    /// Blocks of long values that an expired snapshot may have shown to its user.
+    shown: HashSet<usize>,
+    /// Those of them that no version holds any more, with the timestamp they ended at.
     limbo: Vec<(Timestamp, LongCell)>,
     counted: (usize, usize),
 }
@@ -128,9 +130,11 @@ impl Garbage {
         rows.extend(state.fresh.drain(..fresh).map(|row| (row, From::Fresh)));
         let due = (steps - fresh).min(state.due.len());
         rows.extend(state.due.drain(..due).map(|row| (row, From::Due)));
-        let seen = |ended: Timestamp| live.oldest_expired.is_some_and(|oldest| oldest < ended);
-        let released = state.limbo.extract_if(.., |entry| !seen(entry.0)).map(|entry| entry.1);
-        let released = released.collect();
+        let over = |entry: &mut (Timestamp, _)| !live.expired_before(entry.0);
+        let released = state.limbo.extract_if(.., over).map(|entry| entry.1).collect();
+        if !live.has_expired() {
+            state.shown = HashSet::new();
+        }
         self.count(&mut state);
         Some(Batch { live, rows, released })
     }
@@ -177,11 +181,23 @@ impl Garbage {
         self.count(&mut state);
     }
 
-    /// Keeps a long value until no expired snapshot from before `ended` is held any more.
-    pub(super) fn keep_value(&self, ended: Timestamp, cell: LongCell) {
+    /// Notes that an expired snapshot saw a version with these long values.
+    pub(super) fn note_shown(&self, cells: impl Iterator<Item = LongCell>) {
         let mut state = self.state.lock();
-        state.limbo.push((ended, cell));
+        state.shown.extend(cells.filter_map(LongCell::address));
         self.count(&mut state);
+    }
+
+    /// Takes a long value that no version holds any more if it must be kept: an expired snapshot
+    /// may have shown it, and what was shown lasts as long as its snapshot is held.
+    pub(super) fn keeps_value(&self, ended: Timestamp, cell: LongCell) -> bool {
+        let mut state = self.state.lock();
+        let shown = cell.address().is_some_and(|block| state.shown.remove(&block));
+        if shown {
+            state.limbo.push((ended, cell));
+            self.count(&mut state);
+        }
+        shown
     }
 
     /// Counts what the queues hold; a commit that got so far cannot be refused, so neither is this.
@@ -191,7 +207,7 @@ impl Garbage {
         let bytes = (state.fresh.len() + state.due.len()) * QUEUE_ENTRY_BYTES
             + waiting * HELD_ENTRY_BYTES
             + state.buckets.len() * BUCKET_BYTES
-            + state.limbo.len() * LIMBO_ENTRY_BYTES;
+            + (state.shown.len() + state.limbo.len()) * LIMBO_ENTRY_BYTES;
         let (entries_before, bytes_before) =
             std::mem::replace(&mut state.counted, (entries, bytes));
         self.waiting.store(waiting as u64, Relaxed);

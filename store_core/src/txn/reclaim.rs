@@ -99,7 +99,9 @@ fn drop_row(rows: &Rows, row: u32, live: &LiveSnapshots, newest: Newest) {
 
 /// Takes the index entries and long values of versions that were taken out, and frees their nodes.
 fn forget_versions(rows: &Rows, row: u32, live: &LiveSnapshots, dropped: &[Pruned]) {
-    if !rows.indexes.is_empty() || !rows.layout.long_columns().is_empty() {
+    let has_long =
+        !(rows.layout.long_columns().is_empty() && rows.layout.long_key_columns().is_empty());
+    if !rows.indexes.is_empty() || has_long {
         let mut words = RowWords::zeroed(rows.layout.words());
         rows.versions.key_words(row, &mut words);
         let copied = dropped.iter().map(|pruned| {
@@ -107,6 +109,7 @@ fn forget_versions(rows: &Rows, row: u32, live: &LiveSnapshots, dropped: &[Prune
             (*pruned, words.clone())
         });
         let copied: SmallVec<[Dropped; 2]> = copied.collect();
+        note_shown(rows, live, &copied);
         let with_rows: SmallVec<[&[u64]; 4]> =
             copied.iter().filter(|version| version.0.live).map(|version| &version.1[..]).collect();
         forget_entries(rows, row, rows.indexes.iter(), &with_rows);
@@ -192,17 +195,23 @@ fn release_values(rows: &Rows, row: u32, live: &LiveSnapshots, dropped: &[Droppe
     }
 }
 
-/// Gives a long value back that versions before `ended` held.
-///
-/// A snapshot that was given up may have shown it to its user, and a shown value lasts as long as
-/// its snapshot is held: then it waits for that.
-fn release_value(rows: &Rows, live: &LiveSnapshots, ended: Timestamp, cell: LongCell) {
-    if cell.block().is_none() {
+/// Notes the long values of versions that an expired snapshot saw, before any of them can go.
+fn note_shown(rows: &Rows, live: &LiveSnapshots, dropped: &[Dropped]) {
+    if !live.has_expired() {
         return;
     }
-    if live.oldest_expired.is_some_and(|oldest| oldest < ended) {
-        rows.garbage.keep_value(ended, cell);
-    } else {
+    let shown = dropped
+        .iter()
+        .filter(|(pruned, _)| pruned.live && live.expired_saw(pruned.begin, pruned.newer));
+    for (_, words) in shown {
+        let columns = rows.layout.long_columns().iter().chain(rows.layout.long_key_columns());
+        rows.garbage.note_shown(columns.filter_map(|at| rows.layout.long_cell(words, *at)));
+    }
+}
+
+/// Gives a long value back that versions before `ended` held, unless it must still be kept.
+fn release_value(rows: &Rows, live: &LiveSnapshots, ended: Timestamp, cell: LongCell) {
+    if cell.block().is_some() && !(live.has_expired() && rows.garbage.keeps_value(ended, cell)) {
         cell.release(&rows.values);
     }
 }

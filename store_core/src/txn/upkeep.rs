@@ -211,6 +211,7 @@ impl Engine {
             }
         }
         free_waiting(tables, &self.epoch);
-        reclaimed() > before || tables.iter().map(waiting).sum::<u64>() < waited
+        let trimmed = self.pool.trim();
+        trimmed || reclaimed() > before || tables.iter().map(waiting).sum::<u64>() < waited
     }
 }
