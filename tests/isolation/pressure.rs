@@ -2,6 +2,7 @@
 //! writers last.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use store_core::query::column;
 use store_core::{Kind, Schema, Snapshot, Store, Table, Type, ValueRef};
@@ -175,6 +176,100 @@ fn what_a_given_up_snapshot_has_shown_stays() {
         let row_bytes = text(ROWS, 40).len() as u64;
         stats.old_versions == 0 && stats.value_bytes < ROWS as u64 * row_bytes
     });
+    assert_sound(&store);
+}
+
+/// Reads a few rows, by key and along the index; what is read must be of the snapshot's round.
+fn read_some(
+    table: &Table,
+    snapshot: &Snapshot,
+    rows: i64,
+    round: i64,
+    first: i64,
+) -> store_core::Result<()> {
+    for id in (first..rows).step_by(331) {
+        let row = table.get(snapshot, &[id.into()])?.expect("no row is ever deleted");
+        assert_eq!(row.get("text")?.to_string(), text(id, round));
+    }
+    let mut cursor = table.query(snapshot).filter(column("round").eq(round)).run()?;
+    let mut seen = 0;
+    while let Some(row) = cursor.next()? {
+        assert_eq!(row.get(2).to_string(), text(int(&row.get(0).to_owned()), round));
+        seen += 1;
+    }
+    assert_eq!(seen, rows);
+    Ok(())
+}
+
+/// Stores a number when dropped, so that helpers stop when a check fails too.
+struct StoreAtEnd<'a>(&'a AtomicI64, i64);
+
+impl Drop for StoreAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(self.1, Ordering::Relaxed);
+    }
+}
+
+/// A snapshot that sees all rows of one round, if the writer was not at work just then.
+fn of_one_round(
+    store: &Store,
+    table: &Table,
+    published: &AtomicI64,
+    rows: i64,
+) -> Option<(Snapshot, i64)> {
+    let round = published.load(Ordering::Relaxed);
+    let snapshot = store.snapshot().unwrap();
+    let seen = table.query(&snapshot).filter(column("round").eq(round)).count();
+    (seen.ok()? == rows as u64).then_some((snapshot, round))
+}
+
+#[test]
+fn who_reads_while_his_snapshot_is_given_up_sees_his_rows_or_is_told() {
+    const ROWS: i64 = 1_500;
+    const ROUNDS: i64 = 40;
+    let store = store(8);
+    let table = texts(&store);
+    update_texts(&store, &table, ROWS, 0).unwrap();
+    let published = AtomicI64::new(0);
+    let told = AtomicI64::new(0);
+    std::thread::scope(|scope| {
+        for first in 0..2 {
+            let mut held = Some((store.snapshot().unwrap(), 0));
+            let (store, table, published, told) = (&store, &table, &published, &told);
+            scope.spawn(move || {
+                let is_over = || published.load(Ordering::Relaxed) >= ROUNDS;
+                while !is_over() {
+                    let Some((snapshot, round)) = held.take() else {
+                        held = of_one_round(store, table, published, ROWS);
+                        continue;
+                    };
+                    let reads =
+                        (first..).map(|at| read_some(table, &snapshot, ROWS, round, at % 331));
+                    for error in reads.take_while(|_| !is_over()).filter_map(Result::err).take(1) {
+                        assert_eq!(error.kind(), Kind::SnapshotTooOld, "{error}");
+                        told.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        let mut held = Vec::new();
+        let _over = StoreAtEnd(&published, ROUNDS);
+        for round in 1..=ROUNDS {
+            held.push(store.snapshot().unwrap());
+            if held.len() > 7 {
+                drop(held.remove(0));
+            }
+            // What a given-up snapshot has shown stays while it is held: then writers wait for that.
+            while let Err(error) = update_texts(&store, &table, ROWS, round) {
+                assert_eq!(error.kind(), Kind::OverBudget, "{error}");
+                held.clear();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            published.store(round, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert!(told.into_inner() > 0, "nobody was given up");
     assert_sound(&store);
 }
 

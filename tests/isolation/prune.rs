@@ -236,12 +236,14 @@ fn what_a_snapshot_saw_once_it_sees_again_while_rows_churn() {
                         if held.len() > 6 {
                             drop(held.swap_remove(random.below(6) as usize));
                         }
-                        held.iter().for_each(|memory| memory.recall(table, &mut random));
+                        for memory in &held {
+                            memory.recall(table, &mut random);
+                        }
                     }
                 })
             })
             .collect();
-        let failed = readers.into_iter().filter_map(|reader| reader.join().err()).next();
+        let failed = readers.into_iter().find_map(|reader| reader.join().err());
         if let Some(panic) = failed {
             std::panic::resume_unwind(panic);
         }

@@ -22,7 +22,7 @@ const PAIRS: [(&str, &str, &str, &str); 29] = [
     ("I3", "isolation", "prune::what_a_snapshot_saw_once", "pruned_visible_version"),
     ("I3", "isolation", "prune::what_a_snapshot_saw_once", "node_freed_without_epoch"),
     ("I3", "isolation", "prune::rows_held_for_a_snapshot", "queue_entry_lost"),
-    ("I3", "isolation", "prune::memory_falls_back_without", "queue_entry_lost"),
+    ("I3", "isolation", "pressure::what_a_given_up_snapshot", "expiry_not_told"),
     ("I4", "isolation", "reads::a_reader_finishes_while_a_thousand", "reader_waits_for_owner"),
     ("I5", "isolation", "lost_update::concurrent_increments", "newer_version_overwritten"),
     ("I5", "isolation", "lost_update::a_write_after_a_newer", "newer_version_overwritten"),

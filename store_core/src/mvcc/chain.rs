@@ -479,9 +479,9 @@ impl Versions {
     /// Frees the node of a version that was taken out.
     pub(crate) fn free(&self, pruned: &Pruned) {
         if pruned.walked {
-            self.retired.retire(pruned.node)
+            self.retired.retire(pruned.node);
         } else {
-            self.nodes.release(pruned.node)
+            self.nodes.release(pruned.node);
         }
     }
 

@@ -188,7 +188,8 @@ impl Timeline {
     /// reader that met the gap with Acquire sees the mark here.
     pub(crate) fn check_kept(&self, moment: Moment) -> Result<()> {
         let word = self.registry.word(moment.place as usize);
-        if word.read.load(Acquire) == moment.at.0 | EXPIRED {
+        let expired = word.read.load(Acquire) == moment.at.0 | EXPIRED;
+        if expired && !planted::bug("expiry_not_told") {
             return Err(too_old(moment.at, age(word.since_ms.load(Relaxed))));
         }
         Ok(())

@@ -137,9 +137,11 @@ impl Upkeep {
     fn pass(&self) -> bool {
         let tables: Vec<Arc<Rows>> = self.tables.lock().iter().filter_map(Weak::upgrade).collect();
         for rows in &tables {
-            while !self.stopping.load(Relaxed)
-                && reclaim(rows, &self.counters, UPKEEP_STEPS, Patience::Try) > 0
-            {}
+            while reclaim(rows, &self.counters, UPKEEP_STEPS, Patience::Try) > 0 {
+                if self.stopping.load(Relaxed) {
+                    return false;
+                }
+            }
         }
         let waiting = free_waiting(&tables, &self.epoch);
         waiting || self.garbage.load(Relaxed) > 0
@@ -150,7 +152,9 @@ impl Upkeep {
 fn free_waiting(tables: &[Arc<Rows>], epoch: &Epoch) -> bool {
     let waiting = || tables.iter().any(|rows| rows.versions.waiting_nodes() > 0);
     if waiting() {
-        tables.iter().for_each(|rows| rows.versions.flush_waiting());
+        for rows in tables {
+            rows.versions.flush_waiting();
+        }
         epoch.collect();
     }
     waiting()
