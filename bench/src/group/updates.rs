@@ -1,0 +1,53 @@
+//! Transactions that update two columns of one row; neither is indexed.
+
+use crate::engine::Engines;
+use crate::keys::{Draw, Keys};
+use crate::measure::{Clock, Contender, ROUNDS, compare, in_two};
+use crate::rows::update_of;
+
+/// Updates of a round; SQLite does a fifth of them.
+const UPDATES: usize = 200_000;
+const SQLITE_UPDATES: usize = UPDATES / 5;
+
+pub fn run(engines: &Engines) {
+    let keys = &Keys::draw(&engines.ids, UPDATES, Draw::Uniform, 3);
+    let (ours, papaya, sqlite) = (engines.ours(), engines.papaya(), engines.sqlite());
+    let done = |()| 0;
+    let few = 0..SQLITE_UPDATES;
+    let contenders = vec![
+        Contender::new("store", UPDATES, None, |round| done(ours.update(keys, 0..UPDATES, round))),
+        Contender::new("papaya", UPDATES, None, |round| {
+            done(papaya.update(keys, 0..UPDATES, round))
+        })
+        .gate(0.6),
+        Contender::new("sqlite", SQLITE_UPDATES, None, |round| {
+            done(sqlite.update(keys, few.clone(), round))
+        })
+        .gate(7.0),
+    ];
+    compare("update of 2 columns, 1 row a transaction", Clock::Cpu, contenders);
+    check(engines, keys);
+    let contenders = vec![
+        Contender::new("store", UPDATES, None, |round| {
+            in_two(UPDATES, |part| done(ours.update(keys, part, round)))
+        }),
+        Contender::new("papaya", UPDATES, None, |round| {
+            in_two(UPDATES, |part| done(papaya.update(keys, part, round)))
+        })
+        .gate(1.8),
+    ];
+    compare("update of 2 columns, 2 threads", Clock::Cpu, contenders);
+    check(engines, keys);
+}
+
+/// Every engine holds what the last round wrote.
+fn check(engines: &Engines, keys: &Keys) {
+    let written = |ranks: &[u32]| -> i64 {
+        ranks.iter().map(|rank| i64::from(update_of(ROUNDS - 1, *rank).0)).sum()
+    };
+    let all = written(&keys.ranks);
+    assert_eq!(engines.ours().speeds(keys), all, "the store lost an update");
+    assert_eq!(engines.papaya().speeds(keys), all, "papaya lost an update");
+    let few = Keys::of(&engines.ids, keys.ranks[..SQLITE_UPDATES].to_vec());
+    assert_eq!(engines.sqlite().speeds(&few), written(&few.ranks), "sqlite lost an update");
+}
