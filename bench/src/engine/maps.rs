@@ -8,8 +8,19 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 pub struct Papaya(papaya::HashMap<Id, Row, FxBuildHasher>);
+/// papaya as most would write it down: `String`s, and the hasher that comes with it.
+pub struct Plain(papaya::HashMap<String, PlainRow>);
 pub struct Dash(dashmap::DashMap<Id, Row, FxBuildHasher>);
 pub struct Frozen(HashMap<Id, Row, FxBuildHasher>);
+
+#[derive(Clone)]
+struct PlainRow {
+    altitude: i32,
+    gs: i32,
+    /// Nobody asks for these; they are copied with the row.
+    _updated_at: i64,
+    _rest: (f64, f64, String, String),
+}
 
 fn updated(row: &Row, round: usize, rank: u32) -> Row {
     let (gs, updated_at) = update_of(round, rank);
@@ -70,6 +81,41 @@ impl Papaya {
     pub fn speeds(&self, keys: &Keys) -> i64 {
         let map = self.0.pin();
         keys.ids.iter().map(|id| i64::from(map.get(id).expect("the row is there").gs)).sum()
+    }
+}
+
+impl Plain {
+    pub fn load(engines: &Engines) -> Self {
+        let map = papaya::HashMap::with_capacity(engines.rows);
+        let pinned = map.pin();
+        let keys = Keys::of(&engines.ids, (0..engines.rows as u32).collect());
+        for (key, row) in keys.texts.iter().zip(&engines.values) {
+            let text = |airport: &[u8; 4]| String::from_utf8(airport.to_vec()).expect("letters");
+            let _rest = (row.lat, row.lon, text(&row.origin), text(&row.dest));
+            let Row { altitude, gs, updated_at: _updated_at, .. } = *row;
+            pinned.insert((*key).to_owned(), PlainRow { altitude, gs, _updated_at, _rest });
+        }
+        drop(pinned);
+        Self(map)
+    }
+
+    pub fn read(&self, keys: &Keys, part: Range<usize>) -> i64 {
+        let map = self.0.pin();
+        let altitude = |key: &&str| i64::from(map.get(*key).expect("the row is there").altitude);
+        keys.texts[part].iter().map(altitude).sum()
+    }
+
+    pub fn update(&self, keys: &Keys, part: Range<usize>, round: usize) {
+        for at in part {
+            let (gs, _updated_at) = update_of(round, keys.ranks[at]);
+            let change = |row: &PlainRow| PlainRow { gs, _updated_at, ..row.clone() };
+            self.0.pin().update(keys.texts[at].to_owned(), change).expect("the row is there");
+        }
+    }
+
+    pub fn speeds(&self, keys: &Keys) -> i64 {
+        let map = self.0.pin();
+        keys.texts.iter().map(|key| i64::from(map.get(*key).expect("the row is there").gs)).sum()
     }
 }
 

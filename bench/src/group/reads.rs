@@ -17,8 +17,8 @@ pub fn run(engines: &Engines) {
 }
 
 fn one_thread(engines: &Engines, keys: &Keys, draw: Draw) {
-    let (ours, papaya, dash, sqlite) =
-        (engines.ours(), engines.papaya(), engines.dash(), engines.sqlite());
+    let (ours, papaya, plain) = (engines.ours(), engines.papaya(), engines.plain());
+    let (dash, sqlite) = (engines.dash(), engines.sqlite());
     let all = || 0..keys.len();
     let answer = Some(engines.altitudes(&keys.ranks));
     let few = Some(engines.altitudes(&keys.ranks[..SQLITE_READS]));
@@ -27,6 +27,7 @@ fn one_thread(engines: &Engines, keys: &Keys, draw: Draw) {
     let contenders = vec![
         Contender::new("store", READS, answer, |_| ours.read(keys, all())),
         Contender::new("papaya", READS, answer, |_| papaya.read(keys, all())).gate(1.2),
+        Contender::new("papaya, String", READS, answer, |_| plain.read(keys, all())),
         Contender::new("dashmap", READS, answer, |_| dash.read(keys, all())),
         Contender::new("sqlite", SQLITE_READS, few, reader).gate(22.0),
     ];

@@ -11,7 +11,8 @@ const SQLITE_UPDATES: usize = UPDATES / 5;
 
 pub fn run(engines: &Engines) {
     let keys = &Keys::draw(&engines.ids, UPDATES, Draw::Uniform, 3);
-    let (ours, papaya, sqlite) = (engines.ours(), engines.papaya(), engines.sqlite());
+    let (ours, papaya, plain) = (engines.ours(), engines.papaya(), engines.plain());
+    let sqlite = engines.sqlite();
     let done = |()| 0;
     let few = 0..SQLITE_UPDATES;
     let contenders = vec![
@@ -20,6 +21,9 @@ pub fn run(engines: &Engines) {
             done(papaya.update(keys, 0..UPDATES, round))
         })
         .gate(0.6),
+        Contender::new("papaya, String", UPDATES, None, |round| {
+            done(plain.update(keys, 0..UPDATES, round))
+        }),
         Contender::new("sqlite", SQLITE_UPDATES, None, |round| {
             done(sqlite.update(keys, few.clone(), round))
         })
@@ -48,6 +52,7 @@ fn check(engines: &Engines, keys: &Keys) {
     let all = written(&keys.ranks);
     assert_eq!(engines.ours().speeds(keys), all, "the store lost an update");
     assert_eq!(engines.papaya().speeds(keys), all, "papaya lost an update");
+    assert_eq!(engines.plain().speeds(keys), all, "papaya lost an update");
     let few = Keys::of(&engines.ids, keys.ranks[..SQLITE_UPDATES].to_vec());
     assert_eq!(engines.sqlite().speeds(&few), written(&few.ranks), "sqlite lost an update");
 }
