@@ -59,6 +59,15 @@ impl<'a> Contender<'a> {
         Self { name, operations, answer, run: Box::new(run), gate: None, after: Box::new(|| ()) }
     }
 
+    /// Work whose result is looked at elsewhere.
+    pub fn doing(name: &'static str, operations: usize, mut run: impl FnMut(usize) + 'a) -> Self {
+        let run = move |round| {
+            run(round);
+            0
+        };
+        Self::new(name, operations, None, run)
+    }
+
     pub fn gate(mut self, least: f64) -> Self {
         self.gate = Some(least);
         self

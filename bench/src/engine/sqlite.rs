@@ -91,10 +91,10 @@ impl Sqlite {
     fn sum_of(&self, texts: &[&str], column: &str) -> i64 {
         let sql = format!("select {column} from flights where flight_id = ?");
         let mut select = self.0.prepare(&sql).expect("the select is right");
-        let mut value = |text: &&str| -> i64 {
+        let value = |text: &&str| -> i64 {
             select.query_row([text], |row| row.get(0)).expect("the row is there")
         };
-        texts.iter().map(|text| value(text)).sum()
+        texts.iter().map(value).sum()
     }
 }
 

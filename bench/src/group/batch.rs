@@ -11,15 +11,10 @@ const BATCH: usize = 256;
 pub fn run(engines: &Engines) {
     let keys = &Keys::draw(&engines.ids, UPDATES, Draw::Uniform, 4);
     let (ours, papaya) = (engines.ours(), engines.papaya());
-    let done = |()| 0;
     let contenders = vec![
-        Contender::new("store", UPDATES, None, |round| {
-            done(ours.update_batches(keys, BATCH, round))
-        }),
-        Contender::new("papaya", UPDATES, None, |round| {
-            done(papaya.update_batches(keys, BATCH, round))
-        })
-        .gate(1.5),
+        Contender::doing("store", UPDATES, |round| ours.update_batches(keys, BATCH, round)),
+        Contender::doing("papaya", UPDATES, |round| papaya.update_batches(keys, BATCH, round))
+            .gate(1.5),
     ];
     compare("update of 256 rows a transaction", Clock::Cpu, contenders);
     let written = |rank: &u32| i64::from(update_of(ROUNDS - 1, *rank).0);

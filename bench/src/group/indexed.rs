@@ -10,15 +10,10 @@ const UPDATES: usize = 50_000;
 pub fn run(engines: &Engines) {
     let keys = &Keys::draw(&engines.ids, UPDATES, Draw::Uniform, 11);
     let (ours, sqlite) = (engines.ours(), engines.sqlite());
-    let done = |()| 0;
     let contenders = vec![
-        Contender::new("store", UPDATES, None, |round| {
-            done(ours.update_indexed(keys, 0..UPDATES, round))
-        }),
-        Contender::new("sqlite", UPDATES, None, |round| {
-            done(sqlite.update_indexed(keys, 0..UPDATES, round))
-        })
-        .gate(2.0),
+        Contender::doing("store", UPDATES, |round| ours.update_indexed(keys, 0..UPDATES, round)),
+        Contender::doing("sqlite", UPDATES, |round| sqlite.update_indexed(keys, 0..UPDATES, round))
+            .gate(2.0),
     ];
     compare("update of an indexed column", Clock::Cpu, contenders);
     let sum = keys.ranks.iter().map(|rank| indexed_value(ROUNDS - 1, *rank)).sum::<i64>();

@@ -43,12 +43,11 @@ fn updates(engines: &Engines, held: bool) {
         let snapshot = held.then(|| ours.snapshot());
         work(round);
         drop(snapshot);
-        0
     };
     let contenders = vec![
-        Contender::new("2 threads", UPDATES, None, |round| run(&together, round))
+        Contender::doing("2 threads", UPDATES, |round| run(&together, round))
             .after(|| ours.settle(keys)),
-        Contender::new("1 thread", UPDATES, None, |round| run(&alone, round))
+        Contender::doing("1 thread", UPDATES, |round| run(&alone, round))
             .after(|| ours.settle(keys))
             .gate(1.5),
     ];

@@ -13,30 +13,29 @@ pub fn run(engines: &Engines) {
     let keys = &Keys::draw(&engines.ids, UPDATES, Draw::Uniform, 3);
     let (ours, papaya, plain) = (engines.ours(), engines.papaya(), engines.plain());
     let sqlite = engines.sqlite();
-    let done = |()| 0;
     let few = 0..SQLITE_UPDATES;
     let contenders = vec![
-        Contender::new("store", UPDATES, None, |round| done(ours.update(keys, 0..UPDATES, round))),
-        Contender::new("papaya", UPDATES, None, |round| {
-            done(papaya.update(keys, 0..UPDATES, round))
-        })
-        .gate(0.6),
-        Contender::new("papaya, String", UPDATES, None, |round| {
-            done(plain.update(keys, 0..UPDATES, round))
-        }),
-        Contender::new("sqlite", SQLITE_UPDATES, None, |round| {
-            done(sqlite.update(keys, few.clone(), round))
-        })
-        .gate(7.0),
+        Contender::doing("store", UPDATES, |round| ours.update(keys, 0..UPDATES, round)),
+        Contender::doing("papaya", UPDATES, |round| papaya.update(keys, 0..UPDATES, round))
+            .gate(0.6),
+        Contender::doing("papaya, String", UPDATES, |round| plain.update(keys, 0..UPDATES, round)),
+        Contender::doing("sqlite", SQLITE_UPDATES, |round| sqlite.update(keys, few.clone(), round))
+            .gate(7.0),
     ];
     compare("update of 2 columns, 1 row a transaction", Clock::Cpu, contenders);
     check(engines, keys);
     let contenders = vec![
-        Contender::new("store", UPDATES, None, |round| {
-            in_two(UPDATES, |part| done(ours.update(keys, part, round)))
+        Contender::doing("store", UPDATES, |round| {
+            in_two(UPDATES, |part| {
+                ours.update(keys, part, round);
+                0
+            });
         }),
-        Contender::new("papaya", UPDATES, None, |round| {
-            in_two(UPDATES, |part| done(papaya.update(keys, part, round)))
+        Contender::doing("papaya", UPDATES, |round| {
+            in_two(UPDATES, |part| {
+                papaya.update(keys, part, round);
+                0
+            });
         })
         .gate(1.8),
     ];
