@@ -46,7 +46,12 @@ impl<'a> Cursor<'a> {
         source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let mut cursor = Self {
-            needed: needed_words(&rows, &filter),
+            // Without a filter every row is taken: then all of it is read at once.
+            needed: if filter.is_all() {
+                0..rows.layout.words()
+            } else {
+                needed_words(&rows, &filter)
+            },
             words: RowWords::zeroed(rows.layout.words()),
             candidates: Candidates::new(plan.path),
             batch: Batch::default(),
@@ -93,6 +98,8 @@ impl<'a> Cursor<'a> {
     /// Counts the rows that are left without fetching more of them than the filter needs.
     pub(super) fn count_all(mut self) -> Result<u64> {
         let mut count = 0;
+        self.needed = needed_words(&self.rows, &self.filter);
+        self.need_index_words();
         while self.advance_matching()?.is_some() {
             count += 1;
         }

@@ -116,6 +116,9 @@ impl PagePool {
 
     /// Keeps this many pages ready until the promise is dropped.
     pub(crate) fn promise(&self, pages: usize) -> Result<Promise<'_>> {
+        if pages == 0 {
+            return Ok(Promise { pool: self, pages });
+        }
         let mut state = self.state.lock();
         let missing = (state.promised + pages).saturating_sub(state.ready.len());
         if missing > 0 {
@@ -249,6 +252,9 @@ impl PagePool {
 
 impl Drop for Promise<'_> {
     fn drop(&mut self) {
+        if self.pages == 0 {
+            return;
+        }
         let mut state = self.pool.state.lock();
         state.promised -= self.pages;
         while state.ready.len() > self.pool.ready_max() + state.promised {
