@@ -27,3 +27,9 @@ pub const ROW_BYTES_MAX: usize = 16 << 20;
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
 /// Retries of a conflicting transaction in `Store::write` before it gives up.
 pub const RETRIES_MAX: u32 = 100;
+/// Keys of one table that a serializable transaction remembers one by one; after more, any change
+/// of the table counts: its memory stays bounded.
+pub(crate) const READ_KEYS_MAX: usize = 1 << 16;
+/// Most bytes kept to say which rows recent commits wrote; a serializable transaction that began
+/// before gets a conflict.
+pub(crate) const SEQUENCED_BYTES_MAX: usize = 8 << 20;

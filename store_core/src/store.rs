@@ -4,13 +4,13 @@ use crate::check::{CheckReport, check};
 use crate::checkpoint;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::ManifestBody;
-use crate::options::RETRIES_MAX;
+use crate::mvcc::Timestamp;
 use crate::recovery::{self, RecoveryReport};
 use crate::schema::Schema;
 use crate::stats::Stats;
 use crate::sync::Mutex;
 use crate::table::Table;
-use crate::txn::{Engine, Rows, Snapshot, Txn};
+use crate::txn::{Engine, Rows, Snapshot, Txn, TxnOptions};
 use crate::wal::{Device, Directory, HashedPayload, RecordKind};
 use std::fmt;
 use std::path::Path;
@@ -168,15 +168,29 @@ impl Store {
 
     /// Begins a transaction.
     pub fn begin(&self) -> Result<Txn> {
-        Txn::new(&self.engine)
+        self.begin_with(TxnOptions::new())
+    }
+
+    /// Begins a transaction of another level, or one that only reads.
+    pub fn begin_with(&self, options: TxnOptions) -> Result<Txn> {
+        Txn::new(&self.engine, options)
     }
 
     /// Runs `work` in a transaction and commits it; a conflict runs it again, with a growing pause,
     /// up to [`RETRIES_MAX`] times. Any other error rolls back.
-    pub fn write<T>(&self, mut work: impl FnMut(&mut Txn) -> Result<T>) -> Result<T> {
+    pub fn write<T>(&self, work: impl FnMut(&mut Txn) -> Result<T>) -> Result<T> {
+        self.write_with(TxnOptions::new(), work)
+    }
+
+    /// [`Store::write`] with the level and the retries of the options.
+    pub fn write_with<T>(
+        &self,
+        options: TxnOptions,
+        mut work: impl FnMut(&mut Txn) -> Result<T>,
+    ) -> Result<T> {
         let mut retries = 0;
         loop {
-            let mut txn = self.begin()?;
+            let mut txn = self.begin_with(options)?;
             let result = match work(&mut txn) {
                 Ok(value) => txn.commit().map(|_| value),
                 Err(error) => {
@@ -185,7 +199,7 @@ impl Store {
                 }
             };
             match result {
-                Err(error) if error.kind() == Kind::Conflict && retries < RETRIES_MAX => {
+                Err(error) if error.kind() == Kind::Conflict && retries < options.retries => {
                     std::thread::sleep(backoff(retries));
                     retries += 1;
                 }
@@ -256,7 +270,8 @@ impl Store {
             timeline.give_up();
         }
         durable?;
-        timeline.publish(crate::mvcc::Timestamp(appended.timestamp))
+        self.engine.sequencer.enter_empty(Timestamp(appended.timestamp), timeline);
+        timeline.publish(Timestamp(appended.timestamp))
     }
 }
 

@@ -13,6 +13,7 @@ mod lost_update;
 mod own_writes;
 mod reads;
 mod row_atomic;
+mod serializable;
 mod torn;
 mod unique;
 

@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Invariant, test binary, test, planted bug.
-const PAIRS: [(&str, &str, &str, &str); 24] = [
+const PAIRS: [(&str, &str, &str, &str); 27] = [
     ("I1", "isolation", "atomic::a_snapshot_sees_whole", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_before_install"),
@@ -22,6 +22,9 @@ const PAIRS: [(&str, &str, &str, &str); 24] = [
     ("I5", "isolation", "lost_update::concurrent_increments", "newer_version_overwritten"),
     ("I5", "isolation", "lost_update::a_write_after_a_newer", "newer_version_overwritten"),
     ("I5", "isolation", "lost_update::the_second_writer", "owner_ignored"),
+    ("I5", "isolation", "serializable::of_two_that_read", "reads_not_validated"),
+    ("I5", "isolation", "serializable::the_sum_of_two", "reads_not_validated"),
+    ("I5", "isolation", "serializable::phantoms_count", "phantoms_not_validated"),
     ("I6", "crash", "power::what_was_acknowledged", "sync_skipped"),
     ("I6", "model", "cases::a_row_inserted_over", "absent_row_logged"),
     ("I7", "crash", "syncs::a_commit_after_a_failed", "sync_failure_ignored"),

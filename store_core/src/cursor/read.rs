@@ -2,7 +2,7 @@
 
 use crate::mem::layout::RowView;
 use crate::mvcc::Timestamp;
-use crate::query::Cells;
+use crate::query::{Cells, Filter};
 use crate::schema::Schema;
 use crate::txn::{Engine, Rows, Snapshot, Txn};
 use crate::value::ValueRef;
@@ -70,6 +70,13 @@ impl ReadSource<'_> {
             Self::Snapshot(snapshot) => Ok(snapshot.at()),
             Self::Owned(snapshot) => Ok(snapshot.at()),
             Self::Txn(txn) => Err(txn),
+        }
+    }
+
+    /// Notes what a query looks for, for a serializable transaction.
+    pub(crate) fn note_range(&self, rows: &Rows, filter: &Filter) {
+        if let Self::Txn(txn) = self {
+            txn.note_range(rows, filter);
         }
     }
 

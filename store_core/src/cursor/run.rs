@@ -43,6 +43,7 @@ impl<'a> Cursor<'a> {
         let Bound { filter, sort, plan } = bound;
         let serves_sort = matches!(plan.path, AccessPath::Index { serves_sort: true, .. });
         let Query { rows, source, limit, offset, .. } = query;
+        source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let mut cursor = Self {
             needed: needed_words(&rows, &filter),

@@ -20,6 +20,11 @@ use crate::sync::{AcqRel, Acquire, AtomicBool, AtomicU64, Relaxed, Release, SeqC
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(pub u64);
 
+impl Timestamp {
+    /// A moment after every commit: a read at it takes the newest version.
+    pub(crate) const NEWEST: Self = Self((u64::MAX >> 1) - 1);
+}
+
 /// The first published timestamp of an empty store.
 pub(crate) const BEGINNING: Timestamp = Timestamp(1);
 

@@ -4,9 +4,10 @@ use super::guard::Sequenced;
 use super::prepare::RowWords;
 use super::record::CommitEncoder;
 use super::rows::{Rows, SecondaryIndex};
+use super::sequencer::SequencedCommit;
 use super::unique::forget_replaced;
 use super::write_set::{Txn, Write, WriteKind, undo_write};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::index::ordered::EntryBatch;
 use crate::mvcc::Timestamp;
 use crate::mvcc::chain::Newest;
@@ -16,6 +17,15 @@ use crate::sync::Relaxed;
 use crate::wal::{HashedPayload, Lsn, RecordKind};
 use std::sync::Arc;
 
+/// A commit that has its place in the order.
+pub(super) struct Sequence {
+    pub at: Timestamp,
+    /// Where its log record ends.
+    pub end: Option<Lsn>,
+    /// Its entry for serializable transactions.
+    pub entered: Option<Arc<SequencedCommit>>,
+}
+
 impl Txn {
     /// Makes every write visible and durable, or none; returns the commit timestamp.
     ///
@@ -24,7 +34,7 @@ impl Txn {
     /// reopening the store tells whether the last commits are durable.
     pub fn commit(mut self) -> Result<u64> {
         self.check()?;
-        if self.writes.is_empty() {
+        if self.writes.iter().all(|write| write.kind == WriteKind::Lock) {
             return Ok(self.at.0);
         }
         self.forget_undo();
@@ -32,15 +42,21 @@ impl Txn {
         let pages = self.index_pages();
         let engine = Arc::clone(&self.engine);
         let promise = engine.pool.promise(pages)?;
-        let (at, logged) = self.sequence()?;
+        let Sequence { at, end, entered } = self.sequence().inspect_err(|error| {
+            let conflict = error.kind() == Kind::Conflict;
+            engine.counters.conflicts.fetch_add(u64::from(conflict), Relaxed);
+        })?;
         let sequenced = Sequenced::new(&engine.timeline);
         if planted::bug("published_before_install") {
             engine.timeline.publish(at)?;
         }
         self.install(at);
+        if let Some(commit) = entered {
+            commit.set_installed();
+        }
         drop(promise);
         self.finished = true; // nothing to roll back any more, whatever happens
-        let durable = match (engine.log(), logged) {
+        let durable = match (engine.log(), end) {
             (Some(log), Some(end)) if !planted::bug("published_before_durable") => {
                 log.wal.wait_durable(end)
             }
@@ -51,7 +67,7 @@ impl Txn {
             sequenced.finish();
             engine.counters.commits.fetch_add(1, Relaxed);
         }
-        engine.timeline.unregister(self.place);
+        self.unregister();
         for (table, cell) in self.replaced.drain(..) {
             cell.release(&self.tables[table as usize].values);
         }
@@ -99,17 +115,33 @@ impl Txn {
     }
 
     /// Takes the timestamp, with a log inside its critical section: both orders are one (I8).
-    fn sequence(&self) -> Result<(Timestamp, Option<Lsn>)> {
-        let Some(log) = self.engine.log() else { return Ok((self.engine.timeline.take(), None)) };
+    fn sequence(&self) -> Result<Sequence> {
+        let timeline = &self.engine.timeline;
+        let Some(log) = self.engine.log() else {
+            return self.take(|| Ok(Sequence { at: timeline.take(), end: None, entered: None }));
+        };
         let mut encoder = CommitEncoder::new(log, &self.engine.fragments, self.number);
         for write in &self.writes {
             self.log_write(write, &mut encoder)?;
         }
         let encoded = encoder.finish();
         let payload = HashedPayload::new(&encoded.payload);
-        let appended =
-            log.wal.append(RecordKind::Commit, &payload, || self.engine.timeline.take().0)?;
-        Ok((Timestamp(appended.timestamp), Some(appended.end)))
+        self.take(|| {
+            let appended = log.wal.append(RecordKind::Commit, &payload, || timeline.take().0)?;
+            let at = Timestamp(appended.timestamp);
+            Ok(Sequence { at, end: Some(appended.end), entered: None })
+        })
+    }
+
+    /// Takes the timestamp and lets serializable transactions know.
+    fn take(&self, take: impl FnOnce() -> Result<Sequence>) -> Result<Sequence> {
+        let (timeline, sequencer) = (&self.engine.timeline, &self.engine.sequencer);
+        if sequencer.is_recording() {
+            return self.sequence_recorded(take);
+        }
+        let mut sequence = take()?;
+        sequence.entered = sequencer.enter_late(sequence.at, timeline);
+        Ok(sequence)
     }
 
     fn log_write(&self, write: &Write, encoder: &mut CommitEncoder<'_>) -> Result<()> {
@@ -126,7 +158,7 @@ impl Txn {
                 Ok(())
             }
             WriteKind::Delete => encoder.delete(rows, &words),
-            WriteKind::Gone => Ok(()),
+            WriteKind::Gone | WriteKind::Lock => Ok(()),
             WriteKind::Update => {
                 let mut staged = words.clone();
                 rows.versions.staged(write.node, &mut staged);
@@ -160,7 +192,7 @@ impl Txn {
         }
         for write in &self.writes {
             let rows = &self.tables[write.table as usize];
-            if write.kind == WriteKind::Gone {
+            if matches!(write.kind, WriteKind::Gone | WriteKind::Lock) {
                 undo_write(rows, *write);
             } else {
                 rows.versions.disown(write.row);
@@ -174,7 +206,10 @@ impl Txn {
             let superseded = self
                 .writes
                 .iter()
-                .filter(|write| write.table as usize == number && write.node != 0)
+                .filter(|write| {
+                    write.table as usize == number
+                        && matches!(write.kind, WriteKind::Update | WriteKind::Delete)
+                })
                 .map(|write| write.row);
             let made = superseded.clone().count();
             if made > 0 {
@@ -208,7 +243,7 @@ fn install_row(
         }
     };
     match write.kind {
-        WriteKind::Gone => {}
+        WriteKind::Gone | WriteKind::Lock => {}
         WriteKind::Insert => {
             versions.install_insert(write.row, at);
             add(&words, None);

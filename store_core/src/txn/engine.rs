@@ -1,6 +1,7 @@
 //! What all tables and transactions of one store share.
 
 use super::rows::{Rows, Shared};
+use super::sequencer::Sequencer;
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::{Holder, MemoryBudget};
 use crate::mem::epoch::Epoch;
@@ -25,6 +26,7 @@ pub(crate) struct Engine {
     pub holder: Holder,
     pub tables_holder: Holder,
     pub counters: Counters,
+    pub sequencer: Sequencer,
     /// Set once the store is open; never for `:memory:`.
     wal: OnceLock<Log>,
     /// Held shared from a transaction's first fragment to its commit record, and exclusively while
@@ -72,6 +74,7 @@ impl Engine {
             pool,
             epoch: Epoch::new(),
             tables_holder: holder.child("tables"),
+            sequencer: Sequencer::new(&holder.child("recent commits"))?,
             holder,
             budget,
             counters: Counters::default(),
@@ -117,6 +120,11 @@ impl Engine {
         self.tables.read().get(name).cloned().ok_or_else(|| {
             Error::not_found(format!("no table `{name}` in this store")).detail(name)
         })
+    }
+
+    /// The table of this number.
+    pub(crate) fn table_by_id(&self, id: u32) -> Option<Arc<Rows>> {
+        self.tables.read().values().find(|rows| rows.id == id).cloned()
     }
 
     /// Waits until everything sequenced so far is published; the caller stops nobody.

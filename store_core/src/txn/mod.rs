@@ -11,19 +11,24 @@
 mod commit;
 mod engine;
 mod guard;
+mod isolation;
 pub(crate) mod load;
 mod own;
 mod prepare;
+mod read_set;
 mod reclaim;
 pub(crate) mod record;
 mod rows;
 mod savepoint;
+mod sequencer;
 mod snapshot;
 mod unique;
+mod validate;
 mod write;
 mod write_set;
 
 pub(crate) use engine::Engine;
+pub use isolation::{Isolation, TxnOptions};
 pub(crate) use prepare::{RowWords, prepare_key, prepare_row};
 pub(crate) use rows::{Rows, SecondaryIndex};
 pub use savepoint::Savepoint;

@@ -79,7 +79,7 @@ impl Txn {
             let rows = &self.tables[entry.table as usize];
             let write = self.own.find(&self.writes, entry.table, entry.row);
             let Some(write) = write.map(|at| self.writes[at]) else { continue };
-            let kept = matches!(write.kind, WriteKind::Insert | WriteKind::Update);
+            let kept = !matches!(write.kind, WriteKind::Delete | WriteKind::Gone);
             let staged = staged_words(rows, write);
             entry.forget(rows, kept.then_some(&staged));
         }

@@ -4,11 +4,12 @@ use super::prepare::{RowWords, set_cell};
 use super::rows::Rows;
 use super::unique::{StaleEntry, forget_replaced, forget_unique};
 use super::write_set::{Txn, Write, WriteKind};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::index::primary::Inserted;
 use crate::mem::layout::RowView;
 use crate::mvcc::chain::{Held, Newest, Owner};
 use crate::planted;
+use crate::query::Filter;
 use crate::sync::pause;
 use crate::value::ValueRef;
 use smallvec::SmallVec;
@@ -32,17 +33,28 @@ enum Claim {
 impl Txn {
     /// The visible row with this key; its words are in `out`.
     pub(crate) fn find(&self, rows: &Rows, key: &RowView<'_>, out: &mut [u64]) -> Option<u32> {
+        let hash = key.key_hash();
+        self.note_key(rows, hash);
         rows.primary
-            .candidates(key.key_hash())
+            .candidates(hash)
             .find(|row| self.read(rows, *row, out) && rows.view(out).same_key(key))
     }
 
     /// Inserts a prepared row; an existing key is [`Kind::Duplicate`](crate::Kind::Duplicate).
     pub(crate) fn insert(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
-        self.check()?;
+        self.check_write()?;
         self.reserve_write()?;
         let result = self.insert_checked(rows, words);
-        result.map_err(|error| self.doom(error))
+        result.map_err(|error| self.note_duplicate(rows, error)).map_err(|error| self.doom(error))
+    }
+
+    /// A refused value tells of other rows, whichever they are: a serializable transaction that goes
+    /// on has read them.
+    fn note_duplicate(&self, rows: &Rows, error: Error) -> Error {
+        if error.kind() == Kind::Duplicate {
+            self.note_range(rows, &Filter::all());
+        }
+        error
     }
 
     /// Changes columns of a visible row; false if there is none.
@@ -53,7 +65,7 @@ impl Txn {
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
-        self.check()?;
+        self.check_write()?;
         self.reserve_write()?;
         let mut words = RowWords::zeroed(rows.layout.words());
         let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
@@ -75,13 +87,32 @@ impl Txn {
         }
         super::prepare::check_bytes(rows, &words)?;
         let result = self.update_row(rows, row, &mut words, columns);
+        let result = result.map_err(|error| self.note_duplicate(rows, error));
         result.map_err(|error| self.doom(error))?;
+        Ok(true)
+    }
+
+    /// Owns a visible row until the end without changing it; false if there is none.
+    pub(crate) fn lock(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+        self.check_write()?;
+        self.reserve_write()?;
+        let mut words = RowWords::zeroed(rows.layout.words());
+        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
+        let table = self.table_number(rows);
+        if self.owns(rows, row) && self.own.find(&self.writes, table, row).is_some() {
+            return Ok(true);
+        }
+        self.own_visible(rows, row, &words).map_err(|error| self.doom(error))?;
+        // A node, so that the row may still be written.
+        let node = rows.versions.new_node().inspect_err(|_| rows.versions.disown(row))?;
+        rows.versions.stage(node, &words[rows.layout.key_words()..]);
+        self.writes.push(Write { table, row, node, kind: WriteKind::Lock });
         Ok(true)
     }
 
     /// Deletes a visible row; false if there is none.
     pub(crate) fn delete(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
-        self.check()?;
+        self.check_write()?;
         self.reserve_delete()?;
         let mut words = RowWords::zeroed(rows.layout.words());
         let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
@@ -359,7 +390,7 @@ impl Txn {
         }
         self.writes[write].kind = match kind {
             WriteKind::Gone | WriteKind::Insert => WriteKind::Insert,
-            WriteKind::Delete | WriteKind::Update => WriteKind::Update,
+            WriteKind::Delete | WriteKind::Update | WriteKind::Lock => WriteKind::Update,
         };
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! The transaction and its write set.
 
 use super::engine::Engine;
+use super::isolation::{Isolation, TxnOptions};
 use super::own::OwnRows;
 use super::prepare::RowWords;
+use super::read_set::ReadSet;
 use super::rows::Rows;
 use super::savepoint::Undo;
 use super::unique::{StaleEntry, forget_unique};
@@ -11,15 +13,17 @@ use crate::mem::budget::Reservation;
 use crate::mem::cell::LongCell;
 use crate::mvcc::Timestamp;
 use crate::mvcc::chain::{Newest, Owner};
+use crate::query::Filter;
 use crate::sync::Relaxed;
 use std::fmt;
 use std::sync::Arc;
 
-/// A transaction at snapshot isolation.
+/// A transaction.
 ///
 /// It reads the store as it was when the transaction began, plus its own writes. The first of two
 /// transactions to write a row wins; the other gets [`Kind::Conflict`] at once and can only be
-/// rolled back. Dropping it rolls it back.
+/// rolled back. A [serializable](crate::Isolation::Serializable) one may get it when it commits,
+/// too. Dropping it rolls it back.
 ///
 /// ```
 /// # let (store, flights) = store_core::doctest::flights();
@@ -43,6 +47,9 @@ pub struct Txn {
     pub(super) owner: Owner,
     pub(super) place: usize,
     pub(super) at: Timestamp,
+    /// What it read, if it is serializable and may write.
+    pub(super) reads: Option<ReadSet>,
+    read_only: bool,
     pub(super) number: u64,
     pub(super) held: Reservation,
     pub(super) finished: bool,
@@ -70,16 +77,23 @@ pub(super) enum WriteKind {
     Delete,
     /// An insert that this transaction deleted again.
     Gone,
+    /// A committed row that is owned and not changed.
+    Lock,
 }
 
 /// Writes whose bookkeeping is reserved at once.
 const WRITES_LUMP: usize = 256;
 
 impl Txn {
-    pub(crate) fn new(engine: &Arc<Engine>) -> Result<Self> {
+    pub(crate) fn new(engine: &Arc<Engine>, options: TxnOptions) -> Result<Self> {
         engine.check_open()?;
         let held = engine.holder.reserve(0)?;
-        let (place, at) = engine.timeline.register()?;
+        let validates = options.isolation == Isolation::Serializable && !options.read_only;
+        let reads = if validates { Some(ReadSet::new(&engine.holder)?) } else { None };
+        let (place, at) = match &reads {
+            Some(_) => engine.sequencer.register(engine)?,
+            None => engine.timeline.register()?,
+        };
         Ok(Self {
             engine: Arc::clone(engine),
             tables: Vec::new(),
@@ -93,6 +107,8 @@ impl Txn {
             owner: Owner(place as u16 + 1),
             place,
             at,
+            reads,
+            read_only: options.read_only,
             number: engine.take_transaction_number(),
             held,
             finished: false,
@@ -131,7 +147,7 @@ impl Txn {
     pub(crate) fn own_rows(&self, rows: &Rows) -> Vec<u32> {
         let Some(table) = self.known_table(rows) else { return Vec::new() };
         let kept = |write: &&Write| {
-            write.table == table && matches!(write.kind, WriteKind::Insert | WriteKind::Update)
+            write.table == table && !matches!(write.kind, WriteKind::Delete | WriteKind::Gone)
         };
         self.writes.iter().filter(kept).map(|write| write.row).collect()
     }
@@ -150,7 +166,7 @@ impl Txn {
         };
         match self.writes[at].kind {
             WriteKind::Insert => rows.versions.copy_newest(row, out),
-            WriteKind::Update => {
+            WriteKind::Update | WriteKind::Lock => {
                 rows.versions.key_words(row, out);
                 rows.versions.staged(self.writes[at].node, out);
             }
@@ -169,6 +185,36 @@ impl Txn {
             self.tables.push(Arc::clone(rows));
             self.tables.len() as u32 - 1
         })
+    }
+
+    /// Refuses writes of a read-only transaction, and what [`Txn::check`] refuses.
+    pub(super) fn check_write(&self) -> Result<()> {
+        if self.read_only {
+            return Err(Error::new(Kind::ReadOnly, "this transaction was begun for reading only"));
+        }
+        self.check()
+    }
+
+    /// Notes that a key was looked for.
+    pub(super) fn note_key(&self, rows: &Rows, hash: u64) {
+        if let Some(reads) = &self.reads {
+            reads.note_key(rows, hash);
+        }
+    }
+
+    /// Notes that every row for which the filter holds was looked for.
+    pub(crate) fn note_range(&self, rows: &Rows, filter: &Filter) {
+        if let Some(reads) = &self.reads {
+            reads.note_range(rows, filter);
+        }
+    }
+
+    /// Gives its snapshot up.
+    pub(super) fn unregister(&self) {
+        if self.reads.is_some() {
+            self.engine.sequencer.unregister(self.at, &self.engine.timeline);
+        }
+        self.engine.timeline.unregister(self.place);
     }
 
     /// Refuses calls on a doomed transaction, a closed store or a poisoned log.
@@ -258,7 +304,7 @@ impl Drop for Txn {
         for (table, cell) in self.replaced.drain(..) {
             cell.release(&self.tables[table as usize].values);
         }
-        self.engine.timeline.unregister(self.place);
+        self.unregister();
         self.engine.counters.rollbacks.fetch_add(1, Relaxed);
     }
 }
