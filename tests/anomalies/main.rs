@@ -13,7 +13,7 @@ mod steps;
 use paths::{FILLER, FILLERS, Path, Question};
 use run::{Face, Level, Refused, run_cases};
 use store_core::query::Predicate;
-use store_core::{Error, Kind, Schema, Store, Table, Txn, Type};
+use store_core::{Error, Isolation, Kind, Schema, Store, Table, Txn, TxnOptions, Type};
 use store_tests::rows::{assert_sound, int};
 
 /// The Rust face.
@@ -59,9 +59,12 @@ fn refused<T>(result: Result<T, Error>) -> Result<T, Refused> {
 impl Face for Rust {
     type Txn = Txn;
 
-    fn begin(&self, level: Level, _read_only: bool) -> Txn {
-        assert_eq!(level, Level::Snapshot);
-        self.store.begin().unwrap()
+    fn begin(&self, level: Level, read_only: bool) -> Txn {
+        let options = TxnOptions::new().isolation(match level {
+            Level::Snapshot => Isolation::Snapshot,
+            Level::Serializable => Isolation::Serializable,
+        });
+        self.store.begin_with(if read_only { options.read_only() } else { options }).unwrap()
     }
 
     fn get(&self, txn: &mut Txn, id: i64) -> Result<Option<i64>, Refused> {
@@ -100,8 +103,7 @@ impl Face for Rust {
     }
 
     fn lock(&self, txn: &mut Txn, id: i64) -> Result<bool, Refused> {
-        let row = self.get(txn, id)?;
-        row.map_or(Ok(false), |value| self.update(txn, id, value))
+        refused(self.table.lock(txn, &[id.into()]))
     }
 
     fn commit(&self, txn: Txn) -> Result<(), Refused> {
@@ -130,8 +132,15 @@ fn every_path_is_the_one_meant() {
 }
 
 #[test]
-fn snapshot() {
+fn snapshots_prevent_what_they_must_and_no_more() {
     let face = Rust::new();
-    run_cases(&face, &cases::all(), &[Level::Snapshot]);
+    run_cases(&face, &cases::all(), Level::Snapshot);
+    assert_sound(&face.store);
+}
+
+#[test]
+fn serializable_transactions_prevent_all() {
+    let face = Rust::new();
+    run_cases(&face, &cases::all(), Level::Serializable);
     assert_sound(&face.store);
 }

@@ -47,6 +47,7 @@ impl Report {
 
 /// Checks a history against what this level forbids.
 pub fn check(txns: &[Txn], level: Level) -> Report {
+    use Kind::{Rt, Rw, Wr, Ww};
     let orders = Orders::of(txns);
     let mut edges = item_edges(&orders, txns);
     let items = edges.len();
@@ -58,7 +59,6 @@ pub fn check(txns: &[Txn], level: Level) -> Report {
         cyclic_groups = groups;
         finding
     };
-    use Kind::{Rt, Rw, Wr, Ww};
     let forbidden = search(without_time, &[Ww], Nodes::Whole)
         .or_else(|| search(without_time, &[Ww, Wr], Nodes::Whole))
         .or_else(|| search(without_time, &[Ww, Wr, Rw], Nodes::BeginAndCommit))
