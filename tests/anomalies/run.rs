@@ -80,7 +80,7 @@ impl Outcome {
     fn is_serializable(&self, case: &Case) -> bool {
         let committed: Vec<usize> =
             (0..self.ends.len()).filter(|txn| self.committed(*txn)).collect();
-        self.extends(case, &Rows::from_iter(case.rows.iter().copied()), &committed)
+        self.extends(case, &case.rows.iter().copied().collect(), &committed)
     }
 
     fn extends(&self, case: &Case, rows: &Rows, left: &[usize]) -> bool {
@@ -125,7 +125,7 @@ struct Run<'r, F: Face> {
 
 impl<'r, F: Face> Run<'r, F> {
     fn new(face: &'r F, case: &'r Case, level: Level, path: Path) -> Self {
-        let committed = Rows::from_iter(case.rows.iter().copied());
+        let committed: Rows = case.rows.iter().copied().collect();
         set_rows(face, &committed);
         let party = || Party {
             txn: None,
@@ -333,16 +333,12 @@ pub fn run_case<F: Face>(face: &F, case: &Case, level: Level, path: Path) -> Tal
 
 /// Runs cases at a level by every path and prints a table of what happened.
 pub fn run_cases<F: Face>(face: &F, cases: &[Case], level: Level) {
-    let mut table = String::from(
-        "| case | level | path | interleavings | with a conflict | with the anomaly |\n\
-         |---|---|---|---|---|---|\n",
-    );
+    println!("| case | level | path | interleavings | with a conflict | with the anomaly |");
+    println!("|---|---|---|---|---|---|");
     for case in cases {
         for path in Path::ALL {
             let Tally { ran, refused, shown, .. } = run_case(face, case, level, path);
-            let name = case.name;
-            table += &format!("| {name} | {level:?} | {path:?} | {ran} | {refused} | {shown} |\n");
+            println!("| {} | {level:?} | {path:?} | {ran} | {refused} | {shown} |", case.name);
         }
     }
-    println!("{table}");
 }

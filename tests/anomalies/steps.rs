@@ -89,11 +89,10 @@ impl View {
     /// Does one step; beginning and ending are the caller's.
     pub fn step(&mut self, step: Step) {
         match step {
-            Step::Begin | Step::Lock(_) | Step::Commit | Step::Abort => {}
             Step::Read(id) => self.seen.push(Seen::Row(id, self.rows.get(&id).copied())),
             Step::Select(low, high) => self.seen.push(Seen::Rows(self.select(low, high))),
             Step::Set(id, value) if self.rows.contains_key(&id) => self.change(id, Some(value)),
-            Step::Set(..) => {}
+            Step::Begin | Step::Set(..) | Step::Lock(_) | Step::Commit | Step::Abort => {}
             Step::Add(id, more) => {
                 if let Some(value) = self.last_read(id) {
                     self.step(Step::Set(id, value + more));
@@ -102,7 +101,9 @@ impl View {
             Step::Insert(id, value) => self.change(id, Some(value)),
             Step::DeleteWhere(low, high) => {
                 let found = self.select(low, high);
-                found.iter().for_each(|row| self.change(row.0, None));
+                for (id, _) in &found {
+                    self.change(*id, None);
+                }
                 self.seen.push(Seen::Rows(found));
             }
         }

@@ -91,7 +91,7 @@ fn item_edges(orders: &Orders<'_>, txns: &[Txn]) -> Vec<Before> {
                 edges.push(Before { from, to, kind, key: *key });
             }
         };
-        let counted: Vec<Option<u32>> = writers.iter().copied().filter(Option::is_some).collect();
+        let counted: Vec<Option<u32>> = writers.iter().flatten().copied().map(Some).collect();
         counted.windows(2).for_each(|pair| add(pair[0], pair[1], Kind::Ww));
         for read in item.reads.iter().filter(|read| item.order.starts_with(read.list)) {
             let reader = Some(read.txn);
@@ -193,14 +193,10 @@ fn classify(txns: &[Txn], cycle: &[Before]) -> Finding {
 }
 
 fn tell(txns: &[Txn], cycle: &[Before]) -> String {
-    let mut story = String::new();
-    for edge in cycle {
+    let line = |edge: &Before| {
         let Before { from, to, kind, key } = edge;
-        let txn = &txns[*from as usize];
-        story += &format!(
-            "\n  T{from} ({}..{} {:?}) {:?}\n    {kind:?} list {key} -> T{to}",
-            txn.begun, txn.ended, txn.end, txn.ops
-        );
-    }
-    story
+        let Txn { ops, end, begun, ended } = &txns[*from as usize];
+        format!("\n  T{from} ({begun}..{ended} {end:?}) {ops:?}\n    {kind:?} list {key} -> T{to}")
+    };
+    cycle.iter().map(line).collect()
 }

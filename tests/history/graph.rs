@@ -57,7 +57,9 @@ impl Search {
         }
         let first = self.open.iter().rposition(|open| *open == node).expect("it is open");
         let component = self.open.split_off(first);
-        component.iter().for_each(|node| self.is_open[*node as usize] = false);
+        for node in &component {
+            self.is_open[*node as usize] = false;
+        }
         (component.len() > 1).then_some(component)
     }
 }
@@ -118,7 +120,9 @@ impl Graph {
     pub fn cycle_in(&self, component: &[u32]) -> Vec<Edge> {
         const STARTS: usize = 64;
         let mut inside = vec![false; self.starts.len()];
-        component.iter().for_each(|node| inside[*node as usize] = true);
+        for node in component {
+            inside[*node as usize] = true;
+        }
         let cycles = component.iter().take(STARTS).map(|start| self.cycle_from(*start, &inside));
         cycles.min_by_key(Vec::len).expect("a component has a cycle through each of its nodes")
     }
@@ -154,7 +158,9 @@ fn components_and_shortest_cycles_are_found() {
     let pairs = [(0, 1), (1, 2), (2, 3), (3, 0), (2, 0), (4, 5), (5, 4), (3, 6), (6, 7)];
     let graph = Graph::new(8, pairs.map(edge).to_vec());
     let mut components = graph.components();
-    components.iter_mut().for_each(|nodes| nodes.sort_unstable());
+    for nodes in &mut components {
+        nodes.sort_unstable();
+    }
     components.sort_unstable();
     assert_eq!(components, [vec![0, 1, 2, 3], vec![4, 5]]);
     assert_eq!(graph.cycle_in(&components[0]).len(), 3);

@@ -151,7 +151,9 @@ impl<'h> Orders<'h> {
                 found.push((Anomaly::G1b, story));
             }
         }
-        found.into_iter().for_each(|(what, story)| self.report(what, story));
+        for (what, story) in found {
+            self.report(what, story);
+        }
     }
 
     /// Judges the values of one read by themselves.
@@ -199,6 +201,8 @@ impl<'h> Orders<'h> {
             }
         }
         lost.sort();
-        lost.into_iter().for_each(|story| self.report(Anomaly::LostAppend, story));
+        for story in lost {
+            self.report(Anomaly::LostAppend, story);
+        }
     }
 }
