@@ -89,6 +89,6 @@ pub use stats::{Stats, TableStats};
 pub use store::{Options, Store};
 pub use store_macros::Record;
 pub use table::{Row, Table};
-pub use txn::{Isolation, Savepoint, Snapshot, Txn, TxnOptions};
+pub use txn::{Isolation, Lost, Retry, Savepoint, Snapshot, Txn, TxnOptions};
 pub use value::{Type, Value, ValueRef};
 pub use wal::{Device, DeviceFile, Directory, OpenMode};

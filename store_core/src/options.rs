@@ -1,5 +1,7 @@
 //! Every limit with its default and its reason.
 
+use std::time::Duration;
+
 /// The unit of bulk memory: large enough that a page's header and a system call per page do not
 /// count, small enough that an empty table costs little.
 pub const PAGE_BYTES: usize = 64 * 1024;
@@ -33,3 +35,8 @@ pub(crate) const READ_KEYS_MAX: usize = 1 << 16;
 /// Most bytes kept to say which rows recent commits wrote; a serializable transaction that began
 /// before gets a conflict.
 pub(crate) const SEQUENCED_BYTES_MAX: usize = 8 << 20;
+/// How long a retry waits for the transaction that owns its row, or whose commit it needs to see:
+/// several syncs of a slow disk. Then it tries all the same.
+pub(crate) const OUTCOME_WAIT_MAX: Duration = Duration::from_millis(100);
+/// How long a retry waits for those before it in a row's queue.
+pub(crate) const TURN_WAIT_MAX: Duration = Duration::from_secs(1);

@@ -15,6 +15,7 @@ mod reads;
 mod row_atomic;
 mod serializable;
 mod torn;
+mod turns;
 mod unique;
 
 use std::sync::Mutex;

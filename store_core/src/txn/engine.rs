@@ -2,6 +2,7 @@
 
 use super::rows::{Rows, Shared};
 use super::sequencer::Sequencer;
+use super::turns::Turns;
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::{Holder, MemoryBudget};
 use crate::mem::epoch::Epoch;
@@ -27,6 +28,7 @@ pub(crate) struct Engine {
     pub tables_holder: Holder,
     pub counters: Counters,
     pub sequencer: Sequencer,
+    pub turns: Turns,
     /// Set once the store is open; never for `:memory:`.
     wal: OnceLock<Log>,
     /// Held shared from a transaction's first fragment to its commit record, and exclusively while
@@ -75,6 +77,7 @@ impl Engine {
             epoch: Epoch::new(),
             tables_holder: holder.child("tables"),
             sequencer: Sequencer::new(&holder.child("recent commits"))?,
+            turns: Turns::default(),
             holder,
             budget,
             counters: Counters::default(),

@@ -1,6 +1,6 @@
 //! The rows of one table: versions, primary index, secondary indexes, long values.
 
-use crate::error::{Error, Result};
+use crate::error::{Awaited, Error, Result};
 use crate::index::ordered::OrderedIndex;
 use crate::index::primary::PrimaryIndex;
 use crate::mem::budget::Holder;
@@ -164,6 +164,11 @@ impl Rows {
         Error::conflict(format!("conflict: {} {why}", self.row_name(words)))
             .detail(&self.schema.table)
             .detail(self.key_text(words))
+    }
+
+    /// A conflict with the transaction that writes a row, or has written it.
+    pub(crate) fn lost_to_another(&self, row: u32, words: &[u64], why: &str) -> Error {
+        self.conflict(words, why).awaiting(Awaited::Row { table: self.id, row })
     }
 }
 

@@ -11,7 +11,7 @@ use super::read_set::ReadSet;
 use super::rows::Rows;
 use super::sequencer::{SequencedCommit, Written};
 use super::write_set::{Txn, Write, WriteKind};
-use crate::error::{Error, Result};
+use crate::error::{Awaited, Error, Result};
 use crate::mvcc::Timestamp;
 use crate::planted;
 use crate::sync::pause;
@@ -89,7 +89,7 @@ impl Txn {
         reads.of_table(written.table, |read| {
             let rows = self.engine.table_by_id(written.table)?;
             if read.has_key(written.key_hash) {
-                return Some(self.name_of(&rows, written.row));
+                return Some(name_of(&rows, written.row));
             }
             if read.ranges().is_empty() {
                 return None;
@@ -108,16 +108,17 @@ impl Txn {
         })?
     }
 
-    fn name_of(&self, rows: &Rows, row: u32) -> String {
-        let mut words = RowWords::zeroed(rows.layout.words());
-        rows.versions.key_words(row, &mut words);
-        rows.row_name(&words)
-    }
-
     fn changed_by(&self, at: Timestamp, what: &str) -> Error {
         Error::conflict(format!(
             "conflict: {what}, which this transaction read, was committed at {}, after snapshot {}",
             at.0, self.at.0
         ))
+        .awaiting(Awaited::Commit(at.0))
     }
+}
+
+fn name_of(rows: &Rows, row: u32) -> String {
+    let mut words = RowWords::zeroed(rows.layout.words());
+    rows.versions.key_words(row, &mut words);
+    rows.row_name(&words)
 }

@@ -18,6 +18,10 @@ use std::sync::Arc;
 /// The owner number of whoever cuts chains; it owns a row only for moments.
 pub(super) const RECLAIMER: Owner = Owner(0xFFFE);
 
+/// The owner, in answers only, of a row that waits for the next in its queue.
+const RESERVED: Owner = Owner(0xFFFD);
+const BEING_WRITTEN: &str = "is being written by another transaction";
+
 /// What claiming the row that an index entry leads to gave.
 enum Claim {
     /// The key is another one.
@@ -192,7 +196,7 @@ impl Txn {
     fn claim(&self, rows: &Arc<Rows>, other: u32, words: &RowWords) -> Result<Claim> {
         let versions = &rows.versions;
         let mut theirs = RowWords::zeroed(rows.layout.words());
-        match versions.own(other, self.owner) {
+        match self.own_in_turn(rows, other) {
             Err(Held::NoRow | Held::By(RECLAIMER)) => return Ok(Claim::Again),
             Err(Held::By(owner)) if owner == self.owner => {
                 versions.key_words(other, &mut theirs);
@@ -206,7 +210,7 @@ impl Txn {
                 });
             }
             Err(Held::By(_)) => {
-                return Err(rows.conflict(words, "is being written by another transaction"));
+                return Err(rows.lost_to_another(other, words, BEING_WRITTEN));
             }
             Ok(()) => {}
         }
@@ -216,7 +220,7 @@ impl Txn {
             _ if !same_key => Ok(Claim::OtherKey),
             Newest::Deleted(at) if at <= self.at => return Ok(Claim::Tombstone),
             Newest::Live(at) if at <= self.at => Err(duplicate(rows, words)),
-            Newest::Deleted(at) | Newest::Live(at) => Err(self.too_new(rows, words, at.0)),
+            Newest::Deleted(at) | Newest::Live(at) => Err(self.too_new(rows, other, words, at.0)),
             Newest::Unborn => Ok(Claim::Again),
         };
         versions.disown(other);
@@ -297,16 +301,24 @@ impl Txn {
         result
     }
 
+    /// Takes a row's owner word, unless those who wait for it come first.
+    fn own_in_turn(&self, rows: &Rows, row: u32) -> Result<(), Held> {
+        if self.engine.turns.is_others(rows.id, row, self.turn)
+            && rows.versions.owner(row) != self.owner
+        {
+            return Err(Held::By(RESERVED));
+        }
+        rows.versions.own(row, self.owner)
+    }
+
     /// Owns a row that the snapshot sees; a newer version or another owner is a conflict.
     fn own_visible(&self, rows: &Rows, row: u32, words: &[u64]) -> Result<()> {
         let mut attempt = 0;
         loop {
-            match rows.versions.own(row, self.owner) {
+            match self.own_in_turn(rows, row) {
                 Ok(()) => break,
                 Err(Held::By(RECLAIMER)) => pause(&mut attempt),
-                Err(_) => {
-                    return Err(rows.conflict(words, "is being written by another transaction"));
-                }
+                Err(_) => return Err(rows.lost_to_another(row, words, BEING_WRITTEN)),
             }
         }
         match rows.versions.newest(row) {
@@ -315,7 +327,7 @@ impl Txn {
             }
             Newest::Live(at) | Newest::Deleted(at) => {
                 rows.versions.disown(row);
-                Err(self.too_new(rows, words, at.0))
+                Err(self.too_new(rows, row, words, at.0))
             }
             Newest::Unborn => unreachable!("a visible row has been committed"),
         }
@@ -419,8 +431,9 @@ impl Txn {
         }
     }
 
-    fn too_new(&self, rows: &Rows, words: &[u64], newer: u64) -> Error {
-        rows.conflict(words, &format!("was committed at {newer}, after snapshot {}", self.at.0))
+    fn too_new(&self, rows: &Rows, row: u32, words: &[u64], newer: u64) -> Error {
+        let why = format!("was committed at {newer}, after snapshot {}", self.at.0);
+        rows.lost_to_another(row, words, &why)
     }
 }
 

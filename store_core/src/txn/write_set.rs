@@ -7,8 +7,9 @@ use super::prepare::RowWords;
 use super::read_set::ReadSet;
 use super::rows::Rows;
 use super::savepoint::Undo;
+use super::turns::Turn;
 use super::unique::{StaleEntry, forget_unique};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Awaited, Error, Kind, Result};
 use crate::mem::budget::Reservation;
 use crate::mem::cell::LongCell;
 use crate::mvcc::Timestamp;
@@ -44,6 +45,10 @@ pub struct Txn {
     pub(super) stale: Vec<StaleEntry>,
     pub(super) savepoints: u32,
     pub(super) doomed: Option<String>,
+    /// What the conflict that doomed it was about.
+    awaited: Option<Awaited>,
+    /// The turn it has, if it is run again after a conflict.
+    pub(super) turn: Option<u64>,
     pub(super) owner: Owner,
     pub(super) place: usize,
     pub(super) at: Timestamp,
@@ -104,6 +109,8 @@ impl Txn {
             stale: Vec::new(),
             savepoints: 0,
             doomed: None,
+            awaited: None,
+            turn: None,
             owner: Owner(place as u16 + 1),
             place,
             at,
@@ -113,6 +120,16 @@ impl Txn {
             held,
             finished: false,
         })
+    }
+
+    /// Gives it the turn of one who waited.
+    pub(crate) fn take_turn(&mut self, turn: Option<&Turn>) {
+        self.turn = turn.map(Turn::number);
+    }
+
+    /// What the conflict that doomed it was about.
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        self.awaited
     }
 
     /// Drops every write. The same as dropping the transaction.
@@ -233,6 +250,7 @@ impl Txn {
         if error.kind() == Kind::Conflict && self.doomed.is_none() {
             self.engine.counters.conflicts.fetch_add(1, Relaxed);
             self.doomed = Some(error.to_string());
+            self.awaited = error.awaited();
         }
         error
     }
