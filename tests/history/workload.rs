@@ -1,14 +1,19 @@
 //! Random transactions over lists from many threads, recorded as they run.
 
 use crate::lists::Lists;
-use crate::record::{End, Key, Level, Op, Txn, Value};
+use crate::record::{End, Key, Level, Op, Txn};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use store_core::{Isolation, Kind, Reader, Result, Store, TxnOptions};
 use store_tests::random::Random;
 
 pub const THREADS: u64 = 8;
 /// Lists that are in use at a time.
 const WINDOW: u64 = 8;
+/// Most appends of a wide transaction, which installs many rows at once.
+const WIDE: u64 = 16;
+/// A run in which nothing ends for this long hangs.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// Appends after which a list makes room for the next one.
 const LIST_LEN: u64 = 24;
 
@@ -44,8 +49,24 @@ impl<'w, L: Lists> Workload<'w, L> {
         };
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(thread(number))).collect();
+            self.watch(|| threads.iter().all(|thread| thread.is_finished()));
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<Txn>>()
         })
+    }
+
+    /// Waits for the threads, and ends the whole process if they hang: nothing else ends them.
+    fn watch(&self, is_done: impl Fn() -> bool) {
+        let mut last = (self.clock.load(Ordering::Relaxed), Instant::now());
+        while !is_done() {
+            std::thread::sleep(Duration::from_millis(2));
+            let now = self.clock.load(Ordering::Relaxed);
+            if now != last.0 {
+                last = (now, Instant::now());
+            } else if last.1.elapsed() > PATIENCE {
+                eprintln!("no transaction ended for {PATIENCE:?}");
+                std::process::exit(1);
+            }
+        }
     }
 
     /// Reads every list that was ever used, at one snapshot of a store.
@@ -121,15 +142,18 @@ impl<'w, L: Lists> Workload<'w, L> {
 
     fn writes(&self, random: &mut Random, ops: &mut Vec<Op>) -> Result<()> {
         let mut txn = self.store.begin_with(self.options())?;
+        if random.once_in(12) {
+            for _ in 0..WIDE {
+                self.append(&mut txn, random, ops)?;
+            }
+            return txn.commit().map(drop);
+        }
         for _ in 0..=random.below(4) {
-            let key = self.list(random);
             if random.once_in(2) {
+                let key = self.list(random);
                 ops.push(Op::Read(key, self.lists.read(&txn, key)?));
             } else {
-                let value = self.next_value.fetch_add(1, Ordering::Relaxed) as Value;
-                // Recorded first: what a failed transaction wanted to append must not be seen.
-                ops.push(Op::Append(key, value));
-                self.lists.append(&mut txn, key, value)?;
+                self.append(&mut txn, random, ops)?;
             }
             linger(random);
         }
@@ -138,6 +162,19 @@ impl<'w, L: Lists> Workload<'w, L> {
             return Err(store_core::Error::conflict("given up on purpose"));
         }
         txn.commit().map(drop)
+    }
+
+    fn append(
+        &self,
+        txn: &mut store_core::Txn,
+        random: &mut Random,
+        ops: &mut Vec<Op>,
+    ) -> Result<()> {
+        let key = self.list(random);
+        let value = self.next_value.fetch_add(1, Ordering::Relaxed);
+        // Recorded first: what a failed transaction wanted to append must not be seen.
+        ops.push(Op::Append(key, value));
+        self.lists.append(txn, key, value)
     }
 
     fn options(&self) -> TxnOptions {
