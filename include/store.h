@@ -460,7 +460,7 @@ typedef struct store_row store_row;
 typedef struct store_table store_table;
 
 /**
- * A transaction at snapshot isolation: it reads the store as it was when it began, plus its own
+ * A transaction: it reads the store as it was when it began, plus its own
  * writes.
  *
  * The first of two transactions to write a row wins; the other gets STORE_CONFLICT at once and

@@ -9,7 +9,7 @@ use crate::status::store_status;
 use crate::table::OpenTable;
 use store_core::{Error, Isolation, Result, Savepoint, Store, Txn, TxnOptions};
 
-/// A transaction at snapshot isolation: it reads the store as it was when it began, plus its own
+/// A transaction: it reads the store as it was when it began, plus its own
 /// writes.
 ///
 /// The first of two transactions to write a row wins; the other gets STORE_CONFLICT at once and

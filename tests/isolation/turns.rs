@@ -1,8 +1,8 @@
 //! Retries: who loses a row waits for its outcome, in a queue, and gets it.
 
 use crate::{accounts, store};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use store_core::{Isolation, Kind, Result, Store, Table, Txn, TxnOptions};
 use store_tests::rows::{assert_sound, int};
 use store_tests::sim_device::SimDevice;
@@ -60,6 +60,42 @@ fn a_commit_that_waits_for_its_sync_costs_others_one_retry() {
     let device = SimDevice::new();
     let store = Store::options().memory(32 << 20).open_on(Arc::new(device)).unwrap();
     contend(&store, TxnOptions::new().retries(4), 100);
+}
+
+/// The row is free, but its turn is that of one who lost it before.
+#[test]
+fn who_waited_comes_before_newcomers() {
+    let store = store();
+    let table = with_one_row(&store);
+    let key = [0_i64.into()];
+    let mut holder = store.begin().unwrap();
+    assert!(table.lock(&mut holder, &key).unwrap());
+    let (again, go_on) = (Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            let mut attempts = 0;
+            let work = |txn: &mut Txn| {
+                attempts += 1;
+                if attempts == 2 {
+                    again.wait();
+                    go_on.wait();
+                }
+                add_one(&table, txn)
+            };
+            store.write(work).unwrap();
+            attempts
+        });
+        while !waiter.is_finished() && store.stats().conflicts == 0 {
+            std::thread::yield_now();
+        }
+        drop(holder);
+        again.wait();
+        let newcomer = store.write_with(TxnOptions::new().retries(0), |txn| add_one(&table, txn));
+        go_on.wait();
+        assert_eq!(newcomer.map_err(|error| error.kind()), Err(Kind::Conflict));
+        assert_eq!(waiter.join().unwrap(), 2);
+    });
+    assert!(store.write(|txn| add_one(&table, txn)).unwrap());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Invariant, test binary, test, planted bug.
-const PAIRS: [(&str, &str, &str, &str); 27] = [
+const PAIRS: [(&str, &str, &str, &str); 28] = [
     ("I1", "isolation", "atomic::a_snapshot_sees_whole", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_before_install"),
@@ -25,6 +25,7 @@ const PAIRS: [(&str, &str, &str, &str); 27] = [
     ("I5", "isolation", "serializable::of_two_that_read", "reads_not_validated"),
     ("I5", "isolation", "serializable::the_sum_of_two", "reads_not_validated"),
     ("I5", "isolation", "serializable::phantoms_count", "phantoms_not_validated"),
+    ("I5", "isolation", "turns::who_waited_comes", "turn_not_respected"),
     ("I6", "crash", "power::what_was_acknowledged", "sync_skipped"),
     ("I6", "model", "cases::a_row_inserted_over", "absent_row_logged"),
     ("I7", "crash", "syncs::a_commit_after_a_failed", "sync_failure_ignored"),

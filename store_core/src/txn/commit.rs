@@ -30,7 +30,7 @@ impl Txn {
     /// Makes every write visible and durable, or none; returns the commit timestamp.
     ///
     /// Returns once the commit is durable and every later snapshot of any thread sees it. On an
-    /// error the transaction is rolled back; after [`Kind::Poisoned`](crate::Kind::Poisoned) only
+    /// error the transaction is rolled back; after [`Kind::Poisoned`] only
     /// reopening the store tells whether the last commits are durable.
     pub fn commit(mut self) -> Result<u64> {
         self.check()?;

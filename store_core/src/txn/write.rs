@@ -44,7 +44,7 @@ impl Txn {
             .find(|row| self.read(rows, *row, out) && rows.view(out).same_key(key))
     }
 
-    /// Inserts a prepared row; an existing key is [`Kind::Duplicate`](crate::Kind::Duplicate).
+    /// Inserts a prepared row; an existing key is [`Kind::Duplicate`].
     pub(crate) fn insert(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
         self.check_write()?;
         self.reserve_write()?;
