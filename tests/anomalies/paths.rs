@@ -6,6 +6,14 @@
 
 use crate::steps::ROWS;
 
+/// The table `t`, as every face can make it.
+pub const SCHEMA: &str = "id int64 key, i int64 index, n int64 unique, w int64, \
+                          v int64 index, s int64, q int64, unique(q, w)";
+/// Where a row's number is.
+pub const ID: usize = 0;
+/// Where its value is.
+pub const VALUE: usize = 4;
+
 /// Rows that no case touches, numbers and values from [`FILLER`] on.
 pub const FILLERS: i64 = 120;
 pub const FILLER: i64 = 1_000;

@@ -3,6 +3,7 @@
 use crate::lists::Lists;
 use crate::record::{End, Key, Level, Op, Txn};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 use store_core::{Isolation, Kind, Reader, Result, Store, TxnOptions};
 use store_tests::random::Random;
@@ -49,7 +50,7 @@ impl<'w, L: Lists> Workload<'w, L> {
         };
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(thread(number))).collect();
-            self.watch(|| threads.iter().all(|thread| thread.is_finished()));
+            self.watch(|| threads.iter().all(ScopedJoinHandle::is_finished));
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<Txn>>()
         })
     }
