@@ -1,8 +1,8 @@
 //! The anomalies, after Adya, Liskov and O'Neil (2000) and Kleppmann's Hermitage list: two or three
 //! transactions each, on the rows 1 and 2 with the values 10 and 20, and what would be wrong.
 
-use crate::run::Outcome;
-use crate::steps::{Script, Step};
+use super::run::Outcome;
+use super::steps::{Script, Step};
 
 /// One anomaly.
 pub struct Case {

@@ -4,7 +4,7 @@
 //! one that fits: `id` the key, `i` indexed, `n` unique, `w` bare; `v` indexed, `s` bare, and `q`
 //! under a unique index together with `w`. Other rows stand by, so that an index is worth it.
 
-use crate::steps::ROWS;
+use super::steps::ROWS;
 
 /// The table `t`, as every face can make it.
 pub const SCHEMA: &str = "id int64 key, i int64 index, n int64 unique, w int64, \

@@ -1,8 +1,8 @@
 //! Runs a case under every interleaving of its transactions, and judges what they saw.
 
-use crate::cases::{Case, Snapshots};
-use crate::paths::{self, FILLER, FILLERS, Path, Question};
-use crate::steps::{Choices, ROWS, Rows, Seen, Step, View, every_schedule};
+use super::cases::{Case, Snapshots};
+use super::paths::{self, FILLER, FILLERS, Path, Question};
+use super::steps::{Choices, ROWS, Rows, Seen, Step, View, every_schedule};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
@@ -124,9 +124,9 @@ struct Run<'r, F: Face> {
 }
 
 impl<'r, F: Face> Run<'r, F> {
-    fn new(face: &'r F, case: &'r Case, level: Level, path: Path) -> Self {
+    fn new(face: &'r F, now: &Rows, case: &'r Case, level: Level, path: Path) -> Self {
         let committed: Rows = case.rows.iter().copied().collect();
-        set_rows(face, &committed);
+        set_rows(face, now, &committed);
         let party = || Party {
             txn: None,
             next: 0,
@@ -272,13 +272,15 @@ pub fn add_fillers<F: Face>(face: &F) {
 }
 
 /// Makes these the rows of the table, beside those that stand by.
-fn set_rows<F: Face>(face: &F, rows: &Rows) {
+fn set_rows<F: Face>(face: &F, now: &Rows, wanted: &Rows) {
+    if now == wanted {
+        return;
+    }
     let mut txn = face.begin(Level::Snapshot, false);
     for id in ROWS {
-        let old = face.get(&mut txn, id).expect("alone");
-        match (old, rows.get(&id)) {
+        match (now.get(&id), wanted.get(&id)) {
             (None, Some(value)) => face.insert(&mut txn, id, *value).expect("alone"),
-            (Some(old), Some(value)) if old != *value => {
+            (Some(old), Some(value)) if old != value => {
                 assert!(face.update(&mut txn, id, *value).expect("alone"));
             }
             (Some(_), None) => assert!(face.delete(&mut txn, id).expect("alone")),
@@ -290,10 +292,11 @@ fn set_rows<F: Face>(face: &F, rows: &Rows) {
 
 fn rows_of<F: Face>(face: &F) -> Rows {
     let mut txn = face.begin(Level::Snapshot, false);
-    let row = |id| Some((id, face.get(&mut txn, id).expect("alone")?));
-    let rows = ROWS.filter_map(row).collect();
+    let every = paths::of_values(Path::ValueIndex, 0, FILLER);
+    let rows = face.query(&mut txn, &every).expect("alone");
     face.rollback(txn);
-    rows
+    assert!(rows.is_sorted_by(|a, b| a.1 <= b.1), "the index is in order: {rows:?}");
+    rows.into_iter().collect()
 }
 
 /// What all interleavings of a case led to.
@@ -311,8 +314,9 @@ pub struct Tally {
 /// Runs every interleaving of a case and checks what holds for each.
 pub fn run_case<F: Face>(face: &F, case: &Case, level: Level, path: Path) -> Tally {
     let mut tally = Tally::default();
+    let mut now = rows_of(face);
     every_schedule(|choices| {
-        let outcome = Run::new(face, case, level, path).finish(choices);
+        let outcome = Run::new(face, &now, case, level, path).finish(choices);
         let place = format!("{} at {level:?} by {path:?}, {choices:?}", case.name);
         let refused = outcome.ends.contains(&End::Refused);
         assert!(!(refused && outcome.is_serial()), "{place}: refused although alone");
@@ -327,6 +331,7 @@ pub fn run_case<F: Face>(face: &F, case: &Case, level: Level, path: Path) -> Tal
         assert!(!(prevented && shown), "{place}: it was seen: {:?}", outcome.seen);
         assert!(!(serial && unserial), "{place}: no serial order explains {:?}", outcome.seen);
         assert!(outcome.wrong.is_empty(), "{place}: {:?}", outcome.wrong);
+        now = outcome.rows;
         tally.ran += 1;
         tally.refused += u64::from(refused);
         tally.shown += u64::from(shown);
