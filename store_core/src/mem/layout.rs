@@ -180,6 +180,18 @@ impl Layout {
         &self.key_steps
     }
 
+    /// True if a column has the same bits in both rows; equal values may have other bits.
+    #[inline]
+    pub(crate) fn same_bits(&self, a: &[u64], b: &[u64], column: usize) -> bool {
+        let place = &self.places[column];
+        let null = (a[place.null_word] ^ b[place.null_word]) & place.null_mask;
+        let mut differs = (a[place.word] ^ b[place.word]) >> place.shift & place.mask();
+        if place.ty.is_long() {
+            differs |= a[place.word + 1] ^ b[place.word + 1];
+        }
+        null | differs == 0
+    }
+
     /// The long cell of a text or bytes column that is not NULL.
     pub(crate) fn long_cell(&self, words: &[u64], column: usize) -> Option<LongCell> {
         let place = &self.places[column];

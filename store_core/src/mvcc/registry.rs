@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::options::SNAPSHOTS_MAX;
-use crate::sync::{AcqRel, AtomicU64, Relaxed};
+use crate::sync::{AcqRel, AtomicU64, AtomicUsize, Relaxed};
 use std::cell::Cell;
 use std::sync::OnceLock;
 
@@ -26,6 +26,8 @@ struct Block([Padded; BLOCK_SNAPSHOTS]);
 /// All words. Blocks are added when needed and never freed while the store lives.
 pub(super) struct Registry {
     blocks: [OnceLock<Box<Block>>; BLOCKS_MAX],
+    /// Words from here on were never taken: nobody needs to look at them.
+    used: AtomicUsize,
 }
 
 thread_local! {
@@ -35,13 +37,14 @@ thread_local! {
 
 impl Registry {
     pub(super) fn new() -> Self {
-        Self { blocks: [const { OnceLock::new() }; BLOCKS_MAX] }
+        Self { blocks: [const { OnceLock::new() }; BLOCKS_MAX], used: AtomicUsize::new(0) }
     }
 
     /// Takes a word, which is PENDING afterwards.
     pub(super) fn take(&self) -> Result<usize> {
         let hint = HINT.with(Cell::get);
-        if let Some(word) = self.existing(hint)
+        if hint < self.used.load(Relaxed)
+            && let Some(word) = self.existing(hint)
             && word.compare_exchange(IDLE, PENDING, AcqRel, Relaxed).is_ok()
         {
             return Ok(hint);
@@ -50,6 +53,8 @@ impl Registry {
             self.blocks[block].get_or_init(Block::idle);
             for at in block * BLOCK_SNAPSHOTS..(block + 1) * BLOCK_SNAPSHOTS {
                 let Some(word) = self.existing(at) else { break };
+                // Before the word is taken: who looks after the fence in `register` sees it.
+                self.used.fetch_max(at + 1, Relaxed);
                 if word.load(Relaxed) == IDLE
                     && word.compare_exchange(IDLE, PENDING, AcqRel, Relaxed).is_ok()
                 {
@@ -70,10 +75,12 @@ impl Registry {
         self.existing(at).expect("a place that was taken has a block")
     }
 
-    /// Every word there is.
+    /// Every word that was ever taken. The caller has a fence between what it compares them with
+    /// and this call.
     pub(super) fn words(&self) -> impl Iterator<Item = &AtomicU64> {
         let blocks = self.blocks.iter().map_while(OnceLock::get);
-        blocks.flat_map(|block| block.0.iter().map(|word| &word.0))
+        let words = blocks.flat_map(|block| block.0.iter().map(|word| &word.0));
+        words.take(self.used.load(Relaxed))
     }
 
     fn existing(&self, at: usize) -> Option<&AtomicU64> {

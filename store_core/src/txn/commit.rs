@@ -3,7 +3,7 @@
 use super::guard::Sequenced;
 use super::prepare::RowWords;
 use super::record::CommitEncoder;
-use super::rows::{Rows, SecondaryIndex};
+use super::rows::Rows;
 use super::sequencer::SequencedCommit;
 use super::unique::forget_replaced;
 use super::write_set::{Txn, Write, WriteKind, undo_write};
@@ -80,30 +80,34 @@ impl Txn {
     fn index_pages(&self) -> usize {
         let mut pages = 0;
         for (number, rows) in self.tables.iter().enumerate() {
-            let writes = self.adding(number).count();
-            for index in rows.indexes.iter().filter(|_| writes > 0) {
-                let key_bytes =
-                    index.key_width.map_or(self.key_bytes(number, index), |w| w * writes);
-                pages += index.pages_for(writes, key_bytes);
+            for (nth, index) in rows.indexes.iter().enumerate() {
+                let writes = self.adding(number, nth).count();
+                if writes > 0 {
+                    let bytes = index.key_width.map(|width| width * writes);
+                    let bytes = bytes.unwrap_or_else(|| self.key_bytes(number, nth));
+                    pages += index.pages_for(writes, bytes);
+                }
             }
         }
         pages
     }
 
-    /// The writes of a table that may add index entries.
-    fn adding(&self, table: usize) -> impl Iterator<Item = &Write> {
+    /// The writes of a table that may add entries to an index.
+    fn adding(&self, table: usize, index: usize) -> impl Iterator<Item = &Write> {
         self.writes.iter().filter(move |write| {
             write.table as usize == table
                 && matches!(write.kind, WriteKind::Insert | WriteKind::Update)
+                && write.indexes.has(index)
         })
     }
 
     /// Bytes of the keys that this transaction's writes may add to an index.
-    fn key_bytes(&self, table: usize, index: &SecondaryIndex) -> usize {
+    fn key_bytes(&self, table: usize, nth: usize) -> usize {
         let rows = &self.tables[table];
+        let index = &rows.indexes[nth];
         let mut words = RowWords::zeroed(rows.layout.words());
         let mut key = Vec::new();
-        let bytes = self.adding(table).map(|write| {
+        let bytes = self.adding(table, nth).map(|write| {
             rows.versions.copy_newest(write.row, &mut words);
             if write.node != 0 {
                 rows.versions.staged(write.node, &mut words);
@@ -172,23 +176,13 @@ impl Txn {
 
     /// Installs every row, adds the index entries, then gives the owner words up.
     fn install(&mut self, at: Timestamp) {
-        let mut entries: Vec<Vec<EntryBatch>> = self
-            .tables
-            .iter()
-            .map(|rows| rows.indexes.iter().map(|index| EntryBatch::new(index.key_width)).collect())
-            .collect();
-        let mut key = Vec::new();
-        for at_write in 0..self.writes.len() {
-            let write = self.writes[at_write];
-            let rows = &self.tables[write.table as usize];
-            let batches = &mut entries[write.table as usize];
-            install_row(self, rows, write, at, &mut key, batches);
-        }
-        for (rows, batches) in self.tables.iter().zip(&mut entries) {
-            for (index, batch) in rows.indexes.iter().zip(batches) {
-                batch.sort();
-                index.tree.insert_sorted(batch);
+        if self.writes.iter().all(Write::leaves_indexes) {
+            for write in &self.writes {
+                install_payload(&self.tables[write.table as usize], *write, at);
+                self.published_early(at);
             }
+        } else {
+            self.install_with_entries(at);
         }
         for write in &self.writes {
             let rows = &self.tables[write.table as usize];
@@ -197,6 +191,33 @@ impl Txn {
             } else {
                 rows.versions.disown(write.row);
             }
+        }
+    }
+
+    fn install_with_entries(&self, at: Timestamp) {
+        let mut entries: Vec<Vec<EntryBatch>> = self
+            .tables
+            .iter()
+            .map(|rows| rows.indexes.iter().map(|index| EntryBatch::new(index.key_width)).collect())
+            .collect();
+        let mut key = Vec::new();
+        for write in &self.writes {
+            let rows = &self.tables[write.table as usize];
+            install_row(rows, *write, at, &mut key, &mut entries[write.table as usize]);
+            self.published_early(at);
+        }
+        for (rows, batches) in self.tables.iter().zip(&mut entries) {
+            for (index, batch) in rows.indexes.iter().zip(batches) {
+                batch.sort();
+                index.tree.insert_sorted(batch);
+            }
+        }
+    }
+
+    /// A planted bug: others see the first rows of a commit before the last.
+    fn published_early(&self, at: Timestamp) {
+        if planted::bug("published_between_rows") {
+            let _ = self.engine.timeline.publish(at);
         }
     }
 
@@ -220,9 +241,16 @@ impl Txn {
     }
 }
 
+/// Installs a new payload in place of the old one.
+fn install_payload(rows: &Rows, write: Write, at: Timestamp) {
+    if write.kind == WriteKind::Update {
+        let mut room = RowWords::zeroed(rows.layout.payload_words());
+        rows.versions.install(write.row, write.node, at, false, &mut room);
+    }
+}
+
 /// Installs one row and collects its new index entries.
 fn install_row(
-    txn: &Txn,
     rows: &Rows,
     write: Write,
     at: Timestamp,
@@ -233,7 +261,9 @@ fn install_row(
     let versions = &rows.versions;
     versions.copy_newest(write.row, &mut words);
     let mut add = |words: &[u64], before: Option<&[u64]>| {
-        for (index, batch) in rows.indexes.iter().zip(batches.iter_mut()) {
+        let changed = |nth: &usize| write.indexes.has(*nth);
+        for nth in (0..rows.indexes.len()).filter(changed) {
+            let (index, batch) = (&rows.indexes[nth], &mut batches[nth]);
             if before.is_some_and(|before| index.same_value(rows, before, words)) {
                 continue;
             }
@@ -264,8 +294,5 @@ fn install_row(
                 add(&staged, before);
             }
         }
-    }
-    if planted::bug("published_between_rows") {
-        let _ = txn.engine.timeline.publish(at);
     }
 }

@@ -26,6 +26,9 @@ pub(crate) struct Rows {
     pub versions: Versions,
     pub primary: PrimaryIndex,
     pub indexes: Vec<SecondaryIndex>,
+    /// The indexes of each column.
+    indexes_of: Vec<IndexSet>,
+    unique: IndexSet,
     pub pool: Arc<PagePool>,
     /// Long values of rows.
     pub values: Arc<Slab>,
@@ -42,6 +45,33 @@ pub(crate) struct SecondaryIndex {
     pub tree: OrderedIndex,
     /// Bytes of a key if they never vary; else a key may be too long.
     pub key_width: Option<usize>,
+}
+
+/// Indexes of a table; those from the 64th on count as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexSet(u64);
+
+impl IndexSet {
+    pub(crate) const ALL: Self = Self(u64::MAX);
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn has(self, index: usize) -> bool {
+        self.0 >> index.min(63) & 1 != 0
+    }
+
+    fn of(column: usize, indexes: &[Index]) -> Self {
+        let with_column =
+            indexes.iter().enumerate().filter(|(_, index)| index.columns.contains(&column));
+        Self(with_column.fold(0, |set, (nth, _)| set | 1 << nth.min(63)))
+    }
 }
 
 /// What tables of one store share.
@@ -68,8 +98,14 @@ impl Rows {
             .iter()
             .map(|spec| SecondaryIndex::new(spec, &schema, &blocks, shared.epoch, &holder))
             .collect();
+        let indexes_of =
+            (0..schema.columns.len()).map(|column| IndexSet::of(column, &schema.indexes)).collect();
+        let unique = schema.indexes.iter().enumerate().filter(|(_, index)| index.unique);
+        let unique = IndexSet(unique.fold(0, |set, (nth, _)| set | 1 << nth.min(63)));
         Ok(Self {
             id,
+            indexes_of,
+            unique,
             layout,
             versions,
             primary,
@@ -81,6 +117,18 @@ impl Rows {
             next_row: AtomicU64::new(1),
             schema,
         })
+    }
+
+    /// The indexes over any of these columns.
+    pub(crate) fn indexes_of(&self, columns: &[usize]) -> IndexSet {
+        columns.iter().fold(IndexSet::NONE, |set, column| set.with(self.indexes_of[*column]))
+    }
+
+    /// True if a change of these columns and indexes can be refused, or hold blocks: a unique value,
+    /// or long cells.
+    pub(crate) fn may_refuse(&self, columns: &[usize], indexes: IndexSet) -> bool {
+        indexes.0 & self.unique.0 != 0
+            || columns.iter().any(|column| self.schema.columns[*column].ty.is_long())
     }
 
     /// A row's words as somebody may read them.
@@ -216,6 +264,9 @@ impl SecondaryIndex {
 
     /// True if both rows have the same value here.
     pub(crate) fn same_value(&self, rows: &Rows, a: &[u64], b: &[u64]) -> bool {
+        if self.spec.columns.iter().all(|column| rows.layout.same_bits(a, b, *column)) {
+            return true;
+        }
         let (a, b) = (rows.view(a), rows.view(b));
         self.spec.columns.iter().all(|column| a.cell(*column).order(b.cell(*column)).is_eq())
     }

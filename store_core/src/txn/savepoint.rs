@@ -74,6 +74,9 @@ impl Txn {
     /// Gives up what savepoints could return to: unique values that were lost meanwhile need their
     /// index entries no more.
     pub(super) fn forget_undo(&mut self) {
+        if self.undo.is_empty() && self.stale.is_empty() {
+            return;
+        }
         self.undo_to_stale();
         for entry in std::mem::take(&mut self.stale) {
             let rows = &self.tables[entry.table as usize];

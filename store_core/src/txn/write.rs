@@ -1,7 +1,7 @@
 //! Statements: insert, update and delete of one row, each atomic in itself (invariant I10).
 
 use super::prepare::{RowWords, set_cell};
-use super::rows::Rows;
+use super::rows::{IndexSet, Rows};
 use super::unique::{StaleEntry, forget_replaced, forget_unique};
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Kind, Result};
@@ -89,7 +89,9 @@ impl Txn {
                 return Err(error);
             }
         }
-        super::prepare::check_bytes(rows, &words)?;
+        if columns.iter().any(|column| rows.schema.columns[*column].ty.is_long()) {
+            super::prepare::check_bytes(rows, &words)?;
+        }
         let result = self.update_row(rows, row, &mut words, columns);
         let result = result.map_err(|error| self.note_duplicate(rows, error));
         result.map_err(|error| self.doom(error))?;
@@ -110,7 +112,8 @@ impl Txn {
         // A node, so that the row may still be written.
         let node = rows.versions.new_node().inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
-        self.writes.push(Write { table, row, node, kind: WriteKind::Lock });
+        let indexes = IndexSet::NONE;
+        self.writes.push(Write { table, row, node, kind: WriteKind::Lock, indexes });
         Ok(true)
     }
 
@@ -134,7 +137,8 @@ impl Txn {
         self.own_visible(rows, row, &words).map_err(|error| self.doom(error))?;
         let node = rows.versions.new_node_to_delete().inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
-        self.writes.push(Write { table, row, node, kind: WriteKind::Delete });
+        let indexes = IndexSet::NONE;
+        self.writes.push(Write { table, row, node, kind: WriteKind::Delete, indexes });
         Ok(true)
     }
 
@@ -250,7 +254,8 @@ impl Txn {
             return Err(error);
         }
         rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
-        self.writes.push(Write { table, row, node: 0, kind: WriteKind::Insert });
+        let indexes = IndexSet::ALL;
+        self.writes.push(Write { table, row, node: 0, kind: WriteKind::Insert, indexes });
         Ok(())
     }
 
@@ -292,8 +297,10 @@ impl Txn {
             return self.restage(rows, write, words, columns, false);
         }
         self.own_visible(rows, row, words)?;
-        let mut before = words.clone();
-        rows.versions.copy_newest(row, &mut before);
+        let mut before = RowWords::zeroed(rows.layout.words());
+        if rows.may_refuse(columns, rows.indexes_of(columns)) {
+            rows.versions.copy_newest(row, &mut before);
+        }
         let result = self.stage_new(rows, table, row, words, columns, Some(&before));
         if result.is_err() {
             rows.versions.disown(row);
@@ -344,7 +351,12 @@ impl Txn {
         before: Option<&RowWords>,
     ) -> Result<()> {
         let node = rows.versions.new_node()?;
-        let result = rows.own_cells(words, columns).and_then(|()| {
+        let simple = before.is_some() && !rows.may_refuse(columns, rows.indexes_of(columns));
+        let own_cells = if simple { Ok(()) } else { rows.own_cells(words, columns) };
+        let result = own_cells.and_then(|()| {
+            if simple {
+                return Ok(());
+            }
             let unique = self.check_unique(rows, row, words, before.map(|before| &before[..]));
             unique.inspect_err(|_| {
                 let before = before.map(|before| &before[..]);
@@ -357,7 +369,8 @@ impl Txn {
             return Err(error);
         }
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
-        self.writes.push(Write { table, row, node, kind: WriteKind::Update });
+        let indexes = before.map_or(IndexSet::ALL, |_| rows.indexes_of(columns));
+        self.writes.push(Write { table, row, node, kind: WriteKind::Update, indexes });
         Ok(())
     }
 
@@ -370,7 +383,7 @@ impl Txn {
         columns: &[usize],
         revive: bool,
     ) -> Result<()> {
-        let Write { table, row, node, kind } = self.writes[write];
+        let Write { table, row, node, kind, .. } = self.writes[write];
         let mut newest = RowWords::zeroed(rows.layout.words());
         rows.versions.copy_newest(row, &mut newest);
         let mut staged = newest.clone();
@@ -400,6 +413,8 @@ impl Txn {
         } else {
             rows.versions.stage(node, payload);
         }
+        let changed = if revive { IndexSet::ALL } else { rows.indexes_of(columns) };
+        self.writes[write].indexes = self.writes[write].indexes.with(changed);
         self.writes[write].kind = match kind {
             WriteKind::Gone | WriteKind::Insert => WriteKind::Insert,
             WriteKind::Delete | WriteKind::Update | WriteKind::Lock => WriteKind::Update,

@@ -5,7 +5,7 @@ use super::isolation::{Isolation, TxnOptions};
 use super::own::OwnRows;
 use super::prepare::RowWords;
 use super::read_set::ReadSet;
-use super::rows::Rows;
+use super::rows::{IndexSet, Rows};
 use super::savepoint::Undo;
 use super::turns::Turn;
 use super::unique::{StaleEntry, forget_unique};
@@ -16,6 +16,7 @@ use crate::mvcc::Timestamp;
 use crate::mvcc::chain::{Newest, Owner};
 use crate::query::Filter;
 use crate::sync::Relaxed;
+use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,8 +36,8 @@ use std::sync::Arc;
 /// ```
 #[must_use]
 pub struct Txn {
-    pub(super) tables: Vec<Arc<Rows>>,
-    pub(super) writes: Vec<Write>,
+    pub(super) tables: SmallVec<[Arc<Rows>; 2]>,
+    pub(super) writes: SmallVec<[Write; WRITES_INLINE]>,
     pub(super) own: OwnRows,
     pub(super) undo: Vec<Undo>,
     /// Long values replaced inside this transaction that a savepoint may bring back.
@@ -70,6 +71,19 @@ pub(super) struct Write {
     /// Where the new payload waits and the old one will go; 0 for an insert.
     pub node: u32,
     pub kind: WriteKind,
+    /// The indexes whose values it may have changed.
+    pub indexes: IndexSet,
+}
+
+impl Write {
+    /// True if the commit of it adds no index entry and gives no values back.
+    pub(super) fn leaves_indexes(&self) -> bool {
+        match self.kind {
+            WriteKind::Update => self.indexes.is_empty(),
+            WriteKind::Gone | WriteKind::Lock => true,
+            WriteKind::Insert | WriteKind::Delete => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +100,8 @@ pub(super) enum WriteKind {
     Lock,
 }
 
+/// Writes kept in the transaction itself.
+const WRITES_INLINE: usize = 4;
 /// Writes whose bookkeeping is reserved at once.
 const WRITES_LUMP: usize = 256;
 
@@ -101,8 +117,8 @@ impl Txn {
         };
         Ok(Self {
             engine: Arc::clone(engine),
-            tables: Vec::new(),
-            writes: Vec::new(),
+            tables: SmallVec::new(),
+            writes: SmallVec::new(),
             own: OwnRows::default(),
             undo: Vec::new(),
             replaced: Vec::new(),
