@@ -50,11 +50,12 @@ fn allowed(name: &'static str, scripts: Vec<Script>, anomaly: fn(&Outcome) -> bo
     Case { snapshots: Snapshots::Allow, ..prevented(name, scripts, anomaly) }
 }
 
+/// Every case, those with few interleavings first.
 pub fn all() -> Vec<Case> {
-    [dirty(), many_preceders(), lost(), skewed(), write_skew(), phantoms(), locked()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let groups = [dirty(), many_preceders(), lost(), skewed(), write_skew(), phantoms(), locked()];
+    let mut cases: Vec<Case> = groups.into_iter().flatten().collect();
+    cases.sort_by_key(|case| case.scripts.len());
+    cases
 }
 
 /// G0, G1a, G1b, G1c, OTV: writes and reads of what is not committed.

@@ -33,7 +33,7 @@ fn library() -> Option<Library> {
     *LIBRARY.get_or_init(|| {
         // SAFETY: the names end with NUL; Tcl's library does nothing when it is loaded.
         let open = |name: &&CStr| unsafe { dlopen(name.as_ptr(), RTLD_NOW | RTLD_GLOBAL) };
-        let library = LIBRARIES.iter().map(|name| open(name)).find(|found| !found.is_null())?;
+        let library = LIBRARIES.iter().map(open).find(|found| !found.is_null())?;
         // SAFETY: the library was opened and is never closed; the name ends with NUL.
         let find = |name: &CStr| NonNull::new(unsafe { dlsym(library, name.as_ptr()) });
         let executable = find(c"Tcl_FindExecutable")?.as_ptr();
