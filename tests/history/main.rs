@@ -32,7 +32,9 @@ use workload::Workload;
 /// Power cuts at any place, each with a share of the history.
 const CUTS: u64 = 8;
 /// A history longer than this is recorded in parts, so that the lists fit in memory.
-const TXNS_MAX: u64 = 200_000;
+const TXNS_MAX: u64 = 100_000;
+/// The same on a device, which keeps what was written to files that are removed.
+const DEVICE_TXNS_MAX: u64 = 5_000;
 /// Tests that share the number of transactions, those on a device taking a tenth of a share.
 const SHARES: u64 = 4;
 
@@ -40,10 +42,10 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// The numbers of transactions of a test's histories, with their seeds.
-fn parts(part: u64) -> impl Iterator<Item = (u64, u64)> {
+/// The numbers of transactions of a test's histories, with their seeds: a part of a share.
+fn parts(part: u64, txns_max: u64) -> impl Iterator<Item = (u64, u64)> {
     let all = (number("STORE_HISTORY_TXNS", 200_000) / SHARES / part).max(1);
-    let count = all.div_ceil(TXNS_MAX);
+    let count = all.div_ceil(txns_max);
     let seed = number("STORE_HISTORY_SEED", 1);
     (seed..seed + count).map(move |seed| (all / count, seed))
 }
@@ -75,7 +77,7 @@ fn judge(what: &str, txns: &[Txn], level: Level) {
 
 /// Records histories in memory and checks them.
 fn in_memory<L: Lists>(what: &str, level: Level, lists: impl Fn(&Store) -> L) {
-    for (txns, seed) in parts(1) {
+    for (txns, seed) in parts(1, TXNS_MAX) {
         let store = Store::options().memory(1 << 30).open_in_memory().unwrap();
         let lists = lists(&store);
         let start = Instant::now();
@@ -101,7 +103,7 @@ enum Cut {
 /// again from what is left.
 fn on_a_device<L: Lists>(what: &str, level: Level, cut: Cut, lists: impl Fn(&Store) -> L) {
     let cuts = if cut == Cut::Anywhere { CUTS } else { 1 };
-    let parts = parts(10).flat_map(|(txns, seed)| {
+    let parts = parts(10, DEVICE_TXNS_MAX).flat_map(|(txns, seed)| {
         (0..cuts).map(move |nth| ((txns / cuts).max(1), seed * cuts + nth))
     });
     for (txns, seed) in parts {
