@@ -20,7 +20,9 @@ stage:
 	$(CARGO) build --release -p store_cli -p store_ffi -p store_tcl
 	@scripts/stage.sh $(TARGET)/release $(STAGE)
 
-# Store beside SQLite in memory: CPU-time ratios. FLIGHTS=file names another flights file.
+# The store beside maps and SQLite in memory: ratios, and the gates they should reach.
+# BENCH=load,reads,many,scan,updates,batch,ycsb,threads,beside,bytes,indexed runs some groups only;
+# ROWS= sets the made rows; FLIGHTS= names another flights file for the group load.
 bench-store:
 	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
 

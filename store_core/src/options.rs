@@ -23,6 +23,20 @@ pub const MEMORY_MIN: u64 = 4 << 20;
 pub const SNAPSHOTS_MAX: usize = 4096;
 /// Garbage entries a commit looks at, beside twice as many as it made: bounded help.
 pub(crate) const RECLAIM_STEPS: usize = 16;
+/// Rows the upkeep thread looks at before it asks whether it should stop.
+pub(crate) const UPKEEP_STEPS: usize = 256;
+/// How long the upkeep thread waits while garbage is held by somebody: soon enough for whoever
+/// watches the memory fall, seldom enough to cost nothing.
+pub(crate) const UPKEEP_TICK: Duration = Duration::from_millis(20);
+/// How long it waits without any garbage before it ends: starting one costs some 50 µs.
+pub(crate) const UPKEEP_PARK: Duration = Duration::from_secs(5);
+/// Rows of a table that a statement looks at when memory was refused to it.
+pub(crate) const RELIEF_STEPS: usize = 4096;
+/// How often a statement makes room and tries again: each time a snapshot may have to go.
+pub(crate) const RELIEF_ATTEMPTS_MAX: usize = 2 * SNAPSHOTS_MAX;
+/// Old versions must take one part in this many of the budget before a snapshot is given up for
+/// them: if they take less, it is rows that fill the memory, and giving up readers would not help.
+pub(crate) const SNAPSHOT_SHARE: u64 = 4;
 /// Most bytes of one row, cells and long values together.
 pub const ROW_BYTES_MAX: usize = 16 << 20;
 /// Payload bytes of one log record; larger transactions are logged in fragments.

@@ -11,6 +11,8 @@ mod kept;
 mod log_first;
 mod lost_update;
 mod own_writes;
+mod pressure;
+mod prune;
 mod reads;
 mod row_atomic;
 mod serializable;

@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Invariant, test binary, test, planted bug.
-const PAIRS: [(&str, &str, &str, &str); 43] = [
+const PAIRS: [(&str, &str, &str, &str); 48] = [
     ("I1", "isolation", "atomic::a_snapshot_sees_whole", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_before_install"),
@@ -21,6 +21,11 @@ const PAIRS: [(&str, &str, &str, &str); 43] = [
     ("I3", "isolation", "kept::a_snapshot_keeps_its_rows", "watermark_above_snapshots"),
     ("I3", "history", "texts_at_snapshot", "watermark_above_snapshots"),
     ("I3", "anomalies", "snapshots_prevent", "watermark_above_snapshots"),
+    ("I3", "isolation", "prune::a_hot_row_keeps_one", "pruned_visible_version"),
+    ("I3", "isolation", "prune::what_a_snapshot_saw_once", "pruned_visible_version"),
+    ("I3", "isolation", "prune::what_a_snapshot_saw_once", "node_freed_without_epoch"),
+    ("I3", "isolation", "prune::rows_held_for_a_snapshot", "queue_entry_lost"),
+    ("I3", "isolation", "pressure::what_a_given_up_snapshot", "expiry_not_told"),
     ("I4", "isolation", "reads::a_reader_finishes_while_a_thousand", "reader_waits_for_owner"),
     ("I5", "isolation", "lost_update::concurrent_increments", "newer_version_overwritten"),
     ("I5", "isolation", "lost_update::a_write_after_a_newer", "newer_version_overwritten"),

@@ -152,6 +152,18 @@ impl PagePool {
         holder.give(PAGE_BYTES);
     }
 
+    /// Returns every page that is ready and not promised to the system, for whoever was refused
+    /// memory that is not pages; true if there was one.
+    pub(crate) fn trim(&self) -> bool {
+        let mut state = self.state.lock();
+        let surplus = state.ready.len().saturating_sub(state.promised);
+        for _ in 0..surplus {
+            let number = state.ready.pop().expect("counted above");
+            self.give_back(&mut state, number, &self.holder);
+        }
+        surplus > 0
+    }
+
     /// Pages handed out beyond what was promised: 0 unless an estimate was wrong.
     pub(crate) fn overdrawn(&self) -> u64 {
         self.overdrawn.load(Relaxed)
@@ -278,6 +290,10 @@ mod tests {
         assert_eq!(taken, 15);
         pool.allocate_promised(&root);
         drop(promise);
+        assert!(pool.allocate(&root).is_ok());
+        let used = budget.used();
+        assert!(pool.trim() && !pool.trim());
+        assert_eq!(budget.used(), used - 3 * PAGE_BYTES as u64);
         assert!(pool.allocate(&root).is_ok());
     }
 }

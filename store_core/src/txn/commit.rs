@@ -1,7 +1,9 @@
 //! The commit protocol: promise, sequence, install, wait, publish.
 
+use super::garbage::Patience;
 use super::guard::Sequenced;
 use super::prepare::RowWords;
+use super::reclaim::reclaim;
 use super::record::CommitEncoder;
 use super::rows::Rows;
 use super::sequencer::SequencedCommit;
@@ -15,6 +17,7 @@ use crate::options::RECLAIM_STEPS;
 use crate::planted;
 use crate::sync::Relaxed;
 use crate::wal::{HashedPayload, Lsn, RecordKind};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A commit that has its place in the order.
@@ -41,7 +44,7 @@ impl Txn {
         // Memory for index blocks and log records comes first: from the timestamp on nothing fails.
         let pages = self.index_pages();
         let engine = Arc::clone(&self.engine);
-        let promise = engine.pool.promise(pages)?;
+        let promise = engine.with_relief(self.place, || engine.pool.promise(pages))?;
         let Sequence { at, end, entered } = self.sequence().inspect_err(|error| {
             let conflict = error.kind() == Kind::Conflict;
             engine.counters.conflicts.fetch_add(u64::from(conflict), Relaxed);
@@ -50,7 +53,7 @@ impl Txn {
         if planted::bug("published_before_install") {
             engine.timeline.publish(at)?;
         }
-        self.install(at);
+        let superseded = self.install(at);
         if let Some(commit) = entered {
             commit.set_installed();
         }
@@ -72,7 +75,8 @@ impl Txn {
             cell.release(&self.tables[table as usize].values);
         }
         published?;
-        self.help_reclaim(at);
+        self.help_reclaim(&superseded);
+        engine.upkeep.poke();
         Ok(at.0)
     }
 
@@ -174,15 +178,19 @@ impl Txn {
         }
     }
 
-    /// Installs every row, adds the index entries, then gives the owner words up.
-    fn install(&mut self, at: Timestamp) {
-        if self.writes.iter().all(Write::leaves_indexes) {
+    /// Installs every row, adds the index entries, then gives the owner words up. Gives the rows
+    /// that are garbage to be queued, with their tables.
+    fn install(&mut self, at: Timestamp) -> Superseded {
+        let mut superseded = Superseded::new();
+        if self.writes.iter().all(Write::is_plain) {
             for write in &self.writes {
-                install_payload(&self.tables[write.table as usize], *write, at);
+                if install_payload(&self.tables[write.table as usize], *write, at) {
+                    superseded.push((write.table, write.row));
+                }
                 self.published_early(at);
             }
         } else {
-            self.install_with_entries(at);
+            self.install_with_entries(at, &mut superseded);
         }
         for write in &self.writes {
             let rows = &self.tables[write.table as usize];
@@ -192,9 +200,10 @@ impl Txn {
                 rows.versions.disown(write.row);
             }
         }
+        superseded
     }
 
-    fn install_with_entries(&self, at: Timestamp) {
+    fn install_with_entries(&self, at: Timestamp, superseded: &mut Superseded) {
         let mut entries: Vec<Vec<EntryBatch>> = self
             .tables
             .iter()
@@ -203,7 +212,10 @@ impl Txn {
         let mut key = Vec::new();
         for write in &self.writes {
             let rows = &self.tables[write.table as usize];
-            install_row(rows, *write, at, &mut key, &mut entries[write.table as usize]);
+            let batches = &mut entries[write.table as usize];
+            if install_row(rows, *write, at, &mut key, batches) {
+                superseded.push((write.table, write.row));
+            }
             self.published_early(at);
         }
         for (rows, batches) in self.tables.iter().zip(&mut entries) {
@@ -221,42 +233,40 @@ impl Txn {
         }
     }
 
-    /// Queues the superseded versions and looks at some garbage in return.
-    fn help_reclaim(&self, at: Timestamp) {
+    /// Queues rows with superseded versions and looks at some garbage in return.
+    fn help_reclaim(&self, superseded: &Superseded) {
         for (number, rows) in self.tables.iter().enumerate() {
-            let superseded = self
-                .writes
-                .iter()
-                .filter(|write| {
-                    write.table as usize == number
-                        && matches!(write.kind, WriteKind::Update | WriteKind::Delete)
-                })
-                .map(|write| write.row);
-            let made = superseded.clone().count();
+            let of_table = superseded.iter().filter(|(table, _)| *table as usize == number);
+            let made = of_table.clone().count();
             if made > 0 {
-                rows.add_garbage(at, superseded);
+                rows.garbage.add(of_table.map(|(_, row)| *row));
             }
-            self.engine.reclaim(rows, RECLAIM_STEPS + 2 * made);
+            reclaim(rows, &self.engine.counters, RECLAIM_STEPS + 2 * made, Patience::Try);
         }
     }
 }
 
-/// Installs a new payload in place of the old one.
-fn install_payload(rows: &Rows, write: Write, at: Timestamp) {
-    if write.kind == WriteKind::Update {
-        let mut room = RowWords::zeroed(rows.layout.payload_words());
-        rows.versions.install(write.row, write.node, at, false, &mut room);
+/// Rows with versions to take out, each with its table's number in the transaction.
+type Superseded = SmallVec<[(u32, u32); 8]>;
+
+/// Installs a new payload in place of the old one; true if the row must be queued as garbage.
+fn install_payload(rows: &Rows, write: Write, at: Timestamp) -> bool {
+    if write.kind != WriteKind::Update {
+        return false;
     }
+    let mut room = RowWords::zeroed(rows.layout.payload_words());
+    rows.versions.install(write.row, write.node, at, false, &mut room)
 }
 
-/// Installs one row and collects its new index entries.
+/// Installs one row and collects its new index entries; true if it must be queued as garbage.
 fn install_row(
     rows: &Rows,
     write: Write,
     at: Timestamp,
     key: &mut Vec<u8>,
     batches: &mut [EntryBatch],
-) {
+) -> bool {
+    let mut queue = false;
     let mut words = RowWords::zeroed(rows.layout.words());
     let versions = &rows.versions;
     versions.copy_newest(write.row, &mut words);
@@ -289,10 +299,14 @@ fn install_row(
                 rows.release_payload(&staged, before); // values staged before the delete
             }
             let mut room = RowWords::zeroed(rows.layout.payload_words());
-            versions.install(write.row, write.node, at, delete, &mut room);
+            if let Some(before) = before {
+                rows.count_superseded(before, (!delete).then_some(&staged[..]));
+            }
+            queue = versions.install(write.row, write.node, at, delete, &mut room);
             if !delete {
                 add(&staged, before);
             }
         }
     }
+    queue
 }

@@ -1,5 +1,6 @@
 //! The rows of one table: versions, primary index, secondary indexes, long values.
 
+use super::garbage::Garbage;
 use crate::error::{Awaited, Error, Result};
 use crate::index::ordered::OrderedIndex;
 use crate::index::primary::PrimaryIndex;
@@ -9,12 +10,11 @@ use crate::mem::epoch::Epoch;
 use crate::mem::layout::{Layout, RowView};
 use crate::mem::page_pool::PagePool;
 use crate::mem::slab::{SIZE_CLASSES, Slab};
-use crate::mvcc::{Timeline, Timestamp, Versions};
+use crate::mvcc::{Timeline, Versions};
 use crate::options::PAGE_BYTES;
 use crate::schema::{Index, Schema};
-use crate::sync::{AtomicU64, Mutex, Relaxed};
+use crate::sync::{AtomicU64, Relaxed};
 use crate::value::{KEY_BYTES_MAX, encode_key, encoded_width};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// One table's data and everything that leads to it.
@@ -33,8 +33,11 @@ pub(crate) struct Rows {
     /// Long values of rows.
     pub values: Arc<Slab>,
     pub holder: Holder,
-    /// Rows with versions to cut off once the watermark passes the timestamp.
-    pub garbage: Mutex<VecDeque<(Timestamp, u32)>>,
+    pub timeline: Arc<Timeline>,
+    /// Rows with versions to take out.
+    pub garbage: Garbage,
+    /// Bytes of long values that only older versions hold.
+    pub old_value_bytes: AtomicU64,
     /// The next hidden `_row`.
     pub next_row: AtomicU64,
 }
@@ -80,6 +83,8 @@ pub(crate) struct Shared<'a> {
     pub epoch: &'a Arc<Epoch>,
     pub timeline: &'a Arc<Timeline>,
     pub tables: &'a Holder,
+    /// Counts the garbage of all tables.
+    pub garbage: &'a Arc<AtomicU64>,
 }
 
 impl Rows {
@@ -87,7 +92,7 @@ impl Rows {
     pub(crate) fn new(id: u32, schema: Schema, shared: &Shared<'_>) -> Result<Self> {
         let holder = shared.tables.child(schema.table.clone());
         let layout = Layout::new(&schema);
-        let versions = Versions::new(shared.pool, &holder, &layout)?;
+        let versions = Versions::new(shared.pool, shared.epoch, shared.timeline, &holder, &layout)?;
         let primary = PrimaryIndex::new(Arc::clone(shared.timeline), holder.child("primary"))?;
         let values = Slab::new(Arc::clone(shared.pool), holder.child("values"));
         let blocks = Slab::new(Arc::clone(shared.pool), holder.child("indexes"));
@@ -112,8 +117,10 @@ impl Rows {
             indexes,
             pool: Arc::clone(shared.pool),
             values,
+            timeline: Arc::clone(shared.timeline),
+            garbage: Garbage::new(holder.child("garbage"), Arc::clone(shared.garbage)),
+            old_value_bytes: AtomicU64::new(0),
             holder,
-            garbage: Mutex::new(VecDeque::new()),
             next_row: AtomicU64::new(1),
             schema,
         })
@@ -127,8 +134,12 @@ impl Rows {
     /// True if a change of these columns and indexes can be refused, or hold blocks: a unique value,
     /// or long cells.
     pub(crate) fn may_refuse(&self, columns: &[usize], indexes: IndexSet) -> bool {
-        indexes.0 & self.unique.0 != 0
-            || columns.iter().any(|column| self.schema.columns[*column].ty.is_long())
+        indexes.0 & self.unique.0 != 0 || self.has_long(columns)
+    }
+
+    /// True if text or bytes are among these columns.
+    pub(crate) fn has_long(&self, columns: &[usize]) -> bool {
+        columns.iter().any(|column| self.schema.columns[*column].ty.is_long())
     }
 
     /// A row's words as somebody may read them.
@@ -184,9 +195,20 @@ impl Rows {
         Ok(())
     }
 
-    /// Notes that a commit superseded versions of these rows.
-    pub(crate) fn add_garbage(&self, at: Timestamp, rows: impl Iterator<Item = u32>) {
-        self.garbage.lock().extend(rows.map(|row| (at, row)));
+    /// Notes that a commit superseded a version; its successor keeps some of its long values.
+    pub(super) fn count_superseded(&self, words: &[u64], newer: Option<&[u64]>) {
+        for column in self.layout.long_columns() {
+            let Some(cell) = self.layout.long_cell(words, *column) else { continue };
+            let shared = newer.and_then(|newer| self.layout.long_cell(newer, *column));
+            if cell.block().is_some() && shared != Some(cell) {
+                self.old_value_bytes.fetch_add(cell.len() as u64, Relaxed);
+            }
+        }
+    }
+
+    /// Bytes of older versions: their nodes, and long values that only they hold.
+    pub(crate) fn version_bytes(&self) -> u64 {
+        self.versions.node_bytes() + self.old_value_bytes.load(Relaxed)
     }
 
     /// The next hidden row number.

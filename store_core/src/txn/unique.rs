@@ -87,7 +87,7 @@ impl Txn {
                 Err(Held::NoRow) => return Ok(()),
                 Err(Held::By(RECLAIMER)) => pause(&mut attempt),
                 Err(Held::By(owner)) if owner == self.owner => {
-                    return if self.read(rows, other, &mut theirs)
+                    return if self.read(rows, other, &mut theirs)?
                         && index.same_value(rows, &theirs, words)
                     {
                         Err(not_unique(rows, index, words))

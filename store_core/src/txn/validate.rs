@@ -12,7 +12,7 @@ use super::rows::Rows;
 use super::sequencer::{SequencedCommit, Written};
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Awaited, Error, Result};
-use crate::mvcc::Timestamp;
+use crate::mvcc::{Moment, Timestamp};
 use crate::planted;
 use crate::sync::pause;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ impl Txn {
             };
             commit.wait_installed(&self.engine)?;
             for written in writes {
-                if let Some(what) = self.conflict_with(reads, *written) {
+                if let Some(what) = self.conflict_with(reads, *written)? {
                     return Err(self.changed_by(commit.at, &what));
                 }
             }
@@ -85,27 +85,29 @@ impl Txn {
     }
 
     /// What this transaction read that the write changed.
-    fn conflict_with(&self, reads: &ReadSet, written: Written) -> Option<String> {
-        reads.of_table(written.table, |read| {
-            let rows = self.engine.table_by_id(written.table)?;
+    fn conflict_with(&self, reads: &ReadSet, written: Written) -> Result<Option<String>> {
+        let Some(rows) = self.engine.table_by_id(written.table) else { return Ok(None) };
+        let found = reads.of_table(written.table, |read| {
             if read.has_key(written.key_hash) {
-                return Some(name_of(&rows, written.row));
+                return Ok(Some(name_of(&rows, written.row)));
             }
             if read.ranges().is_empty() {
-                return None;
+                return Ok(None);
             }
             let mut words = RowWords::zeroed(rows.layout.words());
-            for moment in [self.at, Timestamp::NEWEST] {
+            let newest = Moment { at: Timestamp::NEWEST, ..self.moment() };
+            for moment in [self.moment(), newest] {
                 let all = 0..words.len();
-                if rows.versions.read(written.row, moment, &all, &mut words)
+                if rows.versions.read(written.row, moment, &all, &mut words)?
                     && read.ranges().iter().any(|range| range.matches(&rows.view(&words)))
-                    && !(planted::bug("phantoms_not_validated") && moment == Timestamp::NEWEST)
+                    && !(planted::bug("phantoms_not_validated") && moment.at == newest.at)
                 {
-                    return Some(format!("{} in a range", rows.row_name(&words)));
+                    return Ok(Some(format!("{} in a range", rows.row_name(&words))));
                 }
             }
-            None
-        })?
+            Ok(None)
+        });
+        found.unwrap_or(Ok(None))
     }
 
     fn changed_by(&self, at: Timestamp, what: &str) -> Error {

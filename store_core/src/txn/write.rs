@@ -36,20 +36,30 @@ enum Claim {
 
 impl Txn {
     /// The visible row with this key; its words are in `out`.
-    pub(crate) fn find(&self, rows: &Rows, key: &RowView<'_>, out: &mut [u64]) -> Option<u32> {
+    pub(crate) fn find(
+        &self,
+        rows: &Rows,
+        key: &RowView<'_>,
+        out: &mut [u64],
+    ) -> Result<Option<u32>> {
         let hash = key.key_hash();
         self.note_key(rows, hash);
-        rows.primary
-            .candidates(hash)
-            .find(|row| self.read(rows, *row, out) && rows.view(out).same_key(key))
+        for row in rows.primary.candidates(hash) {
+            if self.read(rows, row, out)? && rows.view(out).same_key(key) {
+                return Ok(Some(row));
+            }
+        }
+        self.engine.timeline.check_kept(self.moment())?;
+        Ok(None)
     }
 
     /// Inserts a prepared row; an existing key is [`Kind::Duplicate`].
     pub(crate) fn insert(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
-        self.check_write()?;
-        self.reserve_write()?;
-        let result = self.insert_checked(rows, words);
-        result.map_err(|error| self.note_duplicate(rows, error)).map_err(|error| self.doom(error))
+        self.relieved(|txn| {
+            txn.check_write()?;
+            txn.reserve_write()?;
+            txn.insert_checked(rows, words).map_err(|error| txn.note_duplicate(rows, error))
+        })
     }
 
     /// A refused value tells of other rows, whichever they are: a serializable transaction that goes
@@ -61,8 +71,31 @@ impl Txn {
         error
     }
 
+    /// Runs a statement, again if room could be made for it, and dooms the transaction if it lost a
+    /// conflict.
+    fn relieved<T>(&mut self, mut statement: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        let engine = Arc::clone(&self.engine);
+        let mut attempts = 0;
+        loop {
+            match statement(self) {
+                Err(error) if engine.relieves(&error, self.place, &mut attempts) => {}
+                result => return result.map_err(|error| self.doom(error)),
+            }
+        }
+    }
+
     /// Changes columns of a visible row; false if there is none.
     pub(crate) fn update(
+        &mut self,
+        rows: &Arc<Rows>,
+        key: &[u64],
+        columns: &[usize],
+        cells: &[ValueRef<'_>],
+    ) -> Result<bool> {
+        self.relieved(|txn| txn.update_checked(rows, key, columns, cells))
+    }
+
+    fn update_checked(
         &mut self,
         rows: &Arc<Rows>,
         key: &[u64],
@@ -72,7 +105,7 @@ impl Txn {
         self.check_write()?;
         self.reserve_write()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
+        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
         for (column, value) in columns.iter().zip(cells) {
             if rows.schema.is_key(*column) {
                 let name = &rows.schema.columns[*column].name;
@@ -89,40 +122,47 @@ impl Txn {
                 return Err(error);
             }
         }
-        if columns.iter().any(|column| rows.schema.columns[*column].ty.is_long()) {
+        if rows.has_long(columns) {
             super::prepare::check_bytes(rows, &words)?;
         }
         let result = self.update_row(rows, row, &mut words, columns);
-        let result = result.map_err(|error| self.note_duplicate(rows, error));
-        result.map_err(|error| self.doom(error))?;
+        result.map_err(|error| self.note_duplicate(rows, error))?;
         Ok(true)
     }
 
     /// Owns a visible row until the end without changing it; false if there is none.
     pub(crate) fn lock(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+        self.relieved(|txn| txn.lock_checked(rows, key))
+    }
+
+    fn lock_checked(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
         self.check_write()?;
         self.reserve_write()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
+        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
         let table = self.table_number(rows);
         if self.owns(rows, row) && self.own.find(&self.writes, table, row).is_some() {
             return Ok(true);
         }
-        self.own_visible(rows, row, &words).map_err(|error| self.doom(error))?;
+        self.own_visible(rows, row, &words)?;
         // A node, so that the row may still be written.
         let node = rows.versions.new_node().inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         let indexes = IndexSet::NONE;
-        self.writes.push(Write { table, row, node, kind: WriteKind::Lock, indexes });
+        self.writes.push(Write { table, row, node, kind: WriteKind::Lock, indexes, long: false });
         Ok(true)
     }
 
     /// Deletes a visible row; false if there is none.
     pub(crate) fn delete(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+        self.relieved(|txn| txn.delete_checked(rows, key))
+    }
+
+    fn delete_checked(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
         self.check_write()?;
         self.reserve_delete()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
+        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
         let table = self.table_number(rows);
         if self.owns(rows, row)
             && let Some(write) = self.own.find(&self.writes, table, row)
@@ -134,11 +174,11 @@ impl Txn {
             };
             return Ok(true);
         }
-        self.own_visible(rows, row, &words).map_err(|error| self.doom(error))?;
+        self.own_visible(rows, row, &words)?;
         let node = rows.versions.new_node_to_delete().inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         let indexes = IndexSet::NONE;
-        self.writes.push(Write { table, row, node, kind: WriteKind::Delete, indexes });
+        self.writes.push(Write { table, row, node, kind: WriteKind::Delete, indexes, long: true });
         Ok(true)
     }
 
@@ -255,7 +295,14 @@ impl Txn {
         }
         rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
         let indexes = IndexSet::ALL;
-        self.writes.push(Write { table, row, node: 0, kind: WriteKind::Insert, indexes });
+        self.writes.push(Write {
+            table,
+            row,
+            node: 0,
+            kind: WriteKind::Insert,
+            indexes,
+            long: true,
+        });
         Ok(())
     }
 
@@ -370,7 +417,8 @@ impl Txn {
         }
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         let indexes = before.map_or(IndexSet::ALL, |_| rows.indexes_of(columns));
-        self.writes.push(Write { table, row, node, kind: WriteKind::Update, indexes });
+        let long = rows.has_long(columns);
+        self.writes.push(Write { table, row, node, kind: WriteKind::Update, indexes, long });
         Ok(())
     }
 
@@ -415,6 +463,7 @@ impl Txn {
         }
         let changed = if revive { IndexSet::ALL } else { rows.indexes_of(columns) };
         self.writes[write].indexes = self.writes[write].indexes.with(changed);
+        self.writes[write].long |= revive || rows.has_long(columns);
         self.writes[write].kind = match kind {
             WriteKind::Gone | WriteKind::Insert => WriteKind::Insert,
             WriteKind::Delete | WriteKind::Update | WriteKind::Lock => WriteKind::Update,

@@ -12,8 +12,8 @@ use super::unique::{StaleEntry, forget_unique};
 use crate::error::{Awaited, Error, Kind, Result};
 use crate::mem::budget::Reservation;
 use crate::mem::cell::LongCell;
-use crate::mvcc::Timestamp;
 use crate::mvcc::chain::{Newest, Owner};
+use crate::mvcc::{Moment, Timestamp};
 use crate::query::Filter;
 use crate::sync::Relaxed;
 use smallvec::SmallVec;
@@ -73,13 +73,15 @@ pub(super) struct Write {
     pub kind: WriteKind,
     /// The indexes whose values it may have changed.
     pub indexes: IndexSet,
+    /// It may have changed text or bytes, whose old ones are garbage then.
+    pub long: bool,
 }
 
 impl Write {
-    /// True if the commit of it adds no index entry and gives no values back.
-    pub(super) fn leaves_indexes(&self) -> bool {
+    /// True if its commit adds no index entry and no long value becomes garbage.
+    pub(super) fn is_plain(&self) -> bool {
         match self.kind {
-            WriteKind::Update => self.indexes.is_empty(),
+            WriteKind::Update => self.indexes.is_empty() && !self.long,
             WriteKind::Gone | WriteKind::Lock => true,
             WriteKind::Insert | WriteKind::Delete => false,
         }
@@ -167,11 +169,15 @@ impl Txn {
         &self.engine
     }
 
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { at: self.at, place: self.place as u32 }
+    }
+
     /// Reads a row as this transaction sees it: its own write, else its snapshot.
     #[inline]
-    pub(crate) fn read(&self, rows: &Rows, row: u32, out: &mut [u64]) -> bool {
+    pub(crate) fn read(&self, rows: &Rows, row: u32, out: &mut [u64]) -> Result<bool> {
         if self.writes.is_empty() || rows.versions.owner(row) != self.owner {
-            return rows.versions.read(row, self.at, &(0..rows.layout.words()), out);
+            return rows.versions.read(row, self.moment(), &(0..rows.layout.words()), out);
         }
         self.read_own(rows, row, out)
     }
@@ -190,12 +196,12 @@ impl Txn {
         !self.writes.is_empty() && rows.versions.owner(row) == self.owner
     }
 
-    fn read_own(&self, rows: &Rows, row: u32, out: &mut [u64]) -> bool {
+    fn read_own(&self, rows: &Rows, row: u32, out: &mut [u64]) -> Result<bool> {
         let table = self.known_table(rows);
         let write = table.and_then(|table| self.own.find(&self.writes, table, row));
         let Some(at) = write else {
             // Owned only for the length of a call: not written.
-            return rows.versions.read(row, self.at, &(0..rows.layout.words()), out);
+            return rows.versions.read(row, self.moment(), &(0..rows.layout.words()), out);
         };
         match self.writes[at].kind {
             WriteKind::Insert => rows.versions.copy_newest(row, out),
@@ -203,9 +209,9 @@ impl Txn {
                 rows.versions.key_words(row, out);
                 rows.versions.staged(self.writes[at].node, out);
             }
-            WriteKind::Delete | WriteKind::Gone => return false,
+            WriteKind::Delete | WriteKind::Gone => return Ok(false),
         }
-        true
+        Ok(true)
     }
 
     fn known_table(&self, rows: &Rows) -> Option<u32> {
@@ -247,16 +253,18 @@ impl Txn {
         if self.reads.is_some() {
             self.engine.sequencer.unregister(self.at, &self.engine.timeline);
         }
-        self.engine.timeline.unregister(self.place);
+        self.engine.unregister(self.place);
     }
 
-    /// Refuses calls on a doomed transaction, a closed store or a poisoned log.
+    /// Refuses calls on a doomed transaction, one whose snapshot was given up (a row deleted since
+    /// may be gone without a trace, and no conflict be found), a closed store or a poisoned log.
     pub(super) fn check(&self) -> Result<()> {
         if let Some(why) = &self.doomed {
             return Err(Error::conflict(format!(
                 "this transaction was aborted and can only be rolled back: {why}"
             )));
         }
+        self.engine.timeline.check_kept(self.moment())?;
         self.engine.check_open()?;
         self.engine.check_log()
     }
