@@ -30,8 +30,9 @@ bench-store:
 planted:
 	$(CARGO) test -p store_tests --test planted -- --ignored --nocapture
 
-# The model's random operations, for longer.
+# Random operations and histories, for longer.
 soak:
+	STORE_HISTORY_TXNS=20000000 $(CARGO) test --release -p store_tests --test history -- --nocapture
 	STORE_MODEL_STEPS=100000 $(CARGO) test --release -p store_tests --test model -- --nocapture
 
 # The core's tests under the address sanitizer (x86-64 Linux, a nightly feature of rustc).
