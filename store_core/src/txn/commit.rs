@@ -233,9 +233,7 @@ fn install_row(
                 rows.release_payload(&staged, before); // values staged before the delete
             }
             let mut room = RowWords::zeroed(rows.layout.payload_words());
-            if let Some(before) = before {
-                rows.count_superseded(before, (!delete).then_some(&staged[..]));
-            }
+            rows.count_superseded(before, (!delete).then_some(&staged[..]));
             queue = versions.install(write.row, write.node, at, delete, &mut room);
             if !delete {
                 add(&staged, before);

@@ -14,7 +14,7 @@
 use crate::mem::budget::Holder;
 use crate::mem::cell::LongCell;
 use crate::mvcc::{LiveSnapshots, Timeline, Timestamp};
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Relaxed};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Relaxed, pause};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -25,6 +25,9 @@ const QUEUE_ENTRY_BYTES: usize = 8;
 const HELD_ENTRY_BYTES: usize = 64;
 const BUCKET_BYTES: usize = 128;
 const LIMBO_ENTRY_BYTES: usize = 48;
+
+/// Looks at the registry of somebody who was refused memory: a snapshot is registered in moments.
+const LOOKS_MAX: u32 = 200;
 
 /// The garbage of one table.
 pub(crate) struct Garbage {
@@ -123,7 +126,13 @@ impl Garbage {
             return None;
         }
         // Under the lock, so that looks are noted in their order.
-        let live = timeline.live_snapshots()?;
+        let live = match patience {
+            Patience::Try => timeline.live_snapshots()?,
+            Patience::Wait => (1..LOOKS_MAX).find_map(|mut look| {
+                pause(&mut look);
+                timeline.live_snapshots()
+            })?,
+        };
         state.note(&live);
         let mut rows = SmallVec::new();
         let fresh = steps.min(state.fresh.len());

@@ -58,7 +58,9 @@ fn prune(rows: &Rows, counters: &Counters, row: u32, live: &LiveSnapshots) -> bo
     let mut pruning = rows.versions.prune(row, live);
     if !pruning.dropped.is_empty() {
         forget_versions(rows, row, live, &pruning.dropped);
-        counters.versions_reclaimed.fetch_add(pruning.dropped.len() as u64, Relaxed);
+        let count = pruning.dropped.len() as u64;
+        rows.superseded.fetch_sub(count, Relaxed);
+        counters.versions_reclaimed.fetch_add(count, Relaxed);
     }
     let mut gone = false;
     if let Newest::Deleted(at) = newest {
