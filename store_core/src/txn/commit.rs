@@ -181,11 +181,9 @@ impl Txn {
     fn help_reclaim(&self, superseded: &Superseded) {
         for (number, rows) in self.tables.iter().enumerate() {
             let of_table = superseded.iter().filter(|(table, _)| *table as usize == number);
-            let made = of_table.clone().count();
-            if made > 0 {
-                rows.garbage.add(of_table.map(|(_, row)| *row));
-            }
-            reclaim(rows, &self.engine.counters, RECLAIM_STEPS + 2 * made, Patience::Try);
+            let made: SmallVec<[u32; 8]> = of_table.map(|(_, row)| *row).collect();
+            let steps = RECLAIM_STEPS + 2 * made.len();
+            reclaim(rows, &self.engine.counters, made.into_iter(), steps, Patience::Try);
         }
     }
 }

@@ -21,10 +21,18 @@ use smallvec::SmallVec;
 /// A version taken out, with key and payload.
 type Dropped = (Pruned, RowWords);
 
-/// Looks at up to `steps` rows with superseded versions; how many it need not look at again for now.
-pub(crate) fn reclaim(rows: &Rows, counters: &Counters, steps: usize, patience: Patience) -> usize {
+/// Looks at up to `steps` rows with superseded versions, after those a commit has `added`; how many
+/// it need not look at again for now.
+pub(crate) fn reclaim(
+    rows: &Rows,
+    counters: &Counters,
+    added: impl ExactSizeIterator<Item = u32>,
+    steps: usize,
+    patience: Patience,
+) -> usize {
     rows.primary.collect();
-    let Some(batch) = rows.garbage.take(&rows.timeline, steps, patience) else { return 0 };
+    let batch = rows.garbage.take(&rows.timeline, added, steps, patience);
+    let Some(batch) = batch else { return 0 };
     for cell in &batch.released {
         cell.release(&rows.values);
     }
