@@ -153,7 +153,7 @@ impl Garbage {
         rows.extend(state.due.drain(..due).map(|row| (row, From::Due)));
         let over = |entry: &mut (Timestamp, _)| !live.expired_before(entry.0);
         let released = state.limbo.extract_if(.., over).map(|entry| entry.1).collect();
-        if !live.has_expired() {
+        if !state.shown.is_empty() && !live.has_expired() {
             state.shown = HashSet::new();
         }
         Some(Batch { live, rows, released })
