@@ -122,41 +122,9 @@ impl Garbage {
             _ => self.state.lock(),
         };
         state.fresh.extend(added);
-        let batch = self.take_locked(&mut state, timeline, steps, patience);
+        let batch = state.take(timeline, steps, patience);
         self.count(&mut state);
         batch
-    }
-
-    fn take_locked(
-        &self,
-        state: &mut State,
-        timeline: &Timeline,
-        steps: usize,
-        patience: Patience,
-    ) -> Option<Batch> {
-        if state.fresh.is_empty() && state.places.is_empty() && state.limbo.is_empty() {
-            return None;
-        }
-        // Under the lock, so that looks are noted in their order.
-        let live = match patience {
-            Patience::Try => timeline.live_snapshots()?,
-            Patience::Wait => (1..LOOKS_MAX).find_map(|mut look| {
-                pause(&mut look);
-                timeline.live_snapshots()
-            })?,
-        };
-        state.note(&live);
-        let mut rows = SmallVec::new();
-        let fresh = steps.min(state.fresh.len());
-        rows.extend(state.fresh.drain(..fresh).map(|row| (row, From::Fresh)));
-        let due = (steps - fresh).min(state.due.len());
-        rows.extend(state.due.drain(..due).map(|row| (row, From::Due)));
-        let over = |entry: &mut (Timestamp, _)| !live.expired_before(entry.0);
-        let released = state.limbo.extract_if(.., over).map(|entry| entry.1).collect();
-        if !state.shown.is_empty() && !live.has_expired() {
-            state.shown = HashSet::new();
-        }
-        Some(Batch { live, rows, released })
     }
 
     /// Puts a row back that somebody else owns just now.
@@ -249,6 +217,33 @@ impl Garbage {
 }
 
 impl State {
+    /// Takes rows to look at.
+    fn take(&mut self, timeline: &Timeline, steps: usize, patience: Patience) -> Option<Batch> {
+        if self.fresh.is_empty() && self.places.is_empty() && self.limbo.is_empty() {
+            return None;
+        }
+        // Under the lock, so that looks are noted in their order.
+        let live = match patience {
+            Patience::Try => timeline.live_snapshots()?,
+            Patience::Wait => (1..LOOKS_MAX).find_map(|mut look| {
+                pause(&mut look);
+                timeline.live_snapshots()
+            })?,
+        };
+        self.note(&live);
+        let mut rows = SmallVec::new();
+        let fresh = steps.min(self.fresh.len());
+        rows.extend(self.fresh.drain(..fresh).map(|row| (row, From::Fresh)));
+        let due = (steps - fresh).min(self.due.len());
+        rows.extend(self.due.drain(..due).map(|row| (row, From::Due)));
+        let over = |entry: &mut (Timestamp, _)| !live.expired_before(entry.0);
+        let released = self.limbo.extract_if(.., over).map(|entry| entry.1).collect();
+        if !self.shown.is_empty() && !live.has_expired() {
+            self.shown = HashSet::new();
+        }
+        Some(Batch { live, rows, released })
+    }
+
     /// Compares the live snapshots with those known and makes the buckets due that waited for one
     /// that is gone.
     fn note(&mut self, live: &LiveSnapshots) {
