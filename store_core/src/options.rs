@@ -34,7 +34,7 @@ pub(crate) const UPKEEP_PARK: Duration = Duration::from_secs(5);
 pub(crate) const RELIEF_STEPS: usize = 4096;
 /// How often a statement makes room and tries again: each time a snapshot may have to go.
 pub(crate) const RELIEF_ATTEMPTS_MAX: usize = 2 * SNAPSHOTS_MAX;
-/// Old versions must take one part in this many of the budget before a snapshot is given up for
+/// Superseded versions must take one part in this many of the budget before a snapshot is given up for
 /// them: if they take less, it is rows that fill the memory, and giving up readers would not help.
 pub(crate) const SNAPSHOT_SHARE: u64 = 4;
 /// Most bytes of one row, cells and long values together.

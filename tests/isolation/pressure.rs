@@ -308,3 +308,27 @@ fn a_store_full_of_rows_gives_up_no_snapshot() {
     assert_eq!(store.stats().snapshots_expired, 0);
     assert_sound(&store);
 }
+
+#[test]
+fn a_large_transaction_gives_up_no_snapshot_for_what_it_writes_itself() {
+    const ROWS: i64 = 40_000;
+    let store = store(8);
+    let table = numbers(&store);
+    update_all(&store, &table, 0..ROWS, 0).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let error = store.write(|txn| {
+        for round in 1_i64.. {
+            for id in 0..ROWS {
+                table.upsert(txn, &[id.into(), round.into(), 0.into()])?;
+            }
+            for id in ROWS * round..ROWS * (round + 1) {
+                table.upsert(txn, &[id.into(), 0.into(), 0.into()])?;
+            }
+        }
+        Ok(())
+    });
+    assert_eq!(error.unwrap_err().kind(), Kind::OverBudget);
+    assert!(reads_its_round(&table, &snapshot, ROWS, 0));
+    assert_eq!(store.stats().snapshots_expired, 0);
+    assert_sound(&store);
+}

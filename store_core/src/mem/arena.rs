@@ -196,9 +196,9 @@ impl Arena {
         self.state.lock().live
     }
 
-    /// Bytes of the slots in use.
-    pub(crate) fn live_bytes(&self) -> u64 {
-        self.live() * (self.shape.stride * WORD_BYTES) as u64
+    /// Bytes of a slot.
+    pub(crate) fn slot_bytes(&self) -> u64 {
+        (self.shape.stride * WORD_BYTES) as u64
     }
 
     /// Keeps the pages mapped for as long as the guard lives; `None` once the store has closed.

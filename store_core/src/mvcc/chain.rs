@@ -255,9 +255,9 @@ impl Versions {
         self.nodes.live()
     }
 
-    /// Bytes of those nodes.
+    /// Bytes of a node.
     pub(crate) fn node_bytes(&self) -> u64 {
-        self.nodes.live_bytes()
+        self.nodes.slot_bytes()
     }
 
     /// Nodes that wait until no reader stands on them.

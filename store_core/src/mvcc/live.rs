@@ -17,13 +17,13 @@ use smallvec::SmallVec;
 #[derive(Clone, Debug)]
 pub(crate) struct LiveSnapshots {
     /// Ascending, each once.
-    timestamps: SmallVec<[u64; 16]>,
+    timestamps: SmallVec<[u64; 8]>,
     /// Snapshots that are not in the list read this or something newer.
     published: Timestamp,
     /// The oldest timestamp that any registered or future snapshot reads, expired ones included.
     pub oldest_registered: Timestamp,
     /// What expired snapshots read that somebody still holds.
-    expired: SmallVec<[u64; 4]>,
+    expired: SmallVec<[u64; 2]>,
 }
 
 /// What keeps a version.

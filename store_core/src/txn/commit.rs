@@ -237,11 +237,9 @@ impl Txn {
     fn help_reclaim(&self, superseded: &Superseded) {
         for (number, rows) in self.tables.iter().enumerate() {
             let of_table = superseded.iter().filter(|(table, _)| *table as usize == number);
-            let made = of_table.clone().count();
-            if made > 0 {
-                rows.garbage.add(of_table.map(|(_, row)| *row));
-            }
-            reclaim(rows, &self.engine.counters, RECLAIM_STEPS + 2 * made, Patience::Try);
+            let made: SmallVec<[u32; 8]> = of_table.map(|(_, row)| *row).collect();
+            let steps = RECLAIM_STEPS + 2 * made.len();
+            reclaim(rows, &self.engine.counters, made.into_iter(), steps, Patience::Try);
         }
     }
 }
@@ -299,9 +297,7 @@ fn install_row(
                 rows.release_payload(&staged, before); // values staged before the delete
             }
             let mut room = RowWords::zeroed(rows.layout.payload_words());
-            if let Some(before) = before {
-                rows.count_superseded(before, (!delete).then_some(&staged[..]));
-            }
+            rows.count_superseded(before, (!delete).then_some(&staged[..]));
             queue = versions.install(write.row, write.node, at, delete, &mut room);
             if !delete {
                 add(&staged, before);

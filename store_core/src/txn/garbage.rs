@@ -14,7 +14,7 @@
 use crate::mem::budget::Holder;
 use crate::mem::cell::LongCell;
 use crate::mvcc::{LiveSnapshots, Timeline, Timestamp};
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Relaxed};
+use crate::sync::{AtomicU64, Mutex, Relaxed, pause};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -25,6 +25,12 @@ const QUEUE_ENTRY_BYTES: usize = 8;
 const HELD_ENTRY_BYTES: usize = 64;
 const BUCKET_BYTES: usize = 128;
 const LIMBO_ENTRY_BYTES: usize = 48;
+/// Bytes are counted by so many: the budget's counters are shared by all, and queues run full and
+/// empty with every commit.
+const LUMP_BYTES: usize = 4096;
+
+/// Looks at the registry of somebody who was refused memory: a snapshot is registered in moments.
+const LOOKS_MAX: u32 = 200;
 
 /// The garbage of one table.
 pub(crate) struct Garbage {
@@ -45,12 +51,14 @@ struct State {
     /// By the newest snapshot waited for.
     buckets: BTreeMap<u64, Bucket>,
     /// The live snapshots as of the last look.
-    known: SmallVec<[u64; 16]>,
+    known: SmallVec<[u64; 8]>,
     /// Blocks of long values that an expired snapshot may have shown to its user.
     shown: HashSet<usize>,
     /// Those of them that no version holds any more, with the timestamp they ended at.
     limbo: Vec<(Timestamp, LongCell)>,
-    counted: (usize, usize),
+    entries: usize,
+    /// Bytes counted at the holder.
+    counted: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -83,7 +91,7 @@ pub(crate) enum Patience {
 /// Rows to look at, with the snapshots live now.
 pub(super) struct Batch {
     pub live: LiveSnapshots,
-    pub rows: SmallVec<[(u32, From); 32]>,
+    pub rows: SmallVec<[(u32, From); 8]>,
     /// Values that nobody can see any more.
     pub released: Vec<LongCell>,
 }
@@ -100,43 +108,23 @@ impl Garbage {
         (state.fresh.len() + state.places.len()) as u64
     }
 
-    /// Enters rows that a commit marked as queued.
-    pub(super) fn add(&self, rows: impl Iterator<Item = u32>) {
-        let mut state = self.state.lock();
-        state.fresh.extend(rows);
-        self.count(&mut state);
-    }
-
-    /// Takes up to so many rows to look at; nothing if there are none, or a snapshot is just
-    /// about to be registered.
+    /// Enters rows that a commit marked as queued, and takes up to so many rows to look at; nothing
+    /// if there are none, or a snapshot is just about to be registered.
     pub(super) fn take(
         &self,
         timeline: &Timeline,
+        added: impl ExactSizeIterator<Item = u32>,
         steps: usize,
         patience: Patience,
     ) -> Option<Batch> {
         let mut state = match patience {
-            Patience::Try => self.state.try_lock()?,
-            Patience::Wait => self.state.lock(),
+            Patience::Try if added.len() == 0 => self.state.try_lock()?,
+            _ => self.state.lock(),
         };
-        if state.fresh.is_empty() && state.places.is_empty() && state.limbo.is_empty() {
-            return None;
-        }
-        // Under the lock, so that looks are noted in their order.
-        let live = timeline.live_snapshots()?;
-        state.note(&live);
-        let mut rows = SmallVec::new();
-        let fresh = steps.min(state.fresh.len());
-        rows.extend(state.fresh.drain(..fresh).map(|row| (row, From::Fresh)));
-        let due = (steps - fresh).min(state.due.len());
-        rows.extend(state.due.drain(..due).map(|row| (row, From::Due)));
-        let over = |entry: &mut (Timestamp, _)| !live.expired_before(entry.0);
-        let released = state.limbo.extract_if(.., over).map(|entry| entry.1).collect();
-        if !live.has_expired() {
-            state.shown = HashSet::new();
-        }
+        state.fresh.extend(added);
+        let batch = state.take(timeline, steps, patience);
         self.count(&mut state);
-        Some(Batch { live, rows, released })
+        batch
     }
 
     /// Puts a row back that somebody else owns just now.
@@ -201,36 +189,70 @@ impl Garbage {
     }
 
     /// Counts what the queues hold; a commit that got so far cannot be refused, so neither is this.
-    fn count(&self, state: &mut MutexGuard<'_, State>) {
+    fn count(&self, state: &mut State) {
         let waiting = state.places.len();
         let entries = state.fresh.len() + waiting + state.limbo.len();
+        let before = std::mem::replace(&mut state.entries, entries);
+        if before != entries {
+            self.total.fetch_add((entries as u64).wrapping_sub(before as u64), Relaxed);
+        }
+        if self.waiting.load(Relaxed) != waiting as u64 {
+            self.waiting.store(waiting as u64, Relaxed);
+        }
         let bytes = (state.fresh.len() + state.due.len()) * QUEUE_ENTRY_BYTES
             + waiting * HELD_ENTRY_BYTES
             + state.buckets.len() * BUCKET_BYTES
             + (state.shown.len() + state.limbo.len()) * LIMBO_ENTRY_BYTES;
-        let (entries_before, bytes_before) =
-            std::mem::replace(&mut state.counted, (entries, bytes));
-        self.waiting.store(waiting as u64, Relaxed);
-        self.total.fetch_add((entries as u64).wrapping_sub(entries_before as u64), Relaxed);
-        match bytes.checked_sub(bytes_before) {
-            Some(0) => {}
-            Some(more) => self.holder.force(more),
-            None => self.holder.give(bytes_before - bytes),
-        }
-        if entries == 0 && entries_before > 0 {
-            state.shrink();
+        if bytes > state.counted {
+            let lump = bytes.next_multiple_of(LUMP_BYTES);
+            self.holder.force(lump - std::mem::replace(&mut state.counted, lump));
+        } else if bytes + 2 * LUMP_BYTES < state.counted {
+            let lump = (bytes + 1).next_multiple_of(LUMP_BYTES);
+            self.holder.give(std::mem::replace(&mut state.counted, lump) - lump);
+            if entries == 0 {
+                state.shrink();
+            }
         }
     }
 }
 
 impl State {
+    /// Takes rows to look at.
+    fn take(&mut self, timeline: &Timeline, steps: usize, patience: Patience) -> Option<Batch> {
+        if self.fresh.is_empty() && self.places.is_empty() && self.limbo.is_empty() {
+            return None;
+        }
+        // Under the lock, so that looks are noted in their order.
+        let live = match patience {
+            Patience::Try => timeline.live_snapshots()?,
+            Patience::Wait => (1..LOOKS_MAX).find_map(|mut look| {
+                pause(&mut look);
+                timeline.live_snapshots()
+            })?,
+        };
+        self.note(&live);
+        let mut rows = SmallVec::new();
+        let fresh = steps.min(self.fresh.len());
+        rows.extend(self.fresh.drain(..fresh).map(|row| (row, From::Fresh)));
+        let due = (steps - fresh).min(self.due.len());
+        rows.extend(self.due.drain(..due).map(|row| (row, From::Due)));
+        let over = |entry: &mut (Timestamp, _)| !live.expired_before(entry.0);
+        let released = self.limbo.extract_if(.., over).map(|entry| entry.1).collect();
+        if !self.shown.is_empty() && !live.has_expired() {
+            self.shown = HashSet::new();
+        }
+        Some(Batch { live, rows, released })
+    }
+
     /// Compares the live snapshots with those known and makes the buckets due that waited for one
     /// that is gone.
     fn note(&mut self, live: &LiveSnapshots) {
         let now = live.timestamps();
         let gone = self.known.iter().copied().filter(|read| now.binary_search(read).is_err());
-        let gone: SmallVec<[u64; 16]> = gone.collect();
-        self.known = SmallVec::from_slice(now);
+        let gone: SmallVec<[u64; 8]> = gone.collect();
+        if *self.known != *now {
+            self.known = SmallVec::from_slice(now);
+        }
         if gone.is_empty() || self.buckets.is_empty() {
             return;
         }
@@ -268,7 +290,7 @@ impl State {
 
     /// Lets go of what the queues needed when they were longest.
     fn shrink(&mut self) {
-        self.fresh.shrink_to(64);
+        self.fresh = VecDeque::new();
         self.due = VecDeque::new();
         self.places = HashMap::new();
         self.limbo = Vec::new();
@@ -277,8 +299,8 @@ impl State {
 
 impl Drop for Garbage {
     fn drop(&mut self) {
-        let (entries, bytes) = self.state.get_mut().counted;
-        self.total.fetch_sub(entries as u64, Relaxed);
-        self.holder.give(bytes);
+        let state = self.state.get_mut();
+        self.total.fetch_sub(state.entries as u64, Relaxed);
+        self.holder.give(state.counted);
     }
 }

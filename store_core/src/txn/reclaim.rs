@@ -21,10 +21,18 @@ use smallvec::SmallVec;
 /// A version taken out, with key and payload.
 type Dropped = (Pruned, RowWords);
 
-/// Looks at up to `steps` rows with superseded versions; how many it need not look at again for now.
-pub(crate) fn reclaim(rows: &Rows, counters: &Counters, steps: usize, patience: Patience) -> usize {
+/// Looks at up to `steps` rows with superseded versions, after those a commit has `added`; how many
+/// it need not look at again for now.
+pub(crate) fn reclaim(
+    rows: &Rows,
+    counters: &Counters,
+    added: impl ExactSizeIterator<Item = u32>,
+    steps: usize,
+    patience: Patience,
+) -> usize {
     rows.primary.collect();
-    let Some(batch) = rows.garbage.take(&rows.timeline, steps, patience) else { return 0 };
+    let batch = rows.garbage.take(&rows.timeline, added, steps, patience);
+    let Some(batch) = batch else { return 0 };
     for cell in &batch.released {
         cell.release(&rows.values);
     }
@@ -58,7 +66,9 @@ fn prune(rows: &Rows, counters: &Counters, row: u32, live: &LiveSnapshots) -> bo
     let mut pruning = rows.versions.prune(row, live);
     if !pruning.dropped.is_empty() {
         forget_versions(rows, row, live, &pruning.dropped);
-        counters.versions_reclaimed.fetch_add(pruning.dropped.len() as u64, Relaxed);
+        let count = pruning.dropped.len() as u64;
+        rows.superseded.fetch_sub(count, Relaxed);
+        counters.versions_reclaimed.fetch_add(count, Relaxed);
     }
     let mut gone = false;
     if let Newest::Deleted(at) = newest {

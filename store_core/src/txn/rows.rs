@@ -36,6 +36,8 @@ pub(crate) struct Rows {
     pub timeline: Arc<Timeline>,
     /// Rows with versions to take out.
     pub garbage: Garbage,
+    /// Versions in chains: without those that transactions still write.
+    pub superseded: AtomicU64,
     /// Bytes of long values that only older versions hold.
     pub old_value_bytes: AtomicU64,
     /// The next hidden `_row`.
@@ -119,6 +121,7 @@ impl Rows {
             values,
             timeline: Arc::clone(shared.timeline),
             garbage: Garbage::new(holder.child("garbage"), Arc::clone(shared.garbage)),
+            superseded: AtomicU64::new(0),
             old_value_bytes: AtomicU64::new(0),
             holder,
             next_row: AtomicU64::new(1),
@@ -195,8 +198,11 @@ impl Rows {
         Ok(())
     }
 
-    /// Notes that a commit superseded a version; its successor keeps some of its long values.
-    pub(super) fn count_superseded(&self, words: &[u64], newer: Option<&[u64]>) {
+    /// Notes that a commit superseded a version (`None`: a tombstone); its successor keeps some of
+    /// its long values.
+    pub(super) fn count_superseded(&self, words: Option<&[u64]>, newer: Option<&[u64]>) {
+        self.superseded.fetch_add(1, Relaxed);
+        let Some(words) = words else { return };
         for column in self.layout.long_columns() {
             let Some(cell) = self.layout.long_cell(words, *column) else { continue };
             let shared = newer.and_then(|newer| self.layout.long_cell(newer, *column));
@@ -208,7 +214,8 @@ impl Rows {
 
     /// Bytes of older versions: their nodes, and long values that only they hold.
     pub(crate) fn version_bytes(&self) -> u64 {
-        self.versions.node_bytes() + self.old_value_bytes.load(Relaxed)
+        let nodes = self.superseded.load(Relaxed) * self.versions.node_bytes();
+        nodes + self.old_value_bytes.load(Relaxed)
     }
 
     /// The next hidden row number.

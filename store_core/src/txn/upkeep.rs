@@ -16,6 +16,7 @@ use crate::options::{
     RELIEF_ATTEMPTS_MAX, RELIEF_STEPS, SNAPSHOT_SHARE, UPKEEP_PARK, UPKEEP_STEPS, UPKEEP_TICK,
 };
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence};
+use std::iter::empty;
 use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 
@@ -137,7 +138,7 @@ impl Upkeep {
     fn pass(&self) -> bool {
         let tables: Vec<Arc<Rows>> = self.tables.lock().iter().filter_map(Weak::upgrade).collect();
         for rows in &tables {
-            while reclaim(rows, &self.counters, UPKEEP_STEPS, Patience::Try) > 0 {
+            while reclaim(rows, &self.counters, empty(), UPKEEP_STEPS, Patience::Try) > 0 {
                 if self.stopping.load(Relaxed) {
                     return false;
                 }
@@ -208,7 +209,7 @@ impl Engine {
         for rows in tables {
             let mut steps = 0;
             while steps < RELIEF_STEPS {
-                match reclaim(rows, &self.counters, UPKEEP_STEPS, Patience::Wait) {
+                match reclaim(rows, &self.counters, empty(), UPKEEP_STEPS, Patience::Wait) {
                     0 => break,
                     looked => steps += looked,
                 }
