@@ -133,6 +133,11 @@ impl Versions {
         })
     }
 
+    /// Counts nodes that wait to be freed in this total, by which upkeep knows that there are some.
+    pub(crate) fn count_waiting_in(&mut self, total: &Arc<AtomicU64>) {
+        self.retired.count_in(Arc::clone(total));
+    }
+
     // ---- reading
 
     /// Copies the row as the snapshot sees it; false if it is not there then. An error only if the

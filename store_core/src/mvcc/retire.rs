@@ -17,17 +17,25 @@ pub(super) struct Retired {
     batch: Mutex<Vec<u32>>,
     /// Nodes in the batch and beyond it.
     waiting: Arc<AtomicU64>,
+    /// The same, in a total of what is left to be freed.
+    total: Arc<AtomicU64>,
 }
 
 impl Retired {
     pub(super) fn new(nodes: Arc<Arena>, epoch: Arc<Epoch>) -> Self {
         let batch = Mutex::new(Vec::with_capacity(BATCH_NODES));
-        Self { nodes, epoch, batch, waiting: Arc::new(AtomicU64::new(0)) }
+        Self { nodes, epoch, batch, waiting: Arc::default(), total: Arc::default() }
+    }
+
+    /// Counts its nodes in this total too.
+    pub(super) fn count_in(&mut self, total: Arc<AtomicU64>) {
+        self.total = total;
     }
 
     /// Takes a node that no chain leads to any more; its words stay as they are until it is free.
     pub(super) fn retire(&self, node: u32) {
         self.waiting.fetch_add(1, Relaxed);
+        self.total.fetch_add(1, Relaxed);
         let mut batch = self.batch.lock();
         batch.push(node);
         if batch.len() >= BATCH_NODES {
@@ -53,6 +61,7 @@ impl Retired {
     fn hand_over(&self, batch: Vec<u32>) {
         let guard = self.epoch.pin();
         let (nodes, waiting) = (Arc::clone(&self.nodes), Arc::clone(&self.waiting));
+        let total = Arc::clone(&self.total);
         // The closure owns all it uses: it may run on any thread, even after the store is gone.
         guard.defer(move || {
             if let Some(_open) = nodes.hold_open() {
@@ -61,6 +70,7 @@ impl Retired {
                 }
             }
             waiting.fetch_sub(batch.len() as u64, Relaxed);
+            total.fetch_sub(batch.len() as u64, Relaxed);
         });
         // Not left in this thread's own list: it may never come by again.
         guard.flush();

@@ -253,6 +253,7 @@ fn install_payload(rows: &Rows, write: Write, at: Timestamp) -> bool {
         return false;
     }
     let mut room = RowWords::zeroed(rows.layout.payload_words());
+    rows.count_superseded(None, None);
     rows.versions.install(write.row, write.node, at, false, &mut room)
 }
 

@@ -94,7 +94,9 @@ impl Rows {
     pub(crate) fn new(id: u32, schema: Schema, shared: &Shared<'_>) -> Result<Self> {
         let holder = shared.tables.child(schema.table.clone());
         let layout = Layout::new(&schema);
-        let versions = Versions::new(shared.pool, shared.epoch, shared.timeline, &holder, &layout)?;
+        let mut versions =
+            Versions::new(shared.pool, shared.epoch, shared.timeline, &holder, &layout)?;
+        versions.count_waiting_in(shared.garbage);
         let primary = PrimaryIndex::new(Arc::clone(shared.timeline), holder.child("primary"))?;
         let values = Slab::new(Arc::clone(shared.pool), holder.child("values"));
         let blocks = Slab::new(Arc::clone(shared.pool), holder.child("indexes"));
@@ -198,8 +200,8 @@ impl Rows {
         Ok(())
     }
 
-    /// Notes that a commit superseded a version (`None`: a tombstone); its successor keeps some of
-    /// its long values.
+    /// Notes that a commit superseded a version; its successor keeps some of its long values. `None`:
+    /// a tombstone, or a version whose successor keeps all of them.
     pub(super) fn count_superseded(&self, words: Option<&[u64]>, newer: Option<&[u64]>) {
         self.superseded.fetch_add(1, Relaxed);
         let Some(words) = words else { return };
