@@ -55,6 +55,8 @@ mod index;
 pub mod ingest;
 mod manifest;
 pub mod mem;
+#[cfg(all(test, loom))]
+mod models;
 mod mvcc;
 pub mod options;
 mod planted;

@@ -1,5 +1,7 @@
 //! Every limit with its default and its reason.
 
+use crate::sync::capacity;
+
 /// The unit of bulk memory: large enough that a page's header and a system call per page do not
 /// count, small enough that an empty table costs little.
 pub const PAGE_BYTES: usize = 64 * 1024;
@@ -18,7 +20,7 @@ pub(crate) const POOL_RESERVE_PAGES: usize = 4;
 pub const MEMORY_MIN: u64 = 4 << 20;
 /// Most snapshots and transactions open at once: owner ids have 16 bits and the ring of finished
 /// timestamps has one place for each.
-pub const SNAPSHOTS_MAX: usize = 4096;
+pub const SNAPSHOTS_MAX: usize = capacity(4096, 4);
 /// Garbage entries a commit looks at, beside twice as many as it made: bounded help.
 pub(crate) const RECLAIM_STEPS: usize = 16;
 /// Most bytes of one row, cells and long values together.

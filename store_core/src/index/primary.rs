@@ -18,11 +18,12 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Holder;
-use crate::mem::prefetch;
+use crate::mem::{make_words, prefetch};
 use crate::mem::region::Region;
 use crate::mvcc::{Timeline, Timestamp};
 use crate::sync::{
-    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Relaxed, Release, pause,
+    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Relaxed, Release, capacity,
+    pause,
 };
 use std::collections::VecDeque;
 use std::ptr::null_mut;
@@ -36,11 +37,11 @@ const ROW_MASK: u64 = (1 << 32) - 1;
 /// The hash bits of a word begin here.
 const HASH_SHIFT: u32 = 34;
 /// Words of the first table: one page of the kernel.
-const WORDS_START: usize = 512;
+const WORDS_START: usize = capacity(512, 4);
 /// Words of the largest table: their places must follow from 30 bits.
 const WORDS_MAX: usize = 1 << 30;
 /// Words an inserter moves while the index grows; a table is left long before the next is full.
-const MOVE_STEPS: usize = 64;
+const MOVE_STEPS: usize = capacity(64, 2);
 
 /// What `insert` found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,7 +238,7 @@ impl PrimaryIndex {
             Some(next) => next,
             None if !table.is_filling() => return Ok(()),
             None => {
-                let wanted = (self.len() as usize + 8) * 2;
+                let wanted = (self.len() as usize + capacity(8, 0)) * 2;
                 match Table::boxed(wanted.next_power_of_two(), &self.holder) {
                     Ok(next) => table.next.store(next, Release), // pairs with Acquire in `following`
                     // With room left the index may go on as it is; refuse before it is full.
@@ -319,10 +320,13 @@ impl Table {
         if words > WORDS_MAX {
             return Err(Error::new(Kind::OverBudget, "a table holds at most 600 million rows"));
         }
+        let region = Region::map(words * 8, holder)?;
+        // SAFETY: the region is fresh and that long.
+        unsafe { make_words(region.start().cast(), words) };
         Ok(Box::into_raw(Box::new(Self {
             mask: words - 1,
             shift: 64 - words.trailing_zeros(),
-            words: Region::map(words * 8, holder)?,
+            words: region,
             next: AtomicPtr::new(null_mut()),
             used: AtomicU64::new(0),
             left: AtomicUsize::new(words),
@@ -382,11 +386,11 @@ impl Drop for PrimaryIndex {
             // SAFETY: nobody else is left; each table was made by `Box::into_raw`.
             drop(unsafe { Box::from_raw(left) });
         }
-        let mut table = *self.current.get_mut();
+        let mut table = self.current.load(Relaxed);
         while !table.is_null() {
             // SAFETY: nobody else is left; each table was made by `Box::into_raw`.
-            let mut here = unsafe { Box::from_raw(table) };
-            table = *here.next.get_mut();
+            let here = unsafe { Box::from_raw(table) };
+            table = here.next.load(Relaxed);
         }
     }
 }

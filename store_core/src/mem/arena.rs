@@ -11,16 +11,19 @@
 //! who may write which word when is the business of `mvcc`.
 
 use super::budget::Holder;
+use super::make_words;
 use super::page_pool::PagePool;
 use crate::error::{Error, Kind, Result};
 use crate::options::PAGE_BYTES;
-use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release};
+use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity};
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
 const WORD_BYTES: usize = 8;
 /// Directory entries of a new arena.
-const DIRECTORY_START: usize = 8;
+const DIRECTORY_START: usize = capacity(8, 1);
+/// Slots of a page at most: a model fills pages within a few steps.
+const PAGE_SLOTS_MAX: usize = capacity(PAGE_BYTES, 4);
 /// Ends the list of free slots.
 const NONE: u32 = u32::MAX;
 
@@ -71,7 +74,7 @@ unsafe impl Sync for Arena {}
 impl Arena {
     /// An empty arena; it takes its first page with its first slot.
     pub(crate) fn new(pool: Arc<PagePool>, holder: Holder, shape: SlotShape) -> Result<Self> {
-        let slots_per_page = (PAGE_BYTES / (shape.stride * WORD_BYTES)) as u32;
+        let slots_per_page = (PAGE_BYTES / (shape.stride * WORD_BYTES)).min(PAGE_SLOTS_MAX) as u32;
         if slots_per_page == 0 {
             return Err(Error::invalid(format!(
                 "a row of {} bytes does not fit in a page of {PAGE_BYTES}",
@@ -201,6 +204,8 @@ impl Arena {
             return Err(Error::new(Kind::OverBudget, "a table holds at most 4 billion rows"));
         }
         let start: NonNull<AtomicU64> = new_page()?.cast();
+        // SAFETY: the page is ours alone and has that many words.
+        unsafe { make_words(start, self.slots_per_page as usize * self.shape.stride) };
         for slot in 0..self.slots_per_page as usize {
             for (word, value) in self.shape.fresh.iter().enumerate() {
                 // SAFETY: the page is ours alone and `slot` lies inside it.
@@ -241,10 +246,10 @@ impl Directory {
 impl Drop for Arena {
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        state.retired.push(*self.directory.get_mut());
+        state.retired.push(self.directory.load(Relaxed));
         // SAFETY: nobody else is left; the last directory holds every page.
         let directory = unsafe { &*state.retired[state.retired.len() - 1] };
-        for page in &directory.pages[..*self.pages.get_mut() as usize] {
+        for page in &directory.pages[..self.pages.load(Relaxed) as usize] {
             let start =
                 NonNull::new(page.load(Relaxed)).expect("pages below the count are entered");
             self.pool.release(start.cast(), &self.holder);

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::options::SNAPSHOTS_MAX;
-use crate::sync::{AcqRel, AtomicU64, Relaxed};
+use crate::sync::{AcqRel, AtomicU64, Relaxed, capacity};
 use std::cell::Cell;
 use std::sync::OnceLock;
 
@@ -14,7 +14,7 @@ pub(super) const IDLE: u64 = u64::MAX;
 /// The word of a snapshot that is about to learn its timestamp; it holds back everything.
 pub(super) const PENDING: u64 = 0;
 
-const BLOCK_SNAPSHOTS: usize = 64;
+const BLOCK_SNAPSHOTS: usize = capacity(64, 2);
 const BLOCKS_MAX: usize = SNAPSHOTS_MAX / BLOCK_SNAPSHOTS;
 
 /// Keeps words of different threads on different cache lines (and their prefetched neighbours).
@@ -35,7 +35,12 @@ thread_local! {
 
 impl Registry {
     pub(super) fn new() -> Self {
-        Self { blocks: [const { OnceLock::new() }; BLOCKS_MAX] }
+        let registry = Self { blocks: [const { OnceLock::new() }; BLOCKS_MAX] };
+        if cfg!(loom) {
+            // loom does not know that a `OnceLock` orders what it holds.
+            registry.blocks[0].get_or_init(Block::idle);
+        }
+        registry
     }
 
     /// Takes a word, which is PENDING afterwards.
@@ -53,7 +58,8 @@ impl Registry {
                 if word.load(Relaxed) == IDLE
                     && word.compare_exchange(IDLE, PENDING, AcqRel, Relaxed).is_ok()
                 {
-                    HINT.with(|hint| hint.set(at));
+                    // A model's threads are one thread of the system, and it runs them again.
+                    HINT.with(|hint| hint.set(if cfg!(any(loom, shuttle)) { 0 } else { at }));
                     return Ok(at);
                 }
             }

@@ -77,7 +77,9 @@ impl Timeline {
     /// Registers a snapshot: its place, and the timestamp it reads.
     pub(crate) fn register(&self) -> Result<(usize, Timestamp)> {
         let place = self.registry.take()?; // PENDING from here on
-        fence(SeqCst); // pairs with the fence in `advance_watermark`
+        if !planted::bug("register_without_fence") {
+            fence(SeqCst); // pairs with the fence in `advance_watermark`
+        }
         let published = self.published.0.load(Acquire); // pairs with the swap in `publish`
         self.registry.word(place).store(published, Release);
         Ok((place, Timestamp(published)))
@@ -86,7 +88,7 @@ impl Timeline {
     /// Ends a snapshot; whatever only it could see may be reclaimed.
     pub(crate) fn unregister(&self, place: usize) {
         // Release: its reads come before any reuse; pairs with Acquire in `advance_watermark`.
-        self.registry.word(place).store(IDLE, Release);
+        self.registry.word(place).store(IDLE, planted::order("unregister_relaxed", Release));
     }
 
     /// Marks a moment: a snapshot that reads a later timestamp has seen all that was done before.
@@ -100,10 +102,13 @@ impl Timeline {
     /// Raises the watermark to the oldest timestamp a live or future snapshot may read.
     pub(crate) fn advance_watermark(&self) -> Timestamp {
         let published = self.published.0.load(Acquire);
-        fence(SeqCst); // pairs with the fence in `register`
+        if !planted::bug("watermark_without_fence") {
+            fence(SeqCst); // pairs with the fence in `register`
+        }
         let mut oldest = published;
         for word in self.registry.words() {
             match word.load(Acquire) {
+                PENDING if planted::bug("pending_ignored") => {}
                 PENDING => return self.watermark(),
                 IDLE => {}
                 read => oldest = oldest.min(read),
@@ -142,7 +147,11 @@ impl Timeline {
     pub(crate) fn publish(&self, done: Timestamp) -> Result<()> {
         let ring = self.finished.len() as u64;
         // Pairs with Acquire below: who moves `published` over it has seen the installed rows.
-        self.finished[(done.0 % ring) as usize].store(done.0, Release);
+        let release = planted::order("finished_relaxed", Release);
+        self.finished[(done.0 % ring) as usize].store(done.0, release);
+        if planted::bug("published_out_of_turn") {
+            self.published.0.fetch_max(done.0, AcqRel);
+        }
         let mut attempt = 0;
         loop {
             let published = self.published.0.load(Acquire);
@@ -152,7 +161,8 @@ impl Timeline {
             let next = published + 1;
             if self.finished[(next % ring) as usize].load(Acquire) == next {
                 // AcqRel: passes on what the finished commits installed; pairs with `register`.
-                let _ = self.published.0.compare_exchange(published, next, AcqRel, Relaxed);
+                let order = planted::order("published_relaxed", AcqRel);
+                let _ = self.published.0.compare_exchange(published, next, order, Relaxed);
                 continue;
             }
             if self.is_stuck() {

@@ -14,6 +14,7 @@
 use super::key::{Key, Shape};
 use super::node::Node;
 use crate::mem::slab::Slab;
+use crate::sync::Witness;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -33,6 +34,8 @@ pub(super) struct Header {
     pub(super) tail_bytes: u32,
     pub(super) count: u16,
     pub(super) dead: bool,
+    /// For all bytes of the block.
+    pub(super) bytes: Witness,
 }
 
 pub(super) const HEADER_BYTES: usize = size_of::<Header>();
@@ -79,7 +82,9 @@ impl<'g> Block<'g> {
     fn header(self) -> &'g Header {
         // SAFETY: a finished block begins with its header, which nobody writes any more
         // (`from_ptr`'s caller keeps it alive).
-        unsafe { self.at.cast::<Header>().as_ref() }
+        let header = unsafe { self.at.cast::<Header>().as_ref() };
+        header.bytes.read();
+        header
     }
 
     #[inline]

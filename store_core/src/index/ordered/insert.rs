@@ -6,7 +6,7 @@ use super::list::List;
 use super::merge::{Merged, One, Run};
 use super::node::Node;
 use crate::planted;
-use crossbeam_epoch::Guard;
+use crate::mem::epoch::Guard;
 
 impl List {
     /// Inserts the entry; nothing changes if it is there.

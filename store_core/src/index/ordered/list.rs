@@ -10,7 +10,7 @@ use crate::mem::epoch::Epoch;
 use crate::mem::slab::Slab;
 use crate::sync::{AtomicU64, Mutex, Relaxed};
 use crate::value::KEY_BYTES_MAX;
-use crossbeam_epoch::Guard;
+use crate::mem::epoch::Guard;
 use std::ptr::null;
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use super::builder::Builder;
 use super::key::Key;
 use super::list::List;
 use super::node::Node;
-use crossbeam_epoch::Guard;
+use crate::mem::epoch::Guard;
 use std::ops::Range;
 
 /// What an entry weighs beside its tail, so that count and bytes are shared out together.

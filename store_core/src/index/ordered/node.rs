@@ -4,7 +4,7 @@ use super::block::Block;
 use super::key::Shape;
 use super::spine::SpineKey;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release};
-use crossbeam_epoch::Guard;
+use crate::mem::epoch::Guard;
 use std::ptr::{NonNull, null_mut};
 
 /// Heap bytes of one node with the allocator's own.

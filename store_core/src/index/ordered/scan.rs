@@ -16,7 +16,7 @@ use super::block::Block;
 use super::key::{Cut, Key, Padding, ROW_AFTER_ALL, Shape};
 use super::list::List;
 use crate::planted;
-use crossbeam_epoch::Guard;
+use crate::mem::epoch::Guard;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 

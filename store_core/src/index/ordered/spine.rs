@@ -7,8 +7,11 @@
 use super::key::Key;
 use super::node::Node;
 use crate::sync::{AtomicU64, Relaxed};
-use crossbeam_epoch::{Collector, Guard};
+#[cfg(not(loom))]
 use crossbeam_skiplist::base::SkipList;
+#[cfg(loom)]
+use super::spine_model::SkipList;
+use crate::mem::epoch::{Collector, Guard};
 use std::cmp::Ordering;
 use std::mem::ManuallyDrop;
 use std::ops::Bound;

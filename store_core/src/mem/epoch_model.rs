@@ -1,0 +1,94 @@
+//! Epochs as a model sees them: what was retired is freed as soon as nobody is pinned any more who
+//! was so then. That is the earliest that an epoch could allow, and it takes no step of the model.
+//!
+//! It stands in for crossbeam-epoch, which loom cannot run beside us; what is modelled is our use
+//! of epochs, not epochs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A store's collector.
+pub(crate) struct Epoch {
+    collector: Collector,
+    state: Arc<Mutex<State>>,
+}
+
+/// As in crossbeam-epoch; nothing here.
+#[derive(Clone)]
+pub(crate) struct Collector;
+
+/// A pinned thread.
+pub(crate) struct Guard {
+    number: u64,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    pins: u64,
+    pinned: Vec<u64>,
+    waiting: Vec<Deferred>,
+}
+
+struct Deferred {
+    /// Who was pinned when this was retired.
+    held_by: Vec<u64>,
+    free: Box<dyn FnOnce()>,
+}
+
+// SAFETY: the threads of a model are one thread of the system.
+unsafe impl Send for State {}
+
+impl Epoch {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { collector: Collector, state: Arc::default() })
+    }
+
+    pub(crate) fn collector(&self) -> &Collector {
+        &self.collector
+    }
+
+    pub(crate) fn pin(&self) -> Guard {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.pins += 1;
+        let number = state.pins;
+        state.pinned.push(number);
+        Guard { number, state: Arc::clone(&self.state) }
+    }
+}
+
+impl Guard {
+    /// Runs `free` when nobody is pinned who is now.
+    ///
+    /// # Safety
+    /// As in crossbeam-epoch.
+    pub(crate) unsafe fn defer_unchecked(&self, free: impl FnOnce() + 'static) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let held_by = state.pinned.clone();
+        state.waiting.push(Deferred { held_by, free: Box::new(free) });
+    }
+
+    /// As in crossbeam-epoch; nothing here.
+    #[cfg(test)]
+    #[expect(clippy::unused_self, reason = "nothing is kept in a guard")]
+    pub(crate) fn flush(&self) {}
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let free: Vec<Deferred> = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.pinned.retain(|number| *number != self.number);
+            for waiting in &mut state.waiting {
+                waiting.held_by.retain(|number| *number != self.number);
+            }
+            state.waiting.extract_if(.., |waiting| waiting.held_by.is_empty()).collect()
+        };
+        if std::thread::panicking() {
+            std::mem::forget(free);
+            return;
+        }
+        for deferred in free {
+            (deferred.free)();
+        }
+    }
+}

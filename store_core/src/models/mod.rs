@@ -1,0 +1,80 @@
+//! Models: the lock-free pieces themselves, run by loom in every order that Rust's memory model
+//! allows for two or three threads and a few operations.
+//!
+//! `make loom` runs them. A model that cannot fail proves nothing, so each has planted bugs: the
+//! same test runs once more in a process of its own with `STORE_PLANTED` set, and must fail.
+//!
+//! loom remembers one last access per word, and may take a writer that reads before it writes for
+//! independent of a reader. So the writer is the main thread and readers are spawned; and the
+//! number of executions is printed, which is 1 where that went wrong.
+
+mod budget;
+mod chain;
+mod group_commit;
+mod ordered;
+mod primary;
+mod timeline;
+
+use crate::mem::{Holder, MemoryBudget};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Steps of one execution at most; one that needs more spins.
+const BRANCHES_MAX: usize = 20_000;
+/// Set for a process that runs a model with a planted bug.
+const PLANTED: &str = "STORE_PLANTED";
+
+/// All interleavings with at most so many preemptions, or all there are.
+#[derive(Clone, Copy, Debug)]
+enum Search {
+    Whole,
+    Preemptions(usize),
+}
+
+/// Runs a model in every order; prints how many there were.
+fn check(name: &str, search: Search, model: impl Fn() + Send + Sync + 'static) {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let mut builder = loom::model::Builder::new();
+    builder.max_branches = BRANCHES_MAX;
+    builder.preemption_bound = match search {
+        Search::Whole => None,
+        Search::Preemptions(bound) => Some(bound),
+    };
+    let (began, counted) = (Instant::now(), Arc::clone(&runs));
+    builder.check(move || {
+        counted.fetch_add(1, Relaxed);
+        model();
+    });
+    let runs = runs.load(Relaxed);
+    println!("model {name}: {runs} executions, {search:?}, {:.1?}", began.elapsed());
+    assert!(runs > 1, "{name}: loom saw a single order");
+}
+
+/// Demands that a model's test, named from the crate's root, fails with each of these bugs.
+fn notices(test: &str, bugs: &[&str]) {
+    if std::env::var_os(PLANTED).is_some() {
+        return;
+    }
+    let program = std::env::current_exe().expect("a test knows its own path");
+    for bug in bugs {
+        let began = Instant::now();
+        let output = Command::new(&program)
+            .args(["--exact", test, "--nocapture"])
+            .env(PLANTED, bug)
+            .output()
+            .expect("a test can run itself");
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("running 1 test"), "{test}: no such test\n{text}");
+        assert!(!output.status.success(), "{test} passes with the bug {bug} planted");
+        assert!(text.contains("panicked at"), "{test} with {bug} failed without a word\n{text}");
+        let why = text.lines().skip_while(|line| !line.contains("panicked at")).nth(1);
+        println!("  {bug}: {} ({:.1?})", why.unwrap_or_default(), began.elapsed());
+    }
+}
+
+/// A budget of this many bytes and a holder in it.
+fn holder(bytes: u64) -> Holder {
+    MemoryBudget::new(bytes).holder("model")
+}
