@@ -55,6 +55,7 @@ pub(crate) fn pause(_attempt: &mut u32) {
 pub(crate) struct Witness(#[cfg(loom)] loom::cell::UnsafeCell<()>);
 
 impl Witness {
+    /// Memory that its maker has filled.
     #[inline(always)]
     pub(crate) fn written() -> Self {
         Self(
@@ -63,11 +64,20 @@ impl Witness {
         )
     }
 
+    /// Somebody looks at the memory.
     #[inline(always)]
     #[cfg_attr(not(loom), expect(clippy::unused_self, reason = "only loom is told"))]
     pub(crate) fn read(&self) {
         #[cfg(loom)]
         self.0.with(|_| ());
+    }
+
+    /// The memory goes: whoever looked must have done so before.
+    #[inline(always)]
+    #[cfg_attr(not(loom), expect(clippy::unused_self, reason = "only loom is told"))]
+    pub(crate) fn freed(&self) {
+        #[cfg(loom)]
+        self.0.with_mut(|_| ());
     }
 }
 

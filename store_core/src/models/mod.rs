@@ -68,9 +68,10 @@ fn notices(test: &str, bugs: &[&str]) {
         let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(text.contains("running 1 test"), "{test}: no such test\n{text}");
         assert!(!output.status.success(), "{test} passes with the bug {bug} planted");
-        assert!(text.contains("panicked at"), "{test} with {bug} failed without a word\n{text}");
+        // A table that was freed is unmapped: to read it ends the process.
         let why = text.lines().skip_while(|line| !line.contains("panicked at")).nth(1);
-        println!("  {bug}: {} ({:.1?})", why.unwrap_or_default(), began.elapsed());
+        let why = why.map_or_else(|| output.status.to_string(), str::to_owned);
+        println!("  {bug}: {why} ({:.1?})", began.elapsed());
     }
 }
 
