@@ -15,6 +15,7 @@ use super::make_words;
 use super::page_pool::PagePool;
 use crate::error::{Error, Kind, Result};
 use crate::options::PAGE_BYTES;
+use crate::planted;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity};
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
@@ -217,12 +218,15 @@ impl Arena {
         let mut directory = unsafe { &*self.directory.load(Relaxed) };
         if page as usize == directory.pages.len() {
             let longer = directory.doubled();
-            state.retired.push(self.directory.swap(longer, AcqRel)); // pairs with Acquire in slot
+            // Pairs with Acquire in slot.
+            let order = planted::order("directory_relaxed", AcqRel);
+            state.retired.push(self.directory.swap(longer, order));
             // SAFETY: just made.
             directory = unsafe { &*longer };
         }
         directory.pages[page as usize].store(start.as_ptr(), Release);
-        self.pages.store(page + 1, Release); // pairs with Acquire in pages
+        // Pairs with Acquire in pages.
+        self.pages.store(page + 1, planted::order("pages_relaxed", Release));
         Ok(())
     }
 }

@@ -8,6 +8,7 @@
 //! independent of a reader. So the writer is the main thread and readers are spawned; and the
 //! number of executions is printed, which is 1 where that went wrong.
 
+mod arena;
 mod budget;
 mod chain;
 mod group_commit;
