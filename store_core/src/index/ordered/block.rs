@@ -14,6 +14,7 @@
 use super::key::{Key, Shape};
 use super::node::Node;
 use crate::mem::slab::Slab;
+use crate::planted;
 use crate::sync::Witness;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -207,8 +208,9 @@ impl<'g> Block<'g> {
     /// Whether a key at or right of the block's low key belongs here.
     #[inline]
     pub(super) fn covers(self, key: &Key<'_>) -> bool {
-        if self.is_dead() || self.is_last() {
-            return !self.is_dead();
+        let dead = self.is_dead() && !planted::bug("dead_block_covers");
+        if dead || self.is_last() {
+            return !dead;
         }
         let high_head = self.head(self.count());
         // The high key's row and tail lie on cache lines of their own: seldom needed.
