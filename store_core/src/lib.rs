@@ -55,7 +55,7 @@ mod index;
 pub mod ingest;
 mod manifest;
 pub mod mem;
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, shuttle)))]
 mod models;
 mod mvcc;
 pub mod options;

@@ -1,20 +1,20 @@
 //! Planted bugs: each guard of an invariant can be switched off by name, so that a test suite can
 //! prove that it would notice.
 //!
-//! Built with `--cfg planted` or `--cfg loom` only; the variable `STORE_PLANTED` names the bugs,
+//! Built with `--cfg planted`, `loom` or `shuttle` only; the variable `STORE_PLANTED` names the bugs,
 //! separated by commas. In every other build [`bug`] is a constant and leaves no code behind.
 
 use std::sync::atomic::Ordering;
 
 /// True if the planted bug of this name is switched on.
-#[cfg(not(any(planted, loom)))]
+#[cfg(not(any(planted, loom, shuttle)))]
 #[inline(always)]
 pub(crate) const fn bug(_name: &str) -> bool {
     false
 }
 
 /// True if the planted bug of this name is switched on.
-#[cfg(any(planted, loom))]
+#[cfg(any(planted, loom, shuttle))]
 pub(crate) fn bug(name: &str) -> bool {
     static NAMES: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     NAMES

@@ -83,5 +83,5 @@ impl Witness {
 
 /// The capacity of something that a model must be able to fill in a few steps.
 pub(crate) const fn capacity(real: usize, modelled: usize) -> usize {
-    if cfg!(loom) { modelled } else { real }
+    if cfg!(any(loom, shuttle)) { modelled } else { real }
 }

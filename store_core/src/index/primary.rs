@@ -18,13 +18,13 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Holder;
-use crate::mem::{make_words, prefetch};
 use crate::mem::region::Region;
+use crate::mem::{make_words, prefetch};
 use crate::mvcc::{Timeline, Timestamp};
 use crate::planted;
 use crate::sync::{
-    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Relaxed, Release, Witness,
-    capacity, pause,
+    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Relaxed, Release,
+    Witness, capacity, pause,
 };
 use std::collections::VecDeque;
 use std::ptr::null_mut;

@@ -16,7 +16,9 @@ use super::page_pool::PagePool;
 use crate::error::{Error, Kind, Result};
 use crate::options::PAGE_BYTES;
 use crate::planted;
-use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity};
+use crate::sync::{
+    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity,
+};
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Epochs as a model sees them: what was retired is freed as soon as nobody is pinned any more who
 //! was so then. That is the earliest that an epoch could allow, and it takes no step of the model.
 //!
-//! It stands in for crossbeam-epoch, which loom cannot run beside us; what is modelled is our use
-//! of epochs, not epochs.
+//! It stands in for crossbeam-epoch, whose own atomics a model checker does not see and which would
+//! free what is left after the model has ended. What is modelled is our use of epochs, not epochs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -3,9 +3,9 @@
 pub(crate) mod arena;
 pub mod budget;
 pub(crate) mod cell;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) mod epoch;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 #[path = "epoch_model.rs"]
 pub(crate) mod epoch;
 pub(crate) mod key_steps;
@@ -30,7 +30,8 @@ pub use budget::{Holder, HolderUsage, MemoryBudget, Reservation};
 #[inline(always)]
 pub(crate) unsafe fn make_words(start: NonNull<AtomicU64>, count: usize) {
     const { assert!(size_of::<AtomicU64>() == 8) };
-    for at in 0..if cfg!(loom) { count } else { 0 } {
+    let made = if cfg!(loom) { count } else { 0 };
+    for at in 0..made {
         // SAFETY: the caller's promise.
         unsafe { start.add(at).write(AtomicU64::new(0)) };
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{self as base, Ordering};
 
 /// Lets the schedule change, if there is one: statics and tests beside it run without.
 fn step() {
-    if shuttle::current::is_running() {
+    if shuttle::current::try_get_current_task().is_some() {
         shuttle::thread::yield_now();
     }
 }
@@ -22,6 +22,7 @@ macro_rules! scheduled {
         #[repr(transparent)]
         pub(crate) struct $name $(<$of>)? ($base);
 
+        #[allow(dead_code, reason = "not every kind is used in every way")]
         impl $(<$of>)? $name $(<$of>)? {
             pub(crate) const fn new(value: $value) -> Self {
                 Self(<$base>::new(value))
@@ -58,6 +59,13 @@ macro_rules! scheduled {
 
 macro_rules! counting {
     ($name:ident, $value:ty) => {
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new(0)
+            }
+        }
+
+        #[allow(dead_code, reason = "not every kind is used in every way")]
         impl $name {
             pub(crate) fn compare_exchange_weak(
                 &self,

@@ -77,7 +77,8 @@ impl Wal {
                 self.poison(state, &Error::io(format_args!("{}: writing", file.name), fault));
             }
             _ if goal == Goal::Durable => {
-                state.durable = if planted::bug("durable_beyond_batch") { state.end() } else { end };
+                state.durable =
+                    if planted::bug("durable_beyond_batch") { state.end() } else { end };
                 // Pairs with Acquire in durable().
                 self.durable.store(end.0, planted::order("durable_relaxed", Release));
             }

@@ -7,11 +7,11 @@ use super::node::{NODE_BYTES, Node};
 use super::spine::Spine;
 use crate::mem::Holder;
 use crate::mem::epoch::Epoch;
+use crate::mem::epoch::Guard;
 use crate::mem::slab::Slab;
 use crate::planted;
 use crate::sync::{AtomicU64, Mutex, Relaxed, capacity};
 use crate::value::KEY_BYTES_MAX;
-use crate::mem::epoch::Guard;
 use std::ptr::null;
 use std::sync::Arc;
 

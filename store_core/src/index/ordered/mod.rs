@@ -35,7 +35,7 @@ mod node;
 mod remove;
 mod scan;
 mod spine;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod spine_model;
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,9 @@
 use super::block::Block;
 use super::key::Shape;
 use super::spine::SpineKey;
+use crate::mem::epoch::Guard;
 use crate::planted;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release};
-use crate::mem::epoch::Guard;
 use std::ptr::{NonNull, null_mut};
 
 /// Heap bytes of one node with the allocator's own.

@@ -6,12 +6,12 @@
 
 use super::key::Key;
 use super::node::Node;
-use crate::sync::{AtomicU64, Relaxed};
-#[cfg(not(loom))]
-use crossbeam_skiplist::base::SkipList;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 use super::spine_model::SkipList;
 use crate::mem::epoch::{Collector, Guard};
+use crate::sync::{AtomicU64, Relaxed};
+#[cfg(not(any(loom, shuttle)))]
+use crossbeam_skiplist::base::SkipList;
 use std::cmp::Ordering;
 use std::mem::ManuallyDrop;
 use std::ops::Bound;
