@@ -20,7 +20,9 @@ stage:
 	$(CARGO) build --release -p store_cli -p store_ffi -p store_tcl
 	@scripts/stage.sh $(TARGET)/release $(STAGE)
 
-# Store beside SQLite in memory: CPU-time ratios. FLIGHTS=file names another flights file.
+# The store beside maps and SQLite in memory: ratios, and the gates they should reach.
+# BENCH=load,reads,many,scan,updates,batch,ycsb,threads,beside,bytes,indexed runs some groups only;
+# ROWS= sets the made rows; FLIGHTS= names another flights file for the group load.
 bench-store:
 	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
 
@@ -35,8 +37,9 @@ loom:
 shuttle:
 	@scripts/check_models.sh shuttle
 
-# The model's random operations, for longer.
+# Random operations and histories, for longer.
 soak:
+	STORE_HISTORY_TXNS=20000000 $(CARGO) test --release -p store_tests --test history -- --nocapture
 	STORE_MODEL_STEPS=100000 $(CARGO) test --release -p store_tests --test model -- --nocapture
 
 # The core's tests under the address sanitizer (x86-64 Linux, a nightly feature of rustc).

@@ -377,6 +377,31 @@ typedef int32_t store_on_error;
 #endif // __cplusplus
 
 /**
+ * What concurrent transactions may see of each other. Since 0.1.
+ */
+enum store_isolation
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Reads one moment, and the first of two writers of a row wins. The default.
+     */
+    STORE_ISOLATION_SNAPSHOT = 1,
+    /**
+     * As if the transactions that wrote had run one after another.
+     */
+    STORE_ISOLATION_SERIALIZABLE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum store_isolation store_isolation;
+#else
+typedef int32_t store_isolation;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * The rows of a query, all as of one moment.
  *
  * It outlives its query, table, transaction and store. One thread at a time. Since 0.1.
@@ -435,7 +460,7 @@ typedef struct store_row store_row;
 typedef struct store_table store_table;
 
 /**
- * A transaction at snapshot isolation: it reads the store as it was when it began, plus its own
+ * A transaction: it reads the store as it was when it began, plus its own
  * writes.
  *
  * The first of two transactions to write a row wins; the other gets STORE_CONFLICT at once and
@@ -795,6 +820,21 @@ STORE_API
 store_status store_begin(const struct store_db *db,
                          struct store_txn **txn_out,
                          struct store_error **err);
+
+/**
+ * Begins a transaction of a level, one of store_isolation; a read_only one refuses writes with
+ * STORE_READ_ONLY and never aborts.
+ *
+ * A serializable one may get STORE_CONFLICT from store_commit: a commit since it began changed what
+ * it read. *txn_out is NULL on failure; end it with store_commit or store_rollback. STORE_BUSY: too
+ * many are open. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_begin_with(const struct store_db *db,
+                              int32_t isolation,
+                              bool read_only,
+                              struct store_txn **txn_out,
+                              struct store_error **err);
 
 /**
  * Commits and consumes *txn (set to NULL even on failure, unless it is in use: STORE_BUSY).
@@ -1209,6 +1249,21 @@ store_status store_delete(const struct store_table *table,
                           size_t key_len,
                           bool *found_out,
                           struct store_error **err);
+
+/**
+ * Keeps others from writing the row with this key until the transaction ends; they may read it.
+ *
+ * *found_out, which may be NULL, tells whether there is such a row; that there is none is no error.
+ * STORE_CONFLICT: another transaction writes it, or has written it since this one began.
+ * Thread-safe, but for the transaction. Since 0.1.
+ */
+STORE_API
+store_status store_lock(const struct store_table *table,
+                        struct store_txn *txn,
+                        const struct store_value *key,
+                        size_t key_len,
+                        bool *found_out,
+                        struct store_error **err);
 
 /* ---- queries ---- */
 

@@ -1,70 +1,64 @@
-//! `make bench-store`: loading and reading the flights beside SQLite in memory.
+//! `make bench-store`: the store beside other engines, in one process and run.
 //!
-//! Every figure is a ratio to SQLite in the same run: CPU seconds of this process, median of
-//! interleaved rounds. Both sides parse the same file with the same scanner, hold the same key and
-//! the same two indexes, and their answers are compared.
+//! Every figure is a ratio to a reference in the same round: CPU seconds of this process unless a
+//! line says wall; rounds interleaved, the first not counted; median, least to most. The gate
+//! stands beside it, and `MISSED` where it was not reached. All engines hold the same rows and
+//! their answers are compared.
+//!
+//! `BENCH=reads,scan` runs some groups only, `ROWS=` sets the number of made flights.
 
-mod flights;
+mod engine;
+mod group;
+mod keys;
+mod load;
 mod measure;
-mod sqlite;
-mod store;
+mod rows;
 
-use flights::Flights;
-use measure::{cpu_seconds, median};
+use engine::Engines;
+use group::GROUPS;
 
-/// Interleaved rounds; the first warms up and is not counted.
-const ROUNDS: usize = 6;
-/// Point reads of one round.
-const READS: usize = 200_000;
+/// Made flights unless `ROWS` says otherwise.
+const ROWS: usize = 1_000_000;
 
 fn main() {
-    let flights = Flights::find();
-    println!("{} flights from {}", flights.rows(), flights.path.display());
+    let chosen = std::env::var("BENCH").unwrap_or_else(|_| "all".to_owned());
+    let chosen: Vec<&str> = chosen.split(',').map(str::trim).collect();
+    let known = |name: &&str| {
+        matches!(*name, "all" | "load") || GROUPS.iter().any(|(group, _)| group == name)
+    };
+    if let Some(unknown) = chosen.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();
+        eprintln!("BENCH={unknown}: must be load, {}", names.join(", "));
+        std::process::exit(2);
+    }
+    let wanted = |name: &str| chosen.iter().any(|word| *word == "all" || *word == name);
     println!(
-        "{ROUNDS} rounds interleaved, the first not counted; CPU time; median (least to most)\n"
+        "{} rounds interleaved, the first not counted; CPU time unless wall is said; median (least to most)",
+        measure::ROUNDS
     );
-    let keys = flights.shuffled_keys(READS);
-    let mut figures = Figures::default();
-    let mut bytes = (0.0, 0.0);
-    for round in 0..ROUNDS {
-        let (loaded, store) = cpu_seconds(|| store::load(&flights));
-        let (loaded_by_sqlite, sqlite) = cpu_seconds(|| sqlite::load(&flights));
-        let (read, sum) = cpu_seconds(|| store.read(&keys));
-        let (read_many, many_sum) = cpu_seconds(|| store.read_batches(&keys));
-        let (read_by_sqlite, sqlite_sum) = cpu_seconds(|| sqlite.read(&keys));
-        assert_eq!((sum, many_sum), (sqlite_sum, sqlite_sum), "the two engines disagree");
-        assert_eq!(store.late_from_jfk(), sqlite.late_from_jfk(), "the two engines disagree");
-        bytes = (store.bytes_per_row(), sqlite.bytes_per_row());
-        if round > 0 {
-            figures.loads.push((loaded, loaded_by_sqlite));
-            figures.reads.push((read, read_by_sqlite));
-            figures.batches.push((read_many, read_by_sqlite));
+    if wanted("load") {
+        load::run();
+    }
+    let groups: Vec<_> = GROUPS.iter().filter(|(name, _)| wanted(name)).collect();
+    if groups.is_empty() {
+        return;
+    }
+    let rows = rows_wanted();
+    println!("\n{rows} made flights, key flight_id, indexes of altitude and origin");
+    let engines = Engines::with(rows);
+    for (name, run) in groups {
+        println!("\n== {name}\n");
+        run(&engines);
+    }
+}
+
+fn rows_wanted() -> usize {
+    let Ok(text) = std::env::var("ROWS") else { return ROWS };
+    match text.parse() {
+        Ok(rows) if (10_000..=50_000_000).contains(&rows) => rows,
+        _ => {
+            eprintln!("ROWS={text}: must be a number from 10000 to 50000000");
+            std::process::exit(2);
         }
     }
-    let rows = flights.rows() as f64;
-    print_line("load, key and 2 indexes", &figures.loads, rows, 2.0);
-    print_line("point read by key", &figures.reads, READS as f64, 10.0);
-    print_line("the same, 256 keys a call", &figures.batches, READS as f64, 10.0);
-    println!("bytes per row                store {:.0}, sqlite {:.0}", bytes.0, bytes.1);
-    println!("\nstore: {}", store::describe(&flights));
-}
-
-/// CPU seconds of each round: store, SQLite.
-#[derive(Default)]
-struct Figures {
-    loads: Vec<(f64, f64)>,
-    reads: Vec<(f64, f64)>,
-    batches: Vec<(f64, f64)>,
-}
-
-fn print_line(what: &str, rounds: &[(f64, f64)], operations: f64, gate: f64) {
-    let mut ratios: Vec<f64> = rounds.iter().map(|(store, sqlite)| sqlite / store).collect();
-    let mut ours: Vec<f64> = rounds.iter().map(|(store, _)| operations / store / 1e6).collect();
-    let mut theirs: Vec<f64> = rounds.iter().map(|(_, sqlite)| operations / sqlite / 1e6).collect();
-    let (ratio, least, most) = median(&mut ratios);
-    println!(
-        "{what:<28} {:6.2} M/s, sqlite {:6.3} M/s: {ratio:5.1} x ({least:.1} to {most:.1}), gate {gate} x",
-        median(&mut ours).0,
-        median(&mut theirs).0,
-    );
 }

@@ -3,6 +3,7 @@
 use crate::size::parse_size;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use store_etl::generate::{FLIGHTS_MAX, FLIGHTS_SCHEMA};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 error, 2 usage, 3 conflict, 4 over the memory budget, 5 corrupt,
@@ -74,6 +75,11 @@ pub enum Command {
     Check(StoreArgs),
     /// Write all rows to segments and let go of the log before them
     Checkpoint(StoreArgs),
+    /// Make rows to try things with, as many as wanted, always the same for a seed
+    Gen {
+        #[command(subcommand)]
+        what: GenCommand,
+    },
     /// Print a script that completes this command's words in a shell
     Completions {
         /// The shell the script is for
@@ -213,6 +219,44 @@ pub struct QueryArgs {
     /// The output's format; by default a table on a terminal, otherwise tsv
     #[arg(long, value_enum)]
     pub format: Option<QueryFormat>,
+}
+
+/// `store gen`.
+#[derive(Debug, Subcommand)]
+pub enum GenCommand {
+    /// Flights in the air, as tab-separated values with a header line
+    Flights(FlightsArgs),
+}
+
+/// How to load what `gen flights` makes, after its options.
+fn flights_help() -> String {
+    format!(
+        "\
+Columns: flight_id, a key, such as UAL123456; lat and lon; altitude in feet; gs, the ground speed in
+knots; origin and dest, 200 airports, some far busier than others; updated_at. About 70 bytes a row.
+A longer run with the same seed begins with the same rows. To load them:
+
+  store gen flights --rows 1000000 | store ingest DB flights - --header \\
+      --schema '{FLIGHTS_SCHEMA}'"
+    )
+}
+
+/// `store gen flights`.
+#[derive(Args, Debug)]
+#[command(after_help = flights_help())]
+pub struct FlightsArgs {
+    /// How many rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=FLIGHTS_MAX))]
+    pub rows: u64,
+    /// Which rows: the same seed gives the same bytes on every machine
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// Write to this file instead of standard output, over what it holds; .gz at its end packs it
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Leave out the header line
+    #[arg(long)]
+    pub no_header: bool,
 }
 
 /// Formats that `ingest` reads.

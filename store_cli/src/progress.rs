@@ -1,4 +1,4 @@
-//! Progress of an ingest on standard error, if that is a terminal.
+//! Progress of an ingest, or of rows being made, on standard error, if that is a terminal.
 
 use indicatif::{DecimalBytes, HumanCount, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -50,6 +50,43 @@ impl Shown {
 impl Drop for Shown {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Rows written so far; goes with its value.
+pub struct Rows(Option<(ProgressBar, Instant)>);
+
+impl Rows {
+    /// A line about `rows` rows; none if nobody would see it, or if it would stand among the rows.
+    pub fn of(quiet: bool, rows: u64, to_stdout: bool) -> Self {
+        let among_rows = to_stdout && std::io::stdout().is_terminal();
+        if quiet || among_rows || !std::io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let style = ProgressStyle::with_template(WITH_SIZE).expect("it is well formed");
+        Self(Some((ProgressBar::new(rows).with_style(style), Instant::now())))
+    }
+
+    /// Shows rows and bytes so far.
+    pub fn tell(&self, rows: u64, bytes: u64) {
+        let Some((bar, began)) = &self.0 else { return };
+        let seconds = began.elapsed().as_secs_f64().max(0.001);
+        let per_second = |count: u64| (count as f64 / seconds) as u64;
+        bar.set_message(format!(
+            "{} rows  {} rows/s  {}/s",
+            HumanCount(rows),
+            HumanCount(per_second(rows)),
+            DecimalBytes(per_second(bytes)),
+        ));
+        bar.set_position(rows);
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        if let Some((bar, _)) = &self.0 {
+            bar.finish_and_clear();
+        }
     }
 }
 

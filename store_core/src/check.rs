@@ -73,13 +73,14 @@ fn check_table(rows: &Rows, snapshot: &Snapshot, report: &mut CheckReport) -> Re
     let mut unfindable = 0_u64;
     let mut found = RowWords::zeroed(rows.layout.words());
     let all = 0..found.len();
-    for_each_visible(rows, snapshot.at(), |words| {
+    for_each_visible(rows, snapshot.moment(), |words| {
         count += 1;
         let key = rows.view(words);
-        let hit = rows.primary.candidates(key.key_hash()).any(|row| {
-            rows.versions.read(row, snapshot.at(), &all, &mut found)
-                && rows.view(&found).same_key(&key)
-        });
+        let mut hit = false;
+        for row in rows.primary.candidates(key.key_hash()) {
+            hit |= rows.versions.read(row, snapshot.moment(), &all, &mut found)?
+                && rows.view(&found).same_key(&key);
+        }
         unfindable += u64::from(!hit);
         Ok(())
     })?;
@@ -114,11 +115,12 @@ fn count_entries(
     loop {
         let more = scan.next_entries(
             &mut |key, row| {
-                if !rows.versions.read(row, snapshot.at(), &all, &mut words) {
+                let seen = rows.versions.read(row, snapshot.moment(), &all, &mut words);
+                if matches!(seen, Ok(false)) {
                     return;
                 }
                 encoded.clear();
-                match index.encode(rows, &words, &mut encoded) {
+                match seen.and_then(|_| index.encode(rows, &words, &mut encoded)) {
                     Ok(()) => entries += u64::from(key.starts_with(&encoded)),
                     Err(error) => fault = Some(error),
                 }
@@ -129,6 +131,7 @@ fn count_entries(
             return Err(error);
         }
         if !more {
+            rows.timeline.check_kept(snapshot.moment())?; // else entries may be missing
             return Ok(entries);
         }
     }

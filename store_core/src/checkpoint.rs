@@ -11,7 +11,7 @@
 
 use crate::error::{Error, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
-use crate::mvcc::Timestamp;
+use crate::mvcc::Moment;
 use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
 use crate::store::Home;
 use crate::sync::Relaxed;
@@ -78,7 +78,7 @@ fn write_table(
         &engine.holder.child("checkpoint"),
     )?;
     let mut image = Vec::new();
-    for_each_visible(rows, at, |words| {
+    for_each_visible(rows, snapshot.moment(), |words| {
         image.clear();
         record::put_row(rows, words, &mut image);
         writer.push(&image)
@@ -95,17 +95,17 @@ fn write_table(
     Ok(TableEntry { id: rows.id, schema: rows.schema.clone(), next_row, segment, rows: written })
 }
 
-/// Shows the words of every row that a registered snapshot at this timestamp sees.
+/// Shows the words of every row that a registered snapshot sees.
 pub(crate) fn for_each_visible(
     rows: &Rows,
-    at: Timestamp,
+    at: Moment,
     mut visit: impl FnMut(&[u64]) -> Result<()>,
 ) -> Result<()> {
     let mut words = RowWords::zeroed(rows.layout.words());
     let all = 0..words.len();
     for page in 0..rows.versions.pages() {
         for row in rows.versions.page_rows(page) {
-            if rows.versions.read(row, at, &all, &mut words) {
+            if rows.versions.read(row, at, &all, &mut words)? {
                 visit(&words)?;
             }
         }

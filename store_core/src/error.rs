@@ -142,12 +142,28 @@ struct Inner {
     message: String,
     details: Vec<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    awaited: Option<Awaited>,
+}
+
+/// What a conflict is about: once it is decided, the work may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// A commit that is not published yet.
+    Commit(u64),
+    /// A row that another transaction owns.
+    Row { table: u32, row: u32 },
 }
 
 impl Error {
     /// An error of this kind with a sentence that says what, where and what to do.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), details: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            details: Vec::new(),
+            source: None,
+            awaited: None,
+        }))
     }
 
     /// Adds a word for programs (table, key, line …), in order; Tcl appends them to `errorCode`.
@@ -179,6 +195,17 @@ impl Error {
             _ => Kind::Io,
         };
         Self::new(kind, format!("{what}: {source}")).caused_by(source)
+    }
+
+    /// Says what to wait for before another try.
+    #[must_use]
+    pub(crate) fn awaiting(mut self, what: Awaited) -> Self {
+        self.0.awaited = Some(what);
+        self
+    }
+
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        self.0.awaited
     }
 
     /// What went wrong.

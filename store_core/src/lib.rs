@@ -29,8 +29,9 @@
 //! ```text
 //! record                                               Rust structs as rows
 //! store  table  cursor  check  checkpoint  recovery    what users touch; jobs over the core
-//! query  ingest                                        predicates, plans; text into rows
+//! ingest                                               text into rows
 //! txn                                                  snapshots, write sets, commit
+//! query                                                predicates, plans
 //! mvcc  index  manifest                                versions; hash and ordered indexes
 //! wal  segment                                         bytes and LSNs; blocks on disk
 //! mem  error  value  schema  codec  sync  options
@@ -90,6 +91,6 @@ pub use stats::{Stats, TableStats};
 pub use store::{Options, Store};
 pub use store_macros::Record;
 pub use table::{Row, Table};
-pub use txn::{Savepoint, Snapshot, Txn};
+pub use txn::{Isolation, Lost, Retry, Savepoint, Snapshot, Txn, TxnOptions};
 pub use value::{Type, Value, ValueRef};
 pub use wal::{Device, DeviceFile, Directory, OpenMode};

@@ -1,6 +1,7 @@
 //! Every limit with its default and its reason.
 
 use crate::sync::capacity;
+use std::time::Duration;
 
 /// The unit of bulk memory: large enough that a page's header and a system call per page do not
 /// count, small enough that an empty table costs little.
@@ -23,9 +24,34 @@ pub const MEMORY_MIN: u64 = 4 << 20;
 pub const SNAPSHOTS_MAX: usize = capacity(4096, 4);
 /// Garbage entries a commit looks at, beside twice as many as it made: bounded help.
 pub(crate) const RECLAIM_STEPS: usize = 16;
+/// Rows the upkeep thread looks at before it asks whether it should stop.
+pub(crate) const UPKEEP_STEPS: usize = 256;
+/// How long the upkeep thread waits while garbage is held by somebody: soon enough for whoever
+/// watches the memory fall, seldom enough to cost nothing.
+pub(crate) const UPKEEP_TICK: Duration = Duration::from_millis(20);
+/// How long it waits without any garbage before it ends: starting one costs some 50 µs.
+pub(crate) const UPKEEP_PARK: Duration = Duration::from_secs(5);
+/// Rows of a table that a statement looks at when memory was refused to it.
+pub(crate) const RELIEF_STEPS: usize = 4096;
+/// How often a statement makes room and tries again: each time a snapshot may have to go.
+pub(crate) const RELIEF_ATTEMPTS_MAX: usize = 2 * SNAPSHOTS_MAX;
+/// Superseded versions must take one part in this many of the budget before a snapshot is given up for
+/// them: if they take less, it is rows that fill the memory, and giving up readers would not help.
+pub(crate) const SNAPSHOT_SHARE: u64 = 4;
 /// Most bytes of one row, cells and long values together.
 pub const ROW_BYTES_MAX: usize = 16 << 20;
 /// Payload bytes of one log record; larger transactions are logged in fragments.
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
 /// Retries of a conflicting transaction in `Store::write` before it gives up.
 pub const RETRIES_MAX: u32 = 100;
+/// Keys of one table that a serializable transaction remembers one by one; after more, any change
+/// of the table counts: its memory stays bounded.
+pub(crate) const READ_KEYS_MAX: usize = 1 << 16;
+/// Most bytes kept to say which rows recent commits wrote; a serializable transaction that began
+/// before gets a conflict.
+pub(crate) const SEQUENCED_BYTES_MAX: usize = 8 << 20;
+/// How long a retry waits for the transaction that owns its row, or whose commit it needs to see:
+/// several syncs of a slow disk. Then it tries all the same.
+pub(crate) const OUTCOME_WAIT_MAX: Duration = Duration::from_millis(100);
+/// How long a retry waits for those before it in a row's queue.
+pub(crate) const TURN_WAIT_MAX: Duration = Duration::from_secs(1);

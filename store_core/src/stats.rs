@@ -24,6 +24,12 @@ pub struct Stats {
     pub watermark: u64,
     /// Open snapshots and transactions.
     pub snapshots: usize,
+    /// What the oldest of those reads that were not given up.
+    pub oldest_snapshot: Option<u64>,
+    /// How long ago that one was taken, in milliseconds; exact to 4.
+    pub oldest_snapshot_age_ms: Option<u64>,
+    /// Snapshots given up since the store was opened, as versions kept for them filled the memory.
+    pub snapshots_expired: u64,
     /// Commits with writes since the store was opened.
     pub commits: u64,
     /// Transactions rolled back since then.
@@ -56,7 +62,9 @@ pub struct TableStats {
     pub rows: u64,
     /// Older versions kept for open snapshots or not reclaimed yet.
     pub old_versions: u64,
-    /// Rows waiting for reclaim.
+    /// Bytes of those: their nodes, and the long values that only they hold.
+    pub version_bytes: u64,
+    /// Rows with such versions, waiting for reclaim.
     pub garbage_rows: u64,
     /// Bytes reserved for the table: rows, versions, values, primary index, indexes.
     pub bytes: u64,
@@ -82,6 +90,7 @@ impl Stats {
     pub(crate) fn of(engine: &Engine) -> Self {
         let counters = &engine.counters;
         let log = engine.log();
+        let (snapshots, oldest) = engine.timeline.open_snapshots();
         let files = log.map(|log| log.wal.files()).unwrap_or_default();
         Self {
             memory_limit: engine.budget.limit(),
@@ -91,7 +100,10 @@ impl Stats {
             holders: engine.budget.usage(),
             published: engine.timeline.published().0,
             watermark: engine.timeline.advance_watermark().0,
-            snapshots: engine.timeline.open_snapshots().0,
+            snapshots,
+            oldest_snapshot: oldest.map(|oldest| oldest.0.0),
+            oldest_snapshot_age_ms: oldest.map(|oldest| oldest.1.as_millis() as u64),
+            snapshots_expired: counters.snapshots_expired.load(Relaxed),
             commits: counters.commits.load(Relaxed),
             rollbacks: counters.rollbacks.load(Relaxed),
             conflicts: counters.conflicts.load(Relaxed),
@@ -116,8 +128,9 @@ impl TableStats {
         Self {
             name: rows.schema.table.clone(),
             rows: rows.primary.len(),
-            old_versions: rows.versions.held().1,
-            garbage_rows: rows.garbage.lock().len() as u64,
+            old_versions: rows.versions.nodes(),
+            version_bytes: rows.version_bytes(),
+            garbage_rows: rows.garbage.len(),
             bytes: rows.holder.used(),
             value_bytes: rows.values.live_bytes(),
             indexes: rows.indexes.iter().map(index).collect(),

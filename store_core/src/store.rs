@@ -4,21 +4,17 @@ use crate::check::{CheckReport, check};
 use crate::checkpoint;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::ManifestBody;
-use crate::options::RETRIES_MAX;
+use crate::mvcc::Timestamp;
 use crate::recovery::{self, RecoveryReport};
 use crate::schema::Schema;
 use crate::stats::Stats;
 use crate::sync::Mutex;
 use crate::table::Table;
-use crate::txn::{Engine, Rows, Snapshot, Txn};
+use crate::txn::{Engine, Lost, Retry, Rows, Snapshot, Txn, TxnOptions};
 use crate::wal::{Device, Directory, HashedPayload, RecordKind};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Longest pause between two attempts of a conflicting transaction.
-const BACKOFF_MAX: Duration = Duration::from_millis(8);
 
 /// A store: tables, transactions, one memory budget; cheap to clone, closed with its last handle.
 ///
@@ -168,30 +164,53 @@ impl Store {
 
     /// Begins a transaction.
     pub fn begin(&self) -> Result<Txn> {
-        Txn::new(&self.engine)
+        self.begin_with(TxnOptions::new())
     }
 
-    /// Runs `work` in a transaction and commits it; a conflict runs it again, with a growing pause,
-    /// up to [`RETRIES_MAX`] times. Any other error rolls back.
-    pub fn write<T>(&self, mut work: impl FnMut(&mut Txn) -> Result<T>) -> Result<T> {
-        let mut retries = 0;
+    /// Begins a transaction of another level, or one that only reads.
+    pub fn begin_with(&self, options: TxnOptions) -> Result<Txn> {
+        Txn::new(&self.engine, options)
+    }
+
+    /// Runs `work` in a transaction and commits it; after a conflict it waits until that is decided
+    /// and runs the work again, up to [`RETRIES_MAX`](crate::options::RETRIES_MAX) times. Any other
+    /// error rolls back.
+    pub fn write<T>(&self, work: impl FnMut(&mut Txn) -> Result<T>) -> Result<T> {
+        self.write_with(TxnOptions::new(), work)
+    }
+
+    /// [`Store::write`] with the level and the retries of the options.
+    pub fn write_with<T>(
+        &self,
+        options: TxnOptions,
+        mut work: impl FnMut(&mut Txn) -> Result<T>,
+    ) -> Result<T> {
+        let mut retry = self.retry(options);
         loop {
-            let mut txn = self.begin()?;
-            let result = match work(&mut txn) {
-                Ok(value) => txn.commit().map(|_| value),
+            let mut txn = retry.begin()?;
+            let (error, lost) = match work(&mut txn) {
+                Ok(value) => match txn.commit() {
+                    Ok(_) => return Ok(value),
+                    Err(error) => {
+                        let lost = Lost::by(None, &error);
+                        (error, lost)
+                    }
+                },
                 Err(error) => {
+                    let lost = Lost::by(Some(&txn), &error);
                     txn.rollback();
-                    Err(error)
+                    (error, lost)
                 }
             };
-            match result {
-                Err(error) if error.kind() == Kind::Conflict && retries < RETRIES_MAX => {
-                    std::thread::sleep(backoff(retries));
-                    retries += 1;
-                }
-                result => return result,
+            if error.kind() != Kind::Conflict || !retry.again(lost) {
+                return Err(error);
             }
         }
+    }
+
+    /// The attempts of work that is not a closure; see [`Retry`].
+    pub fn retry(&self, options: TxnOptions) -> Retry {
+        Retry::new(&self.engine, options)
     }
 
     // ---- looking after it
@@ -256,7 +275,8 @@ impl Store {
             timeline.give_up();
         }
         durable?;
-        timeline.publish(crate::mvcc::Timestamp(appended.timestamp))
+        self.engine.sequencer.enter_empty(Timestamp(appended.timestamp), timeline);
+        timeline.publish(Timestamp(appended.timestamp))
     }
 }
 
@@ -265,11 +285,6 @@ impl fmt::Debug for Store {
         let place = self.home.as_ref().map_or(":memory:".to_owned(), |home| home.device.describe());
         write!(f, "Store({place})")
     }
-}
-
-/// Doubles from 50 µs, so that rows held for the length of a sync cost few attempts.
-fn backoff(retries: u32) -> Duration {
-    Duration::from_micros(50 << retries.min(10)).min(BACKOFF_MAX)
 }
 
 /// Bytes the machine or its container allows this process.

@@ -1,4 +1,4 @@
-//! What lies around the tables of `store`: formats of files and, later, jobs over them.
+//! What lies around the tables of `store`: formats of files, made rows and, later, jobs over them.
 //!
 //! ```
 //! use store_core::ValueRef;
@@ -18,3 +18,4 @@
 #![forbid(unsafe_code)]
 
 pub mod format;
+pub mod generate;

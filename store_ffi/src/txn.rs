@@ -1,15 +1,15 @@
 //! Transactions and savepoints.
 
-use crate::args::Out;
+use crate::args::{self, Out};
 use crate::db::store_db;
 use crate::error::store_error;
 use crate::handle::{self, Exclusive, opaque};
 use crate::panic::guard;
 use crate::status::store_status;
 use crate::table::OpenTable;
-use store_core::{Error, Result, Savepoint, Store, Txn};
+use store_core::{Error, Isolation, Result, Savepoint, Store, Txn, TxnOptions};
 
-/// A transaction at snapshot isolation: it reads the store as it was when it began, plus its own
+/// A transaction: it reads the store as it was when it began, plus its own
 /// writes.
 ///
 /// The first of two transactions to write a row wins; the other gets STORE_CONFLICT at once and
@@ -67,6 +67,45 @@ pub unsafe extern "C" fn store_begin(
         let out = Out::handle(txn_out, "txn_out")?;
         let store = handle::shared(db)?.clone();
         let txn = store.begin()?;
+        out.set(handle::new(OpenTxn { txn, savepoints: Vec::new(), next_savepoint: 1, store }));
+        Ok(())
+    })
+}
+
+/// What concurrent transactions may see of each other. Since 0.1.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum store_isolation {
+    /// Reads one moment, and the first of two writers of a row wins. The default.
+    STORE_ISOLATION_SNAPSHOT = 1,
+    /// As if the transactions that wrote had run one after another.
+    STORE_ISOLATION_SERIALIZABLE = 2,
+}
+
+/// Begins a transaction of a level, one of store_isolation; a read_only one refuses writes with
+/// STORE_READ_ONLY and never aborts.
+///
+/// A serializable one may get STORE_CONFLICT from store_commit: a commit since it began changed what
+/// it read. *txn_out is NULL on failure; end it with store_commit or store_rollback. STORE_BUSY: too
+/// many are open. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_begin_with(
+    db: *const store_db,
+    isolation: i32,
+    read_only: bool,
+    txn_out: *mut *mut store_txn,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::handle(txn_out, "txn_out")?;
+        let store = handle::shared(db)?.clone();
+        let levels = [
+            (store_isolation::STORE_ISOLATION_SNAPSHOT as i32, Isolation::Snapshot),
+            (store_isolation::STORE_ISOLATION_SERIALIZABLE as i32, Isolation::Serializable),
+        ];
+        let options = TxnOptions::new().isolation(args::choice(isolation, &levels, "isolation")?);
+        let options = if read_only { options.read_only() } else { options };
+        let txn = store.begin_with(options)?;
         out.set(handle::new(OpenTxn { txn, savepoints: Vec::new(), next_savepoint: 1, store }));
         Ok(())
     })

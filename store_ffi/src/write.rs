@@ -217,6 +217,32 @@ pub unsafe extern "C" fn store_delete(
     })
 }
 
+/// Keeps others from writing the row with this key until the transaction ends; they may read it.
+///
+/// *found_out, which may be NULL, tells whether there is such a row; that there is none is no error.
+/// STORE_CONFLICT: another transaction writes it, or has written it since this one began.
+/// Thread-safe, but for the transaction. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_lock(
+    table: *const store_table,
+    txn: *mut store_txn,
+    key: *const store_value,
+    key_len: usize,
+    found_out: *mut bool,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::optional(found_out, "found_out", false)?;
+        let table = handle::shared(table)?;
+        let key = read_values(key, key_len, "key")?;
+        let Some(mut txn) = txn::of_table(txn, &table)? else {
+            return Err(Error::invalid("a row is locked in a transaction: txn is NULL"));
+        };
+        tell(out.as_ref(), table.table.lock(&mut txn.txn, &key)?);
+        Ok(())
+    })
+}
+
 fn tell(out: Option<&Out<bool>>, answer: bool) {
     if let Some(out) = out {
         out.set(answer);

@@ -24,6 +24,8 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 #![deny(unsafe_code)]
 
+#[cfg(test)]
+mod anomalies;
 mod args;
 mod cell;
 mod command;

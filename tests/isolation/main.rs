@@ -11,9 +11,13 @@ mod kept;
 mod log_first;
 mod lost_update;
 mod own_writes;
+mod pressure;
+mod prune;
 mod reads;
 mod row_atomic;
+mod serializable;
 mod torn;
+mod turns;
 mod unique;
 
 use std::sync::Mutex;

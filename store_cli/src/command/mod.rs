@@ -2,6 +2,7 @@
 
 mod check;
 mod checkpoint;
+mod gen_flights;
 mod generate;
 mod ingest;
 mod query;
@@ -9,7 +10,7 @@ mod schema;
 mod stats;
 mod tables;
 
-use crate::args::{Cli, Command, Common, Durability};
+use crate::args::{Cli, Command, Common, Durability, GenCommand};
 use crate::failure::{Done, Failure};
 use crate::output::say;
 use std::path::Path;
@@ -26,6 +27,7 @@ pub fn run(cli: &Cli) -> Done {
         Command::Stats(args) => stats::run(common, args),
         Command::Check(args) => check::run(common, args),
         Command::Checkpoint(args) => checkpoint::run(common, args),
+        Command::Gen { what: GenCommand::Flights(args) } => gen_flights::run(common, args),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { command } => generate::man(command.as_deref()),
     }

@@ -30,11 +30,21 @@ fn stats_text(stats: &Stats) -> String {
     let (files, bytes) = (stats.wal_files, DecimalBytes(stats.wal_bytes));
     line("log", format!("{files} {}, {bytes}", plural(files as u64, "file", "files")));
     line("commit", stats.published.to_string());
+    if let (Some(oldest), Some(age)) = (stats.oldest_snapshot, stats.oldest_snapshot_age_ms) {
+        line("oldest snapshot", format!("{oldest}, {:.1} s old", age as f64 / 1000.0));
+    }
+    if stats.snapshots_expired > 0 {
+        line("given up", format!("{} snapshots", stats.snapshots_expired));
+    }
     line("tables", stats.tables.len().to_string());
     for table in &stats.tables {
         let rows = table.rows;
         let (name, bytes) = (&table.name, DecimalBytes(table.bytes));
         line("", format!("{name}: {rows} {}, {bytes}", plural(rows, "row", "rows")));
+        if table.old_versions > 0 {
+            let (versions, bytes) = (table.old_versions, DecimalBytes(table.version_bytes));
+            line("", format!("  old versions: {versions}, {bytes}"));
+        }
         for index in &table.indexes {
             let (name, entries, bytes) = (&index.name, index.entries, DecimalBytes(index.bytes));
             line("", format!("  index {name}: {entries} entries, {bytes}"));
@@ -58,6 +68,9 @@ fn stats_json(stats: &Stats) -> Value {
         "published": stats.published,
         "watermark": stats.watermark,
         "snapshots": stats.snapshots,
+        "oldest_snapshot": stats.oldest_snapshot,
+        "oldest_snapshot_age_ms": stats.oldest_snapshot_age_ms,
+        "snapshots_expired": stats.snapshots_expired,
         "commits": stats.commits,
         "rollbacks": stats.rollbacks,
         "conflicts": stats.conflicts,
@@ -78,6 +91,7 @@ fn table_json(table: &TableStats) -> Value {
         "name": table.name,
         "rows": table.rows,
         "old_versions": table.old_versions,
+        "version_bytes": table.version_bytes,
         "garbage_rows": table.garbage_rows,
         "bytes": table.bytes,
         "value_bytes": table.value_bytes,

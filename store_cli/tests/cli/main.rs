@@ -5,6 +5,7 @@
 
 mod durable;
 mod formats;
+mod generate;
 mod ingest;
 mod place;
 mod query;

@@ -1,8 +1,9 @@
 //! Who reads: a snapshot, or a transaction with its own writes over its snapshot.
 
+use crate::error::Result;
 use crate::mem::layout::RowView;
-use crate::mvcc::Timestamp;
-use crate::query::Cells;
+use crate::mvcc::Moment;
+use crate::query::{Cells, Filter};
 use crate::schema::Schema;
 use crate::txn::{Engine, Rows, Snapshot, Txn};
 use crate::value::ValueRef;
@@ -55,22 +56,37 @@ impl ReadSource<'_> {
         row: u32,
         range: &Range<usize>,
         out: &mut [u64],
-    ) -> bool {
+    ) -> Result<bool> {
         match self {
-            Self::Snapshot(snapshot) => rows.versions.read(row, snapshot.at(), range, out),
-            Self::Owned(snapshot) => rows.versions.read(row, snapshot.at(), range, out),
+            Self::Snapshot(snapshot) => rows.versions.read(row, snapshot.moment(), range, out),
+            Self::Owned(snapshot) => rows.versions.read(row, snapshot.moment(), range, out),
             Self::Txn(txn) => txn.read(rows, row, out),
         }
     }
 
     /// The snapshot's moment, unless the reader has writes of its own to look at.
     #[inline(always)]
-    pub(crate) fn moment(&self) -> Result<Timestamp, &Txn> {
+    pub(crate) fn moment(&self) -> Result<Moment, &Txn> {
         match self {
-            Self::Snapshot(snapshot) => Ok(snapshot.at()),
-            Self::Owned(snapshot) => Ok(snapshot.at()),
+            Self::Snapshot(snapshot) => Ok(snapshot.moment()),
+            Self::Owned(snapshot) => Ok(snapshot.moment()),
             Self::Txn(txn) => Err(txn),
         }
+    }
+
+    /// Notes what a query looks for, for a serializable transaction.
+    pub(crate) fn note_range(&self, rows: &Rows, filter: &Filter) {
+        if let Self::Txn(txn) = self {
+            txn.note_range(rows, filter);
+        }
+    }
+
+    /// Refuses what was not found if the reader's snapshot was given up before: rows that only it
+    /// saw are gone from indexes and pages too.
+    #[inline(never)]
+    pub(crate) fn check_kept(&self) -> Result<()> {
+        let moment = self.moment().unwrap_or_else(Txn::moment);
+        self.engine().timeline.check_kept(moment)
     }
 
     /// True if there may be rows that no index has yet.

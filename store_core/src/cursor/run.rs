@@ -43,9 +43,15 @@ impl<'a> Cursor<'a> {
         let Bound { filter, sort, plan } = bound;
         let serves_sort = matches!(plan.path, AccessPath::Index { serves_sort: true, .. });
         let Query { rows, source, limit, offset, .. } = query;
+        source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let mut cursor = Self {
-            needed: needed_words(&rows, &filter),
+            // Without a filter every row is taken: then all of it is read at once.
+            needed: if filter.is_all() {
+                0..rows.layout.words()
+            } else {
+                needed_words(&rows, &filter)
+            },
             words: RowWords::zeroed(rows.layout.words()),
             candidates: Candidates::new(plan.path),
             batch: Batch::default(),
@@ -92,6 +98,8 @@ impl<'a> Cursor<'a> {
     /// Counts the rows that are left without fetching more of them than the filter needs.
     pub(super) fn count_all(mut self) -> Result<u64> {
         let mut count = 0;
+        self.needed = needed_words(&self.rows, &self.filter);
+        self.need_index_words();
         while self.advance_matching()?.is_some() {
             count += 1;
         }
@@ -103,7 +111,7 @@ impl<'a> Cursor<'a> {
         let Some(row) = self.advance_matching()? else { return Ok(false) };
         let all = 0..self.words.len();
         if self.needed != all {
-            let seen = self.source.read(&self.rows, row, &all, &mut self.words);
+            let seen = self.source.read(&self.rows, row, &all, &mut self.words)?;
             assert!(seen, "a row that a snapshot sees stays visible to it");
         }
         Ok(true)
@@ -114,13 +122,14 @@ impl<'a> Cursor<'a> {
             while let Some(row) = self.batch.rows.get(self.at).copied() {
                 let at = self.at;
                 self.at += 1;
-                if self.sees(row, at) {
+                if self.sees(row, at)? {
                     return Ok(Some(row));
                 }
             }
             self.at = 0;
             if self.more {
                 self.more = self.candidates.fill(&self.rows, &mut self.batch)?;
+                self.source.check_kept()?; // what should be in the batch may be gone
             } else if let Some(own) = self.own.take() {
                 self.batch.clear();
                 self.candidates = Candidates::List(own.into_iter());
@@ -133,19 +142,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads the needed words; true if the row is the reader's to see, here, and matches.
-    fn sees(&mut self, row: u32, at: usize) -> bool {
+    fn sees(&mut self, row: u32, at: usize) -> Result<bool> {
         if self.own.is_some() && self.source.owns(&self.rows, row) {
-            return false; // comes with the own rows
+            return Ok(false); // comes with the own rows
         }
-        if !self.source.read(&self.rows, row, &self.needed, &mut self.words) {
-            return false;
+        if !self.source.read(&self.rows, row, &self.needed, &mut self.words)? {
+            return Ok(false);
         }
         if let Some(key) = self.batch.key(at)
             && !self.is_entry_of_version(key)
         {
-            return false;
+            return Ok(false);
         }
-        self.filter.matches(&RowRef::new(&self.rows, &self.words))
+        Ok(self.filter.matches(&RowRef::new(&self.rows, &self.words)))
     }
 
     /// Rechecks an index entry: is it the entry of the version that the reader sees?

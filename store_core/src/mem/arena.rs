@@ -7,8 +7,12 @@
 //! ```
 //!
 //! Numbers are sparse where a page holds fewer than 2^shift slots, so finding a slot takes no
-//! division. Free slots form a list through one of their own words. A slot's words are atomics:
-//! who may write which word when is the business of `mvcc`.
+//! division. The free slots of a page form a list through one of their own words, and the pages
+//! with free slots are linked both ways. A slot's words are atomics: who may write which word when
+//! is the business of `mvcc`.
+//!
+//! An arena whose slots nobody looks at once they are released gives empty pages back to the pool,
+//! but for one; the number of such a page is used again.
 
 use super::budget::Holder;
 use super::make_words;
@@ -19,6 +23,7 @@ use crate::planted;
 use crate::sync::{
     AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity,
 };
+use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
@@ -27,7 +32,7 @@ const WORD_BYTES: usize = 8;
 const DIRECTORY_START: usize = capacity(8, 1);
 /// Slots of a page at most: a model fills pages within a few steps.
 const PAGE_SLOTS_MAX: usize = capacity(PAGE_BYTES, 4);
-/// Ends the list of free slots.
+/// Ends a list of free slots or of pages.
 const NONE: u32 = u32::MAX;
 
 /// What an arena's slots look like.
@@ -41,6 +46,8 @@ pub(crate) struct SlotShape {
     pub fresh: [u64; 2],
     /// The first number handed out: 1 where 0 means "none".
     pub first: u32,
+    /// Whether empty pages go back to the pool: only if nobody looks at a released slot.
+    pub gives_back: bool,
 }
 
 /// Slots of one size, from the pool.
@@ -61,12 +68,28 @@ struct Directory {
 }
 
 struct State {
-    free: u32,
-    /// The next slot that was never used, or past the last page.
-    fresh: u32,
+    /// The first page with free slots.
+    partial: u32,
+    /// The slots of the newest page that were never used.
+    fresh: Range<u32>,
     live: u64,
+    pages: Vec<PageUse>,
+    /// Numbers of pages that were given back.
+    vacant: Vec<u32>,
+    /// The one empty page that is kept.
+    spare: u32,
     /// Replaced directories: a reader may still hold one. They add up to less than the last.
     retired: Vec<*mut Directory>,
+}
+
+/// How a page is used.
+struct PageUse {
+    /// The first free slot.
+    free: u32,
+    live: u32,
+    /// Neighbours in the list of pages with free slots.
+    next: u32,
+    previous: u32,
 }
 
 // SAFETY: the raw pointers lead to pages and directories that live as long as the arena.
@@ -94,9 +117,12 @@ impl Arena {
             directory: AtomicPtr::new(directory),
             pages: AtomicU32::new(0),
             state: Mutex::new(State {
-                free: NONE,
-                fresh: shape.first,
+                partial: NONE,
+                fresh: 0..0,
                 live: 0,
+                pages: Vec::new(),
+                vacant: Vec::new(),
+                spare: NONE,
                 retired: Vec::new(),
             }),
         })
@@ -114,14 +140,24 @@ impl Arena {
 
     fn take(&self, page: impl FnOnce() -> Result<NonNull<u8>>) -> Result<u32> {
         let mut state = self.state.lock();
-        let number = if state.free == NONE {
+        let number = if state.partial == NONE {
             self.take_fresh(&mut state, page)?
         } else {
-            let number = state.free;
-            // SAFETY: numbers in the free list are slots of this arena.
-            state.free = unsafe { self.word(number, self.shape.link_word) }.load(Relaxed) as u32;
+            let page = state.partial;
+            let number = state.pages[page as usize].free;
+            // SAFETY: numbers in a list of free slots are slots of this arena.
+            let next = unsafe { self.word(number, self.shape.link_word) }.load(Relaxed) as u32;
+            state.pages[page as usize].free = next;
+            if next == NONE {
+                state.unlink(page);
+            }
             number
         };
+        let page = number >> self.shift;
+        if state.spare == page {
+            state.spare = NONE;
+        }
+        state.pages[page as usize].live += 1;
         state.live += 1;
         Ok(number)
     }
@@ -129,15 +165,51 @@ impl Arena {
     /// Takes a slot back.
     pub(crate) fn release(&self, number: u32) {
         let mut state = self.state.lock();
+        let page = number >> self.shift;
+        let used = &mut state.pages[page as usize];
+        let next = std::mem::replace(&mut used.free, number);
+        used.live -= 1;
+        let empty = used.live == 0;
         // SAFETY: the caller owned the slot, so it is one of this arena.
-        unsafe { self.word(number, self.shape.link_word) }.store(u64::from(state.free), Relaxed);
-        state.free = number;
+        unsafe { self.word(number, self.shape.link_word) }.store(u64::from(next), Relaxed);
         state.live -= 1;
+        if next == NONE {
+            state.link(page);
+        }
+        let filling = !state.fresh.is_empty() && state.fresh.start >> self.shift == page;
+        if empty && self.shape.gives_back && !filling {
+            let surplus = std::mem::replace(&mut state.spare, page);
+            if surplus != NONE {
+                self.give_back(&mut state, surplus);
+            }
+        }
+    }
+
+    /// Gives an empty page back to the pool.
+    fn give_back(&self, state: &mut State, page: u32) {
+        state.unlink(page);
+        state.pages[page as usize].free = NONE;
+        state.vacant.push(page);
+        // SAFETY: directories live as long as the arena.
+        let directory = unsafe { &*self.directory.load(Relaxed) };
+        let start = directory.pages[page as usize].swap(null_mut(), Relaxed);
+        let start = NonNull::new(start).expect("a page with slots is entered");
+        self.pool.release(start.cast(), &self.holder);
     }
 
     /// Slots in use.
     pub(crate) fn live(&self) -> u64 {
         self.state.lock().live
+    }
+
+    /// Bytes of a slot.
+    pub(crate) fn slot_bytes(&self) -> u64 {
+        (self.shape.stride * WORD_BYTES) as u64
+    }
+
+    /// Keeps the pages mapped for as long as the guard lives; `None` once the store has closed.
+    pub(crate) fn hold_open(&self) -> Option<impl Drop + '_> {
+        self.pool.hold_open()
     }
 
     /// Pages to walk with [`Arena::page_slots`].
@@ -146,7 +218,7 @@ impl Arena {
     }
 
     /// The numbers of a page's slots; some may never have been used.
-    pub(crate) fn page_slots(&self, page: u32) -> std::ops::Range<u32> {
+    pub(crate) fn page_slots(&self, page: u32) -> Range<u32> {
         let first = page << self.shift;
         first.max(self.shape.first)..first + self.slots_per_page
     }
@@ -185,18 +257,17 @@ impl Arena {
         state: &mut State,
         new_page: impl FnOnce() -> Result<NonNull<u8>>,
     ) -> Result<u32> {
-        let page = state.fresh >> self.shift;
-        if page >= self.pages.load(Relaxed) {
+        if state.fresh.is_empty() {
+            let page = state.vacant.last().copied().unwrap_or(state.pages.len() as u32);
             self.add_page(state, page, new_page)?;
+            state.fresh = self.page_slots(page);
         }
-        let number = state.fresh;
-        state.fresh += 1;
-        if state.fresh & ((1 << self.shift) - 1) >= self.slots_per_page {
-            state.fresh = (page + 1) << self.shift;
-        }
+        let number = state.fresh.start;
+        state.fresh.start += 1;
         Ok(number)
     }
 
+    /// Enters a page under a number that is new or vacant.
     fn add_page(
         &self,
         state: &mut State,
@@ -227,9 +298,38 @@ impl Arena {
             directory = unsafe { &*longer };
         }
         directory.pages[page as usize].store(start.as_ptr(), Release);
-        // Pairs with Acquire in pages.
-        self.pages.store(page + 1, planted::order("pages_relaxed", Release));
+        if state.vacant.last() == Some(&page) {
+            state.vacant.pop();
+        } else {
+            state.pages.push(PageUse { free: NONE, live: 0, next: NONE, previous: NONE });
+            // Pairs with Acquire in pages.
+            self.pages.store(page + 1, planted::order("pages_relaxed", Release));
+        }
         Ok(())
+    }
+}
+
+impl State {
+    /// Enters a page in the list of those with free slots.
+    fn link(&mut self, page: u32) {
+        let next = std::mem::replace(&mut self.partial, page);
+        if next != NONE {
+            self.pages[next as usize].previous = page;
+        }
+        let used = &mut self.pages[page as usize];
+        (used.next, used.previous) = (next, NONE);
+    }
+
+    /// Takes a page out of that list.
+    fn unlink(&mut self, page: u32) {
+        let PageUse { next, previous, .. } = self.pages[page as usize];
+        match previous {
+            NONE => self.partial = next,
+            _ => self.pages[previous as usize].next = next,
+        }
+        if next != NONE {
+            self.pages[next as usize].previous = previous;
+        }
     }
 }
 
@@ -255,10 +355,13 @@ impl Drop for Arena {
         state.retired.push(self.directory.load(Relaxed));
         // SAFETY: nobody else is left; the last directory holds every page.
         let directory = unsafe { &*state.retired[state.retired.len() - 1] };
-        for page in &directory.pages[..self.pages.load(Relaxed) as usize] {
-            let start =
-                NonNull::new(page.load(Relaxed)).expect("pages below the count are entered");
-            self.pool.release(start.cast(), &self.holder);
+        // What waits for an epoch may keep the arena beyond its store: then the pages are gone.
+        if let Some(_open) = self.pool.hold_open() {
+            for page in &directory.pages[..self.pages.load(Relaxed) as usize] {
+                if let Some(start) = NonNull::new(page.load(Relaxed)) {
+                    self.pool.release(start.cast(), &self.holder);
+                }
+            }
         }
         for directory in state.retired.drain(..) {
             // SAFETY: made by `Box::into_raw` and dropped once.
@@ -277,7 +380,8 @@ mod tests {
         let budget = MemoryBudget::new(64 << 20);
         let root = budget.holder("store");
         let pool = PagePool::new(root.child("pool")).unwrap();
-        let shape = SlotShape { stride: 13, link_word: 1, fresh: [7, 8], first: 1 };
+        let shape =
+            SlotShape { stride: 13, link_word: 1, fresh: [7, 8], first: 1, gives_back: false };
         let holder = root.child("arena");
         let arena = Arena::new(pool, holder.clone(), shape).unwrap();
         let numbers: Vec<u32> = (0..20_000).map(|_| arena.allocate().unwrap()).collect();
@@ -301,5 +405,36 @@ mod tests {
         assert_eq!(arena.live(), 20_000);
         drop(arena);
         assert_eq!(holder.used(), 0);
+    }
+
+    #[test]
+    fn empty_pages_go_back_but_for_one_and_their_numbers_are_used_again() {
+        let budget = MemoryBudget::new(64 << 20);
+        let root = budget.holder("store");
+        let pool = PagePool::new(root.child("pool")).unwrap();
+        let shape =
+            SlotShape { stride: 8, link_word: 1, fresh: [0, 0], first: 1, gives_back: true };
+        let holder = root.child("arena");
+        let arena = Arena::new(pool, holder.clone(), shape).unwrap();
+        let mut most = 0;
+        for round in 0..3_u64 {
+            let numbers: Vec<u32> = (0..10_000).map(|_| arena.allocate().unwrap()).collect();
+            for number in &numbers {
+                // SAFETY: allocated above.
+                unsafe { arena.word(*number, 7) }.store(round << 32 | u64::from(*number), Relaxed);
+            }
+            most = most.max(arena.pages());
+            for number in numbers.iter().rev() {
+                // SAFETY: allocated above.
+                let held = unsafe { arena.word(*number, 7) }.load(Relaxed);
+                assert_eq!(held, round << 32 | u64::from(*number));
+                arena.release(*number);
+            }
+            assert_eq!(arena.live(), 0);
+            // The spare one, and the one whose slots were not all handed out yet.
+            assert!(holder.used() <= 2 * PAGE_BYTES as u64, "{} bytes", holder.used());
+        }
+        assert_eq!(arena.pages(), most);
+        assert!(most <= 11, "{most} pages for ten pages of slots");
     }
 }

@@ -198,7 +198,8 @@ impl Holder {
     }
 
     fn take_below(&self, bytes: usize, limit: u64) -> Result<()> {
-        if !self.0.budget.take(bytes as u64, limit) {
+        // Nothing is granted even if counts that cannot be refused went over the limit.
+        if bytes > 0 && !self.0.budget.take(bytes as u64, limit) {
             return Err(self.0.budget.refusal(bytes as u64, &self.0.name));
         }
         self.add(bytes);

@@ -105,6 +105,11 @@ impl LongCell {
         NonNull::new(self.0[1] as *mut u8)
     }
 
+    /// Where that is: tells blocks apart.
+    pub(crate) fn address(self) -> Option<usize> {
+        self.block().map(|block| block.addr().get())
+    }
+
     /// The bytes of the cell that these two words form.
     ///
     /// # Safety

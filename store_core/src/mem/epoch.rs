@@ -1,4 +1,5 @@
-//! Epoch-based reclamation for the blocks of ordered indexes (not for row versions or hash tables).
+//! Epoch-based reclamation for the blocks of ordered indexes, and for versions taken out of the
+//! middle of a chain (not for hash tables, nor for most versions: nobody can stand on those).
 //!
 //! Each store has a collector of its own, so that a guard somebody sleeps on elsewhere in the
 //! process holds back nothing here. A guard lives for one call only. After Fraser, "Practical
@@ -50,6 +51,15 @@ impl Epoch {
                 self.register(handles)
             })
             .unwrap_or_else(|_| self.collector.register().pin()) // the thread is ending
+    }
+
+    /// Runs what is due, as far as threads that are pinned allow. For those who wait for memory.
+    pub(crate) fn collect(&self) {
+        /// Two epochs must pass; a few more tries in case others pin meanwhile.
+        const TRIES: usize = 8;
+        for _ in 0..TRIES {
+            self.pin().flush();
+        }
     }
 
     #[cold]

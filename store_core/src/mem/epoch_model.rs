@@ -4,6 +4,7 @@
 //! It stands in for crossbeam-epoch, whose own atomics a model checker does not see and which would
 //! free what is left after the model has ended. What is modelled is our use of epochs, not epochs.
 
+use crate::sync::{SeqCst, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A store's collector.
@@ -27,6 +28,8 @@ struct State {
     pins: u64,
     pinned: Vec<u64>,
     waiting: Vec<Deferred>,
+    /// Something was retired by `defer`.
+    retired: bool,
 }
 
 struct Deferred {
@@ -47,16 +50,34 @@ impl Epoch {
         &self.collector
     }
 
+    /// Pins the thread for one call.
     pub(crate) fn pin(&self) -> Guard {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.retired {
+            // As in crossbeam-epoch: who pins after something was retired finds it unlinked. Not
+            // always, because a fence of ours that is missing must not be made up for.
+            fence(SeqCst);
+        }
         state.pins += 1;
         let number = state.pins;
         state.pinned.push(number);
         Guard { number, state: Arc::clone(&self.state) }
     }
+
+    /// As in the other one; nothing here, where all that may be freed is.
+    #[expect(clippy::unused_self, reason = "nothing is left to do")]
+    pub(crate) fn collect(&self) {}
 }
 
 impl Guard {
+    /// As `defer_unchecked`, of what may go to any thread.
+    pub(crate) fn defer(&self, free: impl FnOnce() + Send + 'static) {
+        fence(SeqCst); // pairs with the fence in `pin`
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).retired = true;
+        // SAFETY: the closure borrows nothing.
+        unsafe { self.defer_unchecked(free) }
+    }
+
     /// Runs `free` when nobody is pinned who is now.
     ///
     /// # Safety
@@ -68,7 +89,6 @@ impl Guard {
     }
 
     /// As in crossbeam-epoch; nothing here.
-    #[cfg(test)]
     #[expect(clippy::unused_self, reason = "nothing is kept in a guard")]
     pub(crate) fn flush(&self) {}
 }

@@ -118,6 +118,9 @@ impl PagePool {
 
     /// Keeps this many pages ready until the promise is dropped.
     pub(crate) fn promise(&self, pages: usize) -> Result<Promise<'_>> {
+        if pages == 0 {
+            return Ok(Promise { pool: self, pages });
+        }
         let mut state = self.state.lock();
         let missing = (state.promised + pages).saturating_sub(state.ready.len());
         if missing > 0 {
@@ -152,6 +155,18 @@ impl PagePool {
         debug_assert!(returned.is_ok(), "a page of the pool can be returned");
         state.returned.push(number);
         holder.give(PAGE_BYTES);
+    }
+
+    /// Returns every page that is ready and not promised to the system, for whoever was refused
+    /// memory that is not pages; true if there was one.
+    pub(crate) fn trim(&self) -> bool {
+        let mut state = self.state.lock();
+        let surplus = state.ready.len().saturating_sub(state.promised);
+        for _ in 0..surplus {
+            let number = state.ready.pop().expect("counted above");
+            self.give_back(&mut state, number, &self.holder);
+        }
+        surplus > 0
     }
 
     /// Pages handed out beyond what was promised: 0 unless an estimate was wrong.
@@ -239,6 +254,9 @@ impl PagePool {
 
 impl Drop for Promise<'_> {
     fn drop(&mut self) {
+        if self.pages == 0 {
+            return;
+        }
         let mut state = self.pool.state.lock();
         state.promised -= self.pages;
         while state.ready.len() > self.pool.ready_max() + state.promised {
@@ -280,6 +298,10 @@ mod tests {
         assert_eq!(taken, 15);
         pool.allocate_promised(&root);
         drop(promise);
+        assert!(pool.allocate(&root).is_ok());
+        let used = budget.used();
+        assert!(pool.trim() && !pool.trim());
+        assert_eq!(budget.used(), used - 3 * PAGE_BYTES as u64);
         assert!(pool.allocate(&root).is_ok());
     }
 }

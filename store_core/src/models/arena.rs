@@ -10,7 +10,8 @@ use crate::sync::{Acquire, AtomicU32, Relaxed, Release};
 use loom::thread;
 use std::sync::Arc;
 
-const SHAPE: SlotShape = SlotShape { stride: 2, link_word: 1, fresh: [7, 0], first: 0 };
+const SHAPE: SlotShape =
+    SlotShape { stride: 2, link_word: 1, fresh: [7, 0], first: 0, gives_back: false };
 
 fn word(arena: &Arena, slot: u32) -> u64 {
     // SAFETY: callers have the number from the arena.

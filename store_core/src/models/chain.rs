@@ -1,16 +1,18 @@
-//! Row slots and version chains: installing, owning, cutting and using nodes and rows again, beside
+//! Row slots and version chains: installing, owning, pruning and using nodes and rows again, beside
 //! readers. The payload of every version is its own timestamp, so whatever a snapshot reads must be
 //! the newest timestamp at or below it.
 
 use super::{Search, check, holder, notices};
+use crate::mem::epoch::Epoch;
 use crate::mem::layout::Layout;
 use crate::mem::page_pool::PagePool;
 use crate::mvcc::chain::{Held, Newest, Owner};
-use crate::mvcc::timeline::BEGINNING;
+use crate::mvcc::live::Keeper;
+use crate::mvcc::timeline::{BEGINNING, Moment};
 use crate::mvcc::{Timeline, Timestamp, Versions};
 use crate::options::PAGE_BYTES;
 use crate::planted;
-use crate::{Schema, Type};
+use crate::{Kind, Schema, Type};
 use loom::cell::UnsafeCell;
 use loom::thread;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ const TEXTS: usize = 4;
 
 /// A clock and a table of one key word and some payload words.
 struct Table {
-    timeline: Timeline,
+    timeline: Arc<Timeline>,
     versions: Versions,
     words: usize,
     /// The plain memory that a version with this timestamp refers to.
@@ -47,9 +49,11 @@ impl Table {
         let layout = Layout::new(&schema.build().expect("a valid schema"));
         let holder = holder(32 * PAGE_BYTES as u64);
         let pool = PagePool::new(holder.child("pool")).expect("address space");
+        let timeline = Arc::new(Timeline::new(BEGINNING));
+        let versions = Versions::new(&pool, &Epoch::new(), &timeline, &holder, &layout);
         Arc::new(Self {
-            timeline: Timeline::new(BEGINNING),
-            versions: Versions::new(&pool, &holder, &layout).expect("rows fit in a page"),
+            timeline,
+            versions: versions.expect("rows fit in a page"),
             words: columns,
             texts: std::array::from_fn(|at| UnsafeCell::new(at as u64)),
         })
@@ -67,7 +71,9 @@ impl Table {
     /// Key and payload at a snapshot; the payload's words must agree.
     fn read(&self, row: u32, at: Timestamp) -> Option<(u64, u64)> {
         let mut words = vec![0; 1 + self.words];
-        let found = self.versions.read(row, at, &(0..1 + self.words), &mut words);
+        let moment = Moment { at, place: 0 };
+        let found = self.versions.read(row, moment, &(0..1 + self.words), &mut words);
+        let found = found.expect("nobody is given up");
         assert!(!found || words[1..].iter().all(|word| *word == words[1]), "torn: {words:?}");
         found.then(|| (words[0], words[1]))
     }
@@ -89,27 +95,26 @@ impl Table {
         self.timeline.unregister(place);
     }
 
-    /// Cuts a row's chain, as the engine does: nodes are free at once, their texts overwritten.
-    /// True if the whole row went.
+    /// Takes out of a row what nobody sees, as the engine does, and overwrites the texts. True if
+    /// the whole row went.
     fn reclaim(&self, row: u32) -> bool {
-        let mut watermark = self.timeline.advance_watermark();
-        if planted::bug("cut_above_watermark") {
-            watermark.0 += 1;
-        }
+        let Some(live) = self.timeline.live_snapshots() else { return false };
         if self.versions.own(row, RECLAIMER).is_err() {
             return false;
         }
         let newest = self.versions.newest(row);
-        let mut cut = self.versions.cut(row, watermark);
+        let pruning = self.versions.prune(row, &live);
         let mut words = vec![0; 1 + self.words];
-        while let Some((node, live)) = self.versions.next_node(&mut cut, &mut words) {
-            if live {
+        for pruned in &pruning.dropped {
+            if pruned.live {
+                self.versions.copy_pruned(pruned, &mut words);
                 // SAFETY: no snapshot sees the version any more.
                 self.texts[words[1] as usize].with_mut(|text| unsafe { *text = 99 });
             }
-            self.versions.drop_node(node);
+            self.versions.free(pruned);
         }
-        let gone = matches!(newest, Newest::Deleted(at) if at <= watermark);
+        let unseen = |at| live.keeper(Timestamp(0), at) == Keeper::None;
+        let gone = matches!(newest, Newest::Deleted(at) if unseen(at));
         if gone {
             self.versions.drop_row(row);
         } else {
@@ -226,7 +231,7 @@ fn nodes_are_used_again_only_unseen() {
 #[test]
 fn nodes_are_used_again_only_unseen_or_noticed() {
     let bugs = [
-        "cut_above_watermark",
+        "pruned_visible_version",
         "watermark_above_snapshots",
         "pending_ignored",
         "register_without_fence",
@@ -234,6 +239,67 @@ fn nodes_are_used_again_only_unseen_or_noticed() {
         "unregister_relaxed",
     ];
     notices("models::chain::nodes_are_used_again_only_unseen", &bugs);
+}
+
+/// A version between two that stay is taken out, and its node is used again, beside a walk to the
+/// one below. An older snapshot keeps that, so the walk goes through the node.
+#[test]
+fn nodes_are_taken_out_under_a_walk() {
+    check("nodes_are_taken_out_under_a_walk", Search::Whole, || {
+        let table = Table::new(1);
+        let row = table.seed(KEY, BEGINNING);
+        let (place, oldest) = table.timeline.register().expect("a word is free");
+        update(&table, row); // its node holds the beginning
+        update(&table, row); // its node holds version 2, which nobody sees
+        let shared = Arc::clone(&table);
+        let reader = thread::spawn(move || {
+            assert_eq!(shared.read(row, oldest), Some((KEY, oldest.0)));
+        });
+        assert!(!table.reclaim(row));
+        update(&table, row);
+        reader.join().unwrap();
+        assert_eq!(table.read(row, oldest), Some((KEY, oldest.0)));
+        table.timeline.unregister(place);
+        table.reclaim(row);
+        assert_eq!((table.versions.nodes(), table.versions.waiting_nodes()), (0, 0));
+    });
+}
+
+#[test]
+fn nodes_are_taken_out_under_a_walk_or_noticed() {
+    let bugs = ["node_freed_without_epoch", "pruned_visible_version"];
+    notices("models::chain::nodes_are_taken_out_under_a_walk", &bugs);
+}
+
+/// A snapshot is given up and what it reads is taken out: it reads the right version or is told.
+#[test]
+fn who_is_given_up_is_told() {
+    check("who_is_given_up_is_told", Search::Whole, || {
+        let table = Table::new(1);
+        let row = table.seed(KEY, BEGINNING);
+        let (place, at) = table.timeline.register().expect("a word is free");
+        update(&table, row);
+        let (other, _) = table.timeline.register().expect("a word is free"); // keeps version 2
+        update(&table, row);
+        let shared = Arc::clone(&table);
+        let reader = thread::spawn(move || {
+            let (moment, mut words) = (Moment { at, place: place as u32 }, [0; 2]);
+            match shared.versions.read(row, moment, &(0..2), &mut words) {
+                Ok(found) => assert_eq!((found, words), (true, [KEY, at.0])),
+                Err(error) => assert_eq!(error.kind(), Kind::SnapshotTooOld),
+            }
+        });
+        assert!(table.timeline.expire_oldest(usize::MAX), "there is one");
+        table.reclaim(row);
+        reader.join().unwrap();
+        [place, other].map(|place| table.timeline.unregister(place));
+    });
+}
+
+#[test]
+fn who_is_given_up_is_told_or_noticed() {
+    let bugs = ["expiry_not_told", "unlink_relaxed", "gap_without_fence"];
+    notices("models::chain::who_is_given_up_is_told", &bugs);
 }
 
 /// Delete, reclaim and a new row of another key in the same slot, beside a registered snapshot.
@@ -264,7 +330,7 @@ fn rows_are_used_again_only_unseen() {
 
 #[test]
 fn rows_are_used_again_only_unseen_or_noticed() {
-    let bugs = ["cut_above_watermark", "pending_ignored", "watermark_without_fence"];
+    let bugs = ["pruned_visible_version", "pending_ignored", "watermark_without_fence"];
     notices("models::chain::rows_are_used_again_only_unseen", &bugs);
 }
 

@@ -1,7 +1,7 @@
 //! Row slots and version chains: the protocol by which versions are read, written and reclaimed.
 //!
 //! ```text
-//! slot   [ begin ] [ owner 16 | generation 16 | chain 32 ] [ key … ] [ payload … ]
+//! slot   [ begin ] [ owner 16 | queued 1 | generation 15 | chain 32 ] [ key … ] [ payload … ]
 //! node   [ begin ] [ next ] [ payload … ]
 //! begin  = timestamp << 1 | tombstone; UNBORN until the row's first commit
 //! ```
@@ -9,15 +9,34 @@
 //! The newest committed version is inline. An installing writer copies it to a node, links the
 //! node, **stamps `begin` and then writes the payload**: a reader that finds `begin` changed under
 //! its copy knows that the new version is not for it and that the old one is in the chain already.
-//! So a read is one attempt, then the chain: no loop, no lock, no epoch (invariants I2, I4).
+//! So a read is one attempt, then the chain: no loop, no lock (invariants I2, I4). Only the walk
+//! along the chain, the rare case, pins an epoch.
 //!
-//! Nodes and rows are reused as soon as the watermark has passed them: a chain is only cut behind
-//! the first version at or below the watermark, and no registered reader walks past that one (I3).
+//! # Taking versions out
+//!
+//! The row's owner unlinks every version that no live snapshot needs (`live`, I3), also between
+//! two that stay. A reader that stands on an unlinked node goes on: the node's own link stays as it
+//! is until the node is free, and leads to what was linked when it was unlinked. So from the moment
+//! it pinned, a reader only meets nodes that were unlinked after that moment, and these wait for its
+//! epoch (`retire`).
+//!
+//! A node X is free *at once* if the version K above it that stays begins at or below the oldest
+//! timestamp W that anybody registered reads, expired or not. A walker reads at s >= W >= K, so it
+//! could only come to X from a node Y that is newer than K and whose link is or was X. But K was
+//! installed before Y, has not been unlinked, and lies between the two: no link ever went past it.
+//! This does not depend on which nodes were unlinked elsewhere in the chain, or on who stands there.
+//!
+//! A reader whose snapshot was given up (expired) may miss versions; it asks for the mark after
+//! its walk, and cannot have met a gap without seeing the mark (`Timeline::check_kept`).
 
-use super::timeline::Timestamp;
+use super::live::{Keeper, LiveSnapshots};
+use super::prune::{Pruned, Pruning};
+use super::retire::Retired;
+use super::timeline::{Moment, Timeline, Timestamp};
 use crate::error::Result;
 use crate::mem::arena::{Arena, SlotShape};
 use crate::mem::budget::Holder;
+use crate::mem::epoch::Epoch;
 use crate::mem::layout::Layout;
 use crate::mem::page_pool::PagePool;
 use crate::mem::prefetch;
@@ -33,6 +52,10 @@ const OWNER_SHIFT: u32 = 48;
 const CHAIN_MASK: u64 = 0xFFFF_FFFF;
 /// The owner of a slot that holds no row.
 const NO_ROW: u64 = 0xFFFF;
+/// Says in the owner word that the row waits in the queue of garbage; changed by its owner.
+const QUEUED: u64 = 1 << 47;
+/// The bits of the owner word that count a slot's rows.
+const GENERATION: u64 = 0x7FFF << 32;
 /// Words before the key in a slot, before the payload in a node.
 const HEADER_WORDS: usize = 2;
 const LINE_WORDS: usize = 8;
@@ -66,13 +89,22 @@ pub(crate) enum Newest {
 /// The slots and nodes of one table.
 pub(crate) struct Versions {
     slots: Arena,
-    nodes: Arena,
+    nodes: Arc<Arena>,
+    retired: Retired,
+    epoch: Arc<Epoch>,
+    timeline: Arc<Timeline>,
     key_words: usize,
     payload_words: usize,
 }
 
 impl Versions {
-    pub(crate) fn new(pool: &Arc<PagePool>, holder: &Holder, layout: &Layout) -> Result<Self> {
+    pub(crate) fn new(
+        pool: &Arc<PagePool>,
+        epoch: &Arc<Epoch>,
+        timeline: &Arc<Timeline>,
+        holder: &Holder,
+        layout: &Layout,
+    ) -> Result<Self> {
         let slot = HEADER_WORDS + layout.words();
         let slots = SlotShape {
             // Slots of up to a cache line take a whole one, so that a read touches one line.
@@ -80,16 +112,22 @@ impl Versions {
             link_word: HEADER_WORDS,
             fresh: [UNBORN, NO_ROW << OWNER_SHIFT],
             first: 0,
+            gives_back: false, // scans and stale index entries look at slots without a row
         };
         let nodes = SlotShape {
             stride: HEADER_WORDS + layout.payload_words().max(1),
             link_word: 1,
             fresh: [UNBORN, 0],
             first: 1, // 0 ends a chain
+            gives_back: true,
         };
+        let nodes = Arc::new(Arena::new(Arc::clone(pool), holder.child("versions"), nodes)?);
         Ok(Self {
             slots: Arena::new(Arc::clone(pool), holder.child("rows"), slots)?,
-            nodes: Arena::new(Arc::clone(pool), holder.child("versions"), nodes)?,
+            retired: Retired::new(Arc::clone(&nodes), Arc::clone(epoch)),
+            nodes,
+            epoch: Arc::clone(epoch),
+            timeline: Arc::clone(timeline),
             key_words: layout.key_words(),
             payload_words: layout.payload_words(),
         })
@@ -97,18 +135,19 @@ impl Versions {
 
     // ---- reading
 
-    /// Copies the row as the snapshot sees it; false if it is not there then.
+    /// Copies the row as the snapshot sees it; false if it is not there then. An error only if the
+    /// snapshot was given up and the version it needs may be gone.
     ///
     /// Only the words in `range` (of key and payload together) are copied, to their places in `out`.
     #[inline(always)]
     pub(crate) fn read(
         &self,
         row: u32,
-        snapshot: Timestamp,
+        snapshot: Moment,
         range: &Range<usize>,
         out: &mut [u64],
-    ) -> bool {
-        let limit = snapshot.0 * 2 + 1;
+    ) -> Result<bool> {
+        let limit = snapshot.at.0 * 2 + 1;
         while planted::bug("reader_waits_for_owner") && self.owner(row).0 != 0 {
             std::hint::spin_loop();
         }
@@ -117,21 +156,21 @@ impl Versions {
         let begin = word(slot, 0).load(Acquire); // pairs with the stamp in `install`
         if begin <= limit {
             if begin & TOMBSTONE != 0 {
-                return false;
+                return Ok(false);
             }
             copy(slot, HEADER_WORDS, range, out);
             if !planted::bug("read_without_fence") {
                 fence(Acquire); // pairs with the fence in `install`
             }
             if word(slot, 0).load(Relaxed) == begin || planted::bug("failed_check_used") {
-                return true;
+                return Ok(true);
             }
             // `begin` is above the snapshot now, so the version wanted is in the chain already.
             if !planted::bug("chain_without_fence") {
                 fence(Acquire);
             }
         }
-        self.read_chain(slot, limit, range, out)
+        self.read_chain(slot, snapshot, range, out)
     }
 
     /// Asks the processor to fetch the cache lines of a row.
@@ -151,15 +190,32 @@ impl Versions {
     fn read_chain(
         &self,
         slot: *const AtomicU64,
+        snapshot: Moment,
+        range: &Range<usize>,
+        out: &mut [u64],
+    ) -> Result<bool> {
+        let seen = self.walk_chain(slot, snapshot.at.0 * 2 + 1, range, out);
+        if !planted::bug("gap_without_fence") {
+            fence(Acquire); // a gap that was met: pairs with the unlinking in `prune`
+        }
+        self.timeline.check_kept(snapshot)?;
+        Ok(seen)
+    }
+
+    fn walk_chain(
+        &self,
+        slot: *const AtomicU64,
         limit: u64,
         range: &Range<usize>,
         out: &mut [u64],
     ) -> bool {
+        let _pinned = self.epoch.pin(); // before the first link is read
         // Pairs with the link in `install`.
         let acquire = planted::order("chain_head_relaxed", Acquire);
         let mut node = word(slot, 1).load(acquire) & CHAIN_MASK;
         while node != 0 {
-            // SAFETY: chains hold nodes of this table.
+            // SAFETY: chains hold nodes of this table, and none met from here on is free before
+            // the pin ends (see the module).
             let at = unsafe { self.nodes.slot(node as u32) };
             let begin = word(at, 0).load(Relaxed);
             if begin <= limit {
@@ -170,6 +226,9 @@ impl Versions {
                 copy(slot, HEADER_WORDS, &key, out);
                 self.copy_node(at, range, out);
                 return true;
+            }
+            if planted::bug("node_freed_without_epoch") {
+                std::thread::yield_now(); // stand here for a while
             }
             node = word(at, 1).load(Relaxed);
         }
@@ -199,9 +258,19 @@ impl Versions {
         self.slots.page_slots(page)
     }
 
-    /// Rows and older versions held.
-    pub(crate) fn held(&self) -> (u64, u64) {
-        (self.slots.live(), self.nodes.live())
+    /// Nodes in use: older versions, and versions being written.
+    pub(crate) fn nodes(&self) -> u64 {
+        self.nodes.live()
+    }
+
+    /// Bytes of a node.
+    pub(crate) fn node_bytes(&self) -> u64 {
+        self.nodes.slot_bytes()
+    }
+
+    /// Nodes that wait until no reader stands on them.
+    pub(crate) fn waiting_nodes(&self) -> u64 {
+        self.retired.waiting()
     }
 
     // ---- owning
@@ -266,10 +335,13 @@ impl Versions {
         // SAFETY: just allocated.
         let slot = unsafe { self.slots.slot(row) };
         word(slot, 0).store(UNBORN, Release);
+        // For a reader whose snapshot was given up, and who still copies the row that was here:
+        // whoever gets one of the new words finds `begin` changed. Pairs with the fence in `read`.
+        fence(Release);
         for (at, value) in key.iter().enumerate() {
             word(slot, HEADER_WORDS + at).store(*value, Relaxed);
         }
-        let generation = word(slot, 1).load(Relaxed) & (0xFFFF << 32);
+        let generation = word(slot, 1).load(Relaxed) & GENERATION;
         word(slot, 1).store(generation | u64::from(me.0) << OWNER_SHIFT, Release);
         Ok(row)
     }
@@ -277,8 +349,8 @@ impl Versions {
     /// Gives a row's slot back: nobody can see it and no index leads to it.
     pub(crate) fn drop_row(&self, row: u32) {
         let meta = self.meta(row);
-        let generation = (meta.load(Relaxed) >> 32).wrapping_add(1) & 0xFFFF;
-        meta.store(NO_ROW << OWNER_SHIFT | generation << 32, Release);
+        let generation = meta.load(Relaxed).wrapping_add(1 << 32) & GENERATION;
+        meta.store(NO_ROW << OWNER_SHIFT | generation, Release);
         // SAFETY: row numbers come from this table's indexes or pages.
         unsafe { self.slots.word(row, 0) }.store(UNBORN, Release);
         self.slots.release(row);
@@ -332,7 +404,7 @@ impl Versions {
     }
 
     /// Makes the payload staged in `node` the newest version, or a tombstone; the old one goes to
-    /// the chain in that same node.
+    /// the chain in that same node. True if the caller must queue the row as garbage.
     pub(crate) fn install(
         &self,
         row: u32,
@@ -340,7 +412,7 @@ impl Versions {
         at: Timestamp,
         delete: bool,
         room: &mut [u64],
-    ) {
+    ) -> bool {
         // SAFETY: the row and the node are the caller's.
         let (slot, old) = unsafe { (self.slots.slot(row), self.nodes.slot(node)) };
         let first = HEADER_WORDS + self.key_words;
@@ -353,10 +425,11 @@ impl Versions {
         word(old, 0).store(word(slot, 0).load(Relaxed), Relaxed);
         word(old, 1).store(meta & CHAIN_MASK, Relaxed);
         // The link; pairs with Acquire in `read_chain`.
-        let link = meta & !CHAIN_MASK | u64::from(node);
+        let link = meta & !CHAIN_MASK | QUEUED | u64::from(node);
         if !planted::bug("linked_after_begin") {
             word(slot, 1).store(link, planted::order("link_relaxed", Release));
         }
+        let queue = meta & QUEUED == 0;
         let begin = at.0 << 1 | u64::from(delete);
         if planted::bug("begin_after_payload") {
             self.write_payload(slot, room);
@@ -364,7 +437,7 @@ impl Versions {
                 std::hint::spin_loop();
             }
             word(slot, 0).store(begin, Release);
-            return;
+            return queue;
         }
         // The stamp; pairs with Acquire in `read`.
         word(slot, 0).store(begin, planted::order("stamp_relaxed", Release));
@@ -377,6 +450,7 @@ impl Versions {
         if !delete {
             self.write_payload(slot, room);
         }
+        queue
     }
 
     fn write_payload(&self, slot: *const AtomicU64, payload: &[u64]) {
@@ -387,27 +461,72 @@ impl Versions {
 
     // ---- reclaiming and loading: the caller owns the row
 
-    /// Cuts the chain behind the newest version at or below the watermark; the nodes cut off, newest
-    /// first, are the caller's to look at and drop. Steam's rule without its middle part.
-    pub(crate) fn cut(&self, row: u32, watermark: Timestamp) -> CutOff {
+    /// Takes every version out of the chain that no live snapshot needs. Their nodes are as they
+    /// were, to be looked at and then freed by [`Versions::free`].
+    pub(crate) fn prune(&self, row: u32, live: &LiveSnapshots) -> Pruning {
         // SAFETY: row numbers come from this table's indexes or pages.
         let slot = unsafe { self.slots.slot(row) };
+        let mut pruning = Pruning::default();
         let mut link = word(slot, 1);
-        let mut begin = word(slot, 0).load(Relaxed);
-        loop {
-            let next = link.load(Relaxed) & CHAIN_MASK;
-            if begin != UNBORN && begin >> 1 <= watermark.0 {
-                link.store(link.load(Relaxed) & !CHAIN_MASK, Relaxed);
-                return CutOff { next: next as u32 };
-            }
-            if next == 0 {
-                return CutOff { next: 0 };
-            }
+        // When the version above began, and the one above that stays.
+        let mut newer = Timestamp(word(slot, 0).load(Relaxed) >> 1);
+        let mut stays = newer;
+        let mut next = link.load(Relaxed) & CHAIN_MASK;
+        while next != 0 {
             // SAFETY: chains hold nodes of this table.
             let node = unsafe { self.nodes.slot(next as u32) };
-            link = word(node, 1);
-            begin = word(node, 0).load(Relaxed);
+            let (begin, after) = (word(node, 0).load(Relaxed), word(node, 1).load(Relaxed));
+            let at = Timestamp(begin >> 1);
+            let keeper = live.keeper(at, newer);
+            if keeper == Keeper::None {
+                let (live_row, walked) = (begin & TOMBSTONE == 0, stays > live.oldest_registered);
+                let walked = walked && !planted::bug("node_freed_without_epoch");
+                let node = next as u32;
+                pruning.dropped.push(Pruned { node, live: live_row, begin: at, newer, walked });
+                // The unlinking. Release: who meets the gap has seen why; pairs with the fence in
+                // `read_chain`.
+                let release = planted::order("unlink_relaxed", Release);
+                link.store(link.load(Relaxed) & !CHAIN_MASK | after, release);
+            } else {
+                pruning.keep(keeper);
+                (link, stays) = (word(node, 1), at);
+            }
+            (newer, next) = (at, after);
         }
+        pruning
+    }
+
+    /// Frees the node of a version that was taken out.
+    pub(crate) fn free(&self, pruned: &Pruned) {
+        if pruned.walked {
+            self.retired.retire(pruned.node);
+        } else {
+            self.nodes.release(pruned.node);
+        }
+    }
+
+    /// Sees to it that nodes which wait for readers are freed soon.
+    pub(crate) fn flush_waiting(&self) {
+        self.retired.flush();
+    }
+
+    /// Copies the payload of a version that was taken out to its places in `out`.
+    pub(crate) fn copy_pruned(&self, pruned: &Pruned, out: &mut [u64]) {
+        self.staged(pruned.node, out);
+    }
+
+    /// Notes that the owned row waits in the queue of garbage; false if it did already.
+    pub(crate) fn mark_queued(&self, row: u32) -> bool {
+        let meta = self.meta(row);
+        let before = meta.load(Relaxed);
+        meta.store(before | QUEUED, Relaxed);
+        before & QUEUED == 0
+    }
+
+    /// Notes that it does not.
+    pub(crate) fn unmark_queued(&self, row: u32) {
+        let meta = self.meta(row);
+        meta.store(meta.load(Relaxed) & !QUEUED, Relaxed);
     }
 
     /// The first version node of a row's chain.

@@ -7,8 +7,13 @@
 //! ```
 
 pub(crate) mod chain;
+pub(crate) mod live;
+mod prune;
 mod registry;
+mod retire;
 pub(crate) mod timeline;
 
 pub(crate) use chain::Versions;
-pub(crate) use timeline::{Timeline, Timestamp};
+pub(crate) use live::LiveSnapshots;
+pub(crate) use prune::Pruned;
+pub(crate) use timeline::{Moment, Timeline, Timestamp};

@@ -8,17 +8,33 @@
 //! Registration against the watermark (fences, after the store-buffering pattern): a snapshot
 //! stores PENDING, fences, loads `published`; the watermark is computed by loading `published`,
 //! fencing, then looking at every word. If the snapshot's fence came first, its word is seen; if
-//! the other's came first, the snapshot reads the same `published` or a later one.
+//! the other's came first, the snapshot reads the same `published` or a later one. The same look
+//! gives the list of all live snapshots (see `live`).
 
-use super::registry::{IDLE, PENDING, Registry};
+use super::live::LiveSnapshots;
+use super::registry::{EXPIRED, IDLE, PENDING, Registry, now_ms};
 use crate::error::{Error, Kind, Result};
 use crate::options::SNAPSHOTS_MAX;
 use crate::planted;
 use crate::sync::{AcqRel, Acquire, AtomicBool, AtomicU64, Relaxed, Release, SeqCst, fence, pause};
+use std::time::Duration;
 
 /// A place in the commit order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// A moment after every commit: a read at it takes the newest version.
+    pub(crate) const NEWEST: Self = Self((u64::MAX >> 1) - 1);
+}
+
+/// Who reads, and at which timestamp: a registered snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub at: Timestamp,
+    /// Its place in the registry.
+    pub place: u32,
+}
 
 /// The first published timestamp of an empty store.
 pub(crate) const BEGINNING: Timestamp = Timestamp(1);
@@ -81,14 +97,17 @@ impl Timeline {
             fence(SeqCst); // pairs with the fence in `advance_watermark`
         }
         let published = self.published.0.load(Acquire); // pairs with the swap in `publish`
-        self.registry.word(place).store(published, Release);
+        let word = self.registry.word(place);
+        word.since_ms.store(now_ms(), Relaxed);
+        word.read.store(published, Release);
         Ok((place, Timestamp(published)))
     }
 
     /// Ends a snapshot; whatever only it could see may be reclaimed.
     pub(crate) fn unregister(&self, place: usize) {
         // Release: its reads come before any reuse; pairs with Acquire in `advance_watermark`.
-        self.registry.word(place).store(IDLE, planted::order("unregister_relaxed", Release));
+        let release = planted::order("unregister_relaxed", Release);
+        self.registry.word(place).read.store(IDLE, release);
     }
 
     /// Marks a moment: a snapshot that reads a later timestamp has seen all that was done before.
@@ -102,43 +121,92 @@ impl Timeline {
         Timestamp(self.published.0.fetch_add(0, AcqRel))
     }
 
-    /// Raises the watermark to the oldest timestamp a live or future snapshot may read.
+    /// Raises the watermark to the oldest timestamp a registered or future snapshot may read.
     pub(crate) fn advance_watermark(&self) -> Timestamp {
+        match self.live_snapshots() {
+            Some(live) => live.oldest_registered,
+            None => self.watermark(),
+        }
+    }
+
+    /// The timestamps that live snapshots read; `None` while one is about to learn its own.
+    ///
+    /// Raises the watermark, which expired snapshots hold back as long as they are registered.
+    pub(crate) fn live_snapshots(&self) -> Option<LiveSnapshots> {
         let published = self.published.0.load(Acquire);
         if !planted::bug("watermark_without_fence") {
             fence(SeqCst); // pairs with the fence in `register`
         }
-        let mut oldest = published;
+        let mut live = LiveSnapshots::new(Timestamp(published));
         for word in self.registry.words() {
-            match word.load(Acquire) {
+            match word.read.load(Acquire) {
                 PENDING if planted::bug("pending_ignored") => {}
-                PENDING => return self.watermark(),
+                PENDING => return None,
                 IDLE => {}
-                read => oldest = oldest.min(read),
+                read => live.add(Timestamp(read & !EXPIRED), read & EXPIRED != 0),
             }
         }
+        live.sort();
         if planted::bug("watermark_above_snapshots") {
-            oldest = published;
+            live = LiveSnapshots::new(Timestamp(published));
         }
         let mut known = self.watermark.0.load(Acquire);
+        let oldest = live.oldest_registered.0;
         while known < oldest {
             match self.watermark.0.compare_exchange(known, oldest, AcqRel, Acquire) {
-                Ok(_) => return Timestamp(oldest),
+                Ok(_) => break,
                 Err(now) => known = now,
             }
         }
-        Timestamp(known)
+        Some(live)
     }
 
-    /// Open snapshots and transactions, and the oldest timestamp one of them reads.
-    pub(crate) fn open_snapshots(&self) -> (usize, Option<Timestamp>) {
-        let reads: Vec<u64> = self
-            .registry
-            .words()
-            .map(|word| word.load(Acquire))
-            .filter(|read| *read != IDLE && *read != PENDING)
-            .collect();
-        (reads.len(), reads.iter().min().copied().map(Timestamp))
+    /// Open snapshots and transactions, and the oldest of those that are not expired, with its age.
+    pub(crate) fn open_snapshots(&self) -> (usize, Option<(Timestamp, Duration)>) {
+        let mut open = 0;
+        let mut oldest: Option<(u64, u64)> = None;
+        for word in self.registry.words() {
+            let read = word.read.load(Acquire);
+            if read == IDLE || read == PENDING {
+                continue;
+            }
+            open += 1;
+            if read & EXPIRED == 0 && oldest.is_none_or(|oldest| read < oldest.0) {
+                oldest = Some((read, word.since_ms.load(Relaxed)));
+            }
+        }
+        (open, oldest.map(|(read, since)| (Timestamp(read), age(since))))
+    }
+
+    // ---- expiry
+
+    /// Gives up the oldest live snapshot but that at the place `spared`: versions are not kept for
+    /// it any more. True if there was one.
+    ///
+    /// The mark is set before anything is taken from it, and everybody who looks at the words
+    /// afterwards ignores it: see `check_kept` for the other side.
+    pub(crate) fn expire_oldest(&self, spared: usize) -> bool {
+        let words = self.registry.words().enumerate().filter(|(place, _)| *place != spared);
+        let live = words.map(|(_, word)| (word.read.load(Acquire), word));
+        let oldest = live.filter(|(read, _)| *read != PENDING && read & EXPIRED == 0);
+        let Some((read, word)) = oldest.min_by_key(|(read, _)| *read) else { return false };
+        // If it has ended meanwhile, it holds nothing back either.
+        let _ = word.read.compare_exchange(read, read | EXPIRED, AcqRel, Relaxed);
+        true
+    }
+
+    /// Refuses what a snapshot found, or did not find, if it was given up before.
+    ///
+    /// A reader asks *after* it looked. Whoever unlinks a version or an index entry that only this
+    /// snapshot needs has seen the mark (in `live_snapshots`), and unlinks with Release; so a
+    /// reader that met the gap with Acquire sees the mark here.
+    pub(crate) fn check_kept(&self, moment: Moment) -> Result<()> {
+        let word = self.registry.word(moment.place as usize);
+        let expired = word.read.load(Acquire) == moment.at.0 | EXPIRED;
+        if expired && !planted::bug("expiry_not_told") {
+            return Err(too_old(moment.at, age(word.since_ms.load(Relaxed))));
+        }
+        Ok(())
     }
 
     /// Takes the next timestamp. With a log: inside its critical section, so that both orders agree.
@@ -189,6 +257,26 @@ impl Timeline {
     }
 }
 
+fn age(since_ms: u64) -> Duration {
+    Duration::from_millis(now_ms().saturating_sub(since_ms))
+}
+
+#[cold]
+fn too_old(at: Timestamp, age: Duration) -> Error {
+    Error::new(
+        Kind::SnapshotTooOld,
+        format!(
+            "snapshot {} is too old: it was taken {:.1} s ago, and the versions kept for open \
+             snapshots took too much of the memory; read again at a new snapshot, keep them open \
+             for a shorter time, or raise the memory option",
+            at.0,
+            age.as_secs_f64()
+        ),
+    )
+    .detail(at.0.to_string())
+    .detail(age.as_millis().to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,9 +305,30 @@ mod tests {
         let taken = timeline.take();
         timeline.publish(taken).unwrap();
         assert_eq!((read, timeline.advance_watermark()), (BEGINNING, BEGINNING));
-        assert_eq!(timeline.open_snapshots(), (1, Some(BEGINNING)));
+        assert_eq!(timeline.open_snapshots().0, 1);
+        assert_eq!(timeline.open_snapshots().1.unwrap().0, BEGINNING);
         timeline.unregister(place);
         assert_eq!(timeline.advance_watermark(), taken);
+    }
+
+    #[test]
+    fn an_expired_snapshot_holds_back_the_watermark_only() {
+        let timeline = Timeline::new(BEGINNING);
+        let (old, at) = timeline.register().unwrap();
+        timeline.publish(timeline.take()).unwrap();
+        let (young, newer) = timeline.register().unwrap();
+        let moment = |place: usize, at| Moment { at, place: place as u32 };
+        assert!(timeline.expire_oldest(young));
+        let live = timeline.live_snapshots().unwrap();
+        assert_eq!(live.timestamps(), [newer.0]);
+        assert!(live.expired_saw(at, newer));
+        assert_eq!(timeline.watermark(), at);
+        let error = timeline.check_kept(moment(old, at)).unwrap_err();
+        assert_eq!(error.kind(), Kind::SnapshotTooOld);
+        assert!(timeline.check_kept(moment(young, newer)).is_ok());
+        assert!(!timeline.expire_oldest(young), "nobody else is left");
+        timeline.unregister(old);
+        assert_eq!(timeline.advance_watermark(), newer);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::bounds::ColumnBounds;
 use super::predicate::Op;
+use crate::mem::layout::RowView;
 use crate::value::{Value, ValueRef};
 use std::cmp::Ordering;
 
@@ -14,6 +15,13 @@ pub trait Cells {
 impl Cells for [ValueRef<'_>] {
     fn cell(&self, column: usize) -> ValueRef<'_> {
         self[column]
+    }
+}
+
+impl Cells for RowView<'_> {
+    #[inline]
+    fn cell(&self, column: usize) -> ValueRef<'_> {
+        RowView::cell(self, column)
     }
 }
 
@@ -61,7 +69,7 @@ pub(super) enum Node {
 /// assert_eq!(filter.columns(), [0, 1]);
 /// # Ok::<_, store_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     root: Node,
 }

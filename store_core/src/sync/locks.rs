@@ -7,6 +7,7 @@ use loom::sync as base;
 use shuttle::sync as base;
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 pub(crate) use base::RwLockReadGuard;
 
@@ -28,6 +29,17 @@ pub(crate) struct Condvar(base::Condvar);
 /// As `parking_lot::RwLock`.
 #[derive(Debug, Default)]
 pub(crate) struct RwLock<T>(base::RwLock<T>);
+
+/// As `parking_lot::WaitTimeoutResult`, of a wait that always ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimedOut;
+
+impl TimedOut {
+    #[expect(clippy::unused_self, reason = "the other one can say no")]
+    pub(crate) fn timed_out(self) -> bool {
+        true
+    }
+}
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
@@ -88,6 +100,21 @@ impl Condvar {
     pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         let held = guard.held.take().expect("a guard in use holds its lock");
         guard.held = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Lets others go on, as if the time had passed.
+    pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> TimedOut {
+        MutexGuard::unlocked(guard, || super::pause(&mut 0));
+        TimedOut
+    }
+
+    /// Lets others go on, as if the time had passed.
+    pub(crate) fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, _: Instant) -> TimedOut {
+        self.wait_for(guard, Duration::ZERO)
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
     }
 
     pub(crate) fn notify_all(&self) {

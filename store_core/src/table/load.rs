@@ -3,7 +3,7 @@
 use super::Table;
 use crate::error::{Kind, Result};
 use crate::ingest::{self, IngestMode, IngestOptions, IngestReport, Source};
-use crate::txn::Txn;
+use crate::txn::{Txn, TxnOptions};
 use crate::value::ValueRef;
 
 impl Table {
@@ -37,7 +37,7 @@ impl ingest::RowSink for Sink<'_> {
     fn push(&mut self, cells: &[ValueRef<'_>]) -> Result<()> {
         let txn = match &mut self.txn {
             Some(txn) => txn,
-            None => self.txn.insert(Txn::new(&self.table.engine)?),
+            None => self.txn.insert(Txn::new(&self.table.engine, TxnOptions::new())?),
         };
         match self.mode {
             IngestMode::Upsert => self.table.upsert_columns(txn, &self.columns, cells).map(drop),

@@ -144,6 +144,16 @@ impl Table {
         txn.update(&self.rows, &key_words, columns, cells)
     }
 
+    /// Keeps others from writing the row with this key until the transaction ends, without changing
+    /// it; false if there is none. Others may read it meanwhile; who wants to write it gets
+    /// [`Kind::Conflict`].
+    pub fn lock(&self, txn: &mut Txn, key: &[ValueRef<'_>]) -> Result<bool> {
+        self.check_writer(txn)?;
+        let mut key_words = RowWords::new();
+        prepare_key(&self.rows, key, &mut key_words)?;
+        txn.lock(&self.rows, &key_words)
+    }
+
     /// Deletes the row with this key; false if there is none.
     pub fn delete(&self, txn: &mut Txn, key: &[ValueRef<'_>]) -> Result<bool> {
         self.check_writer(txn)?;

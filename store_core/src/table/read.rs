@@ -155,7 +155,7 @@ impl Table {
         words: &mut RowWords,
     ) -> Result<bool> {
         if let Some((wanted, hash)) = built {
-            let found = self.find_words(source, *hash, wanted, words);
+            let found = self.find_words(source, *hash, wanted, words)?;
             if found || !has_nul(key) {
                 return Ok(found);
             }
@@ -175,7 +175,7 @@ impl Table {
         let mut wanted = RowWords::new();
         prepare_key(&self.rows, key, &mut wanted)?;
         let hash = self.rows.view(&wanted).key_hash();
-        Ok(self.find_words(source, hash, &wanted, words))
+        self.find_words(source, hash, &wanted, words)
     }
 
     /// Copies the words of the row whose key begins with these words.
@@ -186,20 +186,21 @@ impl Table {
         hash: u64,
         wanted: &[u64],
         words: &mut RowWords,
-    ) -> bool {
+    ) -> Result<bool> {
         let (rows, wanted) = (&*self.rows, self.rows.view(wanted));
         words.reset(rows.layout.words());
         let at = match source.moment() {
             Ok(at) => at,
-            Err(txn) => return txn.find(rows, &wanted, words).is_some(),
+            Err(txn) => return Ok(txn.find(rows, &wanted, words)?.is_some()),
         };
         let all = 0..words.len();
         for row in rows.primary.candidates(hash) {
-            if rows.versions.read(row, at, &all, words) && rows.view(words).same_key(&wanted) {
-                return true;
+            if rows.versions.read(row, at, &all, words)? && rows.view(words).same_key(&wanted) {
+                return Ok(true);
             }
         }
-        false
+        source.check_kept()?;
+        Ok(false)
     }
 
     #[inline(always)]

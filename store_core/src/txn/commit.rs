@@ -1,12 +1,15 @@
 //! The commit protocol: promise, sequence, install, wait, publish.
 
+use super::garbage::Patience;
 use super::guard::Sequenced;
 use super::prepare::RowWords;
+use super::reclaim::reclaim;
 use super::record::CommitEncoder;
-use super::rows::{Rows, SecondaryIndex};
+use super::rows::Rows;
+use super::sequencer::SequencedCommit;
 use super::unique::forget_replaced;
 use super::write_set::{Txn, Write, WriteKind, undo_write};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::index::ordered::EntryBatch;
 use crate::mvcc::Timestamp;
 use crate::mvcc::chain::Newest;
@@ -14,33 +17,49 @@ use crate::options::RECLAIM_STEPS;
 use crate::planted;
 use crate::sync::Relaxed;
 use crate::wal::{HashedPayload, Lsn, RecordKind};
+use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// A commit that has its place in the order.
+pub(super) struct Sequence {
+    pub at: Timestamp,
+    /// Where its log record ends.
+    pub end: Option<Lsn>,
+    /// Its entry for serializable transactions.
+    pub entered: Option<Arc<SequencedCommit>>,
+}
 
 impl Txn {
     /// Makes every write visible and durable, or none; returns the commit timestamp.
     ///
     /// Returns once the commit is durable and every later snapshot of any thread sees it. On an
-    /// error the transaction is rolled back; after [`Kind::Poisoned`](crate::Kind::Poisoned) only
+    /// error the transaction is rolled back; after [`Kind::Poisoned`] only
     /// reopening the store tells whether the last commits are durable.
     pub fn commit(mut self) -> Result<u64> {
         self.check()?;
-        if self.writes.is_empty() {
+        if self.writes.iter().all(|write| write.kind == WriteKind::Lock) {
             return Ok(self.at.0);
         }
         self.forget_undo();
         // Memory for index blocks and log records comes first: from the timestamp on nothing fails.
         let pages = self.index_pages();
         let engine = Arc::clone(&self.engine);
-        let promise = engine.pool.promise(pages)?;
-        let (at, logged) = self.sequence()?;
+        let promise = engine.with_relief(self.place, || engine.pool.promise(pages))?;
+        let Sequence { at, end, entered } = self.sequence().inspect_err(|error| {
+            let conflict = error.kind() == Kind::Conflict;
+            engine.counters.conflicts.fetch_add(u64::from(conflict), Relaxed);
+        })?;
         let sequenced = Sequenced::new(&engine.timeline);
         if planted::bug("published_before_install") {
             engine.timeline.publish(at)?;
         }
-        self.install(at);
+        let superseded = self.install(at);
+        if let Some(commit) = entered {
+            commit.set_installed();
+        }
         drop(promise);
         self.finished = true; // nothing to roll back any more, whatever happens
-        let durable = match (engine.log(), logged) {
+        let durable = match (engine.log(), end) {
             (Some(log), Some(end)) if !planted::bug("published_before_durable") => {
                 log.wal.wait_durable(end)
             }
@@ -51,12 +70,13 @@ impl Txn {
             sequenced.finish();
             engine.counters.commits.fetch_add(1, Relaxed);
         }
-        engine.timeline.unregister(self.place);
+        self.unregister();
         for (table, cell) in self.replaced.drain(..) {
             cell.release(&self.tables[table as usize].values);
         }
         published?;
-        self.help_reclaim(at);
+        self.help_reclaim(&superseded);
+        engine.upkeep.poke();
         Ok(at.0)
     }
 
@@ -64,30 +84,34 @@ impl Txn {
     fn index_pages(&self) -> usize {
         let mut pages = 0;
         for (number, rows) in self.tables.iter().enumerate() {
-            let writes = self.adding(number).count();
-            for index in rows.indexes.iter().filter(|_| writes > 0) {
-                let key_bytes =
-                    index.key_width.map_or(self.key_bytes(number, index), |w| w * writes);
-                pages += index.pages_for(writes, key_bytes);
+            for (nth, index) in rows.indexes.iter().enumerate() {
+                let writes = self.adding(number, nth).count();
+                if writes > 0 {
+                    let bytes = index.key_width.map(|width| width * writes);
+                    let bytes = bytes.unwrap_or_else(|| self.key_bytes(number, nth));
+                    pages += index.pages_for(writes, bytes);
+                }
             }
         }
         pages
     }
 
-    /// The writes of a table that may add index entries.
-    fn adding(&self, table: usize) -> impl Iterator<Item = &Write> {
+    /// The writes of a table that may add entries to an index.
+    fn adding(&self, table: usize, index: usize) -> impl Iterator<Item = &Write> {
         self.writes.iter().filter(move |write| {
             write.table as usize == table
                 && matches!(write.kind, WriteKind::Insert | WriteKind::Update)
+                && write.indexes.has(index)
         })
     }
 
     /// Bytes of the keys that this transaction's writes may add to an index.
-    fn key_bytes(&self, table: usize, index: &SecondaryIndex) -> usize {
+    fn key_bytes(&self, table: usize, nth: usize) -> usize {
         let rows = &self.tables[table];
+        let index = &rows.indexes[nth];
         let mut words = RowWords::zeroed(rows.layout.words());
         let mut key = Vec::new();
-        let bytes = self.adding(table).map(|write| {
+        let bytes = self.adding(table, nth).map(|write| {
             rows.versions.copy_newest(write.row, &mut words);
             if write.node != 0 {
                 rows.versions.staged(write.node, &mut words);
@@ -99,17 +123,33 @@ impl Txn {
     }
 
     /// Takes the timestamp, with a log inside its critical section: both orders are one (I8).
-    fn sequence(&self) -> Result<(Timestamp, Option<Lsn>)> {
-        let Some(log) = self.engine.log() else { return Ok((self.engine.timeline.take(), None)) };
+    fn sequence(&self) -> Result<Sequence> {
+        let timeline = &self.engine.timeline;
+        let Some(log) = self.engine.log() else {
+            return self.take(|| Ok(Sequence { at: timeline.take(), end: None, entered: None }));
+        };
         let mut encoder = CommitEncoder::new(log, &self.engine.fragments, self.number);
         for write in &self.writes {
             self.log_write(write, &mut encoder)?;
         }
         let encoded = encoder.finish();
         let payload = HashedPayload::new(&encoded.payload);
-        let appended =
-            log.wal.append(RecordKind::Commit, &payload, || self.engine.timeline.take().0)?;
-        Ok((Timestamp(appended.timestamp), Some(appended.end)))
+        self.take(|| {
+            let appended = log.wal.append(RecordKind::Commit, &payload, || timeline.take().0)?;
+            let at = Timestamp(appended.timestamp);
+            Ok(Sequence { at, end: Some(appended.end), entered: None })
+        })
+    }
+
+    /// Takes the timestamp and lets serializable transactions know.
+    fn take(&self, take: impl FnOnce() -> Result<Sequence>) -> Result<Sequence> {
+        let (timeline, sequencer) = (&self.engine.timeline, &self.engine.sequencer);
+        if sequencer.is_recording() {
+            return self.sequence_recorded(take);
+        }
+        let mut sequence = take()?;
+        sequence.entered = sequencer.enter_late(sequence.at, timeline);
+        Ok(sequence)
     }
 
     fn log_write(&self, write: &Write, encoder: &mut CommitEncoder<'_>) -> Result<()> {
@@ -126,7 +166,7 @@ impl Txn {
                 Ok(())
             }
             WriteKind::Delete => encoder.delete(rows, &words),
-            WriteKind::Gone => Ok(()),
+            WriteKind::Gone | WriteKind::Lock => Ok(()),
             WriteKind::Update => {
                 let mut staged = words.clone();
                 rows.versions.staged(write.node, &mut staged);
@@ -138,19 +178,45 @@ impl Txn {
         }
     }
 
-    /// Installs every row, adds the index entries, then gives the owner words up.
-    fn install(&mut self, at: Timestamp) {
+    /// Installs every row, adds the index entries, then gives the owner words up. Gives the rows
+    /// that are garbage to be queued, with their tables.
+    fn install(&mut self, at: Timestamp) -> Superseded {
+        let mut superseded = Superseded::new();
+        if self.writes.iter().all(Write::is_plain) {
+            for write in &self.writes {
+                if install_payload(&self.tables[write.table as usize], *write, at) {
+                    superseded.push((write.table, write.row));
+                }
+                self.published_early(at);
+            }
+        } else {
+            self.install_with_entries(at, &mut superseded);
+        }
+        for write in &self.writes {
+            let rows = &self.tables[write.table as usize];
+            if matches!(write.kind, WriteKind::Gone | WriteKind::Lock) {
+                undo_write(rows, *write);
+            } else {
+                rows.versions.disown(write.row);
+            }
+        }
+        superseded
+    }
+
+    fn install_with_entries(&self, at: Timestamp, superseded: &mut Superseded) {
         let mut entries: Vec<Vec<EntryBatch>> = self
             .tables
             .iter()
             .map(|rows| rows.indexes.iter().map(|index| EntryBatch::new(index.key_width)).collect())
             .collect();
         let mut key = Vec::new();
-        for at_write in 0..self.writes.len() {
-            let write = self.writes[at_write];
+        for write in &self.writes {
             let rows = &self.tables[write.table as usize];
             let batches = &mut entries[write.table as usize];
-            install_row(self, rows, write, at, &mut key, batches);
+            if install_row(rows, *write, at, &mut key, batches) {
+                superseded.push((write.table, write.row));
+            }
+            self.published_early(at);
         }
         for (rows, batches) in self.tables.iter().zip(&mut entries) {
             for (index, batch) in rows.indexes.iter().zip(batches) {
@@ -158,47 +224,54 @@ impl Txn {
                 index.tree.insert_sorted(batch);
             }
         }
-        for write in &self.writes {
-            let rows = &self.tables[write.table as usize];
-            if write.kind == WriteKind::Gone {
-                undo_write(rows, *write);
-            } else {
-                rows.versions.disown(write.row);
-            }
+    }
+
+    /// A planted bug: others see the first rows of a commit before the last.
+    fn published_early(&self, at: Timestamp) {
+        if planted::bug("published_between_rows") {
+            let _ = self.engine.timeline.publish(at);
         }
     }
 
-    /// Queues the superseded versions and looks at some garbage in return.
-    fn help_reclaim(&self, at: Timestamp) {
+    /// Queues rows with superseded versions and looks at some garbage in return.
+    fn help_reclaim(&self, superseded: &Superseded) {
         for (number, rows) in self.tables.iter().enumerate() {
-            let superseded = self
-                .writes
-                .iter()
-                .filter(|write| write.table as usize == number && write.node != 0)
-                .map(|write| write.row);
-            let made = superseded.clone().count();
-            if made > 0 {
-                rows.add_garbage(at, superseded);
-            }
-            self.engine.reclaim(rows, RECLAIM_STEPS + 2 * made);
+            let of_table = superseded.iter().filter(|(table, _)| *table as usize == number);
+            let made: SmallVec<[u32; 8]> = of_table.map(|(_, row)| *row).collect();
+            let steps = RECLAIM_STEPS + 2 * made.len();
+            reclaim(rows, &self.engine.counters, made.into_iter(), steps, Patience::Try);
         }
     }
 }
 
-/// Installs one row and collects its new index entries.
+/// Rows with versions to take out, each with its table's number in the transaction.
+type Superseded = SmallVec<[(u32, u32); 8]>;
+
+/// Installs a new payload in place of the old one; true if the row must be queued as garbage.
+fn install_payload(rows: &Rows, write: Write, at: Timestamp) -> bool {
+    if write.kind != WriteKind::Update {
+        return false;
+    }
+    let mut room = RowWords::zeroed(rows.layout.payload_words());
+    rows.versions.install(write.row, write.node, at, false, &mut room)
+}
+
+/// Installs one row and collects its new index entries; true if it must be queued as garbage.
 fn install_row(
-    txn: &Txn,
     rows: &Rows,
     write: Write,
     at: Timestamp,
     key: &mut Vec<u8>,
     batches: &mut [EntryBatch],
-) {
+) -> bool {
+    let mut queue = false;
     let mut words = RowWords::zeroed(rows.layout.words());
     let versions = &rows.versions;
     versions.copy_newest(write.row, &mut words);
     let mut add = |words: &[u64], before: Option<&[u64]>| {
-        for (index, batch) in rows.indexes.iter().zip(batches.iter_mut()) {
+        let changed = |nth: &usize| write.indexes.has(*nth);
+        for nth in (0..rows.indexes.len()).filter(changed) {
+            let (index, batch) = (&rows.indexes[nth], &mut batches[nth]);
             if before.is_some_and(|before| index.same_value(rows, before, words)) {
                 continue;
             }
@@ -208,7 +281,7 @@ fn install_row(
         }
     };
     match write.kind {
-        WriteKind::Gone => {}
+        WriteKind::Gone | WriteKind::Lock => {}
         WriteKind::Insert => {
             versions.install_insert(write.row, at);
             add(&words, None);
@@ -224,13 +297,12 @@ fn install_row(
                 rows.release_payload(&staged, before); // values staged before the delete
             }
             let mut room = RowWords::zeroed(rows.layout.payload_words());
-            versions.install(write.row, write.node, at, delete, &mut room);
+            rows.count_superseded(before, (!delete).then_some(&staged[..]));
+            queue = versions.install(write.row, write.node, at, delete, &mut room);
             if !delete {
                 add(&staged, before);
             }
         }
     }
-    if planted::bug("published_between_rows") {
-        let _ = txn.engine.timeline.publish(at);
-    }
+    queue
 }

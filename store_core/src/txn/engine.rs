@@ -1,6 +1,9 @@
 //! What all tables and transactions of one store share.
 
 use super::rows::{Rows, Shared};
+use super::sequencer::Sequencer;
+use super::turns::Turns;
+use super::upkeep::Upkeep;
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::{Holder, MemoryBudget};
 use crate::mem::epoch::Epoch;
@@ -24,7 +27,10 @@ pub(crate) struct Engine {
     /// The root of the tree of holders.
     pub holder: Holder,
     pub tables_holder: Holder,
-    pub counters: Counters,
+    pub counters: Arc<Counters>,
+    pub upkeep: Arc<Upkeep>,
+    pub sequencer: Sequencer,
+    pub turns: Turns,
     /// Set once the store is open; never for `:memory:`.
     wal: OnceLock<Log>,
     /// Held shared from a transaction's first fragment to its commit record, and exclusively while
@@ -51,6 +57,7 @@ pub(crate) struct Counters {
     pub rollbacks: AtomicU64,
     pub conflicts: AtomicU64,
     pub versions_reclaimed: AtomicU64,
+    pub snapshots_expired: AtomicU64,
 }
 
 impl Engine {
@@ -66,15 +73,19 @@ impl Engine {
         let holder = budget.holder("store");
         let pool = PagePool::new(holder.child("free pages"))?;
         pool.keep_reserve(POOL_RESERVE_PAGES)?;
+        let (epoch, counters) = (Epoch::new(), Arc::new(Counters::default()));
         Ok(Arc::new(Self {
+            upkeep: Upkeep::new(Arc::clone(&epoch), Arc::clone(&counters)),
             timeline: Arc::new(Timeline::new(BEGINNING)),
             tables: RwLock::new(BTreeMap::new()),
             pool,
-            epoch: Epoch::new(),
+            epoch,
             tables_holder: holder.child("tables"),
+            sequencer: Sequencer::new(&holder.child("recent commits"))?,
+            turns: Turns::default(),
             holder,
             budget,
-            counters: Counters::default(),
+            counters,
             wal: OnceLock::new(),
             fragments: RwLock::new(()),
             ddl: crate::sync::Mutex::new(()),
@@ -108,8 +119,11 @@ impl Engine {
             epoch: &self.epoch,
             timeline: &self.timeline,
             tables: &self.tables_holder,
+            garbage: &self.upkeep.garbage,
         };
-        Ok(Arc::new(Rows::new(id, schema, &shared)?))
+        let rows = Arc::new(Rows::new(id, schema, &shared)?);
+        self.upkeep.add_table(&rows);
+        Ok(rows)
     }
 
     /// The table of this name.
@@ -117,6 +131,11 @@ impl Engine {
         self.tables.read().get(name).cloned().ok_or_else(|| {
             Error::not_found(format!("no table `{name}` in this store")).detail(name)
         })
+    }
+
+    /// The table of this number.
+    pub(crate) fn table_by_id(&self, id: u32) -> Option<Arc<Rows>> {
+        self.tables.read().values().find(|rows| rows.id == id).cloned()
     }
 
     /// Waits until everything sequenced so far is published; the caller stops nobody.
@@ -154,6 +173,12 @@ impl Engine {
         !self.closed.swap(true, Relaxed)
     }
 
+    /// Ends a snapshot, and sees to it that what it held back goes.
+    pub(crate) fn unregister(&self, place: usize) {
+        self.timeline.unregister(place);
+        self.upkeep.poke();
+    }
+
     /// A number for a transaction, for messages and fragments.
     pub(crate) fn take_transaction_number(&self) -> u64 {
         self.next_transaction.fetch_add(1, Relaxed)
@@ -162,6 +187,8 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        // Before anything it uses goes.
+        self.upkeep.stop();
         // Tables first: their indexes walk their blocks. Handles drop their rows before the engine.
         self.tables.get_mut().clear();
         self.pool.close();

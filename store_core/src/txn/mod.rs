@@ -4,27 +4,39 @@
 //! write   own the slot (first updater wins) → stage the new payload in a node, or in a fresh slot
 //! commit  promise memory → take the timestamp and append the log record → install rows, add index
 //!         entries, give owner words up → wait until durable → publish in timestamp order
+//! reclaim take versions out that no live snapshot needs (`garbage` says where, `reclaim` does it):
+//!         by committers, by whoever is refused memory, and by a thread when nobody commits (`upkeep`)
 //! ```
 //!
 //! Snapshot isolation after Berenson et al. (1995); the commit order is the log's order.
 
 mod commit;
 mod engine;
+mod garbage;
 mod guard;
+mod isolation;
 pub(crate) mod load;
 mod own;
 mod prepare;
+mod read_set;
 mod reclaim;
 pub(crate) mod record;
+mod retry;
 mod rows;
 mod savepoint;
+mod sequencer;
 mod snapshot;
+mod turns;
 mod unique;
+mod upkeep;
+mod validate;
 mod write;
 mod write_set;
 
 pub(crate) use engine::Engine;
+pub use isolation::{Isolation, TxnOptions};
 pub(crate) use prepare::{RowWords, prepare_key, prepare_row};
+pub use retry::{Lost, Retry};
 pub(crate) use rows::{Rows, SecondaryIndex};
 pub use savepoint::Savepoint;
 pub use snapshot::Snapshot;

@@ -1,76 +1,153 @@
 //! Reclaim: versions that no snapshot can see go, with their index entries and long values.
 //!
-//! Bounded steps, taken by committers. Whoever cuts a row's chain owns the row, and entries of a
-//! row are only added by its owner: so no entry can be added while its last version is being
-//! looked for, and an index block needs no second look.
+//! Bounded steps, taken by committers, by whoever runs out of memory, and by the upkeep thread.
+//! Whoever takes versions out of a row owns the row, and entries of a row are only added by its
+//! owner: so no entry can be added while its last version is being looked for, and an index block
+//! needs no second look.
 
-use super::engine::Engine;
+use super::engine::Counters;
+use super::garbage::{From, Patience};
 use super::prepare::RowWords;
 use super::rows::{Rows, SecondaryIndex};
 use super::write::RECLAIMER;
-use crate::mvcc::Timestamp;
+use crate::mem::cell::LongCell;
 use crate::mvcc::chain::{CutOff, Held, Newest};
+use crate::mvcc::live::Keeper;
+use crate::mvcc::{LiveSnapshots, Pruned, Timestamp};
 use crate::planted;
 use crate::sync::Relaxed;
 use smallvec::SmallVec;
 
-impl Engine {
-    /// Looks at up to `steps` rows with superseded versions; returns how many it looked at.
-    pub(crate) fn reclaim(&self, rows: &Rows, steps: usize) -> usize {
-        rows.primary.collect();
-        let mut ready: SmallVec<[(Timestamp, u32); 32]> = SmallVec::new();
-        {
-            let Some(mut queue) = rows.garbage.try_lock() else { return 0 };
-            let Some(oldest) = queue.front() else { return 0 };
-            let mut watermark = self.timeline.watermark();
-            if oldest.0 > watermark {
-                watermark = self.timeline.advance_watermark();
-            }
-            while ready.len() < steps && queue.front().is_some_and(|entry| entry.0 <= watermark) {
-                ready.extend(queue.pop_front());
-            }
-        }
-        for (at, row) in &ready {
-            match rows.versions.own(*row, RECLAIMER) {
-                Ok(()) => self.cut(rows, *row),
-                Err(Held::NoRow) => {}
-                Err(Held::By(_)) => rows.garbage.lock().push_back((*at, *row)),
-            }
-        }
-        ready.len()
-    }
+/// A version taken out, with key and payload.
+type Dropped = (Pruned, RowWords);
 
-    /// Cuts an owned row's chain at the watermark and gives the row up, or the whole row if its
-    /// newest version is a tombstone that everybody sees.
-    fn cut(&self, rows: &Rows, row: u32) {
-        let watermark = self.timeline.watermark();
-        let newest = rows.versions.newest(row);
-        let mut cut = rows.versions.cut(row, watermark);
-        let mut dropped: SmallVec<[(u32, bool, RowWords); 4]> = SmallVec::new();
+/// Looks at up to `steps` rows with superseded versions, after those a commit has `added`; how many
+/// it need not look at again for now.
+pub(crate) fn reclaim(
+    rows: &Rows,
+    counters: &Counters,
+    added: impl ExactSizeIterator<Item = u32>,
+    steps: usize,
+    patience: Patience,
+) -> usize {
+    rows.primary.collect();
+    let batch = rows.garbage.take(&rows.timeline, added, steps, patience);
+    let Some(batch) = batch else { return 0 };
+    for cell in &batch.released {
+        cell.release(&rows.values);
+    }
+    let visited =
+        batch.rows.iter().filter(|(row, from)| match rows.versions.own(*row, RECLAIMER) {
+            Ok(()) => {
+                match from {
+                    From::Fresh => rows.versions.unmark_queued(*row),
+                    From::Due => rows.garbage.leave_due(*row),
+                }
+                prune(rows, counters, *row, &batch.live)
+            }
+            Err(Held::NoRow) => {
+                if *from == From::Due {
+                    rows.garbage.leave_due(*row);
+                }
+                true
+            }
+            Err(Held::By(_)) => {
+                rows.garbage.put_back(*row, *from);
+                false
+            }
+        });
+    visited.count() + batch.released.len()
+}
+
+/// Takes out of an owned row what nobody sees and gives the row up, or the whole row if its newest
+/// version is a tombstone that everybody sees. False if it must be looked at again soon.
+fn prune(rows: &Rows, counters: &Counters, row: u32, live: &LiveSnapshots) -> bool {
+    let newest = rows.versions.newest(row);
+    let mut pruning = rows.versions.prune(row, live);
+    if !pruning.dropped.is_empty() {
+        forget_versions(rows, row, live, &pruning.dropped);
+        let count = pruning.dropped.len() as u64;
+        rows.superseded.fetch_sub(count, Relaxed);
+        counters.versions_reclaimed.fetch_add(count, Relaxed);
+    }
+    let mut gone = false;
+    if let Newest::Deleted(at) = newest {
+        // Whoever reads an earlier timestamp must find the tombstone if he inserts the key.
+        let keeper = live.keeper(Timestamp(0), at);
+        pruning.keep(keeper);
+        gone = keeper == Keeper::None;
+    }
+    if gone {
+        rows.garbage.settle(row, None, live);
+        drop_row(rows, row, live, newest);
+        return true;
+    }
+    if pruning.future {
+        if rows.versions.mark_queued(row) {
+            rows.garbage.put_back(row, From::Fresh);
+        }
+    } else if !planted::bug("queue_entry_lost") {
+        rows.garbage.settle(row, pruning.keepers, live);
+    }
+    rows.versions.disown(row);
+    !pruning.future
+}
+
+/// Gives an owned row back whose tombstone everybody sees.
+fn drop_row(rows: &Rows, row: u32, live: &LiveSnapshots, newest: Newest) {
+    let Newest::Deleted(at) = newest else { unreachable!("only deleted rows go") };
+    let mut words = RowWords::zeroed(rows.layout.words());
+    rows.versions.key_words(row, &mut words);
+    rows.primary.remove(rows.view(&words).key_hash(), row);
+    for column in rows.layout.long_key_columns() {
+        if let Some(cell) = rows.layout.long_cell(&words, *column) {
+            release_value(rows, live, at, cell);
+        }
+    }
+    rows.versions.drop_row(row);
+}
+
+/// Takes the index entries and long values of versions that were taken out, and frees their nodes.
+fn forget_versions(rows: &Rows, row: u32, live: &LiveSnapshots, dropped: &[Pruned]) {
+    let has_long =
+        !(rows.layout.long_columns().is_empty() && rows.layout.long_key_columns().is_empty());
+    if (!rows.indexes.is_empty() || has_long) && !are_covered(rows, row, live, dropped) {
         let mut words = RowWords::zeroed(rows.layout.words());
         rows.versions.key_words(row, &mut words);
-        while let Some((node, live)) = rows.versions.next_node(&mut cut, &mut words) {
-            dropped.push((node, live, words.clone()));
-        }
-        let gone = matches!(newest, Newest::Deleted(at) if at <= watermark);
-        if !dropped.is_empty() {
-            let live: SmallVec<[&[u64]; 4]> =
-                dropped.iter().filter(|version| version.1).map(|version| &version.2[..]).collect();
-            forget_entries(rows, row, rows.indexes.iter(), &live);
-            release_versions(rows, row, &dropped);
-            for (node, _, _) in &dropped {
-                rows.versions.drop_node(*node);
-            }
-            self.counters.versions_reclaimed.fetch_add(dropped.len() as u64, Relaxed);
-        }
-        if gone {
-            rows.primary.remove(rows.view(&words).key_hash(), row);
-            rows.release_key(&words);
-            rows.versions.drop_row(row);
-        } else {
-            rows.versions.disown(row);
-        }
+        let copied = dropped.iter().map(|pruned| {
+            rows.versions.copy_pruned(pruned, &mut words);
+            (*pruned, words.clone())
+        });
+        let copied: SmallVec<[Dropped; 2]> = copied.collect();
+        note_shown(rows, live, &copied);
+        let with_rows: SmallVec<[&[u64]; 4]> =
+            copied.iter().filter(|version| version.0.live).map(|version| &version.1[..]).collect();
+        forget_entries(rows, row, rows.indexes.iter(), &with_rows);
+        release_values(rows, row, live, &copied);
     }
+    for pruned in dropped {
+        rows.versions.free(pruned);
+    }
+}
+
+/// True if the newest version holds every indexed and every long value of those that go: nothing
+/// but their nodes is left to be freed. So it is with most updates.
+fn are_covered(rows: &Rows, row: u32, live: &LiveSnapshots, dropped: &[Pruned]) -> bool {
+    if live.has_expired() || !matches!(rows.versions.newest(row), Newest::Live(_)) {
+        return false;
+    }
+    let mut newest = RowWords::zeroed(rows.layout.words());
+    rows.versions.copy_newest(row, &mut newest);
+    let mut words = newest.clone();
+    dropped.iter().filter(|pruned| pruned.live).all(|pruned| {
+        rows.versions.copy_pruned(pruned, &mut words);
+        let same = |column: &usize| rows.layout.same_bits(&words, &newest, *column);
+        let has_block = |column: &usize| {
+            rows.layout.long_cell(&words, *column).is_some_and(|cell| cell.block().is_some())
+        };
+        rows.indexes.iter().all(|index| index.spec.columns.iter().all(same))
+            && rows.layout.long_columns().iter().all(|column| same(column) || !has_block(column))
+    }) && !planted::bug("needed_entry_forgotten")
 }
 
 /// Takes the entries of `dropped` versions out of these indexes, unless a committed version that
@@ -123,29 +200,48 @@ pub(super) fn committed_versions(rows: &Rows, row: u32) -> Vec<RowWords> {
     versions
 }
 
-/// Gives back the long values of cut-off versions (newest first), except those that the version
-/// above each holds too.
-fn release_versions(rows: &Rows, row: u32, dropped: &[(u32, bool, RowWords)]) {
+/// Gives back the long values of versions that were taken out (newest first).
+///
+/// A value is shared by versions in sequence only, so the newest of those that go answers for it,
+/// and it stays if a version that stays holds it, above or below.
+fn release_values(rows: &Rows, row: u32, live: &LiveSnapshots, dropped: &[Dropped]) {
     if rows.layout.long_columns().is_empty() {
         return;
     }
-    let mut newer: Option<RowWords> = oldest_kept(rows, row);
-    for (_, live, words) in dropped {
-        if *live {
-            rows.release_payload(words, newer.as_deref());
+    let kept = committed_versions(rows, row);
+    for (at, (pruned, words)) in dropped.iter().enumerate().filter(|version| version.1.0.live) {
+        let above = at.checked_sub(1).map(|above| &dropped[above]).filter(|above| above.0.live);
+        for column in rows.layout.long_columns() {
+            let Some(cell) = rows.layout.long_cell(words, *column) else { continue };
+            let holds = |words: &RowWords| rows.layout.long_cell(words, *column) == Some(cell);
+            if above.is_some_and(|above| holds(&above.1)) || kept.iter().any(holds) {
+                continue;
+            }
+            if cell.block().is_some() {
+                rows.old_value_bytes.fetch_sub(cell.len() as u64, Relaxed);
+                release_value(rows, live, pruned.newer, cell);
+            }
         }
-        newer = live.then(|| words.clone());
     }
 }
 
-/// The version just above the cut, if it is not a tombstone.
-fn oldest_kept(rows: &Rows, row: u32) -> Option<RowWords> {
-    let mut words = RowWords::zeroed(rows.layout.words());
-    rows.versions.copy_newest(row, &mut words);
-    let mut live = matches!(rows.versions.newest(row), Newest::Live(_));
-    let mut chain = rows.versions.chain(row);
-    while let Some((_, alive)) = rows.versions.next_node(&mut chain, &mut words) {
-        live = alive;
+/// Notes the long values of versions that an expired snapshot saw, before any of them can go.
+fn note_shown(rows: &Rows, live: &LiveSnapshots, dropped: &[Dropped]) {
+    if !live.has_expired() {
+        return;
     }
-    live.then_some(words)
+    let shown = dropped
+        .iter()
+        .filter(|(pruned, _)| pruned.live && live.expired_saw(pruned.begin, pruned.newer));
+    for (_, words) in shown {
+        let columns = rows.layout.long_columns().iter().chain(rows.layout.long_key_columns());
+        rows.garbage.note_shown(columns.filter_map(|at| rows.layout.long_cell(words, *at)));
+    }
+}
+
+/// Gives a long value back that versions before `ended` held, unless it must still be kept.
+fn release_value(rows: &Rows, live: &LiveSnapshots, ended: Timestamp, cell: LongCell) {
+    if cell.block().is_some() && !(live.has_expired() && rows.garbage.keeps_value(ended, cell)) {
+        cell.release(&rows.values);
+    }
 }

@@ -1,6 +1,7 @@
 //! The rows of one table: versions, primary index, secondary indexes, long values.
 
-use crate::error::{Error, Result};
+use super::garbage::Garbage;
+use crate::error::{Awaited, Error, Result};
 use crate::index::ordered::OrderedIndex;
 use crate::index::primary::PrimaryIndex;
 use crate::mem::budget::Holder;
@@ -9,12 +10,11 @@ use crate::mem::epoch::Epoch;
 use crate::mem::layout::{Layout, RowView};
 use crate::mem::page_pool::PagePool;
 use crate::mem::slab::{SIZE_CLASSES, Slab};
-use crate::mvcc::{Timeline, Timestamp, Versions};
+use crate::mvcc::{Timeline, Versions};
 use crate::options::PAGE_BYTES;
 use crate::schema::{Index, Schema};
-use crate::sync::{AtomicU64, Mutex, Relaxed};
+use crate::sync::{AtomicU64, Relaxed};
 use crate::value::{KEY_BYTES_MAX, encode_key, encoded_width};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// One table's data and everything that leads to it.
@@ -26,12 +26,20 @@ pub(crate) struct Rows {
     pub versions: Versions,
     pub primary: PrimaryIndex,
     pub indexes: Vec<SecondaryIndex>,
+    /// The indexes of each column.
+    indexes_of: Vec<IndexSet>,
+    unique: IndexSet,
     pub pool: Arc<PagePool>,
     /// Long values of rows.
     pub values: Arc<Slab>,
     pub holder: Holder,
-    /// Rows with versions to cut off once the watermark passes the timestamp.
-    pub garbage: Mutex<VecDeque<(Timestamp, u32)>>,
+    pub timeline: Arc<Timeline>,
+    /// Rows with versions to take out.
+    pub garbage: Garbage,
+    /// Versions in chains: without those that transactions still write.
+    pub superseded: AtomicU64,
+    /// Bytes of long values that only older versions hold.
+    pub old_value_bytes: AtomicU64,
     /// The next hidden `_row`.
     pub next_row: AtomicU64,
 }
@@ -44,12 +52,41 @@ pub(crate) struct SecondaryIndex {
     pub key_width: Option<usize>,
 }
 
+/// Indexes of a table; those from the 64th on count as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexSet(u64);
+
+impl IndexSet {
+    pub(crate) const ALL: Self = Self(u64::MAX);
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn has(self, index: usize) -> bool {
+        self.0 >> index.min(63) & 1 != 0
+    }
+
+    fn of(column: usize, indexes: &[Index]) -> Self {
+        let with_column =
+            indexes.iter().enumerate().filter(|(_, index)| index.columns.contains(&column));
+        Self(with_column.fold(0, |set, (nth, _)| set | 1 << nth.min(63)))
+    }
+}
+
 /// What tables of one store share.
 pub(crate) struct Shared<'a> {
     pub pool: &'a Arc<PagePool>,
     pub epoch: &'a Arc<Epoch>,
     pub timeline: &'a Arc<Timeline>,
     pub tables: &'a Holder,
+    /// Counts the garbage of all tables.
+    pub garbage: &'a Arc<AtomicU64>,
 }
 
 impl Rows {
@@ -57,7 +94,7 @@ impl Rows {
     pub(crate) fn new(id: u32, schema: Schema, shared: &Shared<'_>) -> Result<Self> {
         let holder = shared.tables.child(schema.table.clone());
         let layout = Layout::new(&schema);
-        let versions = Versions::new(shared.pool, &holder, &layout)?;
+        let versions = Versions::new(shared.pool, shared.epoch, shared.timeline, &holder, &layout)?;
         let primary = PrimaryIndex::new(Arc::clone(shared.timeline), holder.child("primary"))?;
         let values = Slab::new(Arc::clone(shared.pool), holder.child("values"));
         let blocks = Slab::new(Arc::clone(shared.pool), holder.child("indexes"));
@@ -68,19 +105,44 @@ impl Rows {
             .iter()
             .map(|spec| SecondaryIndex::new(spec, &schema, &blocks, shared.epoch, &holder))
             .collect();
+        let indexes_of =
+            (0..schema.columns.len()).map(|column| IndexSet::of(column, &schema.indexes)).collect();
+        let unique = schema.indexes.iter().enumerate().filter(|(_, index)| index.unique);
+        let unique = IndexSet(unique.fold(0, |set, (nth, _)| set | 1 << nth.min(63)));
         Ok(Self {
             id,
+            indexes_of,
+            unique,
             layout,
             versions,
             primary,
             indexes,
             pool: Arc::clone(shared.pool),
             values,
+            timeline: Arc::clone(shared.timeline),
+            garbage: Garbage::new(holder.child("garbage"), Arc::clone(shared.garbage)),
+            superseded: AtomicU64::new(0),
+            old_value_bytes: AtomicU64::new(0),
             holder,
-            garbage: Mutex::new(VecDeque::new()),
             next_row: AtomicU64::new(1),
             schema,
         })
+    }
+
+    /// The indexes over any of these columns.
+    pub(crate) fn indexes_of(&self, columns: &[usize]) -> IndexSet {
+        columns.iter().fold(IndexSet::NONE, |set, column| set.with(self.indexes_of[*column]))
+    }
+
+    /// True if a change of these columns and indexes can be refused, or hold blocks: a unique value,
+    /// or long cells.
+    pub(crate) fn may_refuse(&self, columns: &[usize], indexes: IndexSet) -> bool {
+        indexes.0 & self.unique.0 != 0 || self.has_long(columns)
+    }
+
+    /// True if text or bytes are among these columns.
+    pub(crate) fn has_long(&self, columns: &[usize]) -> bool {
+        columns.iter().any(|column| self.schema.columns[*column].ty.is_long())
     }
 
     /// A row's words as somebody may read them.
@@ -136,9 +198,24 @@ impl Rows {
         Ok(())
     }
 
-    /// Notes that a commit superseded versions of these rows.
-    pub(crate) fn add_garbage(&self, at: Timestamp, rows: impl Iterator<Item = u32>) {
-        self.garbage.lock().extend(rows.map(|row| (at, row)));
+    /// Notes that a commit superseded a version (`None`: a tombstone); its successor keeps some of
+    /// its long values.
+    pub(super) fn count_superseded(&self, words: Option<&[u64]>, newer: Option<&[u64]>) {
+        self.superseded.fetch_add(1, Relaxed);
+        let Some(words) = words else { return };
+        for column in self.layout.long_columns() {
+            let Some(cell) = self.layout.long_cell(words, *column) else { continue };
+            let shared = newer.and_then(|newer| self.layout.long_cell(newer, *column));
+            if cell.block().is_some() && shared != Some(cell) {
+                self.old_value_bytes.fetch_add(cell.len() as u64, Relaxed);
+            }
+        }
+    }
+
+    /// Bytes of older versions: their nodes, and long values that only they hold.
+    pub(crate) fn version_bytes(&self) -> u64 {
+        let nodes = self.superseded.load(Relaxed) * self.versions.node_bytes();
+        nodes + self.old_value_bytes.load(Relaxed)
     }
 
     /// The next hidden row number.
@@ -164,6 +241,11 @@ impl Rows {
         Error::conflict(format!("conflict: {} {why}", self.row_name(words)))
             .detail(&self.schema.table)
             .detail(self.key_text(words))
+    }
+
+    /// A conflict with the transaction that writes a row, or has written it.
+    pub(crate) fn lost_to_another(&self, row: u32, words: &[u64], why: &str) -> Error {
+        self.conflict(words, why).awaiting(Awaited::Row { table: self.id, row })
     }
 }
 
@@ -211,6 +293,9 @@ impl SecondaryIndex {
 
     /// True if both rows have the same value here.
     pub(crate) fn same_value(&self, rows: &Rows, a: &[u64], b: &[u64]) -> bool {
+        if self.spec.columns.iter().all(|column| rows.layout.same_bits(a, b, *column)) {
+            return true;
+        }
         let (a, b) = (rows.view(a), rows.view(b));
         self.spec.columns.iter().all(|column| a.cell(*column).order(b.cell(*column)).is_eq())
     }

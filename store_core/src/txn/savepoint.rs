@@ -74,12 +74,15 @@ impl Txn {
     /// Gives up what savepoints could return to: unique values that were lost meanwhile need their
     /// index entries no more.
     pub(super) fn forget_undo(&mut self) {
+        if self.undo.is_empty() && self.stale.is_empty() {
+            return;
+        }
         self.undo_to_stale();
         for entry in std::mem::take(&mut self.stale) {
             let rows = &self.tables[entry.table as usize];
             let write = self.own.find(&self.writes, entry.table, entry.row);
             let Some(write) = write.map(|at| self.writes[at]) else { continue };
-            let kept = matches!(write.kind, WriteKind::Insert | WriteKind::Update);
+            let kept = !matches!(write.kind, WriteKind::Delete | WriteKind::Gone);
             let staged = staged_words(rows, write);
             entry.forget(rows, kept.then_some(&staged));
         }

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use crate::error::Result;
-use crate::mvcc::Timestamp;
+use crate::mvcc::{Moment, Timestamp};
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +10,11 @@ use std::sync::Arc;
 ///
 /// It takes no lock and blocks nobody, but the versions it sees are kept while it lives. Cloning is
 /// cheap and shares the moment.
+///
+/// If versions kept for snapshots fill the memory budget, the oldest snapshot is given up so that
+/// writers can go on: reads through it that may need such a version fail with
+/// [`Kind::SnapshotTooOld`](crate::Kind::SnapshotTooOld). Rows that it has shown stay valid, and
+/// keep their long values in memory, until it is dropped.
 ///
 /// ```
 /// # let (store, flights) = store_core::doctest::flights();
@@ -39,6 +44,11 @@ impl Snapshot {
         self.0.at
     }
 
+    #[inline(always)]
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { at: self.0.at, place: self.0.place as u32 }
+    }
+
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
     }
@@ -51,7 +61,7 @@ impl Snapshot {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.engine.timeline.unregister(self.place);
+        self.engine.unregister(self.place);
     }
 }
 

@@ -9,7 +9,7 @@ use super::reclaim::{committed_versions, forget_entries, remove_entry};
 use super::rows::{Rows, SecondaryIndex};
 use super::write::RECLAIMER;
 use super::write_set::Txn;
-use crate::error::{Error, Result};
+use crate::error::{Awaited, Error, Result};
 use crate::index::ordered::{Direction, KeyRange};
 use crate::mvcc::chain::{Held, Newest};
 use crate::planted;
@@ -87,7 +87,7 @@ impl Txn {
                 Err(Held::NoRow) => return Ok(()),
                 Err(Held::By(RECLAIMER)) => pause(&mut attempt),
                 Err(Held::By(owner)) if owner == self.owner => {
-                    return if self.read(rows, other, &mut theirs)
+                    return if self.read(rows, other, &mut theirs)?
                         && index.same_value(rows, &theirs, words)
                     {
                         Err(not_unique(rows, index, words))
@@ -100,7 +100,7 @@ impl Txn {
                         "has a value of unique index `{}` that another transaction is writing",
                         index.spec.name
                     );
-                    return Err(rows.conflict(words, &why));
+                    return Err(rows.lost_to_another(other, words, &why));
                 }
             }
         }
@@ -110,7 +110,11 @@ impl Txn {
         rows.versions.disown(other);
         match newest {
             Newest::Live(at) if same && at > self.at => {
-                Err(rows.conflict(words, "has a unique value that was committed meanwhile"))
+                let why = format!(
+                    "has a unique value that was committed at {}, after snapshot {}",
+                    at.0, self.at.0
+                );
+                Err(rows.conflict(words, &why).awaiting(Awaited::Commit(at.0)))
             }
             _ if same => Err(not_unique(rows, index, words)),
             _ => Ok(()),

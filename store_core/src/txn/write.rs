@@ -1,14 +1,15 @@
 //! Statements: insert, update and delete of one row, each atomic in itself (invariant I10).
 
 use super::prepare::{RowWords, set_cell};
-use super::rows::Rows;
+use super::rows::{IndexSet, Rows};
 use super::unique::{StaleEntry, forget_replaced, forget_unique};
 use super::write_set::{Txn, Write, WriteKind};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::index::primary::Inserted;
 use crate::mem::layout::RowView;
 use crate::mvcc::chain::{Held, Newest, Owner};
 use crate::planted;
+use crate::query::Filter;
 use crate::sync::pause;
 use crate::value::ValueRef;
 use smallvec::SmallVec;
@@ -16,6 +17,10 @@ use std::sync::Arc;
 
 /// The owner number of whoever cuts chains; it owns a row only for moments.
 pub(super) const RECLAIMER: Owner = Owner(0xFFFE);
+
+/// The owner, in answers only, of a row that waits for the next in its queue.
+const RESERVED: Owner = Owner(0xFFFD);
+const BEING_WRITTEN: &str = "is being written by another transaction";
 
 /// What claiming the row that an index entry leads to gave.
 enum Claim {
@@ -31,18 +36,52 @@ enum Claim {
 
 impl Txn {
     /// The visible row with this key; its words are in `out`.
-    pub(crate) fn find(&self, rows: &Rows, key: &RowView<'_>, out: &mut [u64]) -> Option<u32> {
-        rows.primary
-            .candidates(key.key_hash())
-            .find(|row| self.read(rows, *row, out) && rows.view(out).same_key(key))
+    pub(crate) fn find(
+        &self,
+        rows: &Rows,
+        key: &RowView<'_>,
+        out: &mut [u64],
+    ) -> Result<Option<u32>> {
+        let hash = key.key_hash();
+        self.note_key(rows, hash);
+        for row in rows.primary.candidates(hash) {
+            if self.read(rows, row, out)? && rows.view(out).same_key(key) {
+                return Ok(Some(row));
+            }
+        }
+        self.engine.timeline.check_kept(self.moment())?;
+        Ok(None)
     }
 
-    /// Inserts a prepared row; an existing key is [`Kind::Duplicate`](crate::Kind::Duplicate).
+    /// Inserts a prepared row; an existing key is [`Kind::Duplicate`].
     pub(crate) fn insert(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
-        self.check()?;
-        self.reserve_write()?;
-        let result = self.insert_checked(rows, words);
-        result.map_err(|error| self.doom(error))
+        self.relieved(|txn| {
+            txn.check_write()?;
+            txn.reserve_write()?;
+            txn.insert_checked(rows, words).map_err(|error| txn.note_duplicate(rows, error))
+        })
+    }
+
+    /// A refused value tells of other rows, whichever they are: a serializable transaction that goes
+    /// on has read them.
+    fn note_duplicate(&self, rows: &Rows, error: Error) -> Error {
+        if error.kind() == Kind::Duplicate {
+            self.note_range(rows, &Filter::all());
+        }
+        error
+    }
+
+    /// Runs a statement, again if room could be made for it, and dooms the transaction if it lost a
+    /// conflict.
+    fn relieved<T>(&mut self, mut statement: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        let engine = Arc::clone(&self.engine);
+        let mut attempts = 0;
+        loop {
+            match statement(self) {
+                Err(error) if engine.relieves(&error, self.place, &mut attempts) => {}
+                result => return result.map_err(|error| self.doom(error)),
+            }
+        }
     }
 
     /// Changes columns of a visible row; false if there is none.
@@ -53,10 +92,20 @@ impl Txn {
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
-        self.check()?;
+        self.relieved(|txn| txn.update_checked(rows, key, columns, cells))
+    }
+
+    fn update_checked(
+        &mut self,
+        rows: &Arc<Rows>,
+        key: &[u64],
+        columns: &[usize],
+        cells: &[ValueRef<'_>],
+    ) -> Result<bool> {
+        self.check_write()?;
         self.reserve_write()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
+        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
         for (column, value) in columns.iter().zip(cells) {
             if rows.schema.is_key(*column) {
                 let name = &rows.schema.columns[*column].name;
@@ -73,18 +122,47 @@ impl Txn {
                 return Err(error);
             }
         }
-        super::prepare::check_bytes(rows, &words)?;
+        if rows.has_long(columns) {
+            super::prepare::check_bytes(rows, &words)?;
+        }
         let result = self.update_row(rows, row, &mut words, columns);
-        result.map_err(|error| self.doom(error))?;
+        result.map_err(|error| self.note_duplicate(rows, error))?;
+        Ok(true)
+    }
+
+    /// Owns a visible row until the end without changing it; false if there is none.
+    pub(crate) fn lock(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+        self.relieved(|txn| txn.lock_checked(rows, key))
+    }
+
+    fn lock_checked(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+        self.check_write()?;
+        self.reserve_write()?;
+        let mut words = RowWords::zeroed(rows.layout.words());
+        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
+        let table = self.table_number(rows);
+        if self.owns(rows, row) && self.own.find(&self.writes, table, row).is_some() {
+            return Ok(true);
+        }
+        self.own_visible(rows, row, &words)?;
+        // A node, so that the row may still be written.
+        let node = rows.versions.new_node().inspect_err(|_| rows.versions.disown(row))?;
+        rows.versions.stage(node, &words[rows.layout.key_words()..]);
+        let indexes = IndexSet::NONE;
+        self.writes.push(Write { table, row, node, kind: WriteKind::Lock, indexes, long: false });
         Ok(true)
     }
 
     /// Deletes a visible row; false if there is none.
     pub(crate) fn delete(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
-        self.check()?;
+        self.relieved(|txn| txn.delete_checked(rows, key))
+    }
+
+    fn delete_checked(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+        self.check_write()?;
         self.reserve_delete()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words) else { return Ok(false) };
+        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
         let table = self.table_number(rows);
         if self.owns(rows, row)
             && let Some(write) = self.own.find(&self.writes, table, row)
@@ -96,10 +174,11 @@ impl Txn {
             };
             return Ok(true);
         }
-        self.own_visible(rows, row, &words).map_err(|error| self.doom(error))?;
+        self.own_visible(rows, row, &words)?;
         let node = rows.versions.new_node_to_delete().inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
-        self.writes.push(Write { table, row, node, kind: WriteKind::Delete });
+        let indexes = IndexSet::NONE;
+        self.writes.push(Write { table, row, node, kind: WriteKind::Delete, indexes, long: true });
         Ok(true)
     }
 
@@ -161,7 +240,7 @@ impl Txn {
     fn claim(&self, rows: &Arc<Rows>, other: u32, words: &RowWords) -> Result<Claim> {
         let versions = &rows.versions;
         let mut theirs = RowWords::zeroed(rows.layout.words());
-        match versions.own(other, self.owner) {
+        match self.own_in_turn(rows, other) {
             Err(Held::NoRow | Held::By(RECLAIMER)) => return Ok(Claim::Again),
             Err(Held::By(owner)) if owner == self.owner => {
                 versions.key_words(other, &mut theirs);
@@ -175,7 +254,7 @@ impl Txn {
                 });
             }
             Err(Held::By(_)) => {
-                return Err(rows.conflict(words, "is being written by another transaction"));
+                return Err(rows.lost_to_another(other, words, BEING_WRITTEN));
             }
             Ok(()) => {}
         }
@@ -185,7 +264,7 @@ impl Txn {
             _ if !same_key => Ok(Claim::OtherKey),
             Newest::Deleted(at) if at <= self.at => return Ok(Claim::Tombstone),
             Newest::Live(at) if at <= self.at => Err(duplicate(rows, words)),
-            Newest::Deleted(at) | Newest::Live(at) => Err(self.too_new(rows, words, at.0)),
+            Newest::Deleted(at) | Newest::Live(at) => Err(self.too_new(rows, other, words, at.0)),
             Newest::Unborn => Ok(Claim::Again),
         };
         versions.disown(other);
@@ -215,7 +294,15 @@ impl Txn {
             return Err(error);
         }
         rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
-        self.writes.push(Write { table, row, node: 0, kind: WriteKind::Insert });
+        let indexes = IndexSet::ALL;
+        self.writes.push(Write {
+            table,
+            row,
+            node: 0,
+            kind: WriteKind::Insert,
+            indexes,
+            long: true,
+        });
         Ok(())
     }
 
@@ -257,8 +344,10 @@ impl Txn {
             return self.restage(rows, write, words, columns, false);
         }
         self.own_visible(rows, row, words)?;
-        let mut before = words.clone();
-        rows.versions.copy_newest(row, &mut before);
+        let mut before = RowWords::zeroed(rows.layout.words());
+        if rows.may_refuse(columns, rows.indexes_of(columns)) {
+            rows.versions.copy_newest(row, &mut before);
+        }
         let result = self.stage_new(rows, table, row, words, columns, Some(&before));
         if result.is_err() {
             rows.versions.disown(row);
@@ -266,16 +355,24 @@ impl Txn {
         result
     }
 
+    /// Takes a row's owner word, unless those who wait for it come first.
+    fn own_in_turn(&self, rows: &Rows, row: u32) -> Result<(), Held> {
+        if self.engine.turns.is_others(rows.id, row, self.turn)
+            && rows.versions.owner(row) != self.owner
+        {
+            return Err(Held::By(RESERVED));
+        }
+        rows.versions.own(row, self.owner)
+    }
+
     /// Owns a row that the snapshot sees; a newer version or another owner is a conflict.
     fn own_visible(&self, rows: &Rows, row: u32, words: &[u64]) -> Result<()> {
         let mut attempt = 0;
         loop {
-            match rows.versions.own(row, self.owner) {
+            match self.own_in_turn(rows, row) {
                 Ok(()) => break,
                 Err(Held::By(RECLAIMER)) => pause(&mut attempt),
-                Err(_) => {
-                    return Err(rows.conflict(words, "is being written by another transaction"));
-                }
+                Err(_) => return Err(rows.lost_to_another(row, words, BEING_WRITTEN)),
             }
         }
         match rows.versions.newest(row) {
@@ -284,7 +381,7 @@ impl Txn {
             }
             Newest::Live(at) | Newest::Deleted(at) => {
                 rows.versions.disown(row);
-                Err(self.too_new(rows, words, at.0))
+                Err(self.too_new(rows, row, words, at.0))
             }
             Newest::Unborn => unreachable!("a visible row has been committed"),
         }
@@ -301,7 +398,12 @@ impl Txn {
         before: Option<&RowWords>,
     ) -> Result<()> {
         let node = rows.versions.new_node()?;
-        let result = rows.own_cells(words, columns).and_then(|()| {
+        let simple = before.is_some() && !rows.may_refuse(columns, rows.indexes_of(columns));
+        let own_cells = if simple { Ok(()) } else { rows.own_cells(words, columns) };
+        let result = own_cells.and_then(|()| {
+            if simple {
+                return Ok(());
+            }
             let unique = self.check_unique(rows, row, words, before.map(|before| &before[..]));
             unique.inspect_err(|_| {
                 let before = before.map(|before| &before[..]);
@@ -314,7 +416,9 @@ impl Txn {
             return Err(error);
         }
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
-        self.writes.push(Write { table, row, node, kind: WriteKind::Update });
+        let indexes = before.map_or(IndexSet::ALL, |_| rows.indexes_of(columns));
+        let long = rows.has_long(columns);
+        self.writes.push(Write { table, row, node, kind: WriteKind::Update, indexes, long });
         Ok(())
     }
 
@@ -327,7 +431,7 @@ impl Txn {
         columns: &[usize],
         revive: bool,
     ) -> Result<()> {
-        let Write { table, row, node, kind } = self.writes[write];
+        let Write { table, row, node, kind, .. } = self.writes[write];
         let mut newest = RowWords::zeroed(rows.layout.words());
         rows.versions.copy_newest(row, &mut newest);
         let mut staged = newest.clone();
@@ -357,9 +461,12 @@ impl Txn {
         } else {
             rows.versions.stage(node, payload);
         }
+        let changed = if revive { IndexSet::ALL } else { rows.indexes_of(columns) };
+        self.writes[write].indexes = self.writes[write].indexes.with(changed);
+        self.writes[write].long |= revive || rows.has_long(columns);
         self.writes[write].kind = match kind {
             WriteKind::Gone | WriteKind::Insert => WriteKind::Insert,
-            WriteKind::Delete | WriteKind::Update => WriteKind::Update,
+            WriteKind::Delete | WriteKind::Update | WriteKind::Lock => WriteKind::Update,
         };
         Ok(())
     }
@@ -388,8 +495,9 @@ impl Txn {
         }
     }
 
-    fn too_new(&self, rows: &Rows, words: &[u64], newer: u64) -> Error {
-        rows.conflict(words, &format!("was committed at {newer}, after snapshot {}", self.at.0))
+    fn too_new(&self, rows: &Rows, row: u32, words: &[u64], newer: u64) -> Error {
+        let why = format!("was committed at {newer}, after snapshot {}", self.at.0);
+        rows.lost_to_another(row, words, &why)
     }
 }
 

@@ -1,25 +1,31 @@
 //! The transaction and its write set.
 
 use super::engine::Engine;
+use super::isolation::{Isolation, TxnOptions};
 use super::own::OwnRows;
 use super::prepare::RowWords;
-use super::rows::Rows;
+use super::read_set::ReadSet;
+use super::rows::{IndexSet, Rows};
 use super::savepoint::Undo;
+use super::turns::Turn;
 use super::unique::{StaleEntry, forget_unique};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Awaited, Error, Kind, Result};
 use crate::mem::budget::Reservation;
 use crate::mem::cell::LongCell;
-use crate::mvcc::Timestamp;
 use crate::mvcc::chain::{Newest, Owner};
+use crate::mvcc::{Moment, Timestamp};
+use crate::query::Filter;
 use crate::sync::Relaxed;
+use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 
-/// A transaction at snapshot isolation.
+/// A transaction.
 ///
 /// It reads the store as it was when the transaction began, plus its own writes. The first of two
 /// transactions to write a row wins; the other gets [`Kind::Conflict`] at once and can only be
-/// rolled back. Dropping it rolls it back.
+/// rolled back. A [serializable](crate::Isolation::Serializable) one may get it when it commits,
+/// too. Dropping it rolls it back.
 ///
 /// ```
 /// # let (store, flights) = store_core::doctest::flights();
@@ -30,8 +36,8 @@ use std::sync::Arc;
 /// ```
 #[must_use]
 pub struct Txn {
-    pub(super) tables: Vec<Arc<Rows>>,
-    pub(super) writes: Vec<Write>,
+    pub(super) tables: SmallVec<[Arc<Rows>; 2]>,
+    pub(super) writes: SmallVec<[Write; WRITES_INLINE]>,
     pub(super) own: OwnRows,
     pub(super) undo: Vec<Undo>,
     /// Long values replaced inside this transaction that a savepoint may bring back.
@@ -40,9 +46,16 @@ pub struct Txn {
     pub(super) stale: Vec<StaleEntry>,
     pub(super) savepoints: u32,
     pub(super) doomed: Option<String>,
+    /// What the conflict that doomed it was about.
+    awaited: Option<Awaited>,
+    /// The turn it has, if it is run again after a conflict.
+    pub(super) turn: Option<u64>,
     pub(super) owner: Owner,
     pub(super) place: usize,
     pub(super) at: Timestamp,
+    /// What it read, if it is serializable and may write.
+    pub(super) reads: Option<ReadSet>,
+    read_only: bool,
     pub(super) number: u64,
     pub(super) held: Reservation,
     pub(super) finished: bool,
@@ -58,6 +71,21 @@ pub(super) struct Write {
     /// Where the new payload waits and the old one will go; 0 for an insert.
     pub node: u32,
     pub kind: WriteKind,
+    /// The indexes whose values it may have changed.
+    pub indexes: IndexSet,
+    /// It may have changed text or bytes, whose old ones are garbage then.
+    pub long: bool,
+}
+
+impl Write {
+    /// True if its commit adds no index entry and no long value becomes garbage.
+    pub(super) fn is_plain(&self) -> bool {
+        match self.kind {
+            WriteKind::Update => self.indexes.is_empty() && !self.long,
+            WriteKind::Gone | WriteKind::Lock => true,
+            WriteKind::Insert | WriteKind::Delete => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,33 +98,56 @@ pub(super) enum WriteKind {
     Delete,
     /// An insert that this transaction deleted again.
     Gone,
+    /// A committed row that is owned and not changed.
+    Lock,
 }
 
+/// Writes kept in the transaction itself.
+const WRITES_INLINE: usize = 4;
 /// Writes whose bookkeeping is reserved at once.
 const WRITES_LUMP: usize = 256;
 
 impl Txn {
-    pub(crate) fn new(engine: &Arc<Engine>) -> Result<Self> {
+    pub(crate) fn new(engine: &Arc<Engine>, options: TxnOptions) -> Result<Self> {
         engine.check_open()?;
         let held = engine.holder.reserve(0)?;
-        let (place, at) = engine.timeline.register()?;
+        let validates = options.isolation == Isolation::Serializable && !options.read_only;
+        let reads = if validates { Some(ReadSet::new(&engine.holder)?) } else { None };
+        let (place, at) = match &reads {
+            Some(_) => engine.sequencer.register(engine)?,
+            None => engine.timeline.register()?,
+        };
         Ok(Self {
             engine: Arc::clone(engine),
-            tables: Vec::new(),
-            writes: Vec::new(),
+            tables: SmallVec::new(),
+            writes: SmallVec::new(),
             own: OwnRows::default(),
             undo: Vec::new(),
             replaced: Vec::new(),
             stale: Vec::new(),
             savepoints: 0,
             doomed: None,
+            awaited: None,
+            turn: None,
             owner: Owner(place as u16 + 1),
             place,
             at,
+            reads,
+            read_only: options.read_only,
             number: engine.take_transaction_number(),
             held,
             finished: false,
         })
+    }
+
+    /// Gives it the turn of one who waited.
+    pub(crate) fn take_turn(&mut self, turn: Option<&Turn>) {
+        self.turn = turn.map(Turn::number);
+    }
+
+    /// What the conflict that doomed it was about.
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        self.awaited
     }
 
     /// Drops every write. The same as dropping the transaction.
@@ -118,11 +169,15 @@ impl Txn {
         &self.engine
     }
 
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { at: self.at, place: self.place as u32 }
+    }
+
     /// Reads a row as this transaction sees it: its own write, else its snapshot.
     #[inline]
-    pub(crate) fn read(&self, rows: &Rows, row: u32, out: &mut [u64]) -> bool {
+    pub(crate) fn read(&self, rows: &Rows, row: u32, out: &mut [u64]) -> Result<bool> {
         if self.writes.is_empty() || rows.versions.owner(row) != self.owner {
-            return rows.versions.read(row, self.at, &(0..rows.layout.words()), out);
+            return rows.versions.read(row, self.moment(), &(0..rows.layout.words()), out);
         }
         self.read_own(rows, row, out)
     }
@@ -131,7 +186,7 @@ impl Txn {
     pub(crate) fn own_rows(&self, rows: &Rows) -> Vec<u32> {
         let Some(table) = self.known_table(rows) else { return Vec::new() };
         let kept = |write: &&Write| {
-            write.table == table && matches!(write.kind, WriteKind::Insert | WriteKind::Update)
+            write.table == table && !matches!(write.kind, WriteKind::Delete | WriteKind::Gone)
         };
         self.writes.iter().filter(kept).map(|write| write.row).collect()
     }
@@ -141,22 +196,22 @@ impl Txn {
         !self.writes.is_empty() && rows.versions.owner(row) == self.owner
     }
 
-    fn read_own(&self, rows: &Rows, row: u32, out: &mut [u64]) -> bool {
+    fn read_own(&self, rows: &Rows, row: u32, out: &mut [u64]) -> Result<bool> {
         let table = self.known_table(rows);
         let write = table.and_then(|table| self.own.find(&self.writes, table, row));
         let Some(at) = write else {
             // Owned only for the length of a call: not written.
-            return rows.versions.read(row, self.at, &(0..rows.layout.words()), out);
+            return rows.versions.read(row, self.moment(), &(0..rows.layout.words()), out);
         };
         match self.writes[at].kind {
             WriteKind::Insert => rows.versions.copy_newest(row, out),
-            WriteKind::Update => {
+            WriteKind::Update | WriteKind::Lock => {
                 rows.versions.key_words(row, out);
                 rows.versions.staged(self.writes[at].node, out);
             }
-            WriteKind::Delete | WriteKind::Gone => return false,
+            WriteKind::Delete | WriteKind::Gone => return Ok(false),
         }
-        true
+        Ok(true)
     }
 
     fn known_table(&self, rows: &Rows) -> Option<u32> {
@@ -171,13 +226,45 @@ impl Txn {
         })
     }
 
-    /// Refuses calls on a doomed transaction, a closed store or a poisoned log.
+    /// Refuses writes of a read-only transaction, and what [`Txn::check`] refuses.
+    pub(super) fn check_write(&self) -> Result<()> {
+        if self.read_only {
+            return Err(Error::new(Kind::ReadOnly, "this transaction was begun for reading only"));
+        }
+        self.check()
+    }
+
+    /// Notes that a key was looked for.
+    pub(super) fn note_key(&self, rows: &Rows, hash: u64) {
+        if let Some(reads) = &self.reads {
+            reads.note_key(rows, hash);
+        }
+    }
+
+    /// Notes that every row for which the filter holds was looked for.
+    pub(crate) fn note_range(&self, rows: &Rows, filter: &Filter) {
+        if let Some(reads) = &self.reads {
+            reads.note_range(rows, filter);
+        }
+    }
+
+    /// Gives its snapshot up.
+    pub(super) fn unregister(&self) {
+        if self.reads.is_some() {
+            self.engine.sequencer.unregister(self.at, &self.engine.timeline);
+        }
+        self.engine.unregister(self.place);
+    }
+
+    /// Refuses calls on a doomed transaction, one whose snapshot was given up (a row deleted since
+    /// may be gone without a trace, and no conflict be found), a closed store or a poisoned log.
     pub(super) fn check(&self) -> Result<()> {
         if let Some(why) = &self.doomed {
             return Err(Error::conflict(format!(
                 "this transaction was aborted and can only be rolled back: {why}"
             )));
         }
+        self.engine.timeline.check_kept(self.moment())?;
         self.engine.check_open()?;
         self.engine.check_log()
     }
@@ -187,6 +274,7 @@ impl Txn {
         if error.kind() == Kind::Conflict && self.doomed.is_none() {
             self.engine.counters.conflicts.fetch_add(1, Relaxed);
             self.doomed = Some(error.to_string());
+            self.awaited = error.awaited();
         }
         error
     }
@@ -258,7 +346,7 @@ impl Drop for Txn {
         for (table, cell) in self.replaced.drain(..) {
             cell.release(&self.tables[table as usize].values);
         }
-        self.engine.timeline.unregister(self.place);
+        self.unregister();
         self.engine.counters.rollbacks.fetch_add(1, Relaxed);
     }
 }

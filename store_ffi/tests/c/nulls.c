@@ -63,6 +63,8 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_upsert_rows(NULL, NULL, NULL, 0, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_update(NULL, NULL, NULL, 0, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_delete(NULL, NULL, NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_lock(NULL, NULL, NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_begin_with(NULL, 0, false, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_query_new(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_query_where(NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_query_sort(NULL, NULL, 0, &err));

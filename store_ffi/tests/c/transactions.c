@@ -56,6 +56,45 @@ static void first_updater_wins(store_db *db, store_table *table)
     CHECK(age_of(table, NULL, 1) == 50);
 }
 
+/* Each reads what the other writes: one level lets both commit, the other lets one. */
+static void write_skew(store_db *db, store_table *table)
+{
+    const int32_t levels[] = {STORE_ISOLATION_SNAPSHOT, STORE_ISOLATION_SERIALIZABLE};
+    for (int i = 0; i < 2; i++) {
+        store_error *err = NULL;
+        store_txn *one = NULL, *two = NULL;
+        CHECK_OK(store_begin_with(db, levels[i], false, &one, &err));
+        CHECK_OK(store_begin_with(db, levels[i], false, &two, &err));
+        CHECK(age_of(table, one, 1) == 50 && age_of(table, two, 2) == 50);
+        CHECK_OK(set_age(table, one, 2, 50, &err));
+        CHECK_OK(set_age(table, two, 1, 50, &err));
+        CHECK_OK(store_commit(&one, &err));
+        CHECK_STATUS(i == 0 ? STORE_OK : STORE_CONFLICT, store_commit(&two, &err));
+    }
+}
+
+static void reads_and_locks(store_db *db, store_table *table)
+{
+    store_error *err = NULL;
+    store_txn *one = NULL, *two = NULL;
+    store_value key = store_value_int64(1);
+    bool found = false;
+    CHECK_STATUS(STORE_INVALID, store_begin_with(db, 7, false, &one, &err));
+    CHECK_OK(store_begin_with(db, STORE_ISOLATION_SERIALIZABLE, true, &one, &err));
+    CHECK_STATUS(STORE_READ_ONLY, set_age(table, one, 1, 1, &err));
+    CHECK_STATUS(STORE_READ_ONLY, store_lock(table, one, &key, 1, &found, &err));
+    CHECK(age_of(table, one, 1) == 50);
+    CHECK_OK(store_commit(&one, &err));
+    CHECK_STATUS(STORE_INVALID, store_lock(table, NULL, &key, 1, &found, &err));
+    CHECK_OK(store_begin(db, &one, &err));
+    CHECK_OK(store_begin(db, &two, &err));
+    CHECK_OK(store_lock(table, one, &key, 1, &found, &err));
+    CHECK(found);
+    CHECK_STATUS(STORE_CONFLICT, set_age(table, two, 1, 1, &err));
+    CHECK_OK(store_rollback(&two, &err));
+    CHECK_OK(store_commit(&one, &err));
+}
+
 static void many_rows_or_none(store_db *db, store_table *table)
 {
     store_error *err = NULL;
@@ -96,9 +135,15 @@ int main(void)
 {
     store_db *db = open_memory();
     store_table *table = make_people(db);
+    store_error *err = NULL;
+    store_value bob = store_value_int64(2);
     commits_and_rolls_back(db, table);
     savepoints_nest(db, table);
     first_updater_wins(db, table);
+    CHECK_OK(add_person(table, NULL, 2, "Bob", 50, &err));
+    write_skew(db, table);
+    reads_and_locks(db, table);
+    CHECK_OK(store_delete(table, NULL, &bob, 1, NULL, &err));
     many_rows_or_none(db, table);
     store_table_close(&table);
     store_close(&db);

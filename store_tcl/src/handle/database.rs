@@ -7,7 +7,8 @@ use crate::stubs::{Code, Handler, Interp, Obj, OwnCommand};
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::{Rc, Weak};
 use store_core::{
-    Error, Kind, Query, Result, RowRef, Savepoint, Snapshot, Store, Table, Txn, ValueRef,
+    Error, Kind, Lost, Query, Result, Retry, RowRef, Savepoint, Snapshot, Store, Table, Txn,
+    TxnOptions, ValueRef,
 };
 
 /// What a database command stands for.
@@ -88,11 +89,14 @@ impl Database {
         Ok(())
     }
 
-    /// Begins the transaction that calls join from here on.
-    pub fn begin(&self) -> Result<()> {
-        let txn = self.store()?.begin()?;
+    /// The attempts of a transaction's script.
+    pub fn retry(&self, options: TxnOptions) -> Result<Retry> {
+        Ok(self.store()?.retry(options))
+    }
+
+    /// Every call on this database is part of this transaction from now on.
+    pub fn enter(&self, txn: Txn) {
         *self.txn.borrow_mut() = Some(txn);
-        Ok(())
     }
 
     /// Commits it.
@@ -101,9 +105,9 @@ impl Database {
         txn.commit().map(drop)
     }
 
-    /// Undoes it.
-    pub fn rollback(&self) {
-        drop(self.txn.take());
+    /// Undoes it; what it lost, if it did.
+    pub fn rollback(&self) -> Lost {
+        self.txn.take().map_or_else(Lost::default, |txn| Lost::of(&txn))
     }
 
     /// Marks a point of it.

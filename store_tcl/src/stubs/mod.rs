@@ -21,6 +21,8 @@ mod entry;
 mod interp;
 mod obj;
 mod table;
+#[cfg(test)]
+pub mod testing;
 
 pub use command::{Handler, OwnCommand};
 pub use interp::{Code, Interp};

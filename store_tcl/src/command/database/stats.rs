@@ -24,6 +24,9 @@ fn run(call: &Call<'_, Database>) -> Outcome {
         ("published", count_obj(stats.published)),
         ("watermark", count_obj(stats.watermark)),
         ("snapshots", count_obj(stats.snapshots as u64)),
+        ("oldest_snapshot", count_or_empty(stats.oldest_snapshot)),
+        ("oldest_snapshot_age_ms", count_or_empty(stats.oldest_snapshot_age_ms)),
+        ("snapshots_expired", count_obj(stats.snapshots_expired)),
         ("commits", count_obj(stats.commits)),
         ("rollbacks", count_obj(stats.rollbacks)),
         ("conflicts", count_obj(stats.conflicts)),
@@ -45,10 +48,16 @@ fn table_stats(table: &TableStats) -> Obj {
     pairs([
         ("rows", count_obj(table.rows)),
         ("old_versions", count_obj(table.old_versions)),
+        ("version_bytes", count_obj(table.version_bytes)),
         ("garbage_rows", count_obj(table.garbage_rows)),
         ("bytes", count_obj(table.bytes)),
         ("indexes", by_name(indexes)),
     ])
+}
+
+/// What is not there is an empty word.
+fn count_or_empty(count: Option<u64>) -> Obj {
+    count.map_or_else(|| Obj::from_text(""), count_obj)
 }
 
 fn by_name<'n>(entries: impl Iterator<Item = (&'n str, Obj)>) -> Obj {

@@ -1,72 +1,91 @@
-//! `db transaction ?-retries N? ?-isolation snapshot? SCRIPT`
+//! `db transaction ?-retries N? ?-isolation snapshot|serializable? ?-readonly BOOL? SCRIPT`
 //!
 //! Runs the script; every call on this store inside it is one transaction. Ending with ok,
 //! `return`, `break` or `continue` commits and passes that end and the result on; an error rolls
 //! back. Inside another transaction it is a savepoint: only its own part is undone by an error.
 //!
 //! After a lost conflict, or an error thrown with errorCode `STORE CONFLICT`, the outermost one
-//! runs its script again, up to N times (0 by default).
+//! waits until that is decided and runs its script again, up to N times (0 by default).
 
 use crate::args::{Call, Subcommand, option};
 use crate::failure::{Failure, Outcome, Reply, is_conflict};
 use crate::handle::Database;
 use crate::stubs::Code;
-use std::time::Duration;
-use store_core::Kind;
+use store_core::{Error, Isolation, Kind, Lost, Result, Retry, TxnOptions};
 
 /// See the module.
 pub const SUBCOMMAND: Subcommand<Database> = Subcommand {
     name: "transaction",
     words: "SCRIPT",
     count: 1..=1,
-    options: &[option("-retries", "N"), option("-isolation", "snapshot")],
+    options: &[
+        option("-retries", "N"),
+        option("-isolation", "snapshot|serializable"),
+        option("-readonly", "BOOL"),
+    ],
     options_first: true,
     run,
 };
 
-/// Longest pause before another attempt: a conflict is over once its winner has committed.
-const PAUSE_MAX: Duration = Duration::from_millis(8);
-
 /// How one attempt ended.
 enum Attempt {
     Done(Outcome),
-    Conflict(Outcome),
+    Conflict(Outcome, Lost),
 }
 
 fn run(call: &Call<'_, Database>) -> Outcome {
-    let retries = call.options.number("-retries")?.unwrap_or(0);
-    call.options.choice("-isolation", &[("snapshot", ())])?;
+    let options = read_options(call)?;
     if call.handle.in_transaction() {
+        for word in ["-isolation", "-readonly"] {
+            if call.options.get(word).is_some() {
+                let what = format!("{word} is for the outermost transaction");
+                return Err(Error::invalid(what).detail(word).into());
+            }
+        }
         return nested(call);
     }
-    let mut tried = 0;
+    let mut retry = call.handle.retry(options)?;
     loop {
-        match attempt(call) {
-            Attempt::Conflict(_) if tried < retries => {
+        match attempt(call, &retry) {
+            Attempt::Conflict(outcome, lost) => {
+                if !retry.again(lost) {
+                    return outcome;
+                }
                 call.interp.reset_result();
-                std::thread::sleep(pause(tried));
-                tried += 1;
             }
-            Attempt::Conflict(outcome) | Attempt::Done(outcome) => return outcome,
+            Attempt::Done(outcome) => return outcome,
         }
     }
 }
 
-fn attempt(call: &Call<'_, Database>) -> Attempt {
+fn read_options(call: &Call<'_, Database>) -> Result<TxnOptions> {
+    let retries = call.options.number("-retries")?.unwrap_or(0);
+    let levels = [("snapshot", Isolation::Snapshot), ("serializable", Isolation::Serializable)];
+    let isolation = call.options.choice("-isolation", &levels)?.unwrap_or_default();
+    let options = TxnOptions::new().retries(retries.min(u64::from(u32::MAX)) as u32);
+    let options = options.isolation(isolation);
+    Ok(if call.options.boolean("-readonly")? { options.read_only() } else { options })
+}
+
+fn attempt(call: &Call<'_, Database>, retry: &Retry) -> Attempt {
     let (interp, database) = (call.interp, call.handle);
-    if let Err(error) = database.begin() {
-        return Attempt::Done(Err(error.into()));
+    match retry.begin() {
+        Ok(txn) => database.enter(txn),
+        Err(error) => return Attempt::Done(Err(error.into())),
     }
     let code = interp.eval(&call.words[0]);
     if code == Code::ERROR {
-        database.rollback();
+        let lost = database.rollback();
         let conflict = is_conflict(interp);
         let outcome = Err(script_failed(call));
-        return if conflict { Attempt::Conflict(outcome) } else { Attempt::Done(outcome) };
+        return if conflict { Attempt::Conflict(outcome, lost) } else { Attempt::Done(outcome) };
     }
     match database.commit() {
         Ok(()) => Attempt::Done(Ok(Reply::Script(code))),
-        Err(error) if error.kind() == Kind::Conflict => Attempt::Conflict(Err(error.into())),
+        Err(error) if error.kind() == Kind::Conflict => {
+            let lost = Lost::by(None, &error);
+            Attempt::Conflict(Err(error.into()), lost)
+        }
         Err(error) => Attempt::Done(Err(error.into())),
     }
 }
@@ -87,9 +106,4 @@ fn nested(call: &Call<'_, Database>) -> Outcome {
 fn script_failed(call: &Call<'_, Database>) -> Failure {
     call.interp.add_error_info(&format!("\n    (\"{} transaction\" body)", call.handle.name()));
     Failure::Tcl
-}
-
-/// Doubles from 50 µs.
-fn pause(tried: u64) -> Duration {
-    Duration::from_micros(50 << tried.min(10)).min(PAUSE_MAX)
 }

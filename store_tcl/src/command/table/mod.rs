@@ -11,6 +11,7 @@ mod fields;
 mod get;
 mod ingest;
 mod insert;
+mod lock;
 mod methods;
 mod name;
 mod null;
@@ -37,6 +38,7 @@ pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
     get::SUBCOMMAND,
     ingest::SUBCOMMAND,
     insert::SUBCOMMAND,
+    lock::SUBCOMMAND,
     methods::SUBCOMMAND,
     name::SUBCOMMAND,
     null::SUBCOMMAND,

@@ -1,6 +1,6 @@
 //! SQLite's side: in memory, prepared statements, one transaction per 10,000 rows, WITHOUT ROWID.
 
-use crate::flights::{Flights, KEY, Key};
+use super::flights::{Flights, KEY, Key};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 

@@ -1,6 +1,6 @@
 //! Our side.
 
-use crate::flights::{DISTANCE, Flights, Key, SCHEMA};
+use super::flights::{DISTANCE, Flights, Key, SCHEMA};
 use store_core::ingest::{Format, IngestOptions, Source};
 use store_core::query::column;
 use store_core::{RowRef, Schema, Store, Table, ValueRef};

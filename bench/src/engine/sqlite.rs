@@ -1,0 +1,103 @@
+//! SQLite in memory: prepared statements, `without rowid`, no journal, no sync.
+
+use super::Engines;
+use super::store::indexed_value;
+use crate::keys::Keys;
+use crate::rows::update_of;
+use rusqlite::{Connection, params};
+use std::ops::Range;
+
+const TABLE: &str = "pragma journal_mode = off; pragma synchronous = off;
+    create table flights (flight_id text primary key, lat real, lon real, altitude int, gs int, \
+    origin text, dest text, updated_at int) without rowid;
+    create index by_altitude on flights (altitude); create index by_origin on flights (origin);";
+
+pub struct Sqlite(Connection);
+
+impl Sqlite {
+    pub fn load(engines: &Engines) -> Self {
+        let connection = Connection::open_in_memory().expect("sqlite opens");
+        connection.execute_batch(TABLE).expect("the table is right");
+        connection.execute_batch("begin").expect("begin");
+        let all = Keys::of(&engines.ids, (0..engines.rows as u32).collect());
+        {
+            let sql = "insert into flights values (?, ?, ?, ?, ?, ?, ?, ?)";
+            let mut insert = connection.prepare(sql).expect("the insert is right");
+            for (id, row) in all.texts.iter().zip(&engines.values) {
+                let (origin, dest) = (text(&row.origin), text(&row.dest));
+                let cells = params![
+                    id,
+                    row.lat,
+                    row.lon,
+                    row.altitude,
+                    row.gs,
+                    origin,
+                    dest,
+                    row.updated_at
+                ];
+                insert.execute(cells).expect("every row loads");
+            }
+        }
+        connection.execute_batch("commit").expect("commit");
+        Self(connection)
+    }
+
+    /// The sum of the altitudes, in one transaction.
+    pub fn read(&self, keys: &Keys, part: Range<usize>) -> i64 {
+        self.0.execute_batch("begin").expect("begin");
+        let sum = self.sum_of(&keys.texts[part], "altitude");
+        self.0.execute_batch("commit").expect("commit");
+        sum
+    }
+
+    /// A transaction for each update.
+    pub fn update(&self, keys: &Keys, part: Range<usize>, round: usize) {
+        let sql = "update flights set gs = ?, updated_at = ? where flight_id = ?";
+        let mut update = self.0.prepare(sql).expect("the update is right");
+        for at in part {
+            let (gs, updated_at) = update_of(round, keys.ranks[at]);
+            let changed = update.execute(params![gs, updated_at, keys.texts[at]]);
+            assert_eq!(changed.expect("an update commits"), 1);
+        }
+    }
+
+    /// Sets the altitude, which is indexed; a transaction each.
+    pub fn update_indexed(&self, keys: &Keys, part: Range<usize>, round: usize) {
+        let sql = "update flights set altitude = ? where flight_id = ?";
+        let mut update = self.0.prepare(sql).expect("the update is right");
+        for at in part {
+            let value = indexed_value(round, keys.ranks[at]);
+            let changed = update.execute(params![value, keys.texts[at]]);
+            assert_eq!(changed.expect("an update commits"), 1);
+        }
+    }
+
+    pub fn speeds(&self, keys: &Keys) -> i64 {
+        self.sum_of(&keys.texts, "gs")
+    }
+
+    pub fn altitudes(&self, keys: &Keys) -> i64 {
+        self.sum_of(&keys.texts, "altitude")
+    }
+
+    pub fn bytes(&self) -> i64 {
+        let pragma = |name: &str| -> i64 {
+            let sql = format!("pragma {name}");
+            self.0.query_row(&sql, [], |row| row.get(0)).expect("the pragma is known")
+        };
+        pragma("page_count") * pragma("page_size")
+    }
+
+    fn sum_of(&self, texts: &[&str], column: &str) -> i64 {
+        let sql = format!("select {column} from flights where flight_id = ?");
+        let mut select = self.0.prepare(&sql).expect("the select is right");
+        let value = |text: &&str| -> i64 {
+            select.query_row([text], |row| row.get(0)).expect("the row is there")
+        };
+        texts.iter().map(value).sum()
+    }
+}
+
+fn text(airport: &[u8; 4]) -> &str {
+    std::str::from_utf8(airport).expect("letters")
+}

@@ -1,0 +1,193 @@
+//! Our side.
+
+use crate::keys::{Keys, Random};
+use crate::rows::{text, update_of};
+use std::ops::Range;
+use store_core::ingest::{Format, IngestMode, IngestOptions, Source};
+use store_core::{RowRef, Schema, Snapshot, Store, Table, TableStats, ValueRef};
+use store_etl::generate::FLIGHTS_SCHEMA;
+
+/// More than the versions of a round with a snapshot held.
+const MEMORY: u64 = 8 << 30;
+/// Columns by position.
+const LON: usize = 2;
+const ALTITUDE: usize = 3;
+const GS: usize = 4;
+const UPDATED_AT: usize = 7;
+
+pub struct Ours {
+    pub store: Store,
+    pub table: Table,
+    pub rows: usize,
+}
+
+fn altitude(row: RowRef<'_>) -> i64 {
+    int(row.get(ALTITUDE))
+}
+
+fn int(value: ValueRef<'_>) -> i64 {
+    match value {
+        ValueRef::Int(number) => number,
+        other => panic!("{other:?} is no integer"),
+    }
+}
+
+impl Ours {
+    pub fn load(rows: usize) -> Self {
+        let store = Store::options().memory(MEMORY).open_in_memory().expect("a store opens");
+        let schema = Schema::parse("flights", FLIGHTS_SCHEMA).expect("the schema is right");
+        let table = store.create_table(schema).expect("the table is new");
+        let ours = Self { store, table, rows };
+        ours.ingest(text(rows), IngestMode::Insert);
+        ours
+    }
+
+    /// Loads the text in transactions of 10,000 rows, all of which must be taken.
+    pub fn ingest(&self, text: Vec<u8>, mode: IngestMode) {
+        let mut options = IngestOptions::new(Format::Tsv);
+        options.header = true;
+        options.mode = mode;
+        let source = Source::from_reader("flights", std::io::Cursor::new(text));
+        let source = source.expect("the text can be read");
+        let report = self.table.ingest(source, options).expect("every row loads");
+        assert_eq!(report.rows_loaded as usize, self.rows);
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        self.store.snapshot().expect("a snapshot opens")
+    }
+
+    pub fn stats(&self) -> TableStats {
+        self.table.stats()
+    }
+
+    /// The sum of the altitudes, in one snapshot.
+    pub fn read(&self, keys: &Keys, part: Range<usize>) -> i64 {
+        let snapshot = self.snapshot();
+        keys.texts[part].iter().map(|text| self.altitude(&snapshot, text)).sum()
+    }
+
+    #[inline]
+    pub fn altitude(&self, snapshot: &Snapshot, key: &str) -> i64 {
+        let row = self.table.get_with(snapshot, &[ValueRef::Text(key)], altitude);
+        row.expect("a key of the right shape").expect("the row is there")
+    }
+
+    /// The sum of the altitudes, `batch` keys a call.
+    pub fn read_many(&self, keys: &Keys, batch: usize) -> i64 {
+        let (snapshot, mut sum) = (self.snapshot(), 0);
+        let mut cells = Vec::with_capacity(batch);
+        for texts in keys.texts.chunks(batch) {
+            cells.clear();
+            cells.extend(texts.iter().map(|text| [ValueRef::Text(text)]));
+            let look = |_, row: Option<RowRef<'_>>| sum += altitude(row.expect("the row is there"));
+            self.table.get_many(&snapshot, &cells, look).expect("keys of the right shape");
+        }
+        sum
+    }
+
+    /// A transaction for each update.
+    pub fn update(&self, keys: &Keys, part: Range<usize>, round: usize) {
+        part.for_each(|at| self.update_one(keys, at, round));
+    }
+
+    fn update_one(&self, keys: &Keys, at: usize, round: usize) {
+        self.update_in_one(keys, at..at + 1, round);
+    }
+
+    /// All of them in one transaction.
+    fn update_in_one(&self, keys: &Keys, part: Range<usize>, round: usize) {
+        let done = self.store.write(|txn| {
+            for at in part.clone() {
+                let (gs, updated_at) = update_of(round, keys.ranks[at]);
+                let cells = [ValueRef::Int(gs.into()), ValueRef::Timestamp(updated_at)];
+                let key = [ValueRef::Text(keys.texts[at])];
+                let found = self.table.update_columns(txn, &key, &[GS, UPDATED_AT], &cells)?;
+                assert!(found, "the row is there");
+            }
+            Ok(())
+        });
+        done.expect("an update commits");
+    }
+
+    /// A transaction for every `batch` updates.
+    pub fn update_batches(&self, keys: &Keys, batch: usize, round: usize) {
+        let all = 0..keys.len();
+        for start in all.clone().step_by(batch) {
+            self.update_in_one(keys, start..(start + batch).min(all.end), round);
+        }
+    }
+
+    /// Sets the altitude, which is indexed, to a number of the round; a transaction each.
+    pub fn update_indexed(&self, keys: &Keys, part: Range<usize>, round: usize) {
+        for at in part {
+            let cells = [ValueRef::Int(indexed_value(round, keys.ranks[at]))];
+            let key = [ValueRef::Text(keys.texts[at])];
+            let done =
+                self.store.write(|txn| self.table.update_columns(txn, &key, &[ALTITUDE], &cells));
+            assert!(done.expect("an update commits"), "the row is there");
+        }
+    }
+
+    /// Every key read, in a snapshot of its own, or updated where `writes` says so.
+    pub fn mixed(&self, keys: &Keys, part: Range<usize>, round: usize, writes: &[bool]) -> i64 {
+        let mut sum = 0;
+        for at in part {
+            if writes[at] {
+                self.update_one(keys, at, round);
+            } else {
+                sum += self.altitude(&self.snapshot(), keys.texts[at]);
+            }
+        }
+        sum
+    }
+
+    /// The sum of altitudes and longitudes, these in whole degrees.
+    pub fn scan(&self) -> i64 {
+        let (snapshot, mut sum) = (self.snapshot(), 0);
+        let mut rows = self.table.query(&snapshot).run().expect("the query runs");
+        while let Some(row) = rows.next().expect("rows come") {
+            let ValueRef::Float64(lon) = row.get(LON) else { panic!("lon is a float") };
+            sum += altitude(row) + lon as i64;
+        }
+        sum
+    }
+
+    pub fn speeds(&self, keys: &Keys) -> i64 {
+        self.sum_of(keys, GS)
+    }
+
+    pub fn altitudes(&self, keys: &Keys) -> i64 {
+        self.sum_of(keys, ALTITUDE)
+    }
+
+    fn sum_of(&self, keys: &Keys, column: usize) -> i64 {
+        let snapshot = self.snapshot();
+        let value = |text: &&str| {
+            let key = [ValueRef::Text(text)];
+            let row = self.table.get_with(&snapshot, &key, |row| int(row.get(column)));
+            row.expect("a key of the right shape").expect("the row is there")
+        };
+        keys.texts.iter().map(value).sum()
+    }
+
+    /// Commits until no garbage is left, so that nobody else's time pays for it.
+    pub fn settle(&self, keys: &Keys) {
+        let mut random = Random(7);
+        for _ in 0..1_000_000 {
+            if self.stats().garbage_rows <= 16 {
+                return;
+            }
+            for _ in 0..256 {
+                let at = random.next() as usize % keys.len();
+                self.update_one(keys, at, 0);
+            }
+        }
+        panic!("garbage stays");
+    }
+}
+
+/// What [`Ours::update_indexed`] writes.
+pub fn indexed_value(round: usize, rank: u32) -> i64 {
+    i64::from(rank % 41) * 1000 + round as i64
+}

@@ -1,0 +1,68 @@
+//! Nodes that left the middle of a chain: a reader may still stand on one, so they go back to
+//! their arena once nobody who walked then is walking any more.
+
+use crate::mem::arena::Arena;
+use crate::mem::epoch::Epoch;
+use crate::sync::{AtomicU64, Mutex, Relaxed, capacity};
+use std::sync::Arc;
+
+/// Nodes handed to the epoch at once: so many that the hand-over does not count, so few that what
+/// waits beside a chain stays small.
+const BATCH_NODES: usize = capacity(16, 1);
+
+/// What waits for the epoch, and where it goes then.
+pub(super) struct Retired {
+    nodes: Arc<Arena>,
+    epoch: Arc<Epoch>,
+    batch: Mutex<Vec<u32>>,
+    /// Nodes in the batch and beyond it.
+    waiting: Arc<AtomicU64>,
+}
+
+impl Retired {
+    pub(super) fn new(nodes: Arc<Arena>, epoch: Arc<Epoch>) -> Self {
+        let batch = Mutex::new(Vec::with_capacity(BATCH_NODES));
+        Self { nodes, epoch, batch, waiting: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// Takes a node that no chain leads to any more; its words stay as they are until it is free.
+    pub(super) fn retire(&self, node: u32) {
+        self.waiting.fetch_add(1, Relaxed);
+        let mut batch = self.batch.lock();
+        batch.push(node);
+        if batch.len() >= BATCH_NODES {
+            let full = std::mem::replace(&mut *batch, Vec::with_capacity(BATCH_NODES));
+            drop(batch);
+            self.hand_over(full);
+        }
+    }
+
+    /// Hands over what there is, and frees what may be freed.
+    pub(super) fn flush(&self) {
+        let batch = std::mem::take(&mut *self.batch.lock());
+        if !batch.is_empty() {
+            self.hand_over(batch);
+        }
+    }
+
+    /// Nodes that are neither in a chain nor free.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.load(Relaxed)
+    }
+
+    fn hand_over(&self, batch: Vec<u32>) {
+        let guard = self.epoch.pin();
+        let (nodes, waiting) = (Arc::clone(&self.nodes), Arc::clone(&self.waiting));
+        // The closure owns all it uses: it may run on any thread, even after the store is gone.
+        guard.defer(move || {
+            if let Some(_open) = nodes.hold_open() {
+                for node in &batch {
+                    nodes.release(*node);
+                }
+            }
+            waiting.fetch_sub(batch.len() as u64, Relaxed);
+        });
+        // Not left in this thread's own list: it may never come by again.
+        guard.flush();
+    }
+}

@@ -1,0 +1,86 @@
+//! Running work again that lost a conflict.
+
+use super::engine::Engine;
+use super::isolation::TxnOptions;
+use super::turns::Turn;
+use super::write_set::Txn;
+use crate::error::{Awaited, Error, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest pause after a conflict that does not say what to wait for.
+const PAUSE_MAX: Duration = Duration::from_millis(8);
+
+/// What a lost conflict was about, as far as is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lost(Option<Awaited>);
+
+impl Lost {
+    /// What the conflict that doomed this transaction was about.
+    pub fn of(txn: &Txn) -> Self {
+        Self(txn.awaited())
+    }
+
+    /// What an error, or the transaction that it doomed, knows.
+    pub fn by(txn: Option<&Txn>, error: &Error) -> Self {
+        Self(txn.and_then(Txn::awaited).or(error.awaited()))
+    }
+}
+
+/// The attempts of one piece of work; what [`Store::write_with`](crate::Store::write_with) does, for
+/// callers whose work is not a closure.
+///
+/// ```
+/// # use store_core::{Lost, TxnOptions};
+/// # let (store, flights) = store_core::doctest::flights();
+/// let mut retry = store.retry(TxnOptions::new().retries(3));
+/// loop {
+///     let mut txn = retry.begin()?;
+///     flights.update(&mut txn, &["UAL123".into()], &[("altitude", 36_000.into())])?;
+///     match txn.commit() {
+///         Err(error) if error.is_retryable() && retry.again(Lost::by(None, &error)) => {}
+///         done => break done.map(drop)?,
+///     }
+/// }
+/// # Ok::<_, store_core::Error>(())
+/// ```
+pub struct Retry {
+    engine: Arc<Engine>,
+    options: TxnOptions,
+    turn: Option<Turn>,
+    tried: u32,
+}
+
+impl Retry {
+    pub(crate) fn new(engine: &Arc<Engine>, options: TxnOptions) -> Self {
+        Self { engine: Arc::clone(engine), options, turn: None, tried: 0 }
+    }
+
+    /// Begins the transaction of the next attempt.
+    pub fn begin(&self) -> Result<Txn> {
+        let mut txn = Txn::new(&self.engine, self.options)?;
+        txn.take_turn(self.turn.as_ref());
+        Ok(txn)
+    }
+
+    /// Waits, for a bounded time, until the conflict is decided; false if no retry is left.
+    ///
+    /// The transaction that lost must have ended. Attempts that lose the same row get it in the order
+    /// in which they first lost it.
+    pub fn again(&mut self, lost: Lost) -> bool {
+        if self.tried >= self.options.retries {
+            return false;
+        }
+        match lost.0 {
+            Some(what) => self.turn = Turn::wait(&self.engine, what, self.turn.take()),
+            None => std::thread::sleep(pause(self.tried)),
+        }
+        self.tried += 1;
+        true
+    }
+}
+
+/// Doubles from 50 µs.
+fn pause(tried: u32) -> Duration {
+    Duration::from_micros(50 << tried.min(10)).min(PAUSE_MAX)
+}

@@ -1,0 +1,223 @@
+//! Upkeep: reclaiming when nobody commits, and when memory runs out.
+//!
+//! The thread is started when garbage is left behind for the first time, looks every few
+//! milliseconds while there is some, sleeps when there is none, and ends after a while of that.
+//! It holds no handle of the engine: otherwise the last handle of a store could be dropped here,
+//! and its directory be locked for moments after the user closed it. The engine's end stops it
+//! and waits for it, at most for one step.
+
+use super::engine::{Counters, Engine};
+use super::garbage::Patience;
+use super::reclaim::reclaim;
+use super::rows::Rows;
+use crate::error::{Error, Kind, Result};
+use crate::mem::epoch::Epoch;
+use crate::options::{
+    RELIEF_ATTEMPTS_MAX, RELIEF_STEPS, SNAPSHOT_SHARE, UPKEEP_PARK, UPKEEP_STEPS, UPKEEP_TICK,
+};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence};
+use std::iter::empty;
+use std::sync::{Arc, Weak};
+use std::thread::{Builder, JoinHandle};
+
+/// What the engine and its upkeep thread share.
+pub(crate) struct Upkeep {
+    tables: Mutex<Vec<Weak<Rows>>>,
+    /// Garbage entries of all tables.
+    pub garbage: Arc<AtomicU64>,
+    epoch: Arc<Epoch>,
+    counters: Arc<Counters>,
+    /// True while the thread looks by itself, from time to time.
+    awake: AtomicBool,
+    stopping: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    wake: Condvar,
+}
+
+impl Upkeep {
+    pub(super) fn new(epoch: Arc<Epoch>, counters: Arc<Counters>) -> Arc<Self> {
+        Arc::new(Self {
+            tables: Mutex::new(Vec::new()),
+            garbage: Arc::default(),
+            epoch,
+            counters,
+            awake: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            thread: Mutex::new(None),
+            wake: Condvar::new(),
+        })
+    }
+
+    pub(super) fn add_table(&self, rows: &Arc<Rows>) {
+        let mut tables = self.tables.lock();
+        tables.retain(|table| table.strong_count() > 0);
+        tables.push(Arc::downgrade(rows));
+    }
+
+    /// Sees to it that garbage goes even if nobody commits any more.
+    #[inline]
+    pub(crate) fn poke(self: &Arc<Self>) {
+        // The threads of a model are its own: there only committers reclaim.
+        if !cfg!(any(loom, shuttle)) && self.garbage.load(Relaxed) > 0 {
+            fence(SeqCst); // pairs with the fence in `rest`
+            if !self.awake.load(Relaxed) {
+                self.start();
+            }
+        }
+    }
+
+    #[cold]
+    fn start(self: &Arc<Self>) {
+        let mut thread = self.thread.lock();
+        if self.stopping.load(Relaxed) || self.awake.swap(true, Relaxed) {
+            return;
+        }
+        if thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            self.wake.notify_one();
+            return;
+        }
+        let upkeep = Arc::clone(self);
+        let made = Builder::new().name("store-upkeep".to_owned()).spawn(move || upkeep.run());
+        if made.is_err() {
+            self.awake.store(false, Relaxed); // committers reclaim; a later poke tries again
+        }
+        *thread = made.ok();
+    }
+
+    /// Ends the thread. For the engine's end, when nobody pokes any more.
+    pub(super) fn stop(&self) {
+        let mut slot = self.thread.lock();
+        self.stopping.store(true, Relaxed);
+        self.wake.notify_one();
+        let thread = slot.take();
+        drop(slot);
+        if let Some(thread) = thread {
+            // If it panicked, garbage was left behind: no reason to panic in a drop.
+            let _ = thread.join();
+        }
+    }
+
+    // ---- the thread
+
+    fn run(&self) {
+        loop {
+            let left = self.pass();
+            if self.stopping.load(Relaxed) || !self.rest(left) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for a tick, or without garbage for somebody who makes some; false at the end.
+    fn rest(&self, left: bool) -> bool {
+        let mut thread = self.thread.lock();
+        if self.stopping.load(Relaxed) {
+            return false;
+        }
+        if left {
+            self.wake.wait_for(&mut thread, UPKEEP_TICK);
+            return !self.stopping.load(Relaxed);
+        }
+        self.awake.store(false, Relaxed);
+        fence(SeqCst); // pairs with the fence in `poke`: one of both sees the other
+        if self.garbage.load(Relaxed) == 0 {
+            self.wake.wait_for(&mut thread, UPKEEP_PARK);
+        }
+        if self.stopping.load(Relaxed) {
+            return false;
+        }
+        let needed = self.awake.load(Relaxed) || self.garbage.load(Relaxed) > 0;
+        if needed {
+            self.awake.store(true, Relaxed);
+        } else {
+            *thread = None; // ends; the next poke starts another one
+        }
+        needed
+    }
+
+    /// Reclaims what can be reclaimed now; true if there is more that cannot go yet.
+    fn pass(&self) -> bool {
+        let tables: Vec<Arc<Rows>> = self.tables.lock().iter().filter_map(Weak::upgrade).collect();
+        for rows in &tables {
+            while reclaim(rows, &self.counters, empty(), UPKEEP_STEPS, Patience::Try) > 0 {
+                if self.stopping.load(Relaxed) {
+                    return false;
+                }
+            }
+        }
+        let waiting = free_waiting(&tables, &self.epoch);
+        waiting || self.garbage.load(Relaxed) > 0
+    }
+}
+
+/// Frees nodes that no reader stands on any more; true if some are left.
+fn free_waiting(tables: &[Arc<Rows>], epoch: &Epoch) -> bool {
+    let waiting = || tables.iter().any(|rows| rows.versions.waiting_nodes() > 0);
+    if waiting() {
+        for rows in tables {
+            rows.versions.flush_waiting();
+        }
+        epoch.collect();
+    }
+    waiting()
+}
+
+// ---- relief
+
+impl Engine {
+    /// Runs a step that changes nothing if it is refused; if that is for want of memory, makes room
+    /// and tries again. `place` is the caller's own snapshot.
+    pub(crate) fn with_relief<T>(
+        &self,
+        place: usize,
+        mut step: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        let mut attempts = 0;
+        loop {
+            match step() {
+                Err(error) if self.relieves(&error, place, &mut attempts) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// True if memory was refused, and some was made free.
+    pub(crate) fn relieves(&self, error: &Error, place: usize, attempts: &mut usize) -> bool {
+        if error.kind() != Kind::OverBudget || *attempts >= RELIEF_ATTEMPTS_MAX {
+            return false;
+        }
+        *attempts += 1;
+        let tables: Vec<Arc<Rows>> = self.tables.read().values().cloned().collect();
+        if self.reclaim_all(&tables) {
+            return true;
+        }
+        // Pruning was tried. Now the oldest snapshot goes, if it is versions that fill the memory.
+        let held: u64 = tables.iter().map(|rows| rows.version_bytes()).sum();
+        if held < self.budget.limit() / SNAPSHOT_SHARE || !self.timeline.expire_oldest(place) {
+            return false;
+        }
+        self.counters.snapshots_expired.fetch_add(1, Relaxed);
+        self.reclaim_all(&tables);
+        true
+    }
+
+    /// Reclaims all that can be, at most so many rows of each table; true if it was anything.
+    fn reclaim_all(&self, tables: &[Arc<Rows>]) -> bool {
+        let reclaimed = || self.counters.versions_reclaimed.load(Relaxed);
+        let before = reclaimed();
+        let waiting = |rows: &Arc<Rows>| rows.versions.waiting_nodes();
+        let waited: u64 = tables.iter().map(waiting).sum();
+        for rows in tables {
+            let mut steps = 0;
+            while steps < RELIEF_STEPS {
+                match reclaim(rows, &self.counters, empty(), UPKEEP_STEPS, Patience::Wait) {
+                    0 => break,
+                    looked => steps += looked,
+                }
+            }
+        }
+        free_waiting(tables, &self.epoch);
+        let trimmed = self.pool.trim();
+        trimmed || reclaimed() > before || tables.iter().map(waiting).sum::<u64>() < waited
+    }
+}
