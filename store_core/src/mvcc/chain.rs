@@ -485,8 +485,7 @@ impl Versions {
                 pruning.dropped.push(Pruned { node, live: live_row, begin: at, newer, walked });
                 // The unlinking. Release: who meets the gap has seen why; pairs with the fence in
                 // `read_chain`.
-                let release = planted::order("unlink_relaxed", Release);
-                link.store(link.load(Relaxed) & !CHAIN_MASK | after, release);
+                link.store(link.load(Relaxed) & !CHAIN_MASK | after, Release);
             } else {
                 pruning.keep(keeper);
                 (link, stays) = (word(node, 1), at);
