@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test stage bench-store planted soak asan fmt clean
+.PHONY: demo test stage bench-store planted loom shuttle soak asan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -29,6 +29,13 @@ bench-store:
 # Every planted bug must turn its test red. Also part of `make test`.
 planted:
 	$(CARGO) test -p store_tests --test planted -- --ignored --nocapture
+
+# The lock-free pieces in every order that the memory model allows (`store_core/src/models`), and
+# the engine in many random schedules. Both also part of `make test`.
+loom:
+	@scripts/check_models.sh loom
+shuttle:
+	@scripts/check_models.sh shuttle
 
 # Random operations and histories, for longer.
 soak:

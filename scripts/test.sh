@@ -21,6 +21,8 @@ step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-d
 # The shared libraries that the C and Tcl suites load.
 step "libraries" cargo build --workspace
 step "tests" cargo test --workspace --no-fail-fast
+step "lock-free pieces" scripts/check_models.sh loom
+step "random schedules" scripts/check_models.sh shuttle
 step "planted bugs" cargo test -p store_tests --test planted -- --ignored --nocapture
 if rustup target list --installed 2>/dev/null | grep -q '^aarch64-unknown-linux-gnu$'; then
     step "aarch64" cargo check --workspace --target aarch64-unknown-linux-gnu

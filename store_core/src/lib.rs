@@ -56,6 +56,8 @@ mod index;
 pub mod ingest;
 mod manifest;
 pub mod mem;
+#[cfg(all(test, any(loom, shuttle)))]
+mod models;
 mod mvcc;
 pub mod options;
 mod planted;

@@ -1,5 +1,6 @@
 //! Every limit with its default and its reason.
 
+use crate::sync::capacity;
 use std::time::Duration;
 
 /// The unit of bulk memory: large enough that a page's header and a system call per page do not
@@ -20,7 +21,7 @@ pub(crate) const POOL_RESERVE_PAGES: usize = 4;
 pub const MEMORY_MIN: u64 = 4 << 20;
 /// Most snapshots and transactions open at once: owner ids have 16 bits and the ring of finished
 /// timestamps has one place for each.
-pub const SNAPSHOTS_MAX: usize = 4096;
+pub const SNAPSHOTS_MAX: usize = capacity(4096, 4);
 /// Garbage entries a commit looks at, beside twice as many as it made: bounded help.
 pub(crate) const RECLAIM_STEPS: usize = 16;
 /// Rows the upkeep thread looks at before it asks whether it should stop.

@@ -1,15 +1,87 @@
 //! The primitives every lock-free piece is built from, chosen once so that a model checker can
 //! take their place.
+//!
+//! | built with | atomics | locks |
+//! |---|---|---|
+//! | nothing | std | `parking_lot` |
+//! | `--cfg loom` | loom's, which search all orders that the memory model allows | loom's |
+//! | `--cfg shuttle` | std's behind a point where the schedule may change | shuttle's |
+//!
+//! Words in mapped memory are zeros that become atomics by a cast. loom's atomics are numbers of
+//! objects, so whoever casts calls `mem::make_words` first, which does nothing in other builds.
+
+#[cfg(any(loom, shuttle))]
+mod locks;
+#[cfg(shuttle)]
+mod scheduled;
 
 pub(crate) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence,
+};
+#[cfg(shuttle)]
+pub(crate) use scheduled::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence,
 };
 
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+#[cfg(any(loom, shuttle))]
+pub(crate) use locks::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 /// Waits a little: first by spinning, then by giving the processor away.
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) fn pause(attempt: &mut u32) {
     *attempt += 1;
     if *attempt < 64 { std::hint::spin_loop() } else { std::thread::yield_now() }
+}
+
+/// Lets another thread go on: a model checker has no time that could pass.
+#[cfg(any(loom, shuttle))]
+pub(crate) fn pause(_attempt: &mut u32) {
+    #[cfg(loom)]
+    loom::thread::yield_now();
+    #[cfg(shuttle)]
+    shuttle::thread::yield_now();
+}
+
+/// Plain memory that several threads reach, as loom is told of it: whoever reads what was not
+/// written before fails the model. No bytes and no code in other builds.
+#[derive(Debug)]
+pub(crate) struct Witness(#[cfg(loom)] loom::cell::UnsafeCell<()>);
+
+impl Witness {
+    /// Memory that its maker has filled.
+    #[inline(always)]
+    pub(crate) fn written() -> Self {
+        Self(
+            #[cfg(loom)]
+            loom::cell::UnsafeCell::new(()),
+        )
+    }
+
+    /// Somebody looks at the memory.
+    #[inline(always)]
+    #[cfg_attr(not(loom), expect(clippy::unused_self, reason = "only loom is told"))]
+    pub(crate) fn read(&self) {
+        #[cfg(loom)]
+        self.0.with(|_| ());
+    }
+
+    /// The memory goes: whoever looked must have done so before.
+    #[inline(always)]
+    #[cfg_attr(not(loom), expect(clippy::unused_self, reason = "only loom is told"))]
+    pub(crate) fn freed(&self) {
+        #[cfg(loom)]
+        self.0.with_mut(|_| ());
+    }
+}
+
+/// The capacity of something that a model must be able to fill in a few steps.
+pub(crate) const fn capacity(real: usize, modelled: usize) -> usize {
+    if cfg!(any(loom, shuttle)) { modelled } else { real }
 }

@@ -18,11 +18,13 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Holder;
-use crate::mem::prefetch;
 use crate::mem::region::Region;
+use crate::mem::{make_words, prefetch};
 use crate::mvcc::{Timeline, Timestamp};
+use crate::planted;
 use crate::sync::{
-    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Relaxed, Release, pause,
+    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Relaxed, Release,
+    Witness, capacity, pause,
 };
 use std::collections::VecDeque;
 use std::ptr::null_mut;
@@ -36,11 +38,11 @@ const ROW_MASK: u64 = (1 << 32) - 1;
 /// The hash bits of a word begin here.
 const HASH_SHIFT: u32 = 34;
 /// Words of the first table: one page of the kernel.
-const WORDS_START: usize = 512;
+const WORDS_START: usize = capacity(512, 8);
 /// Words of the largest table: their places must follow from 30 bits.
 const WORDS_MAX: usize = 1 << 30;
 /// Words an inserter moves while the index grows; a table is left long before the next is full.
-const MOVE_STEPS: usize = 64;
+const MOVE_STEPS: usize = capacity(64, 4);
 
 /// What `insert` found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,8 @@ struct Table {
     used: AtomicU64,
     /// Words that are still to be moved on to the next table.
     left: AtomicUsize,
+    /// For the table itself and its words.
+    bytes: Witness,
 }
 
 // SAFETY: the pointers lead to tables that live until no thread is pinned, and their words are
@@ -137,8 +141,14 @@ impl PrimaryIndex {
             if word == 0 {
                 let (new, entered) =
                     if table.following().is_none() { (mine, true) } else { (FROZEN, false) };
+                if !entered && planted::bug("absence_not_frozen") {
+                    table = table.following().expect("just seen");
+                    at = table.home(hash);
+                    continue;
+                }
                 // Release: the row's key is written; pairs with Acquire in `find`.
-                if table.word(at).compare_exchange(0, new, AcqRel, Acquire).is_ok() && entered {
+                let order = planted::order("entered_relaxed", AcqRel);
+                if table.word(at).compare_exchange(0, new, order, Acquire).is_ok() && entered {
                     table.used.fetch_add(1, Relaxed);
                     self.live.fetch_add(1, Relaxed);
                     return Ok(Inserted::New);
@@ -171,7 +181,7 @@ impl PrimaryIndex {
 
     /// Takes a row out. For its owner, when nobody can see it any more.
     pub(crate) fn remove(&self, hash: u64, row: u32) {
-        let _moving = self.moving.lock();
+        let _moving = (!planted::bug("removed_while_moving")).then(|| self.moving.lock());
         let mine = word_of(hash, row);
         let mut table = Some(self.table());
         let mut removed = false;
@@ -237,9 +247,10 @@ impl PrimaryIndex {
             Some(next) => next,
             None if !table.is_filling() => return Ok(()),
             None => {
-                let wanted = (self.len() as usize + 8) * 2;
+                let wanted = (self.len() as usize + capacity(8, 0)) * 2;
                 match Table::boxed(wanted.next_power_of_two(), &self.holder) {
-                    Ok(next) => table.next.store(next, Release), // pairs with Acquire in `following`
+                    // Pairs with Acquire in `following`.
+                    Ok(next) => table.next.store(next, planted::order("next_relaxed", Release)),
                     // With room left the index may go on as it is; refuse before it is full.
                     Err(error) if table.is_nearly_full() => return Err(error),
                     Err(_) => return Ok(()),
@@ -261,7 +272,7 @@ impl PrimaryIndex {
             moving.moved += 1;
         }
         table.left.store(table.mask + 1 - moving.moved, Relaxed);
-        if moving.moved > table.mask {
+        if moving.moved > table.mask || planted::bug("left_before_moved") {
             let left = self.current.swap(std::ptr::from_ref(next).cast_mut(), AcqRel);
             moving.moved = 0;
             moving.left.push_back((self.timeline.mark(), left));
@@ -273,12 +284,17 @@ impl PrimaryIndex {
     /// Frees the tables that nobody can be reading any more.
     fn free_left(&self, moving: &mut Moving) {
         while let Some((at, table)) = moving.left.front().copied() {
-            if self.timeline.watermark() <= at && self.timeline.advance_watermark() <= at {
+            if self.timeline.watermark() <= at
+                && self.timeline.advance_watermark() <= at
+                && !planted::bug("table_freed_early")
+            {
                 return;
             }
             moving.left.pop_front();
             // SAFETY: every snapshot registered now was so after the table was left.
-            drop(unsafe { Box::from_raw(table) });
+            let table = unsafe { Box::from_raw(table) };
+            table.bytes.freed();
+            drop(table);
             self.left.store(moving.left.len() as u32, Relaxed);
         }
     }
@@ -297,7 +313,8 @@ impl Iterator for Candidates<'_> {
     #[inline(always)]
     fn next(&mut self) -> Option<u32> {
         loop {
-            let word = self.table.word(self.at).load(Acquire); // pairs with the swap in `insert`
+            // Pairs with the swap in `insert`.
+            let word = self.table.word(self.at).load(planted::order("found_relaxed", Acquire));
             if word == 0 || word == FROZEN {
                 self.table = self.table.following()?;
                 self.at = self.table.home(self.hash);
@@ -319,18 +336,23 @@ impl Table {
         if words > WORDS_MAX {
             return Err(Error::new(Kind::OverBudget, "a table holds at most 600 million rows"));
         }
+        let region = Region::map(words * 8, holder)?;
+        // SAFETY: the region is fresh and that long.
+        unsafe { make_words(region.start().cast(), words) };
         Ok(Box::into_raw(Box::new(Self {
             mask: words - 1,
             shift: 64 - words.trailing_zeros(),
-            words: Region::map(words * 8, holder)?,
+            words: region,
             next: AtomicPtr::new(null_mut()),
             used: AtomicU64::new(0),
             left: AtomicUsize::new(words),
+            bytes: Witness::written(),
         })))
     }
 
     #[inline(always)]
     fn home(&self, hash: u64) -> usize {
+        self.bytes.read();
         (hash >> self.shift) as usize
     }
 
@@ -382,11 +404,11 @@ impl Drop for PrimaryIndex {
             // SAFETY: nobody else is left; each table was made by `Box::into_raw`.
             drop(unsafe { Box::from_raw(left) });
         }
-        let mut table = *self.current.get_mut();
+        let mut table = self.current.load(Relaxed);
         while !table.is_null() {
             // SAFETY: nobody else is left; each table was made by `Box::into_raw`.
-            let mut here = unsafe { Box::from_raw(table) };
-            table = *here.next.get_mut();
+            let here = unsafe { Box::from_raw(table) };
+            table = here.next.load(Relaxed);
         }
     }
 }

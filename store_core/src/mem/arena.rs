@@ -15,17 +15,23 @@
 //! but for one; the number of such a page is used again.
 
 use super::budget::Holder;
+use super::make_words;
 use super::page_pool::PagePool;
 use crate::error::{Error, Kind, Result};
 use crate::options::PAGE_BYTES;
-use crate::sync::{AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release};
+use crate::planted;
+use crate::sync::{
+    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity,
+};
 use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
 const WORD_BYTES: usize = 8;
 /// Directory entries of a new arena.
-const DIRECTORY_START: usize = 8;
+const DIRECTORY_START: usize = capacity(8, 1);
+/// Slots of a page at most: a model fills pages within a few steps.
+const PAGE_SLOTS_MAX: usize = capacity(PAGE_BYTES, 4);
 /// Ends a list of free slots or of pages.
 const NONE: u32 = u32::MAX;
 
@@ -94,7 +100,7 @@ unsafe impl Sync for Arena {}
 impl Arena {
     /// An empty arena; it takes its first page with its first slot.
     pub(crate) fn new(pool: Arc<PagePool>, holder: Holder, shape: SlotShape) -> Result<Self> {
-        let slots_per_page = (PAGE_BYTES / (shape.stride * WORD_BYTES)) as u32;
+        let slots_per_page = (PAGE_BYTES / (shape.stride * WORD_BYTES)).min(PAGE_SLOTS_MAX) as u32;
         if slots_per_page == 0 {
             return Err(Error::invalid(format!(
                 "a row of {} bytes does not fit in a page of {PAGE_BYTES}",
@@ -272,6 +278,8 @@ impl Arena {
             return Err(Error::new(Kind::OverBudget, "a table holds at most 4 billion rows"));
         }
         let start: NonNull<AtomicU64> = new_page()?.cast();
+        // SAFETY: the page is ours alone and has that many words.
+        unsafe { make_words(start, self.slots_per_page as usize * self.shape.stride) };
         for slot in 0..self.slots_per_page as usize {
             for (word, value) in self.shape.fresh.iter().enumerate() {
                 // SAFETY: the page is ours alone and `slot` lies inside it.
@@ -283,7 +291,9 @@ impl Arena {
         let mut directory = unsafe { &*self.directory.load(Relaxed) };
         if page as usize == directory.pages.len() {
             let longer = directory.doubled();
-            state.retired.push(self.directory.swap(longer, AcqRel)); // pairs with Acquire in slot
+            // Pairs with Acquire in slot.
+            let order = planted::order("directory_relaxed", AcqRel);
+            state.retired.push(self.directory.swap(longer, order));
             // SAFETY: just made.
             directory = unsafe { &*longer };
         }
@@ -292,7 +302,8 @@ impl Arena {
             state.vacant.pop();
         } else {
             state.pages.push(PageUse { free: NONE, live: 0, next: NONE, previous: NONE });
-            self.pages.store(page + 1, Release); // pairs with Acquire in pages
+            // Pairs with Acquire in pages.
+            self.pages.store(page + 1, planted::order("pages_relaxed", Release));
         }
         Ok(())
     }
@@ -341,12 +352,12 @@ impl Directory {
 impl Drop for Arena {
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        state.retired.push(*self.directory.get_mut());
+        state.retired.push(self.directory.load(Relaxed));
         // SAFETY: nobody else is left; the last directory holds every page.
         let directory = unsafe { &*state.retired[state.retired.len() - 1] };
         // What waits for an epoch may keep the arena beyond its store: then the pages are gone.
         if let Some(_open) = self.pool.hold_open() {
-            for page in &directory.pages[..*self.pages.get_mut() as usize] {
+            for page in &directory.pages[..self.pages.load(Relaxed) as usize] {
                 if let Some(start) = NonNull::new(page.load(Relaxed)) {
                     self.pool.release(start.cast(), &self.holder);
                 }

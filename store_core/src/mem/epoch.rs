@@ -5,9 +5,11 @@
 //! process holds back nothing here. A guard lives for one call only. After Fraser, "Practical
 //! lock-freedom" (2004), by crossbeam-epoch.
 
-use crossbeam_epoch::{Collector, Guard, LocalHandle};
+use crossbeam_epoch::LocalHandle;
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
+
+pub(crate) use crossbeam_epoch::{Collector, Guard};
 
 /// A store's collector.
 pub(crate) struct Epoch {

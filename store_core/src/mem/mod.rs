@@ -3,6 +3,10 @@
 pub(crate) mod arena;
 pub mod budget;
 pub(crate) mod cell;
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) mod epoch;
+#[cfg(any(loom, shuttle))]
+#[path = "epoch_model.rs"]
 pub(crate) mod epoch;
 pub(crate) mod key_steps;
 pub(crate) mod layout;
@@ -13,7 +17,25 @@ pub(crate) mod slab;
 
 pub(crate) use row_words::RowWords;
 
+use crate::sync::AtomicU64;
+use std::ptr::NonNull;
+
 pub use budget::{Holder, HolderUsage, MemoryBudget, Reservation};
+
+/// Makes zeroed memory of our own into that many atomics of value 0, which it is already unless a
+/// model checker's atomics are numbers of objects.
+///
+/// # Safety
+/// The memory is aligned, writable, that long, and nobody else uses it yet.
+#[inline(always)]
+pub(crate) unsafe fn make_words(start: NonNull<AtomicU64>, count: usize) {
+    const { assert!(size_of::<AtomicU64>() == 8) };
+    let made = if cfg!(loom) { count } else { 0 };
+    for at in 0..made {
+        // SAFETY: the caller's promise.
+        unsafe { start.add(at).write(AtomicU64::new(0)) };
+    }
+}
 
 /// Asks the processor to fetch the cache line of an address; reads nothing.
 #[inline(always)]

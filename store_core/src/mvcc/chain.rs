@@ -164,12 +164,16 @@ impl Versions {
                 return Ok(false);
             }
             copy(slot, HEADER_WORDS, range, out);
-            fence(Acquire); // pairs with the fence in `install`
+            if !planted::bug("read_without_fence") {
+                fence(Acquire); // pairs with the fence in `install`
+            }
             if word(slot, 0).load(Relaxed) == begin || planted::bug("failed_check_used") {
                 return Ok(true);
             }
             // `begin` is above the snapshot now, so the version wanted is in the chain already.
-            fence(Acquire);
+            if !planted::bug("chain_without_fence") {
+                fence(Acquire);
+            }
         }
         self.read_chain(slot, snapshot, range, out)
     }
@@ -196,7 +200,9 @@ impl Versions {
         out: &mut [u64],
     ) -> Result<bool> {
         let seen = self.walk_chain(slot, snapshot.at.0 * 2 + 1, range, out);
-        fence(Acquire); // a gap that was met: pairs with the unlinking in `prune`
+        if !planted::bug("gap_without_fence") {
+            fence(Acquire); // a gap that was met: pairs with the unlinking in `prune`
+        }
         self.timeline.check_kept(snapshot)?;
         Ok(seen)
     }
@@ -209,7 +215,9 @@ impl Versions {
         out: &mut [u64],
     ) -> bool {
         let _pinned = self.epoch.pin(); // before the first link is read
-        let mut node = word(slot, 1).load(Acquire) & CHAIN_MASK; // pairs with the link in `install`
+        // Pairs with the link in `install`.
+        let acquire = planted::order("chain_head_relaxed", Acquire);
+        let mut node = word(slot, 1).load(acquire) & CHAIN_MASK;
         while node != 0 {
             // SAFETY: chains hold nodes of this table, and none met from here on is free before
             // the pin ends (see the module).
@@ -292,7 +300,8 @@ impl Versions {
         }
         let mine = known & !(0xFFFF << OWNER_SHIFT) | u64::from(me.0) << OWNER_SHIFT;
         // Acquire pairs with Release in `disown`: the owner sees what the last one wrote.
-        match meta.compare_exchange(known, mine, Acquire, Relaxed) {
+        let acquire = planted::order("own_relaxed", Acquire);
+        match meta.compare_exchange(known, mine, acquire, Relaxed) {
             Ok(_) => Ok(()),
             Err(now) if now >> OWNER_SHIFT == 0 => self.own(row, me),
             Err(now) => Err(held(now)),
@@ -302,7 +311,8 @@ impl Versions {
     /// Gives the owner word up.
     pub(crate) fn disown(&self, row: u32) {
         let meta = self.meta(row);
-        meta.store(meta.load(Relaxed) & !(0xFFFF << OWNER_SHIFT), Release);
+        let release = planted::order("disown_relaxed", Release);
+        meta.store(meta.load(Relaxed) & !(0xFFFF << OWNER_SHIFT), release);
     }
 
     /// The newest committed state; the caller owns the row, or takes what it gets as a hint.
@@ -420,7 +430,10 @@ impl Versions {
         word(old, 0).store(word(slot, 0).load(Relaxed), Relaxed);
         word(old, 1).store(meta & CHAIN_MASK, Relaxed);
         // The link; pairs with Acquire in `read_chain`.
-        word(slot, 1).store(meta & !CHAIN_MASK | QUEUED | u64::from(node), Release);
+        let link = meta & !CHAIN_MASK | QUEUED | u64::from(node);
+        if !planted::bug("linked_after_begin") {
+            word(slot, 1).store(link, planted::order("link_relaxed", Release));
+        }
         let queue = meta & QUEUED == 0;
         let begin = at.0 << 1 | u64::from(delete);
         if planted::bug("begin_after_payload") {
@@ -431,8 +444,14 @@ impl Versions {
             word(slot, 0).store(begin, Release);
             return queue;
         }
-        word(slot, 0).store(begin, Release); // the stamp; pairs with Acquire in `read`
-        fence(Release); // pairs with the fence after the copy in `read`
+        // The stamp; pairs with Acquire in `read`.
+        word(slot, 0).store(begin, planted::order("stamp_relaxed", Release));
+        if planted::bug("linked_after_begin") {
+            word(slot, 1).store(link, Release);
+        }
+        if !planted::bug("install_without_fence") {
+            fence(Release); // pairs with the fence after the copy in `read`
+        }
         if !delete {
             self.write_payload(slot, room);
         }

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::options::SNAPSHOTS_MAX;
-use crate::sync::{AcqRel, AtomicU64, AtomicUsize, Relaxed};
+use crate::sync::{AcqRel, AtomicU64, AtomicUsize, Relaxed, capacity};
 use rustix::time::{ClockId, clock_gettime};
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -19,7 +19,7 @@ pub(super) const PENDING: u64 = 0;
 /// Marks the timestamp of a snapshot that was given up while somebody still holds it.
 pub(super) const EXPIRED: u64 = 1 << 63;
 
-const BLOCK_SNAPSHOTS: usize = 64;
+const BLOCK_SNAPSHOTS: usize = capacity(64, 2);
 const BLOCKS_MAX: usize = SNAPSHOTS_MAX / BLOCK_SNAPSHOTS;
 
 /// Keeps words of different threads on different cache lines (and their prefetched neighbours).
@@ -53,7 +53,13 @@ thread_local! {
 
 impl Registry {
     pub(super) fn new() -> Self {
-        Self { blocks: [const { OnceLock::new() }; BLOCKS_MAX], used: AtomicUsize::new(0) }
+        let registry =
+            Self { blocks: [const { OnceLock::new() }; BLOCKS_MAX], used: AtomicUsize::new(0) };
+        if cfg!(loom) {
+            // loom does not know that a `OnceLock` orders what it holds.
+            registry.blocks[0].get_or_init(Block::idle);
+        }
+        registry
     }
 
     /// Takes a word, which is PENDING afterwards.
@@ -74,7 +80,8 @@ impl Registry {
                 if word.read.load(Relaxed) == IDLE
                     && word.read.compare_exchange(IDLE, PENDING, AcqRel, Relaxed).is_ok()
                 {
-                    HINT.with(|hint| hint.set(at));
+                    // A model's threads are one thread of the system, and it runs them again.
+                    HINT.with(|hint| hint.set(if cfg!(any(loom, shuttle)) { 0 } else { at }));
                     return Ok(at);
                 }
             }

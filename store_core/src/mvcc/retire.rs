@@ -3,12 +3,12 @@
 
 use crate::mem::arena::Arena;
 use crate::mem::epoch::Epoch;
-use crate::sync::{AtomicU64, Mutex, Relaxed};
+use crate::sync::{AtomicU64, Mutex, Relaxed, capacity};
 use std::sync::Arc;
 
 /// Nodes handed to the epoch at once: so many that the hand-over does not count, so few that what
 /// waits beside a chain stays small.
-const BATCH_NODES: usize = 16;
+const BATCH_NODES: usize = capacity(16, 1);
 
 /// What waits for the epoch, and where it goes then.
 pub(super) struct Retired {

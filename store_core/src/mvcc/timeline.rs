@@ -93,7 +93,9 @@ impl Timeline {
     /// Registers a snapshot: its place, and the timestamp it reads.
     pub(crate) fn register(&self) -> Result<(usize, Timestamp)> {
         let place = self.registry.take()?; // PENDING from here on
-        fence(SeqCst); // pairs with the fence in `advance_watermark`
+        if !planted::bug("register_without_fence") {
+            fence(SeqCst); // pairs with the fence in `advance_watermark`
+        }
         let published = self.published.0.load(Acquire); // pairs with the swap in `publish`
         let word = self.registry.word(place);
         word.since_ms.store(now_ms(), Relaxed);
@@ -104,7 +106,8 @@ impl Timeline {
     /// Ends a snapshot; whatever only it could see may be reclaimed.
     pub(crate) fn unregister(&self, place: usize) {
         // Release: its reads come before any reuse; pairs with Acquire in `advance_watermark`.
-        self.registry.word(place).read.store(IDLE, Release);
+        let release = planted::order("unregister_relaxed", Release);
+        self.registry.word(place).read.store(IDLE, release);
     }
 
     /// Marks a moment: a snapshot that reads a later timestamp has seen all that was done before.
@@ -112,6 +115,9 @@ impl Timeline {
     /// By a read-modify-write, so that whoever publishes next, and whoever registers after that,
     /// synchronises with this call.
     pub(crate) fn mark(&self) -> Timestamp {
+        if planted::bug("mark_by_load") {
+            return self.published();
+        }
         Timestamp(self.published.0.fetch_add(0, AcqRel))
     }
 
@@ -128,10 +134,13 @@ impl Timeline {
     /// Raises the watermark, which expired snapshots hold back as long as they are registered.
     pub(crate) fn live_snapshots(&self) -> Option<LiveSnapshots> {
         let published = self.published.0.load(Acquire);
-        fence(SeqCst); // pairs with the fence in `register`
+        if !planted::bug("watermark_without_fence") {
+            fence(SeqCst); // pairs with the fence in `register`
+        }
         let mut live = LiveSnapshots::new(Timestamp(published));
         for word in self.registry.words() {
             match word.read.load(Acquire) {
+                PENDING if planted::bug("pending_ignored") => {}
                 PENDING => return None,
                 IDLE => {}
                 read => live.add(Timestamp(read & !EXPIRED), read & EXPIRED != 0),
@@ -209,7 +218,11 @@ impl Timeline {
     pub(crate) fn publish(&self, done: Timestamp) -> Result<()> {
         let ring = self.finished.len() as u64;
         // Pairs with Acquire below: who moves `published` over it has seen the installed rows.
-        self.finished[(done.0 % ring) as usize].store(done.0, Release);
+        let release = planted::order("finished_relaxed", Release);
+        self.finished[(done.0 % ring) as usize].store(done.0, release);
+        if planted::bug("published_out_of_turn") {
+            self.published.0.fetch_max(done.0, AcqRel);
+        }
         let mut attempt = 0;
         loop {
             let published = self.published.0.load(Acquire);
@@ -219,7 +232,8 @@ impl Timeline {
             let next = published + 1;
             if self.finished[(next % ring) as usize].load(Acquire) == next {
                 // AcqRel: passes on what the finished commits installed; pairs with `register`.
-                let _ = self.published.0.compare_exchange(published, next, AcqRel, Relaxed);
+                let order = planted::order("published_relaxed", AcqRel);
+                let _ = self.published.0.compare_exchange(published, next, order, Relaxed);
                 continue;
             }
             if self.is_stuck() {

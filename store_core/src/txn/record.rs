@@ -17,7 +17,7 @@ use crate::codec::{self, Reader};
 use crate::error::{Error, Result};
 use crate::options::RECORD_BYTES_MAX;
 use crate::schema::{Column, Schema};
-use crate::sync::RwLock;
+use crate::sync::{RwLock, RwLockReadGuard};
 use crate::value::{Type, ValueRef};
 use crate::wal::{HashedPayload, Lsn};
 use smallvec::SmallVec;
@@ -33,7 +33,7 @@ pub(super) struct CommitEncoder<'a> {
     number: u64,
     gate: &'a RwLock<()>,
     /// Held from the first fragment on.
-    passed: Option<parking_lot::RwLockReadGuard<'a, ()>>,
+    passed: Option<RwLockReadGuard<'a, ()>>,
     payload: Vec<u8>,
     table: Option<u32>,
 }
@@ -41,7 +41,7 @@ pub(super) struct CommitEncoder<'a> {
 /// A finished payload; keeps the fragments' gate until the record is in the log.
 pub(super) struct Encoded<'a> {
     pub payload: Vec<u8>,
-    _passed: Option<parking_lot::RwLockReadGuard<'a, ()>>,
+    _passed: Option<RwLockReadGuard<'a, ()>>,
 }
 
 impl<'a> CommitEncoder<'a> {

@@ -52,7 +52,7 @@ impl Wal {
 
     /// Writes the batch and syncs; a failure poisons the log. Nobody else may lead.
     fn lead(&self, state: &mut MutexGuard<'_, State>, goal: Goal) {
-        state.leading = true;
+        state.leading = !planted::bug("two_leaders");
         let spare = std::mem::take(&mut state.spare);
         let mut batch = std::mem::replace(&mut state.pending, spare);
         let start = state.pending_start;
@@ -77,18 +77,24 @@ impl Wal {
                 self.poison(state, &Error::io(format_args!("{}: writing", file.name), fault));
             }
             _ if goal == Goal::Durable => {
-                state.durable = end;
-                self.durable.store(end.0, Release); // pairs with Acquire in durable()
+                state.durable =
+                    if planted::bug("durable_beyond_batch") { state.end() } else { end };
+                // Pairs with Acquire in durable().
+                self.durable.store(end.0, planted::order("durable_relaxed", Release));
             }
             _ => {}
         }
-        self.changed.notify_all();
+        if !planted::bug("followers_forgotten") {
+            self.changed.notify_all();
+        }
     }
 
     /// Stops the log for good (invariant I7); the first cause is kept.
     pub(super) fn poison(&self, state: &mut State, cause: &Error) {
         state.poisoned.get_or_insert_with(|| cause.to_string());
-        self.changed.notify_all();
+        if !planted::bug("followers_forgotten") {
+            self.changed.notify_all();
+        }
     }
 
     /// Does I/O without the mutex. If that panics, the log is poisoned and those who wait wake.

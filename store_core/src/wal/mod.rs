@@ -43,6 +43,8 @@ mod tests;
 
 pub use device::{Device, DeviceFile, OpenMode};
 pub use directory::Directory;
+#[cfg(all(test, loom))]
+pub(crate) use file::LogStart;
 pub(crate) use lsn::Lsn;
 pub(crate) use record::{HashedPayload, Record, RecordKind};
 pub(crate) use replay::replay;

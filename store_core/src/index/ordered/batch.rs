@@ -5,7 +5,7 @@ use super::key::{Key, Padding, Shape};
 use super::list::List;
 use super::merge::{Merged, NewKeys, Run};
 use super::node::Node;
-use crossbeam_epoch::Guard;
+use crate::mem::epoch::Guard;
 
 /// New entries merged in one replacement at most: some 32 blocks of them, so that little is lost
 /// when the exchange is, and what is built before it stays small.

@@ -14,6 +14,8 @@
 use super::key::{Key, Shape};
 use super::node::Node;
 use crate::mem::slab::Slab;
+use crate::planted;
+use crate::sync::Witness;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -33,6 +35,8 @@ pub(super) struct Header {
     pub(super) tail_bytes: u32,
     pub(super) count: u16,
     pub(super) dead: bool,
+    /// For all bytes of the block.
+    pub(super) bytes: Witness,
 }
 
 pub(super) const HEADER_BYTES: usize = size_of::<Header>();
@@ -79,7 +83,9 @@ impl<'g> Block<'g> {
     fn header(self) -> &'g Header {
         // SAFETY: a finished block begins with its header, which nobody writes any more
         // (`from_ptr`'s caller keeps it alive).
-        unsafe { self.at.cast::<Header>().as_ref() }
+        let header = unsafe { self.at.cast::<Header>().as_ref() };
+        header.bytes.read();
+        header
     }
 
     #[inline]
@@ -202,8 +208,9 @@ impl<'g> Block<'g> {
     /// Whether a key at or right of the block's low key belongs here.
     #[inline]
     pub(super) fn covers(self, key: &Key<'_>) -> bool {
-        if self.is_dead() || self.is_last() {
-            return !self.is_dead();
+        let dead = self.is_dead() && !planted::bug("dead_block_covers");
+        if dead || self.is_last() {
+            return !dead;
         }
         let high_head = self.head(self.count());
         // The high key's row and tail lie on cache lines of their own: seldom needed.

@@ -6,6 +6,7 @@ use super::block::{
 use super::key::{Key, Shape};
 use super::node::Node;
 use crate::mem::slab::Slab;
+use crate::sync::Witness;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 
@@ -31,7 +32,13 @@ impl Builder {
     ) -> Self {
         let at = slab.allocate(block_bytes(shape, count, tail_bytes));
         let (count16, tail_bytes32) = (count as u16, tail_bytes as u32);
-        let header = Header { right, tail_bytes: tail_bytes32, count: count16, dead: false };
+        let header = Header {
+            right,
+            tail_bytes: tail_bytes32,
+            count: count16,
+            dead: false,
+            bytes: Witness::written(),
+        };
         // SAFETY: the slab gave at least a header's bytes, aligned to 8.
         unsafe { at.cast::<Header>().write(header) };
         Self { at, shape, slots: count + 1, filled: 0, tail_bytes: 0 }

@@ -5,8 +5,8 @@ use super::key::Key;
 use super::list::List;
 use super::merge::{Merged, One, Run};
 use super::node::Node;
+use crate::mem::epoch::Guard;
 use crate::planted;
-use crossbeam_epoch::Guard;
 
 impl List {
     /// Inserts the entry; nothing changes if it is there.

@@ -7,10 +7,11 @@ use super::node::{NODE_BYTES, Node};
 use super::spine::Spine;
 use crate::mem::Holder;
 use crate::mem::epoch::Epoch;
+use crate::mem::epoch::Guard;
 use crate::mem::slab::Slab;
-use crate::sync::{AtomicU64, Mutex, Relaxed};
+use crate::planted;
+use crate::sync::{AtomicU64, Mutex, Relaxed, capacity};
 use crate::value::KEY_BYTES_MAX;
-use crossbeam_epoch::Guard;
 use std::ptr::null;
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ impl List {
         unsafe { &*head }.set_first(empty);
         Self {
             shape,
-            block_entries_max: BLOCK_ENTRIES_MAX,
+            block_entries_max: capacity(BLOCK_ENTRIES_MAX, 2),
             head,
             spine: Spine::new(epoch.collector()),
             remover: Mutex::new(()),
@@ -142,6 +143,9 @@ impl List {
     #[inline]
     pub(super) fn retire(&self, block: Block<'_>, guard: &Guard) {
         let (at, bytes, slab) = (block.as_ptr(), block.bytes(), Arc::clone(&self.slab));
+        if planted::bug("block_freed_at_once") {
+            return slab.release(at, bytes);
+        }
         // SAFETY: the block is out of reach for threads that pin from now on, and it is retired
         // once, by the thread that exchanged it. The closure owns all it uses.
         unsafe { guard.defer_unchecked(move || slab.release(at, bytes)) }

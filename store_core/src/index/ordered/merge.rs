@@ -12,7 +12,8 @@ use super::builder::Builder;
 use super::key::Key;
 use super::list::List;
 use super::node::Node;
-use crossbeam_epoch::Guard;
+use crate::mem::epoch::Guard;
+use crate::planted;
 use std::ops::Range;
 
 /// What an entry weighs beside its tail, so that count and bytes are shared out together.
@@ -188,6 +189,9 @@ impl List {
             self.node(*node, guard).set_first(*block);
         }
         let made: Vec<_> = made.into_iter().zip(blocks[1..].iter().copied()).collect();
+        if planted::bug("indexed_before_exchange") {
+            self.index(&made, guard);
+        }
         if !self.replace(node, merged.old, blocks[0], guard) {
             self.discard_nodes(&made);
             return false;

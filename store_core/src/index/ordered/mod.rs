@@ -35,6 +35,8 @@ mod node;
 mod remove;
 mod scan;
 mod spine;
+#[cfg(any(loom, shuttle))]
+mod spine_model;
 #[cfg(test)]
 mod tests;
 

@@ -3,8 +3,9 @@
 use super::block::Block;
 use super::key::Shape;
 use super::spine::SpineKey;
+use crate::mem::epoch::Guard;
+use crate::planted;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release};
-use crossbeam_epoch::Guard;
 use std::ptr::{NonNull, null_mut};
 
 /// Heap bytes of one node with the allocator's own.
@@ -47,7 +48,7 @@ impl Node {
     #[inline]
     pub(super) fn load<'g>(&self, shape: Shape, _: &'g Guard) -> Block<'g> {
         // Pairs with AcqRel in `exchange`: the block's bytes are complete.
-        let at = self.block.load(Acquire);
+        let at = self.block.load(planted::order("block_load_relaxed", Acquire));
         debug_assert!(!at.is_null());
         // SAFETY: published nodes have a block (`set_first`).
         let at = unsafe { NonNull::new_unchecked(at) };
@@ -61,7 +62,8 @@ impl Node {
         let (old, new) = (old.as_ptr().as_ptr(), new.as_ptr().as_ptr());
         // Release pairs with Acquire in `load`. Acquire: the new block may name nodes that
         // another thread published with `old`.
-        self.block.compare_exchange(old, new, AcqRel, Relaxed).is_ok()
+        let order = planted::order("block_exchange_relaxed", AcqRel);
+        self.block.compare_exchange(old, new, order, Relaxed).is_ok()
     }
 
     /// The node's key in the spine, or none if it is not there yet.

@@ -16,7 +16,7 @@ use super::block::Block;
 use super::key::Key;
 use super::list::List;
 use super::node::Node;
-use crossbeam_epoch::Guard;
+use crate::mem::epoch::Guard;
 use std::ops::Range;
 
 impl List {

@@ -15,8 +15,8 @@
 use super::block::Block;
 use super::key::{Cut, Key, Padding, ROW_AFTER_ALL, Shape};
 use super::list::List;
+use crate::mem::epoch::Guard;
 use crate::planted;
-use crossbeam_epoch::Guard;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 

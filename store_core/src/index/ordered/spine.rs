@@ -6,8 +6,11 @@
 
 use super::key::Key;
 use super::node::Node;
+#[cfg(any(loom, shuttle))]
+use super::spine_model::SkipList;
+use crate::mem::epoch::{Collector, Guard};
 use crate::sync::{AtomicU64, Relaxed};
-use crossbeam_epoch::{Collector, Guard};
+#[cfg(not(any(loom, shuttle)))]
 use crossbeam_skiplist::base::SkipList;
 use std::cmp::Ordering;
 use std::mem::ManuallyDrop;

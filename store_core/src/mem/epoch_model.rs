@@ -1,0 +1,114 @@
+//! Epochs as a model sees them: what was retired is freed as soon as nobody is pinned any more who
+//! was so then. That is the earliest that an epoch could allow, and it takes no step of the model.
+//!
+//! It stands in for crossbeam-epoch, whose own atomics a model checker does not see and which would
+//! free what is left after the model has ended. What is modelled is our use of epochs, not epochs.
+
+use crate::sync::{SeqCst, fence};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A store's collector.
+pub(crate) struct Epoch {
+    collector: Collector,
+    state: Arc<Mutex<State>>,
+}
+
+/// As in crossbeam-epoch; nothing here.
+#[derive(Clone)]
+pub(crate) struct Collector;
+
+/// A pinned thread.
+pub(crate) struct Guard {
+    number: u64,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    pins: u64,
+    pinned: Vec<u64>,
+    waiting: Vec<Deferred>,
+    /// Something was retired by `defer`.
+    retired: bool,
+}
+
+struct Deferred {
+    /// Who was pinned when this was retired.
+    held_by: Vec<u64>,
+    free: Box<dyn FnOnce()>,
+}
+
+// SAFETY: the threads of a model are one thread of the system.
+unsafe impl Send for State {}
+
+impl Epoch {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { collector: Collector, state: Arc::default() })
+    }
+
+    pub(crate) fn collector(&self) -> &Collector {
+        &self.collector
+    }
+
+    /// Pins the thread for one call.
+    pub(crate) fn pin(&self) -> Guard {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.retired {
+            // As in crossbeam-epoch: who pins after something was retired finds it unlinked. Not
+            // always, because a fence of ours that is missing must not be made up for.
+            fence(SeqCst);
+        }
+        state.pins += 1;
+        let number = state.pins;
+        state.pinned.push(number);
+        Guard { number, state: Arc::clone(&self.state) }
+    }
+
+    /// As in the other one; nothing here, where all that may be freed is.
+    #[expect(clippy::unused_self, reason = "nothing is left to do")]
+    pub(crate) fn collect(&self) {}
+}
+
+impl Guard {
+    /// As `defer_unchecked`, of what may go to any thread.
+    pub(crate) fn defer(&self, free: impl FnOnce() + Send + 'static) {
+        fence(SeqCst); // pairs with the fence in `pin`
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).retired = true;
+        // SAFETY: the closure borrows nothing.
+        unsafe { self.defer_unchecked(free) }
+    }
+
+    /// Runs `free` when nobody is pinned who is now.
+    ///
+    /// # Safety
+    /// As in crossbeam-epoch.
+    pub(crate) unsafe fn defer_unchecked(&self, free: impl FnOnce() + 'static) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let held_by = state.pinned.clone();
+        state.waiting.push(Deferred { held_by, free: Box::new(free) });
+    }
+
+    /// As in crossbeam-epoch; nothing here.
+    #[expect(clippy::unused_self, reason = "nothing is kept in a guard")]
+    pub(crate) fn flush(&self) {}
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let free: Vec<Deferred> = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.pinned.retain(|number| *number != self.number);
+            for waiting in &mut state.waiting {
+                waiting.held_by.retain(|number| *number != self.number);
+            }
+            state.waiting.extract_if(.., |waiting| waiting.held_by.is_empty()).collect()
+        };
+        if std::thread::panicking() {
+            std::mem::forget(free);
+            return;
+        }
+        for deferred in free {
+            (deferred.free)();
+        }
+    }
+}
