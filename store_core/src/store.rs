@@ -270,12 +270,12 @@ impl Store {
         let hashed = HashedPayload::new(&payload);
         let timeline = &self.engine.timeline;
         let appended = log.wal.append(RecordKind::Schema, &hashed, || timeline.take().0)?;
+        self.engine.sequencer.enter_empty(Timestamp(appended.timestamp), timeline);
         let durable = log.wal.wait_durable(appended.end);
         if durable.is_err() {
             timeline.give_up();
         }
         durable?;
-        self.engine.sequencer.enter_empty(Timestamp(appended.timestamp), timeline);
         timeline.publish(Timestamp(appended.timestamp))
     }
 }

@@ -25,7 +25,8 @@ pub(super) struct Written {
 /// A commit that has its timestamp.
 pub(crate) struct SequencedCommit {
     pub(super) at: Timestamp,
-    /// `None` if there was no memory to say which: it may have written anything.
+    /// `None` if there was no memory to say which, or not enough for so many: it may have written
+    /// anything.
     pub(super) writes: Option<Box<[Written]>>,
     installed: AtomicBool,
 }
@@ -161,7 +162,8 @@ impl Sequenced {
         if self.held.bytes() + commit.bytes() > SEQUENCED_BYTES_MAX {
             self.drop_oldest(commit.bytes());
         }
-        if self.held.grow(commit.bytes()).is_err() {
+        let too_large = commit.bytes() > SEQUENCED_BYTES_MAX;
+        if too_large || self.held.grow(commit.bytes()).is_err() {
             commit.writes = None;
             let _ = self.held.grow(commit.bytes());
         }

@@ -34,6 +34,7 @@ impl Txn {
             if let Some(reads) = &self.reads {
                 let Some(commits) = state.after(validated, timeline)? else {
                     drop(state);
+                    self.engine.check_log()?; // who failed after its timestamp never enters
                     pause(&mut attempt); // one is entering itself late
                     continue;
                 };
