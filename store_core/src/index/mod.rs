@@ -4,5 +4,6 @@
 //! snapshot sees (invariant I9). Entries of a row are added and removed only by the owner of its
 //! slot, before the commit is published.
 
+mod group;
 pub(crate) mod ordered;
 pub(crate) mod primary;

@@ -13,9 +13,13 @@
 //! and a read no fence: it is freed once the watermark has passed the moment it was left. Until then
 //! its words stay as they are, for an inserter may stand at a frozen one.
 //!
-//! A word keeps the top 30 bits of its key's hash, and a key's search begins where its top bits say:
-//! so growing never looks at a row, and a row whose bits differ is never fetched.
+//! A word keeps the top 30 bits of its key's hash, and a key's search begins where its top bits say,
+//! at the start of a cache line: so growing never looks at a row, and a row whose bits
+//! differ is never fetched. A reader compares the eight words of a line without a branch between them:
+//! how far a key lies from its place cannot be foreseen, and a wrong guess throws away all that the
+//! processor had begun of the reads that follow.
 
+use super::group::{GROUP_WORDS, HASH_SHIFT, equal_hashes};
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Holder;
 use crate::mem::region::Region;
@@ -35,8 +39,6 @@ const DEAD: u64 = 1 << 33;
 /// An empty word that stays empty.
 const FROZEN: u64 = 1 << 32;
 const ROW_MASK: u64 = (1 << 32) - 1;
-/// The hash bits of a word begin here.
-const HASH_SHIFT: u32 = 34;
 /// Words of the first table: one page of the kernel.
 const WORDS_START: usize = capacity(512, 8);
 /// Words of the largest table: their places must follow from 30 bits.
@@ -115,7 +117,21 @@ impl PrimaryIndex {
     #[inline(always)]
     pub(crate) fn candidates(&self, hash: u64) -> Candidates<'_> {
         let table = self.table();
-        Candidates { table, at: table.home(hash), hash }
+        Candidates { table, at: table.home(hash), hash, matches: None }
+    }
+
+    /// Looks at the group of words where the search for a hash begins, and mostly ends.
+    #[inline(always)]
+    pub(crate) fn first(&self, hash: u64) -> Option<u32> {
+        let table = self.table();
+        let group = table.home(hash);
+        let matches = table.matches(group, hash);
+        if matches == 0 {
+            return None;
+        }
+        let at = group + matches.trailing_zeros() as usize;
+        // Pairs with the exchange in `insert`.
+        row_of(table.word(at).load(Acquire))
     }
 
     /// Asks the processor to fetch the words where a key's search begins.
@@ -139,19 +155,23 @@ impl PrimaryIndex {
         loop {
             let word = table.word(at).load(Acquire);
             if word == 0 {
-                let (new, entered) =
-                    if table.following().is_none() { (mine, true) } else { (FROZEN, false) };
-                if !entered && planted::bug("absence_not_frozen") {
-                    table = table.following().expect("just seen");
-                    at = table.home(hash);
-                    continue;
-                }
                 // Release: the row's key is written; pairs with Acquire in `find`.
                 let order = planted::order("entered_relaxed", AcqRel);
-                if table.word(at).compare_exchange(0, new, order, Acquire).is_ok() && entered {
-                    table.used.fetch_add(1, Relaxed);
-                    self.live.fetch_add(1, Relaxed);
+                if table.following().is_some() {
+                    if planted::bug("absence_not_frozen") {
+                        table = table.following().expect("just seen");
+                        at = table.home(hash);
+                        continue;
+                    }
+                    let _ = table.word(at).compare_exchange(0, FROZEN, order, Acquire);
+                } else if !self.admits(table) {
+                    self.grow()?;
+                    table = self.table();
+                    at = table.home(hash);
+                } else if table.word(at).compare_exchange(0, mine, order, Acquire).is_ok() {
                     return Ok(Inserted::New);
+                } else {
+                    self.was_refused(table);
                 }
                 continue;
             }
@@ -168,6 +188,35 @@ impl PrimaryIndex {
             }
             at = (at + 1) & table.mask;
         }
+    }
+
+    /// Counts a word that is about to be entered; false if it must not be, because with it and what
+    /// is still to be moved here no word would be left empty, and searches would not end.
+    fn admits(&self, table: &Table) -> bool {
+        self.live.fetch_add(1, Relaxed);
+        let used = table.used.fetch_add(1, Relaxed) as usize;
+        let admits = used + self.to_come(table) < table.mask;
+        if planted::bug("admitted_always") {
+            return true;
+        }
+        if !admits {
+            self.was_refused(table);
+        }
+        admits
+    }
+
+    fn was_refused(&self, table: &Table) {
+        table.used.fetch_sub(1, Relaxed);
+        self.live.fetch_sub(1, Relaxed);
+    }
+
+    /// Words that may still be moved on to this table.
+    fn to_come(&self, table: &Table) -> usize {
+        let current = self.table();
+        if std::ptr::eq(current, table) {
+            return 0;
+        }
+        current.left.load(Relaxed).min(self.len() as usize)
     }
 
     /// Frees tables that nobody can be searching any more, if somebody else is not just about it.
@@ -227,11 +276,9 @@ impl PrimaryIndex {
         loop {
             self.move_some()?;
             let table = self.table();
-            let (target, to_come) = match table.following() {
-                None => (table, 0),
-                Some(next) => (next, table.left.load(Relaxed).min(self.len() as usize)),
-            };
-            if (target.used.load(Relaxed) as usize + to_come) * 10 < (target.mask + 1) * 9 {
+            let target = table.following().unwrap_or(table);
+            let used = target.used.load(Relaxed) as usize + self.to_come(target);
+            if used * 10 < (target.mask + 1) * 9 {
                 return Ok(());
             }
             pause(&mut attempt);
@@ -303,29 +350,36 @@ impl PrimaryIndex {
 /// A search for a hash; see [`PrimaryIndex::candidates`].
 pub(crate) struct Candidates<'a> {
     table: &'a Table,
+    /// The first word of the group where the search is.
     at: usize,
     hash: u64,
+    /// A bit for each word of the group with the hash that was not given yet.
+    matches: Option<u32>,
 }
 
 impl Iterator for Candidates<'_> {
     type Item = u32;
 
-    #[inline(always)]
     fn next(&mut self) -> Option<u32> {
         loop {
-            // Pairs with the swap in `insert`.
-            let word = self.table.word(self.at).load(planted::order("found_relaxed", Acquire));
-            if word == 0 || word == FROZEN {
-                self.table = self.table.following()?;
+            let (table, group) = (self.table, self.at);
+            let matches = self.matches.get_or_insert_with(|| table.matches(group, self.hash));
+            while *matches != 0 {
+                let at = group + matches.trailing_zeros() as usize;
+                *matches &= *matches - 1;
+                // Pairs with the exchange in `insert`.
+                let word = table.word(at).load(planted::order("found_relaxed", Acquire));
+                if let Some(row) = row_of(word) {
+                    return Some(row);
+                }
+            }
+            if table.ends_in(group) {
+                self.table = table.following()?;
                 self.at = self.table.home(self.hash);
-                continue;
+            } else {
+                self.at = (group + GROUP_WORDS) & table.mask;
             }
-            self.at = (self.at + 1) & self.table.mask;
-            if (word ^ self.hash) >> HASH_SHIFT == 0
-                && let Some(row) = row_of(word)
-            {
-                return Some(row);
-            }
+            self.matches = None;
         }
     }
 }
@@ -350,10 +404,23 @@ impl Table {
         })))
     }
 
+    /// Where the search for a hash begins: the first word of a group.
     #[inline(always)]
     fn home(&self, hash: u64) -> usize {
         self.bytes.read();
-        (hash >> self.shift) as usize
+        (hash >> self.shift) as usize & !(GROUP_WORDS - 1)
+    }
+
+    /// A bit for each word of the group with this hash.
+    #[inline(always)]
+    fn matches(&self, group: usize, hash: u64) -> u32 {
+        equal_hashes(|at| self.word(group + at).load(Relaxed), hash)
+    }
+
+    /// True if a search that came to this group need not look at the next one.
+    fn ends_in(&self, group: usize) -> bool {
+        let ends = |at| matches!(self.word(group + at).load(Acquire), 0 | FROZEN);
+        (0..GROUP_WORDS).any(ends)
     }
 
     #[inline(always)]

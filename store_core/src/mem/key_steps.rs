@@ -7,14 +7,37 @@ use crate::value::{Type, ValueRef};
 pub(crate) const KEY_WORDS: usize = 16;
 const KEY_COLUMNS: usize = 8;
 
-/// Room for a key.
-pub(crate) type KeyWords = [u64; KEY_WORDS];
+/// A key in up to so many words; the shortest ones stay in registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyWords<const MOST: usize> {
+    words: [u64; MOST],
+    len: usize,
+}
+
+/// A key of one column.
+pub(crate) type OneKey = KeyWords<2>;
+/// A key of any number of columns.
+pub(crate) type AnyKey = KeyWords<KEY_WORDS>;
+
+impl<const MOST: usize> KeyWords<MOST> {
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self { words: [0; MOST], len: 0 }
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_slice(&self) -> &[u64] {
+        &self.words[..self.len.min(MOST)]
+    }
+}
 
 /// The steps that build a table's keys.
 #[derive(Debug)]
 pub(crate) struct KeySteps {
     /// The kinds of the columns, a byte each; what no values have if keys are not built here.
     kinds: u64,
+    /// Words of a key.
+    words: usize,
     steps: [Step; KEY_COLUMNS],
 }
 
@@ -40,7 +63,7 @@ const OTHER_VALUE: u8 = 5;
 impl KeySteps {
     /// From type, word and first bit of each key column, in key order.
     pub(crate) fn new(columns: impl ExactSizeIterator<Item = (Type, usize, u32)>) -> Self {
-        let mut all = Self { kinds: 0, steps: [Step::default(); KEY_COLUMNS] };
+        let mut all = Self { kinds: 0, words: 0, steps: [Step::default(); KEY_COLUMNS] };
         if columns.len() > KEY_COLUMNS {
             all.kinds = u64::from(OTHER_TYPE);
             return all;
@@ -56,6 +79,7 @@ impl KeySteps {
                 _ => (OTHER_TYPE, 64),
             };
             all.kinds |= u64::from(kind) << (8 * nth);
+            all.words = all.words.max(word + if ty.is_long() { 2 } else { 1 });
             all.steps[nth] = Step {
                 mask: u64::MAX >> (64 - bits),
                 least: 1 << (bits - 1),
@@ -66,19 +90,22 @@ impl KeySteps {
         all
     }
 
-    /// Writes the cells of a key, in key order, into zeroed words: integers in range, timestamps,
-    /// and text that fits in its cell. False if a value is none of these, or there are too few or
-    /// too many: then the words are worth nothing.
+    /// The key of these values, in key order, if they are integers in range, timestamps, and text
+    /// that fits in its cell: no other value, none too few and none too many.
     ///
-    /// Does not look for NUL in text, which no row has.
+    /// Does not look for NUL in text: no row has such a key, and asking for one is an error that
+    /// whoever finds nothing gives.
     ///
     /// Unrolled and inlined where keys are looked up: there the kinds of the values are mostly
     /// known, and only what is done with them is left. The fewer instructions a read has, the sooner
     /// the processor sees the next one and waits for the memory of both at once.
     #[inline(always)]
-    pub(crate) fn build(&self, words: &mut KeyWords, cells: &[ValueRef<'_>]) -> bool {
+    pub(crate) fn build(&self, key: &mut AnyKey, cells: &[ValueRef<'_>]) -> bool {
         let kind = |nth: usize| cells.get(nth).map_or(0, kind_of) << (8 * nth);
         let kinds = kind(0) | kind(1) | kind(2) | kind(3) | kind(4) | kind(5) | kind(6) | kind(7);
+        let words = &mut key.words;
+        *words = [0; KEY_WORDS];
+        key.len = self.words;
         kinds == self.kinds
             && cells.len() <= KEY_COLUMNS
             && self.put(0, words, cells)
@@ -91,16 +118,30 @@ impl KeySteps {
             && self.put(7, words, cells)
     }
 
-    /// Writes a cell of the right kind, if there is one.
+    /// The same for a key of one column, whose words and bits are known.
     #[inline(always)]
-    fn put(&self, nth: usize, words: &mut KeyWords, cells: &[ValueRef<'_>]) -> bool {
+    pub(crate) fn build_one(&self, cell: &ValueRef<'_>) -> Option<OneKey> {
+        let step = &self.steps[0];
+        let (kind, words, len) = match cell {
+            ValueRef::Text(text) if text.len() <= INLINE_BYTES_MAX => {
+                (TEXT, LongCell::inline(text.as_bytes()).0, 2)
+            }
+            ValueRef::Int(value) if step.holds(*value) => (INT, [*value as u64 & step.mask, 0], 1),
+            ValueRef::Timestamp(value) => (TIMESTAMP, [*value as u64, 0], 1),
+            _ => return None,
+        };
+        (self.kinds == u64::from(kind)).then_some(KeyWords { words, len })
+    }
+
+    /// Writes a cell of the right kind, if there is one, into zeroed words.
+    #[inline(always)]
+    fn put(&self, nth: usize, words: &mut [u64; KEY_WORDS], cells: &[ValueRef<'_>]) -> bool {
         let step = &self.steps[nth];
         let at = step.word as usize % KEY_WORDS;
         match cells.get(nth) {
             Some(ValueRef::Int(value)) => {
-                let bits = *value as u64;
-                words[at] |= (bits & step.mask) << (step.shift & 63);
-                bits.wrapping_add(step.least) <= step.mask
+                words[at] |= (*value as u64 & step.mask) << (step.shift & 63);
+                step.holds(*value)
             }
             Some(ValueRef::Text(text)) if text.len() > INLINE_BYTES_MAX => false,
             Some(ValueRef::Text(text)) => {
@@ -118,6 +159,14 @@ impl KeySteps {
     }
 }
 
+impl Step {
+    /// True if an integer is in the range of the type.
+    #[inline(always)]
+    fn holds(&self, value: i64) -> bool {
+        (value as u64).wrapping_add(self.least) <= self.mask
+    }
+}
+
 #[inline(always)]
 fn kind_of(value: &ValueRef<'_>) -> u64 {
     u64::from(match value {
@@ -126,14 +175,6 @@ fn kind_of(value: &ValueRef<'_>) -> u64 {
         ValueRef::Timestamp(_) => TIMESTAMP,
         _ => OTHER_VALUE,
     })
-}
-
-/// True if a text among the values has a NUL character: no row has such a key, and asking for one
-/// is an error.
-#[cold]
-pub(crate) fn has_nul(cells: &[ValueRef<'_>]) -> bool {
-    let nul = |text: &str| memchr::memchr(0, text.as_bytes()).is_some();
-    cells.iter().any(|cell| matches!(cell, ValueRef::Text(text) if nul(text)))
 }
 
 #[cfg(test)]
@@ -173,18 +214,43 @@ mod tests {
                     ValueRef::Timestamp(*int),
                     ValueRef::Int(nth as i64 - 3),
                 ];
-                let mut words = [0; KEY_WORDS];
-                let done = layout.key_steps().build(&mut words, &cells);
+                let mut key = AnyKey::new();
+                let done = layout.key_steps().build(&mut key, &cells);
                 let row = row_words(&layout, &schema.key, &cells);
                 assert_eq!(done, row.is_some(), "{cells:?}");
                 let Some(row) = row else { continue };
-                let key = layout.key_words();
-                assert_eq!(words[..key], row[..key], "{cells:?}");
-                assert_eq!(short_key_hash(&words[..key]), view(&layout, &row).key_hash());
+                assert_eq!(*key.as_slice(), row[..layout.key_words()], "{cells:?}");
+                assert_eq!(short_key_hash(key.as_slice()), view(&layout, &row).key_hash());
                 built += 1;
             }
         }
         assert!(built > 50, "{built} keys were built");
+    }
+
+    #[test]
+    fn keys_of_one_column_are_built_as_rows_are() {
+        let text = "0123456789ab+";
+        let texts = (0..=text.len()).map(|len| ValueRef::Text(&text[..len]));
+        let ints =
+            [0, -1, 32_767, 32_768, -32_768, -32_769, i64::from(i32::MAX), 1 << 31, i64::MIN];
+        let times = ints.iter().copied().map(ValueRef::Timestamp);
+        let cells: Vec<_> = texts.chain(times).chain(ints.map(ValueRef::Int)).collect();
+        let mut built = 0;
+        for ty in ["text", "int16", "int32", "int64", "timestamp"] {
+            let layout = Layout::new(&Schema::parse("t", &format!("b bool, a {ty} key")).unwrap());
+            for cell in &cells {
+                let one = layout.key_steps().build_one(cell);
+                let row = row_words(&layout, &[1], &[*cell]);
+                let wanted = row.as_ref().map(|row| &row[..layout.key_words()]);
+                assert_eq!(one.as_ref().map(OneKey::as_slice), wanted, "{cell:?} as {ty}");
+                let mut any = AnyKey::new();
+                let done = layout.key_steps().build(&mut any, &[*cell]);
+                assert_eq!(done.then_some(any.as_slice()), wanted, "{cell:?} as {ty}");
+                let Some(_) = row else { continue };
+                built += 1;
+            }
+        }
+        assert_eq!(built, 13 + 4 + 7 + 9 + 9);
     }
 
     #[test]
@@ -203,7 +269,7 @@ mod tests {
             (&wide, vec![ValueRef::Int(1); 8]),
         ] {
             let layout = Layout::new(&Schema::parse("t", columns).unwrap());
-            assert!(!layout.key_steps().build(&mut [0; KEY_WORDS], &cells), "{columns}");
+            assert!(!layout.key_steps().build(&mut AnyKey::new(), &cells), "{columns}");
         }
     }
 }

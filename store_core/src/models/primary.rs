@@ -144,6 +144,29 @@ fn a_key_is_found_while_the_index_grows_or_noticed() {
     notices("models::primary::a_key_is_found_while_the_index_grows", &bugs);
 }
 
+/// However many insert at once, a word stays empty: else the search for an absent key would not end.
+#[test]
+fn searches_end() {
+    check("searches_end", Search::Preemptions(2), || {
+        let index = Index::with(&ALMOST[..5]);
+        let others: Vec<_> = [(13, 5), (14, 6)]
+            .map(|(key, row)| {
+                let shared = Arc::clone(&index);
+                thread::spawn(move || assert_eq!(shared.insert(key, row), Inserted::New))
+            })
+            .into();
+        assert_eq!(index.insert(15, 7), Inserted::New);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(index.find(3), None);
+        assert_eq!([13, 14, 15].map(|key| index.find(key).is_some()), [true; 3]);
+    });
+}
+
+#[test]
+fn searches_end_or_it_is_noticed() {
+    notices("models::primary::searches_end", &["admitted_always"]);
+}
+
 /// Removing beside an insert that moves words on: what is gone is gone in both tables.
 #[test]
 fn what_is_removed_is_not_moved_on() {

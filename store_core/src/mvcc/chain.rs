@@ -39,7 +39,7 @@ use crate::mem::budget::Holder;
 use crate::mem::epoch::Epoch;
 use crate::mem::layout::Layout;
 use crate::mem::page_pool::PagePool;
-use crate::mem::prefetch;
+use crate::mem::{RowWords, prefetch};
 use crate::planted;
 use crate::sync::{Acquire, AtomicU64, Relaxed, Release, fence};
 use std::ops::Range;
@@ -152,30 +152,48 @@ impl Versions {
         range: &Range<usize>,
         out: &mut [u64],
     ) -> Result<bool> {
-        let limit = snapshot.at.0 * 2 + 1;
-        while planted::bug("reader_waits_for_owner") && self.owner(row).0 != 0 {
-            std::hint::spin_loop();
-        }
         // SAFETY: row numbers come from this table's indexes or pages.
         let slot = unsafe { self.slots.slot(row) };
-        let begin = word(slot, 0).load(Acquire); // pairs with the stamp in `install`
-        if begin <= limit {
-            if begin & TOMBSTONE != 0 {
-                return Ok(false);
+        match newest_for(slot, snapshot) {
+            ForSnapshot::Inline(begin) => {
+                copy(slot, HEADER_WORDS, range, out);
+                if is_unchanged(slot, begin) {
+                    return Ok(true);
+                }
             }
-            copy(slot, HEADER_WORDS, range, out);
-            if !planted::bug("read_without_fence") {
-                fence(Acquire); // pairs with the fence in `install`
-            }
-            if word(slot, 0).load(Relaxed) == begin || planted::bug("failed_check_used") {
-                return Ok(true);
-            }
-            // `begin` is above the snapshot now, so the version wanted is in the chain already.
-            if !planted::bug("chain_without_fence") {
-                fence(Acquire);
-            }
+            ForSnapshot::Nothing => return Ok(false),
+            ForSnapshot::Chain => {}
         }
         self.read_chain(slot, snapshot, range, out)
+    }
+
+    /// Copies the whole row if its newest version is the one that the snapshot sees and its key has
+    /// the `wanted` words; false tells nothing.
+    ///
+    /// The less a read does, the sooner the processor sees the next one and waits for the memory of
+    /// both at once.
+    #[inline(always)]
+    pub(crate) fn read_same(
+        &self,
+        row: u32,
+        snapshot: Moment,
+        wanted: &[u64],
+        out: &mut RowWords,
+    ) -> bool {
+        // SAFETY: row numbers come from this table's indexes or pages.
+        let slot = unsafe { self.slots.slot(row) };
+        let ForSnapshot::Inline(begin) = newest_for(slot, snapshot) else { return false };
+        let words = slot.wrapping_add(HEADER_WORDS);
+        let mut differs = 0;
+        for (at, wanted) in wanted.iter().enumerate() {
+            differs |= word(words, at).load(Relaxed) ^ wanted;
+        }
+        if differs != 0 {
+            return false;
+        }
+        // SAFETY: the slot holds so many words behind its header.
+        unsafe { out.load(words, self.key_words + self.payload_words) };
+        is_unchanged(slot, begin)
     }
 
     /// Asks the processor to fetch the cache lines of a row.
@@ -283,8 +301,8 @@ impl Versions {
     /// The owner of a row, if it has one.
     #[inline]
     pub(crate) fn owner(&self, row: u32) -> Owner {
-        let owner = self.meta(row).load(Relaxed) >> OWNER_SHIFT;
-        Owner(if owner == NO_ROW { 0 } else { owner as u16 })
+        // SAFETY: row numbers come from this table's indexes or pages.
+        owner_of(unsafe { self.slots.slot(row) })
     }
 
     /// Takes a row's owner word: first updater wins (invariant I5).
@@ -557,6 +575,45 @@ impl Versions {
     }
 }
 
+/// Where a snapshot's version of a row is.
+enum ForSnapshot {
+    /// In the slot, if `begin` is this after it was copied.
+    Inline(u64),
+    /// In the chain, if anywhere.
+    Chain,
+    /// Nowhere: the row is deleted.
+    Nothing,
+}
+
+#[inline(always)]
+fn newest_for(slot: *const AtomicU64, snapshot: Moment) -> ForSnapshot {
+    while planted::bug("reader_waits_for_owner") && owner_of(slot).0 != 0 {
+        std::hint::spin_loop();
+    }
+    let begin = word(slot, 0).load(Acquire); // pairs with the stamp in `install`
+    if begin > snapshot.at.0 * 2 + 1 {
+        ForSnapshot::Chain
+    } else if begin & TOMBSTONE != 0 {
+        ForSnapshot::Nothing
+    } else {
+        ForSnapshot::Inline(begin)
+    }
+}
+
+/// True if what was copied of a slot is its version's. If not, `begin` is above the snapshot now, so
+/// the version wanted is in the chain already.
+#[inline(always)]
+fn is_unchanged(slot: *const AtomicU64, begin: u64) -> bool {
+    if !planted::bug("read_without_fence") {
+        fence(Acquire); // pairs with the fence in `install`
+    }
+    let same = word(slot, 0).load(Relaxed) == begin || planted::bug("failed_check_used");
+    if !same && !planted::bug("chain_without_fence") {
+        fence(Acquire);
+    }
+    same
+}
+
 /// A place in a chain of versions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CutOff {
@@ -568,6 +625,11 @@ pub(crate) struct CutOff {
 fn word<'a>(start: *const AtomicU64, at: usize) -> &'a AtomicU64 {
     // SAFETY: callers stay within the stride of a slot or node of a live arena.
     unsafe { &*start.add(at) }
+}
+
+fn owner_of(slot: *const AtomicU64) -> Owner {
+    let owner = word(slot, 1).load(Relaxed) >> OWNER_SHIFT;
+    Owner(if owner == NO_ROW { 0 } else { owner as u16 })
 }
 
 /// Unrolled: the fewer instructions a read has, the sooner the processor sees the next one and can

@@ -3,7 +3,7 @@
 use super::{Row, Table};
 use crate::cursor::{Query, ReadSource, Reader, RowRef};
 use crate::error::{Error, Result};
-use crate::mem::key_steps::{KEY_WORDS, KeyWords, has_nul};
+use crate::mem::key_steps::AnyKey;
 use crate::mem::layout::short_key_hash;
 use crate::txn::{RowWords, Snapshot, prepare_key};
 use crate::value::ValueRef;
@@ -46,8 +46,10 @@ impl Table {
         look: impl FnOnce(RowRef<'_>) -> T,
     ) -> Result<Option<T>> {
         let mut words = RowWords::new();
-        let found = self.find(reader, key, &mut words)?;
-        Ok(found.then(|| look(RowRef::new(&self.rows, &words))))
+        if !self.find(reader, key, &mut words)? {
+            return Ok(None);
+        }
+        Ok(Some(look(RowRef::new(&self.rows, &words))))
     }
 
     /// Shows the row of each key to `look`, in order, with the position of the key; `None` for a
@@ -72,26 +74,29 @@ impl Table {
         keys: &[K],
         mut look: impl FnMut(usize, Option<RowRef<'_>>),
     ) -> Result<()> {
-        let source = reader.source();
-        self.check_reader(&source)?;
+        self.check_reader(reader)?;
         let mut words = RowWords::new();
         for (chunk, keys) in keys.chunks(AHEAD).enumerate() {
-            let mut built = [const { None }; AHEAD];
-            for (key, built) in keys.iter().zip(&mut built) {
-                *built = self.build_key(key.as_ref());
-                if let Some((_, hash)) = built {
+            let mut built = [const { (AnyKey::new(), None) }; AHEAD];
+            for (key, (built, hash)) in keys.iter().zip(&mut built) {
+                *hash = self.build_key(key.as_ref(), built);
+                if let Some(hash) = hash {
                     self.rows.primary.prefetch(*hash);
                 }
             }
-            for (_, hash) in built.iter().flatten() {
-                if let Some(row) = self.rows.primary.candidates(*hash).next() {
-                    self.rows.versions.prefetch(row);
+            let mut ahead = [None; AHEAD];
+            for ((_, hash), row) in built.iter().zip(&mut ahead) {
+                *row = hash.and_then(|hash| self.rows.primary.first(hash));
+                if let Some(row) = row {
+                    self.rows.versions.prefetch(*row);
                 }
             }
-            for (nth, (key, built)) in keys.iter().zip(&built).enumerate() {
-                let nth = chunk * AHEAD + nth;
-                let found = self.find_built(&source, key.as_ref(), built.as_ref(), &mut words);
-                let found = found.map_err(|error| error.at(format_args!("key {nth}")))?;
+            for (at, key) in keys.iter().enumerate() {
+                let nth = chunk * AHEAD + at;
+                let found = self.read_found(reader, ahead[at], built[at].0.as_slice(), &mut words)
+                    || self
+                        .find_any(reader, key.as_ref(), &mut words)
+                        .map_err(|error| error.at(format_args!("key {nth}")))?;
                 look(nth, found.then(|| RowRef::new(&self.rows, &words)));
             }
         }
@@ -129,72 +134,71 @@ impl Table {
         key: &[ValueRef<'_>],
         words: &mut RowWords,
     ) -> Result<bool> {
-        let source = reader.source();
-        self.check_reader(&source)?;
-        self.find_built(&source, key, self.build_key(key).as_ref(), words)
+        self.check_reader(reader)?;
+        Ok(self.find_here(reader, key, words) || self.find_any(reader, key, words)?)
+    }
+
+    /// The short way, which finds most rows: the key needs no conversion, the index has its row where
+    /// the search begins, and the row's newest version is the one to see. False tells nothing.
+    #[inline(always)]
+    fn find_here<R: Reader>(&self, reader: &R, key: &[ValueRef<'_>], words: &mut RowWords) -> bool {
+        let primary = &self.rows.primary;
+        if let [cell] = key {
+            let Some(one) = self.rows.layout.key_steps().build_one(cell) else { return false };
+            let row = primary.first(short_key_hash(one.as_slice()));
+            return self.read_found(reader, row, one.as_slice(), words);
+        }
+        let mut built = AnyKey::new();
+        let Some(hash) = self.build_key(key, &mut built) else { return false };
+        self.read_found(reader, primary.first(hash), built.as_slice(), words)
     }
 
     /// The words of a key and their hash, if its values need no check and no conversion.
     #[inline(always)]
-    fn build_key(&self, key: &[ValueRef<'_>]) -> Option<(KeyWords, u64)> {
-        let (layout, mut words) = (&self.rows.layout, [0; KEY_WORDS]);
-        if !layout.key_steps().build(&mut words, key) {
-            return None;
-        }
-        let hash = short_key_hash(words.get(..layout.key_words())?);
-        Some((words, hash))
+    fn build_key(&self, key: &[ValueRef<'_>], built: &mut AnyKey) -> Option<u64> {
+        let steps = self.rows.layout.key_steps();
+        if steps.build(built, key) { Some(short_key_hash(built.as_slice())) } else { None }
     }
 
-    /// Finds a key, which may have been built before.
     #[inline(always)]
-    fn find_built(
+    fn read_found<R: Reader>(
         &self,
-        source: &ReadSource<'_>,
-        key: &[ValueRef<'_>],
-        built: Option<&(KeyWords, u64)>,
-        words: &mut RowWords,
-    ) -> Result<bool> {
-        if let Some((wanted, hash)) = built {
-            let found = self.find_words(source, *hash, wanted, words)?;
-            if found || !has_nul(key) {
-                return Ok(found);
-            }
-        }
-        self.find_any(source, key, words)
-    }
-
-    /// Finds a key whose values may need a check or a conversion.
-    #[cold]
-    #[inline(never)]
-    fn find_any(
-        &self,
-        source: &ReadSource<'_>,
-        key: &[ValueRef<'_>],
-        words: &mut RowWords,
-    ) -> Result<bool> {
-        let mut wanted = RowWords::new();
-        prepare_key(&self.rows, key, &mut wanted)?;
-        let hash = self.rows.view(&wanted).key_hash();
-        self.find_words(source, hash, &wanted, words)
-    }
-
-    /// Copies the words of the row whose key begins with these words.
-    #[inline(always)]
-    fn find_words(
-        &self,
-        source: &ReadSource<'_>,
-        hash: u64,
+        reader: &R,
+        row: Option<u32>,
         wanted: &[u64],
         words: &mut RowWords,
+    ) -> bool {
+        let (Some(row), Ok(at)) = (row, reader.source().moment()) else { return false };
+        self.rows.versions.read_same(row, at, wanted, words)
+    }
+
+    /// Finds a key of any shape in any version.
+    #[cold]
+    #[inline(never)]
+    fn find_any<R: Reader>(
+        &self,
+        reader: &R,
+        key: &[ValueRef<'_>],
+        words: &mut RowWords,
     ) -> Result<bool> {
-        let (rows, wanted) = (&*self.rows, self.rows.view(wanted));
+        let (rows, source) = (&*self.rows, reader.source());
+        let mut built = AnyKey::new();
+        if let (Some(hash), Ok(at)) = (self.build_key(key, &mut built), source.moment()) {
+            let mut found = rows.primary.candidates(hash);
+            if found.any(|row| rows.versions.read_same(row, at, built.as_slice(), words)) {
+                return Ok(true);
+            }
+        }
+        let mut wanted = RowWords::new();
+        prepare_key(rows, key, &mut wanted)?;
+        let wanted = rows.view(&wanted);
         words.reset(rows.layout.words());
         let at = match source.moment() {
             Ok(at) => at,
             Err(txn) => return Ok(txn.find(rows, &wanted, words)?.is_some()),
         };
         let all = 0..words.len();
-        for row in rows.primary.candidates(hash) {
+        for row in rows.primary.candidates(wanted.key_hash()) {
             if rows.versions.read(row, at, &all, words)? && rows.view(words).same_key(&wanted) {
                 return Ok(true);
             }
@@ -204,8 +208,9 @@ impl Table {
     }
 
     #[inline(always)]
-    fn check_reader(&self, source: &ReadSource<'_>) -> Result<()> {
-        if Arc::ptr_eq(source.engine(), &self.engine) { Ok(()) } else { Err(foreign_reader()) }
+    fn check_reader<R: Reader>(&self, reader: &R) -> Result<()> {
+        let ours = Arc::ptr_eq(reader.source().engine(), &self.engine);
+        if ours { Ok(()) } else { Err(foreign_reader()) }
     }
 }
 
