@@ -17,6 +17,7 @@
 use super::budget::Holder;
 use super::make_words;
 use super::page_pool::PagePool;
+use super::wide::READ_WORDS;
 use crate::error::{Error, Kind, Result};
 use crate::options::PAGE_BYTES;
 use crate::planted;
@@ -32,6 +33,9 @@ const WORD_BYTES: usize = 8;
 const DIRECTORY_START: usize = capacity(8, 1);
 /// Slots of a page at most: a model fills pages within a few steps.
 const PAGE_SLOTS_MAX: usize = capacity(PAGE_BYTES, 4);
+/// Words behind a slot that can be read, be they another slot's or nobody's.
+pub(crate) const SLACK_WORDS: usize = READ_WORDS;
+const SLACK_BYTES: usize = SLACK_WORDS * WORD_BYTES;
 /// Ends a list of free slots or of pages.
 const NONE: u32 = u32::MAX;
 
@@ -100,7 +104,8 @@ unsafe impl Sync for Arena {}
 impl Arena {
     /// An empty arena; it takes its first page with its first slot.
     pub(crate) fn new(pool: Arc<PagePool>, holder: Holder, shape: SlotShape) -> Result<Self> {
-        let slots_per_page = (PAGE_BYTES / (shape.stride * WORD_BYTES)).min(PAGE_SLOTS_MAX) as u32;
+        let slots_per_page = (PAGE_BYTES - SLACK_BYTES) / (shape.stride * WORD_BYTES);
+        let slots_per_page = slots_per_page.min(PAGE_SLOTS_MAX) as u32;
         if slots_per_page == 0 {
             return Err(Error::invalid(format!(
                 "a row of {} bytes does not fit in a page of {PAGE_BYTES}",

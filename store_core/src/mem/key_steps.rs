@@ -1,33 +1,70 @@
 //! How the values of a key become its words: one short step per column, laid out once per table.
 
 use super::cell::{INLINE_BYTES_MAX, LongCell};
+use super::key_hash::{SHORT_WORDS, SHORTEST_WORDS, hash_short, hash_shortest};
+use super::wide::{READ_WORDS, same_words};
+use crate::sync::{AtomicU64, Relaxed};
 use crate::value::{Type, ValueRef};
 
 /// Words and columns of a key that is built here; one with more is built by `prepare`.
-pub(crate) const KEY_WORDS: usize = 16;
+pub(crate) const KEY_WORDS: usize = SHORT_WORDS;
 const KEY_COLUMNS: usize = 8;
 
-/// A key in up to so many words; the shortest ones stay in registers.
+/// A key in up to so many words, the rest zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyWords<const MOST: usize> {
     words: [u64; MOST],
     len: usize,
 }
 
-/// A key of one column.
+/// A key of one column; it stays in registers.
 pub(crate) type OneKey = KeyWords<2>;
 /// A key of any number of columns.
 pub(crate) type AnyKey = KeyWords<KEY_WORDS>;
 
-impl<const MOST: usize> KeyWords<MOST> {
+impl OneKey {
     #[inline(always)]
-    pub(crate) const fn new() -> Self {
-        Self { words: [0; MOST], len: 0 }
+    pub(crate) fn hash(&self) -> u64 {
+        hash_shortest(self.words)
     }
+}
+
+impl AnyKey {
+    pub(crate) const NONE: Self = Self { words: [0; KEY_WORDS], len: 0 };
 
     #[inline(always)]
-    pub(crate) fn as_slice(&self) -> &[u64] {
-        &self.words[..self.len.min(MOST)]
+    pub(crate) fn hash(&self) -> u64 {
+        if self.len <= SHORTEST_WORDS {
+            hash_shortest([self.words[0], self.words[1]])
+        } else {
+            hash_short(&self.words)
+        }
+    }
+}
+
+impl<const MOST: usize> KeyWords<MOST> {
+    /// True if these are the words from `words` on, which others may be changing.
+    ///
+    /// # Safety
+    /// [`READ_WORDS`] are readable there.
+    #[inline(always)]
+    pub(crate) unsafe fn is_at(&self, words: *const AtomicU64) -> bool {
+        if let Some(ours) = self.words.first_chunk::<READ_WORDS>() {
+            // SAFETY: the caller's promise.
+            return unsafe { same_words(ours, words, self.len) };
+        }
+        let differs = |at: usize| {
+            // SAFETY: the caller's promise; a key is no longer than what is read.
+            unsafe { &*words.add(at) }.load(Relaxed) ^ self.words[at]
+        };
+        (0..self.len.min(MOST)).fold(0, |all, at| all | differs(at)) == 0
+    }
+}
+
+#[cfg(test)]
+impl<const MOST: usize> KeyWords<MOST> {
+    fn as_slice(&self) -> &[u64] {
+        &self.words[..self.len]
     }
 }
 
@@ -46,6 +83,8 @@ pub(crate) struct KeySteps {
 struct Step {
     /// The bits of an integer of this type.
     mask: u64,
+    /// The others.
+    excess: u64,
     /// Its least value, as a positive number.
     least: u64,
     word: u8,
@@ -82,6 +121,7 @@ impl KeySteps {
             all.words = all.words.max(word + if ty.is_long() { 2 } else { 1 });
             all.steps[nth] = Step {
                 mask: u64::MAX >> (64 - bits),
+                excess: !(u64::MAX >> (64 - bits)),
                 least: 1 << (bits - 1),
                 word: word as u8,
                 shift: shift as u8,
@@ -90,7 +130,7 @@ impl KeySteps {
         all
     }
 
-    /// The key of these values, in key order, if they are integers in range, timestamps, and text
+    /// Writes the key of these values, in key order, over [`AnyKey::NONE`], if they are integers in range, timestamps, and text
     /// that fits in its cell: no other value, none too few and none too many.
     ///
     /// Does not look for NUL in text: no row has such a key, and asking for one is an error that
@@ -103,19 +143,22 @@ impl KeySteps {
     pub(crate) fn build(&self, key: &mut AnyKey, cells: &[ValueRef<'_>]) -> bool {
         let kind = |nth: usize| cells.get(nth).map_or(0, kind_of) << (8 * nth);
         let kinds = kind(0) | kind(1) | kind(2) | kind(3) | kind(4) | kind(5) | kind(6) | kind(7);
+        if kinds != self.kinds || cells.len() > KEY_COLUMNS {
+            return false;
+        }
         let words = &mut key.words;
-        *words = [0; KEY_WORDS];
         key.len = self.words;
-        kinds == self.kinds
-            && cells.len() <= KEY_COLUMNS
-            && self.put(0, words, cells)
-            && self.put(1, words, cells)
-            && self.put(2, words, cells)
-            && self.put(3, words, cells)
-            && self.put(4, words, cells)
-            && self.put(5, words, cells)
-            && self.put(6, words, cells)
-            && self.put(7, words, cells)
+        let mut wrong = 0;
+        let mut put = |nth| wrong |= self.put(nth, words, cells);
+        put(0);
+        put(1);
+        put(2);
+        put(3);
+        put(4);
+        put(5);
+        put(6);
+        put(7);
+        wrong == 0
     }
 
     /// The same for a key of one column, whose words and bits are known.
@@ -126,44 +169,46 @@ impl KeySteps {
             ValueRef::Text(text) if text.len() <= INLINE_BYTES_MAX => {
                 (TEXT, LongCell::inline(text.as_bytes()).0, 2)
             }
-            ValueRef::Int(value) if step.holds(*value) => (INT, [*value as u64 & step.mask, 0], 1),
+            ValueRef::Int(value) if step.excess(*value) == 0 => {
+                (INT, [*value as u64 & step.mask, 0], 1)
+            }
             ValueRef::Timestamp(value) => (TIMESTAMP, [*value as u64, 0], 1),
             _ => return None,
         };
         (self.kinds == u64::from(kind)).then_some(KeyWords { words, len })
     }
 
-    /// Writes a cell of the right kind, if there is one, into zeroed words.
+    /// Writes a cell of the right kind, if there is one, into zeroed words; not 0 if it does not fit.
     #[inline(always)]
-    fn put(&self, nth: usize, words: &mut [u64; KEY_WORDS], cells: &[ValueRef<'_>]) -> bool {
+    fn put(&self, nth: usize, words: &mut [u64; KEY_WORDS], cells: &[ValueRef<'_>]) -> u64 {
         let step = &self.steps[nth];
         let at = step.word as usize % KEY_WORDS;
         match cells.get(nth) {
             Some(ValueRef::Int(value)) => {
                 words[at] |= (*value as u64 & step.mask) << (step.shift & 63);
-                step.holds(*value)
+                step.excess(*value)
             }
-            Some(ValueRef::Text(text)) if text.len() > INLINE_BYTES_MAX => false,
+            Some(ValueRef::Text(text)) if text.len() > INLINE_BYTES_MAX => 1,
             Some(ValueRef::Text(text)) => {
                 let cell = LongCell::inline(text.as_bytes());
                 words[at] = cell.0[0];
                 words[(at + 1) % KEY_WORDS] = cell.0[1];
-                true
+                0
             }
             Some(ValueRef::Timestamp(value)) => {
                 words[at] = *value as u64;
-                true
+                0
             }
-            _ => true,
+            _ => 0,
         }
     }
 }
 
 impl Step {
-    /// True if an integer is in the range of the type.
+    /// 0 if an integer is in the range of the type.
     #[inline(always)]
-    fn holds(&self, value: i64) -> bool {
-        (value as u64).wrapping_add(self.least) <= self.mask
+    fn excess(&self, value: i64) -> u64 {
+        (value as u64).wrapping_add(self.least) & self.excess
     }
 }
 
@@ -180,7 +225,7 @@ fn kind_of(value: &ValueRef<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mem::layout::{Layout, short_key_hash, view};
+    use crate::mem::layout::{Layout, view};
     use crate::schema::Schema;
 
     /// The words of a key as a row has them.
@@ -214,13 +259,13 @@ mod tests {
                     ValueRef::Timestamp(*int),
                     ValueRef::Int(nth as i64 - 3),
                 ];
-                let mut key = AnyKey::new();
+                let mut key = AnyKey::NONE;
                 let done = layout.key_steps().build(&mut key, &cells);
                 let row = row_words(&layout, &schema.key, &cells);
                 assert_eq!(done, row.is_some(), "{cells:?}");
                 let Some(row) = row else { continue };
                 assert_eq!(*key.as_slice(), row[..layout.key_words()], "{cells:?}");
-                assert_eq!(short_key_hash(key.as_slice()), view(&layout, &row).key_hash());
+                assert_eq!(key.hash(), view(&layout, &row).key_hash());
                 built += 1;
             }
         }
@@ -243,7 +288,9 @@ mod tests {
                 let row = row_words(&layout, &[1], &[*cell]);
                 let wanted = row.as_ref().map(|row| &row[..layout.key_words()]);
                 assert_eq!(one.as_ref().map(OneKey::as_slice), wanted, "{cell:?} as {ty}");
-                let mut any = AnyKey::new();
+                let hash = row.as_ref().map(|row| view(&layout, row).key_hash());
+                assert_eq!(one.as_ref().map(OneKey::hash), hash, "{cell:?} as {ty}");
+                let mut any = AnyKey::NONE;
                 let done = layout.key_steps().build(&mut any, &[*cell]);
                 assert_eq!(done.then_some(any.as_slice()), wanted, "{cell:?} as {ty}");
                 let Some(_) = row else { continue };
@@ -269,7 +316,8 @@ mod tests {
             (&wide, vec![ValueRef::Int(1); 8]),
         ] {
             let layout = Layout::new(&Schema::parse("t", columns).unwrap());
-            assert!(!layout.key_steps().build(&mut AnyKey::new(), &cells), "{columns}");
+            let mut key = AnyKey::NONE;
+            assert!(!layout.key_steps().build(&mut key, &cells), "{columns}");
         }
     }
 }

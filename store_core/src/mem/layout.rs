@@ -9,6 +9,7 @@
 //! the narrower ones share words. Only columns that may be NULL have a null bit.
 
 use super::cell::{INLINE_BYTES_MAX, LongCell};
+use super::key_hash::{hash_words, mix};
 use super::key_steps::KeySteps;
 use crate::error::Result;
 use crate::schema::Schema;
@@ -378,7 +379,7 @@ impl<'a> RowView<'a> {
         if self.layout.long_key_words.iter().any(is_long) {
             return self.long_key_hash();
         }
-        short_key_hash(key)
+        hash_words(key)
     }
 
     #[cold]
@@ -436,29 +437,6 @@ impl Layout {
         long.all(|at| cell(ours, at).may_equal(cell(theirs, at)))
             && (0..self.key_words).all(|word| ours[word] == theirs[word] || is_long(word))
     }
-}
-
-const HASH_START: u64 = 0x9E37_79B9_7F4A_7C15;
-const HASH_PAIR: u64 = 0xA076_1D64_78BD_642F;
-
-/// A folded multiplication, as in wyhash (Wang Yi): both halves of the product count.
-#[inline(always)]
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    (product as u64) ^ (product >> 64) as u64
-}
-
-/// The hash of key words none of which points to long bytes.
-#[inline(always)]
-pub(crate) fn short_key_hash(key: &[u64]) -> u64 {
-    let (pairs, last) = key.as_chunks::<2>();
-    let hash = pairs.iter().fold(HASH_START, |hash, [a, b]| fold(hash ^ a, b ^ HASH_PAIR));
-    mix(hash, last.first().copied().unwrap_or_default())
-}
-
-#[inline(always)]
-fn mix(hash: u64, word: u64) -> u64 {
-    fold(hash ^ word, HASH_PAIR).wrapping_mul(HASH_START)
 }
 
 #[cfg(test)]

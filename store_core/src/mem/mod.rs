@@ -8,12 +8,14 @@ pub(crate) mod epoch;
 #[cfg(any(loom, shuttle))]
 #[path = "epoch_model.rs"]
 pub(crate) mod epoch;
+pub(crate) mod key_hash;
 pub(crate) mod key_steps;
 pub(crate) mod layout;
 pub(crate) mod page_pool;
 pub(crate) mod region;
 pub(crate) mod row_words;
 pub(crate) mod slab;
+pub(crate) mod wide;
 
 pub(crate) use row_words::RowWords;
 

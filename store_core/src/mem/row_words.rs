@@ -1,6 +1,7 @@
 //! A copy of a row's words: on the stack for rows of usual width.
 
-use crate::sync::{AtomicU64, Relaxed};
+use super::wide::copy_words;
+use crate::sync::AtomicU64;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
@@ -59,33 +60,15 @@ impl RowWords {
     /// So many words from `from` on are readable.
     #[inline(always)]
     pub(crate) unsafe fn load(&mut self, from: *const AtomicU64, len: usize) {
-        // SAFETY: the caller's promise; `at` is below `len`.
-        let word = |at: usize| unsafe { &*from.add(at) }.load(Relaxed);
         self.len = len;
-        if len > INLINE_WORDS {
+        let to = if len > INLINE_WORDS {
             self.reset_heap();
-            self.heap.iter_mut().enumerate().for_each(|(at, out)| *out = word(at));
-            return;
-        }
-        // The last four may be copied twice: that is cheaper than to copy the rest one by one.
-        let (mut at, last) = (0, len.saturating_sub(4));
-        while at < last {
-            self.put_four(at, [word(at), word(at + 1), word(at + 2), word(at + 3)]);
-            at += 4;
-        }
-        if len >= 4 {
-            let words = [word(last), word(last + 1), word(last + 2), word(last + 3)];
-            return self.put_four(last, words);
-        }
-        (0..len).for_each(|at| self.inline[at] = MaybeUninit::new(word(at)));
-    }
-
-    /// Writes four of the inline words; the caller knows that they are some.
-    #[inline(always)]
-    fn put_four(&mut self, start: usize, words: [u64; 4]) {
-        debug_assert!(start + 4 <= INLINE_WORDS);
-        // SAFETY: inside the array.
-        unsafe { self.inline.as_mut_ptr().add(start).cast::<[u64; 4]>().write(words) };
+            self.heap.as_mut_ptr()
+        } else {
+            self.inline.as_mut_ptr().cast()
+        };
+        // SAFETY: the caller's promise, and there is room for so many.
+        unsafe { copy_words(from, to, len) };
     }
 
     #[cold]

@@ -37,6 +37,7 @@ use crate::error::Result;
 use crate::mem::arena::{Arena, SlotShape};
 use crate::mem::budget::Holder;
 use crate::mem::epoch::Epoch;
+use crate::mem::key_steps::KeyWords;
 use crate::mem::layout::Layout;
 use crate::mem::page_pool::PagePool;
 use crate::mem::{RowWords, prefetch};
@@ -173,22 +174,19 @@ impl Versions {
     /// The less a read does, the sooner the processor sees the next one and waits for the memory of
     /// both at once.
     #[inline(always)]
-    pub(crate) fn read_same(
+    pub(crate) fn read_same<const MOST: usize>(
         &self,
         row: u32,
         snapshot: Moment,
-        wanted: &[u64],
+        wanted: &KeyWords<MOST>,
         out: &mut RowWords,
     ) -> bool {
         // SAFETY: row numbers come from this table's indexes or pages.
         let slot = unsafe { self.slots.slot(row) };
         let ForSnapshot::Inline(begin) = newest_for(slot, snapshot) else { return false };
         let words = slot.wrapping_add(HEADER_WORDS);
-        let mut differs = 0;
-        for (at, wanted) in wanted.iter().enumerate() {
-            differs |= word(words, at).load(Relaxed) ^ wanted;
-        }
-        if differs != 0 {
+        // SAFETY: the slot holds as many words as a key has behind its header, and more follow it.
+        if !unsafe { wanted.is_at(words) } {
             return false;
         }
         // SAFETY: the slot holds so many words behind its header.

@@ -3,8 +3,7 @@
 use super::{Row, Table};
 use crate::cursor::{Query, ReadSource, Reader, RowRef};
 use crate::error::{Error, Result};
-use crate::mem::key_steps::AnyKey;
-use crate::mem::layout::short_key_hash;
+use crate::mem::key_steps::{AnyKey, KeyWords};
 use crate::txn::{RowWords, Snapshot, prepare_key};
 use crate::value::ValueRef;
 use std::marker::PhantomData;
@@ -77,7 +76,7 @@ impl Table {
         self.check_reader(reader)?;
         let mut words = RowWords::new();
         for (chunk, keys) in keys.chunks(AHEAD).enumerate() {
-            let mut built = [const { (AnyKey::new(), None) }; AHEAD];
+            let mut built = [const { (AnyKey::NONE, None) }; AHEAD];
             for (key, (built, hash)) in keys.iter().zip(&mut built) {
                 *hash = self.build_key(key.as_ref(), built);
                 if let Some(hash) = hash {
@@ -93,7 +92,7 @@ impl Table {
             }
             for (at, key) in keys.iter().enumerate() {
                 let nth = chunk * AHEAD + at;
-                let found = self.read_found(reader, ahead[at], built[at].0.as_slice(), &mut words)
+                let found = self.read_found(reader, ahead[at], &built[at].0, &mut words)
                     || self
                         .find_any(reader, key.as_ref(), &mut words)
                         .map_err(|error| error.at(format_args!("key {nth}")))?;
@@ -145,27 +144,26 @@ impl Table {
         let primary = &self.rows.primary;
         if let [cell] = key {
             let Some(one) = self.rows.layout.key_steps().build_one(cell) else { return false };
-            let row = primary.first(short_key_hash(one.as_slice()));
-            return self.read_found(reader, row, one.as_slice(), words);
+            return self.read_found(reader, primary.first(one.hash()), &one, words);
         }
-        let mut built = AnyKey::new();
+        let mut built = AnyKey::NONE;
         let Some(hash) = self.build_key(key, &mut built) else { return false };
-        self.read_found(reader, primary.first(hash), built.as_slice(), words)
+        self.read_found(reader, primary.first(hash), &built, words)
     }
 
     /// The words of a key and their hash, if its values need no check and no conversion.
     #[inline(always)]
     fn build_key(&self, key: &[ValueRef<'_>], built: &mut AnyKey) -> Option<u64> {
         let steps = self.rows.layout.key_steps();
-        if steps.build(built, key) { Some(short_key_hash(built.as_slice())) } else { None }
+        if steps.build(built, key) { Some(built.hash()) } else { None }
     }
 
     #[inline(always)]
-    fn read_found<R: Reader>(
+    fn read_found<R: Reader, const MOST: usize>(
         &self,
         reader: &R,
         row: Option<u32>,
-        wanted: &[u64],
+        wanted: &KeyWords<MOST>,
         words: &mut RowWords,
     ) -> bool {
         let (Some(row), Ok(at)) = (row, reader.source().moment()) else { return false };
@@ -182,10 +180,10 @@ impl Table {
         words: &mut RowWords,
     ) -> Result<bool> {
         let (rows, source) = (&*self.rows, reader.source());
-        let mut built = AnyKey::new();
+        let mut built = AnyKey::NONE;
         if let (Some(hash), Ok(at)) = (self.build_key(key, &mut built), source.moment()) {
             let mut found = rows.primary.candidates(hash);
-            if found.any(|row| rows.versions.read_same(row, at, built.as_slice(), words)) {
+            if found.any(|row| rows.versions.read_same(row, at, &built, words)) {
                 return Ok(true);
             }
         }
