@@ -15,6 +15,7 @@ mod pressure;
 mod prune;
 mod reads;
 mod row_atomic;
+mod scans;
 mod serializable;
 mod torn;
 mod turns;

@@ -11,13 +11,15 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Invariant, test binary, test, planted bug.
-const PAIRS: [(&str, &str, &str, &str); 48] = [
+const PAIRS: [(&str, &str, &str, &str); 51] = [
     ("I1", "isolation", "atomic::a_snapshot_sees_whole", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_before_install"),
     ("I1", "history", "rows_after_the_power_went_anywhere", "published_between_rows"),
     ("I2", "isolation", "torn::a_row_is_never_read_half", "failed_check_used"),
     ("I2", "isolation", "torn::a_row_is_never_read_half", "begin_after_payload"),
+    ("I2", "isolation", "scans::a_scan_gives_no_row", "failed_check_used"),
+    ("I2", "isolation", "scans::a_scan_gives_no_row", "begin_after_payload"),
     ("I3", "isolation", "kept::a_snapshot_keeps_its_rows", "watermark_above_snapshots"),
     ("I3", "history", "texts_at_snapshot", "watermark_above_snapshots"),
     ("I3", "anomalies", "snapshots_prevent", "watermark_above_snapshots"),
@@ -26,6 +28,7 @@ const PAIRS: [(&str, &str, &str, &str); 48] = [
     ("I3", "isolation", "prune::what_a_snapshot_saw_once", "node_freed_without_epoch"),
     ("I3", "isolation", "prune::rows_held_for_a_snapshot", "queue_entry_lost"),
     ("I3", "isolation", "pressure::what_a_given_up_snapshot", "expiry_not_told"),
+    ("I3", "isolation", "scans::a_scan_at_a_snapshot", "expiry_not_told"),
     ("I4", "isolation", "reads::a_reader_finishes_while_a_thousand", "reader_waits_for_owner"),
     ("I5", "isolation", "lost_update::concurrent_increments", "newer_version_overwritten"),
     ("I5", "isolation", "lost_update::a_write_after_a_newer", "newer_version_overwritten"),

@@ -1,4 +1,4 @@
-//! Row numbers that may match, in batches, along an access path.
+//! Row numbers that may match, in batches, along an access path other than a scan.
 
 use crate::error::Result;
 use crate::index::ordered::{Direction, KeyRange, Scan};
@@ -7,17 +7,15 @@ use crate::query::AccessPath;
 use crate::txn::{RowWords, Rows, SecondaryIndex, prepare_key};
 use crate::value::Value;
 
-/// Entries or slots looked at in one step.
+/// Entries looked at in one step.
 const BATCH: usize = 256;
 
-/// Where row numbers come from.
+/// Where row numbers come from, other than a walk over the pages.
 pub(super) enum Candidates {
     /// The rows of these keys.
     Keys(std::vec::IntoIter<Vec<Value>>),
     /// Ranges of an index, the next one last.
     Index { index: usize, ranges: Vec<query::KeyRange>, direction: Direction, scan: Option<Scan> },
-    /// The table's pages.
-    Pages { page: u32, slots: std::ops::Range<u32> },
     /// These rows.
     List(std::vec::IntoIter<u32>),
 }
@@ -49,7 +47,8 @@ impl Batch {
 impl Candidates {
     pub(super) fn new(path: AccessPath) -> Self {
         match path {
-            AccessPath::Empty => Self::List(Vec::new().into_iter()),
+            // A scan is the cursor's own walk.
+            AccessPath::Empty | AccessPath::Scan => Self::List(Vec::new().into_iter()),
             AccessPath::Key(key) => Self::Keys(vec![key].into_iter()),
             AccessPath::Keys(keys) => Self::Keys(keys.into_iter()),
             AccessPath::Index { index, mut ranges, descending, .. } => {
@@ -60,7 +59,6 @@ impl Candidates {
                 }
                 Self::Index { index, ranges, direction, scan: None }
             }
-            AccessPath::Scan => Self::Pages { page: 0, slots: 0..0 },
         }
     }
 
@@ -85,17 +83,6 @@ impl Candidates {
             }
             Self::Index { index, ranges, direction, scan } => {
                 Ok(fill_from_index(&rows.indexes[*index], ranges, *direction, scan, batch))
-            }
-            Self::Pages { page, slots } => {
-                if slots.start >= slots.end {
-                    if *page >= rows.versions.pages() {
-                        return Ok(false);
-                    }
-                    *slots = rows.versions.page_rows(*page);
-                    *page += 1;
-                }
-                batch.rows.extend(slots.take(BATCH));
-                Ok(true)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Who reads: a snapshot, or a transaction with its own writes over its snapshot.
 
 use crate::error::Result;
-use crate::mem::layout::RowView;
+use crate::mem::layout::{WholeRow, whole};
 use crate::mvcc::Moment;
 use crate::query::{Cells, Filter};
 use crate::schema::Schema;
@@ -74,6 +74,11 @@ impl ReadSource<'_> {
         }
     }
 
+    /// The snapshot's moment, whatever was written since.
+    pub(crate) fn at(&self) -> Moment {
+        self.moment().unwrap_or_else(Txn::moment)
+    }
+
     /// Notes what a query looks for, for a serializable transaction.
     pub(crate) fn note_range(&self, rows: &Rows, filter: &Filter) {
         if let Self::Txn(txn) = self {
@@ -85,8 +90,7 @@ impl ReadSource<'_> {
     /// saw are gone from indexes and pages too.
     #[inline(never)]
     pub(crate) fn check_kept(&self) -> Result<()> {
-        let moment = self.moment().unwrap_or_else(Txn::moment);
-        self.engine().timeline.check_kept(moment)
+        self.engine().timeline.check_kept(self.at())
     }
 
     /// True if there may be rows that no index has yet.
@@ -120,12 +124,13 @@ impl ReadSource<'_> {
 #[derive(Clone, Copy)]
 pub struct RowRef<'a> {
     rows: &'a Rows,
-    view: RowView<'a>,
+    view: WholeRow<'a>,
 }
 
 impl<'a> RowRef<'a> {
+    #[inline(always)]
     pub(crate) fn new(rows: &'a Rows, words: &'a [u64]) -> Self {
-        Self { rows, view: rows.view(words) }
+        Self { rows, view: whole(&rows.layout, words) }
     }
 
     /// The value of the column at this position of the schema.

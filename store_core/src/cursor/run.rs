@@ -1,13 +1,15 @@
-//! The cursor: candidates in, rows out.
+//! The cursor: a walk or candidates in, rows out.
 
 use super::candidates::{Batch, Candidates};
 use super::read::{ReadSource, RowRef};
 use super::{Bound, Query};
 use crate::error::Result;
 use crate::mem::budget::Reservation;
+use crate::mem::row_batch::RowBatch;
+use crate::mvcc::{SlotWords, Walk};
 use crate::planted;
-use crate::query::{AccessPath, Filter, SortEncoder, SortKey, TopK, complete_sort};
-use crate::txn::{RowWords, Rows};
+use crate::query::{AccessPath, Filter, Quick, SortEncoder, SortKey, TopK, complete_sort};
+use crate::txn::Rows;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,6 +23,11 @@ const SORT_LUMP_BYTES: usize = 64 << 10;
 pub struct Cursor<'a> {
     rows: Arc<Rows>,
     filter: Filter,
+    /// The filter's tests that a slot's own words decide.
+    quick: Quick,
+    /// The walk over the pages, if that is the way.
+    walk: Walk,
+    /// Where other rows come from.
     candidates: Candidates,
     /// A transaction's own rows, which no index has: they come after the others.
     own: Option<Vec<u32>>,
@@ -28,8 +35,13 @@ pub struct Cursor<'a> {
     needed: Range<usize>,
     batch: Batch,
     at: usize,
+    /// The row at hand, unless it is the walk's.
+    row: Option<u32>,
     more: bool,
-    words: RowWords,
+    /// The needed words of the row at hand.
+    words: Box<[u64]>,
+    /// Rows ready to be given.
+    ahead: RowBatch,
     skip: u64,
     left: u64,
     /// What a sorted result holds.
@@ -45,17 +57,23 @@ impl<'a> Cursor<'a> {
         let Query { rows, source, limit, offset, .. } = query;
         source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
+        let walked = matches!(plan.path, AccessPath::Scan);
+        let moment = source.at();
         let mut cursor = Self {
+            walk: if walked { rows.versions.walk(moment) } else { Walk::ended(moment) },
             // Without a filter every row is taken: then all of it is read at once.
             needed: if filter.is_all() {
                 0..rows.layout.words()
             } else {
                 needed_words(&rows, &filter)
             },
-            words: RowWords::zeroed(rows.layout.words()),
+            words: vec![0; rows.layout.words()].into_boxed_slice(),
             candidates: Candidates::new(plan.path),
+            quick: Quick::new(&filter, &rows.layout),
+            ahead: RowBatch::new(rows.layout.words()),
             batch: Batch::default(),
             at: 0,
+            row: None,
             more: true,
             skip: offset,
             left: limit.unwrap_or(u64::MAX),
@@ -74,56 +92,114 @@ impl<'a> Cursor<'a> {
 
     /// The next row; `None` at the end.
     #[expect(clippy::should_implement_trait, reason = "a row borrows from its cursor")]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<RowRef<'_>>> {
-        if self.left == 0 || !self.advance()? {
+        // Short, for the caller's loop; what finds rows is called once for many.
+        if self.ahead.is_empty() && !self.look_ahead()? {
             return Ok(None);
         }
-        while self.skip > 0 {
-            self.skip -= 1;
-            if !self.advance()? {
-                return Ok(None);
-            }
-        }
-        self.left -= 1;
-        Ok(Some(RowRef::new(&self.rows, &self.words)))
+        Ok(Some(RowRef::new(&self.rows, self.ahead.next())))
     }
 
     /// The row that [`Cursor::next`] gave last, for faces that cannot hold its borrow.
     ///
     /// Before the first row and after the last one its values mean nothing.
     pub fn current(&self) -> RowRef<'_> {
-        RowRef::new(&self.rows, &self.words)
+        RowRef::new(&self.rows, self.ahead.current())
     }
 
     /// Counts the rows that are left without fetching more of them than the filter needs.
     pub(super) fn count_all(mut self) -> Result<u64> {
         let mut count = 0;
+        while self.takes_all() && self.walk.turn_page(&self.rows.versions)? {
+            count += self.walk.count_page(&self.rows.versions)?;
+        }
         self.needed = needed_words(&self.rows, &self.filter);
+        if !self.walk.has_ended() && self.quick.decides() && self.own.is_none() {
+            self.needed = 0..0; // nothing of a row is copied: the slot says enough
+        }
         self.need_index_words();
-        while self.advance_matching()?.is_some() {
+        while self.advance_matching()? {
             count += 1;
         }
         Ok(count)
     }
 
-    /// Moves to the next matching row and fetches all its words.
-    fn advance(&mut self) -> Result<bool> {
-        let Some(row) = self.advance_matching()? else { return Ok(false) };
+    /// Gets the next rows ready; false if there are none.
+    #[inline(never)]
+    fn look_ahead(&mut self) -> Result<bool> {
+        while self.skip > 0 {
+            self.skip -= 1;
+            if !self.advance_matching()? {
+                return Ok(false);
+            }
+        }
+        if self.left == 0 {
+            return Ok(false);
+        }
+        let rows = match self.walk_ahead()? {
+            0 if self.advance_matching()? => self.fetch()?,
+            rows => rows,
+        };
+        self.left -= rows;
+        Ok(rows > 0)
+    }
+
+    /// True if every row that the snapshot sees is given.
+    fn takes_all(&self) -> bool {
+        self.filter.is_all() && self.own.is_none()
+    }
+
+    /// Copies matching rows of a page; says how many, none only if the walk has ended.
+    fn walk_ahead(&mut self) -> Result<u64> {
+        let (versions, takes_all) = (&self.rows.versions, self.takes_all());
         let all = 0..self.words.len();
-        if self.needed != all {
+        let range = if self.quick.decides() { &all } else { &self.needed };
+        loop {
+            let room = self.ahead.room(self.left);
+            let filled = if takes_all {
+                self.walk.fill(versions, room)?
+            } else {
+                let own = self.own.is_some().then_some(&self.source);
+                let wanted = wanted(&self.rows, &self.filter, &self.quick, own);
+                let quick = |words: SlotWords| self.quick.holds(|at| words.get(at));
+                self.walk.fill_matching(versions, range, room, quick, wanted)?
+            };
+            if filled > 0 {
+                return Ok(self.ahead.filled(filled));
+            }
+            if !self.walk.turn_page(versions)? {
+                return Ok(0);
+            }
+        }
+    }
+
+    /// Copies all words of the row at hand, which is not the walk's.
+    fn fetch(&mut self) -> Result<u64> {
+        let all = 0..self.words.len();
+        if let Some(row) = self.row
+            && self.needed != all
+        {
             let seen = self.source.read(&self.rows, row, &all, &mut self.words)?;
             assert!(seen, "a row that a snapshot sees stays visible to it");
         }
-        Ok(true)
+        self.ahead.room(1).copy_from_slice(&self.words);
+        Ok(self.ahead.filled(all.end))
     }
 
-    fn advance_matching(&mut self) -> Result<Option<u32>> {
+    /// Moves to the next matching row and fetches the words needed.
+    fn advance_matching(&mut self) -> Result<bool> {
+        self.row = None;
+        if self.walk_on()? {
+            return Ok(true);
+        }
         loop {
             while let Some(row) = self.batch.rows.get(self.at).copied() {
                 let at = self.at;
                 self.at += 1;
                 if self.sees(row, at)? {
-                    return Ok(Some(row));
+                    self.row = Some(row);
+                    return Ok(true);
                 }
             }
             self.at = 0;
@@ -136,7 +212,26 @@ impl<'a> Cursor<'a> {
                 self.more = true;
             } else {
                 self.batch.clear();
-                return Ok(None);
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Moves to the next matching row of the walk; false once it has ended.
+    fn walk_on(&mut self) -> Result<bool> {
+        if self.walk.has_ended() {
+            return Ok(false);
+        }
+        let versions = &self.rows.versions;
+        let own = self.own.is_some().then_some(&self.source);
+        let wanted = wanted(&self.rows, &self.filter, &self.quick, own);
+        let quick = |words: SlotWords| self.quick.holds(|at| words.get(at));
+        loop {
+            if self.walk.next(versions, &self.needed, &mut self.words, quick, &wanted)? {
+                return Ok(true);
+            }
+            if !self.walk.turn_page(versions)? {
+                return Ok(false);
             }
         }
     }
@@ -188,7 +283,7 @@ impl<'a> Cursor<'a> {
         let columns = complete.iter().map(|key| key.column);
         self.needed = words_of(&self.rows, columns.chain(self.filter.columns()));
         self.need_index_words();
-        while let Some(row) = self.advance_matching()? {
+        while self.advance_matching()? {
             let view = RowRef::new(&self.rows, &self.words);
             if serves_sort && wanted.is_some_and(|wanted| top.len() as u64 >= wanted) {
                 // The walk meets the first column's values in order: after the last one wanted,
@@ -209,6 +304,7 @@ impl<'a> Cursor<'a> {
                 if bytes > held.bytes() {
                     held.grow_to(bytes + SORT_LUMP_BYTES)?;
                 }
+                let row = self.row.unwrap_or_else(|| self.walk.row(&self.rows.versions));
                 top.push(&key, row, 0);
             }
         }
@@ -217,6 +313,7 @@ impl<'a> Cursor<'a> {
         (self.batch, self.at, self.more, self.own) = (Batch::default(), 0, true, None);
         (self.skip, self.left) = (0, u64::MAX);
         self.filter = Filter::all();
+        self.quick = Quick::new(&self.filter, &self.rows.layout);
         self.needed = 0..self.words.len();
         self.held = Some(held);
         Ok(())
@@ -227,6 +324,19 @@ impl<'a> Cursor<'a> {
             let columns = self.rows.indexes[index].spec.columns.iter().copied();
             self.needed = cover(&self.needed, &words_of(&self.rows, columns));
         }
+    }
+}
+
+/// Whether a row of a walk matches and is not one of the transaction's own, which come later.
+fn wanted<'c>(
+    rows: &'c Rows,
+    filter: &'c Filter,
+    quick: &'c Quick,
+    own: Option<&'c ReadSource<'_>>,
+) -> impl Fn(&Walk, &[u64], bool) -> bool + 'c {
+    move |walk, words, was_quick| {
+        (was_quick && quick.decides() || filter.matches(&RowRef::new(rows, words)))
+            && own.is_none_or(|source| !source.owns(rows, walk.row(&rows.versions)))
     }
 }
 

@@ -8,6 +8,12 @@
 //! Columns are packed by width: two words for text and bytes (`cell.rs`), one for 8-byte types, and
 //! the narrower ones share words. Only columns that may be NULL have a null bit.
 
+mod cell_test;
+mod whole;
+
+pub(crate) use cell_test::CellTest;
+pub(crate) use whole::{WholeRow, whole};
+
 use super::cell::{INLINE_BYTES_MAX, LongCell};
 use super::key_hash::{hash_words, mix};
 use super::key_steps::KeySteps;
@@ -37,6 +43,8 @@ struct Place {
     word: usize,
     /// First bit in the word, for types narrower than a word.
     shift: u32,
+    /// First byte in the row.
+    byte: usize,
     /// Word and mask of the null bit; a mask of 0 where NULL is refused.
     null_word: usize,
     null_mask: u64,
@@ -265,7 +273,7 @@ impl Place {
     }
 
     fn of(ty: Type) -> Self {
-        Self { ty, word: 0, shift: 0, null_word: 0, null_mask: 0, in_key: false }
+        Self { ty, word: 0, shift: 0, byte: 0, null_word: 0, null_mask: 0, in_key: false }
     }
 
     const fn bits(&self) -> u32 {
@@ -305,6 +313,7 @@ fn pack(places: &mut [Place], columns: &[usize], start: usize) -> usize {
         let place = &mut places[column];
         place.word = bit / 64;
         place.shift = (bit % 64) as u32;
+        place.byte = bit / 8;
         bit += place.bits() as usize;
     }
     bit.div_ceil(64)
@@ -354,13 +363,19 @@ impl<'a> RowView<'a> {
             Type::Float64 => ValueRef::Float64(f64::from_bits(bits)),
             Type::Date => ValueRef::Date(bits as i32),
             Type::Timestamp => ValueRef::Timestamp(bits as i64),
-            Type::Bytes => ValueRef::Bytes(self.long(place.word)),
-            Type::Text => {
-                let bytes = self.long(place.word);
-                // SAFETY: only valid UTF-8 is ever written into a text cell.
-                ValueRef::Text(unsafe { std::str::from_utf8_unchecked(bytes) })
-            }
+            Type::Bytes | Type::Text => self.long_value(place),
         }
+    }
+
+    /// The value of a text or bytes column that is not NULL.
+    #[inline(always)]
+    fn long_value(&self, place: &Place) -> ValueRef<'a> {
+        let bytes = self.long(place.word);
+        if place.ty == Type::Bytes {
+            return ValueRef::Bytes(bytes);
+        }
+        // SAFETY: only valid UTF-8 is ever written into a text cell.
+        ValueRef::Text(unsafe { std::str::from_utf8_unchecked(bytes) })
     }
 
     #[inline]

@@ -13,6 +13,7 @@ pub(crate) mod key_steps;
 pub(crate) mod layout;
 pub(crate) mod page_pool;
 pub(crate) mod region;
+pub(crate) mod row_batch;
 pub(crate) mod row_words;
 pub(crate) mod slab;
 pub(crate) mod wide;

@@ -78,6 +78,19 @@ impl Table {
         found.then(|| (words[0], words[1]))
     }
 
+    /// What a walk over all slots gives at a snapshot.
+    fn walk(&self, at: Timestamp) -> Vec<(u64, u64)> {
+        let mut walk = self.versions.walk(Moment { at, place: 0 });
+        let (mut found, mut words) = (Vec::new(), vec![0; 1 + self.words]);
+        while walk.turn_page(&self.versions).expect("nobody is given up") {
+            while walk.fill(&self.versions, &mut words).expect("nobody is given up") > 0 {
+                assert!(words[1..].iter().all(|word| *word == words[1]), "torn: {words:?}");
+                found.push((words[0], words[1]));
+            }
+        }
+        found
+    }
+
     fn begin(&self, me: Owner) -> Writer<'_> {
         Writer { table: self, me, owned: Vec::new() }
     }
@@ -186,6 +199,35 @@ fn a_row_is_never_read_half_written_or_noticed() {
         "published_before_install",
     ];
     notices("models::chain::a_row_is_never_read_half_written", &bugs);
+}
+
+/// One install of two words beside a walk over the slots.
+#[test]
+fn a_walk_gives_no_row_half_written() {
+    check("a_walk_gives_no_row_half_written", Search::Whole, || {
+        let table = Table::new(2);
+        let row = table.seed(KEY, BEGINNING);
+        let shared = Arc::clone(&table);
+        let reader = thread::spawn(move || {
+            let at = shared.timeline.published();
+            assert_eq!(shared.walk(at), [(KEY, at.0)]);
+        });
+        update(&table, row);
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn a_walk_gives_no_row_half_written_or_noticed() {
+    let bugs = [
+        "failed_check_used",
+        "read_without_fence",
+        "install_without_fence",
+        "stamp_relaxed",
+        "linked_after_begin",
+        "begin_after_payload",
+    ];
+    notices("models::chain::a_walk_gives_no_row_half_written", &bugs);
 }
 
 /// Two installs in a row beside one read: the link that the reader follows may be the later one.

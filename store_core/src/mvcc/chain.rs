@@ -29,6 +29,10 @@
 //! A reader whose snapshot was given up (expired) may miss versions; it asks for the mark after
 //! its walk, and cannot have met a gap without seeing the mark (`Timeline::check_kept`).
 
+mod walk;
+
+pub(crate) use walk::{SlotWords, Walk};
+
 use super::live::{Keeper, LiveSnapshots};
 use super::prune::{Pruned, Pruning};
 use super::retire::Retired;

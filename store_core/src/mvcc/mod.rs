@@ -13,7 +13,7 @@ mod registry;
 mod retire;
 pub(crate) mod timeline;
 
-pub(crate) use chain::Versions;
+pub(crate) use chain::{SlotWords, Versions, Walk};
 pub(crate) use live::LiveSnapshots;
 pub(crate) use prune::Pruned;
 pub(crate) use timeline::{Moment, Timeline, Timestamp};

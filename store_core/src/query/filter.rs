@@ -119,7 +119,7 @@ impl Filter {
     }
 
     /// The tests that must all hold.
-    fn conjuncts(&self) -> &[Node] {
+    pub(super) fn conjuncts(&self) -> &[Node] {
         match &self.root {
             Node::And(parts) => parts,
             single => std::slice::from_ref(single),

@@ -18,6 +18,7 @@ mod number;
 mod order;
 mod plan;
 mod predicate;
+mod quick;
 mod token;
 mod top_k;
 
@@ -33,4 +34,5 @@ pub use order::{
 };
 pub use plan::{AccessPath, KeyRange, Plan, PlanInput, plan};
 pub use predicate::{ColumnName, Literal, Op, Predicate, column};
+pub(crate) use quick::Quick;
 pub use top_k::{SortEncoder, TopK};

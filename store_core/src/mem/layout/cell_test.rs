@@ -1,0 +1,146 @@
+//! Tests of single cells by their bits, for scans that pass over most rows.
+
+use super::{Layout, LongCell, Place};
+use crate::mem::cell::INLINE_BYTES_MAX;
+use crate::value::{Type, ValueRef};
+
+/// A test of one cell of a row; NULL fails it.
+#[derive(Debug)]
+pub(crate) struct CellTest {
+    null_word: usize,
+    null_mask: u64,
+    word: usize,
+    /// How far the cell's bits are moved up and then down, to stand alone with their sign.
+    up: u32,
+    down: u32,
+    passes: Passes,
+}
+
+#[derive(Debug)]
+enum Passes {
+    /// Whole numbers from the first on, and so many more.
+    Range(i64, u64),
+    /// Text or bytes that fit in the cell.
+    Long(LongCell),
+}
+
+impl Layout {
+    /// The test that a cell is in this range, if a test of its bits can tell.
+    pub(crate) fn range_test(
+        &self,
+        column: usize,
+        low: Option<ValueRef<'_>>,
+        high: Option<ValueRef<'_>>,
+    ) -> Option<CellTest> {
+        let place = &self.places[column];
+        if let (Some(low), Some(high)) = (low, high)
+            && place.ty.is_long()
+        {
+            return if low == high { place.equality_test(low) } else { None };
+        }
+        let whole = |value: Option<ValueRef<'_>>, otherwise: i64| match (place.ty, value) {
+            (Type::Int16 | Type::Int32 | Type::Int64, Some(ValueRef::Int(value)))
+            | (Type::Timestamp, Some(ValueRef::Timestamp(value))) => Some(value),
+            (Type::Date, Some(ValueRef::Date(value))) => Some(i64::from(value)),
+            (_, None) => Some(otherwise),
+            _ => None,
+        };
+        let is_whole = matches!(
+            place.ty,
+            Type::Int16 | Type::Int32 | Type::Int64 | Type::Timestamp | Type::Date
+        );
+        let (low, high) = (whole(low, i64::MIN)?, whole(high, i64::MAX)?);
+        if !is_whole || low > high {
+            return None;
+        }
+        Some(place.test(Passes::Range(low, high.wrapping_sub(low) as u64)))
+    }
+}
+
+impl Place {
+    fn equality_test(&self, value: ValueRef<'_>) -> Option<CellTest> {
+        let bytes = match (self.ty, value) {
+            (Type::Text, ValueRef::Text(text)) => text.as_bytes(),
+            (Type::Bytes, ValueRef::Bytes(bytes)) => bytes,
+            _ => return None,
+        };
+        let fits = bytes.len() <= INLINE_BYTES_MAX;
+        fits.then(|| self.test(Passes::Long(LongCell::inline(bytes))))
+    }
+
+    fn test(&self, passes: Passes) -> CellTest {
+        let Place { null_word, null_mask, word, shift, .. } = *self;
+        let down = 64 - self.bits().min(64);
+        CellTest { null_word, null_mask, word, up: down - shift.min(down), down, passes }
+    }
+}
+
+impl CellTest {
+    /// True if the cell passes in a row with these words.
+    #[inline(always)]
+    pub(crate) fn holds(&self, word: impl Fn(usize) -> u64) -> bool {
+        if word(self.null_word) & self.null_mask != 0 {
+            return false;
+        }
+        match self.passes {
+            Passes::Range(low, more) => {
+                let value = (word(self.word) << self.up) as i64 >> self.down;
+                (value.wrapping_sub(low) as u64) <= more
+            }
+            Passes::Long(cell) => {
+                (word(self.word) ^ cell.0[0]) | (word(self.word + 1) ^ cell.0[1]) == 0
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Schema;
+
+    #[test]
+    fn a_test_of_bits_says_what_a_comparison_of_values_says() {
+        let schema = "a int16, b int16, c int32, d int64, e date, f timestamp, g text, k int64 key";
+        let layout = Layout::new(&Schema::parse("t", schema).unwrap());
+        let numbers = [i64::MIN, -70_000, -32_768, -2, -1, 0, 1, 2, 32_767, 70_000, i64::MAX];
+        let fit = |column: usize, number: i64| match column {
+            0 | 1 => ValueRef::Int(i64::from(number as i16)),
+            2 => ValueRef::Int(i64::from(number as i32)),
+            3 => ValueRef::Int(number),
+            4 => ValueRef::Date(number as i32),
+            _ => ValueRef::Timestamp(number),
+        };
+        let texts = ["", "a", "ab", "twelve bytes", "thirteen byte"];
+        for column in 0..6 {
+            for number in numbers {
+                let value = fit(column, number);
+                let mut words = vec![u64::MAX; layout.words()];
+                layout.set(&mut words, column, value, |_| unreachable!()).unwrap();
+                for (low, high) in numbers.iter().flat_map(|a| numbers.map(|b| (*a, b))) {
+                    let (low, high) = (fit(column, low), fit(column, high));
+                    let inside = low.order(value).is_le() && value.order(high).is_le();
+                    match layout.range_test(column, Some(low), Some(high)) {
+                        Some(test) => assert_eq!(test.holds(|at| words[at]), inside, "{value:?}"),
+                        None => assert!(low.order(high).is_gt()),
+                    }
+                    let test = layout.range_test(column, Some(low), None).unwrap();
+                    assert_eq!(test.holds(|at| words[at]), low.order(value).is_le(), "{value:?}");
+                    layout.set(&mut words, column, ValueRef::Null, |_| unreachable!()).unwrap();
+                    assert!(!test.holds(|at| words[at]), "NULL is in no range");
+                    layout.set(&mut words, column, value, |_| unreachable!()).unwrap();
+                }
+            }
+        }
+        for (text, other) in texts.iter().flat_map(|a| texts.map(|b| (*a, b))) {
+            let mut words = vec![0; layout.words()];
+            let cell = |bytes: &[u8]| Ok(LongCell::borrowing(bytes));
+            layout.set(&mut words, 6, ValueRef::Text(text), cell).unwrap();
+            let value = Some(ValueRef::Text(other));
+            match layout.range_test(6, value, value) {
+                Some(test) => assert_eq!(test.holds(|at| words[at]), text == other),
+                None => assert!(other.len() > INLINE_BYTES_MAX),
+            }
+        }
+    }
+}
