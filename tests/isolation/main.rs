@@ -17,6 +17,7 @@ mod reads;
 mod row_atomic;
 mod scans;
 mod serializable;
+mod stopped;
 mod torn;
 mod turns;
 mod unique;

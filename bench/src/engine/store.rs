@@ -4,7 +4,7 @@ use crate::keys::{Keys, Random};
 use crate::rows::{text, update_of};
 use std::ops::Range;
 use store_core::ingest::{Format, IngestMode, IngestOptions, Source};
-use store_core::{RowRef, Schema, Snapshot, Store, Table, TableStats, ValueRef};
+use store_core::{RowRef, Schema, Snapshot, Store, Table, TableStats, Txn, ValueRef};
 use store_etl::generate::FLIGHTS_SCHEMA;
 
 /// More than the versions of a round with a snapshot held.
@@ -116,6 +116,18 @@ impl Ours {
         for start in all.clone().step_by(batch) {
             self.update_in_one(keys, start..(start + batch).min(all.end), round);
         }
+    }
+
+    /// A transaction for each key that has written its row and goes on no further.
+    pub fn open_writers(&self, keys: &Keys) -> Vec<Txn> {
+        let open = |text: &&str| {
+            let mut txn = self.store.begin().expect("a transaction begins");
+            let key = [ValueRef::Text(text)];
+            let found = self.table.update_columns(&mut txn, &key, &[GS], &[ValueRef::Int(1)]);
+            assert!(found.expect("nobody else writes"), "the row is there");
+            txn
+        };
+        keys.texts.iter().map(open).collect()
     }
 
     /// Sets the altitude, which is indexed, to a number of the round; a transaction each.

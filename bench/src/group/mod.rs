@@ -5,6 +5,7 @@ mod beside;
 mod bytes;
 mod indexed;
 mod many;
+mod open;
 mod reads;
 mod scan;
 mod threads;
@@ -17,7 +18,7 @@ use crate::engine::Engines;
 pub type Run = fn(&Engines);
 
 /// In the order of running; `indexed` changes what reads add up, so it is the last.
-pub const GROUPS: [(&str, Run); 10] = [
+pub const GROUPS: [(&str, Run); 11] = [
     ("reads", reads::run),
     ("many", many::run),
     ("scan", scan::run),
@@ -26,6 +27,7 @@ pub const GROUPS: [(&str, Run); 10] = [
     ("ycsb", ycsb::run),
     ("threads", threads::run),
     ("beside", beside::run),
+    ("open", open::run),
     ("bytes", bytes::run),
     ("indexed", indexed::run),
 ];

@@ -22,27 +22,17 @@ pub(crate) type OneKey = KeyWords<2>;
 /// A key of any number of columns.
 pub(crate) type AnyKey = KeyWords<KEY_WORDS>;
 
-impl OneKey {
-    #[inline(always)]
-    pub(crate) fn hash(&self) -> u64 {
-        hash_shortest(self.words)
-    }
-}
-
-impl AnyKey {
-    pub(crate) const NONE: Self = Self { words: [0; KEY_WORDS], len: 0 };
+impl<const MOST: usize> KeyWords<MOST> {
+    pub(crate) const NONE: Self = Self { words: [0; MOST], len: 0 };
 
     #[inline(always)]
     pub(crate) fn hash(&self) -> u64 {
-        if self.len <= SHORTEST_WORDS {
-            hash_shortest([self.words[0], self.words[1]])
-        } else {
-            hash_short(&self.words)
+        match self.words.first_chunk::<SHORT_WORDS>() {
+            Some(words) if self.len > SHORTEST_WORDS => hash_short(words),
+            _ => hash_shortest([self.words[0], self.words[1]]),
         }
     }
-}
 
-impl<const MOST: usize> KeyWords<MOST> {
     /// True if these are the words from `words` on, which others may be changing.
     ///
     /// # Safety

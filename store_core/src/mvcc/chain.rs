@@ -65,7 +65,7 @@ const GENERATION: u64 = 0x7FFF << 32;
 const HEADER_WORDS: usize = 2;
 const LINE_WORDS: usize = 8;
 /// How much of a row is fetched ahead; the processor notices longer ones by itself.
-const PREFETCHED_WORDS: usize = 4 * LINE_WORDS;
+const FETCHED_LINES: usize = 3;
 
 /// Who may write a row: a transaction's number, 0 for nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +172,29 @@ impl Versions {
         self.read_chain(slot, snapshot, range, out)
     }
 
+    /// A row's place in memory, to be read soon: asks the processor to fetch its cache lines.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, row: u32) -> Fetched {
+        let Fetched(slot) = self.place(row);
+        let words = HEADER_WORDS + self.key_words + self.payload_words;
+        prefetch(slot);
+        for line in 1..FETCHED_LINES {
+            if words > line * LINE_WORDS {
+                prefetch(slot.wrapping_add(line * LINE_WORDS));
+            }
+        }
+        // The row may end in one line more than it has lines.
+        prefetch(slot.wrapping_add(words.min(FETCHED_LINES * LINE_WORDS) - 1));
+        Fetched(slot)
+    }
+
+    /// A row's place in memory.
+    #[inline(always)]
+    pub(crate) fn place(&self, row: u32) -> Fetched {
+        // SAFETY: row numbers come from this table's indexes or pages.
+        Fetched(unsafe { self.slots.slot(row) })
+    }
+
     /// Copies the whole row if its newest version is the one that the snapshot sees and its key has
     /// the `wanted` words; false tells nothing.
     ///
@@ -180,13 +203,11 @@ impl Versions {
     #[inline(always)]
     pub(crate) fn read_same<const MOST: usize>(
         &self,
-        row: u32,
+        Fetched(slot): Fetched,
         snapshot: Moment,
         wanted: &KeyWords<MOST>,
         out: &mut RowWords,
     ) -> bool {
-        // SAFETY: row numbers come from this table's indexes or pages.
-        let slot = unsafe { self.slots.slot(row) };
         let ForSnapshot::Inline(begin) = newest_for(slot, snapshot) else { return false };
         let words = slot.wrapping_add(HEADER_WORDS);
         // SAFETY: the slot holds as many words as a key has behind its header, and more follow it.
@@ -196,18 +217,6 @@ impl Versions {
         // SAFETY: the slot holds so many words behind its header.
         unsafe { out.load(words, self.key_words + self.payload_words) };
         is_unchanged(slot, begin)
-    }
-
-    /// Asks the processor to fetch the cache lines of a row.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, row: u32) {
-        // SAFETY: row numbers come from this table's indexes or pages.
-        let slot = unsafe { self.slots.slot(row) };
-        let words = HEADER_WORDS + self.key_words + self.payload_words;
-        for at in (0..words.min(PREFETCHED_WORDS)).step_by(LINE_WORDS) {
-            prefetch(slot.wrapping_add(at));
-        }
-        prefetch(slot.wrapping_add(words.min(PREFETCHED_WORDS) - 1));
     }
 
     #[cold]
@@ -615,6 +624,10 @@ fn is_unchanged(slot: *const AtomicU64, begin: u64) -> bool {
     }
     same
 }
+
+/// Where a row of a table is in memory, for as long as the table lives.
+#[derive(Clone, Copy)]
+pub(crate) struct Fetched(*const AtomicU64);
 
 /// A place in a chain of versions.
 #[derive(Clone, Copy, Debug)]

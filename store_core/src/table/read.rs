@@ -74,30 +74,59 @@ impl Table {
         mut look: impl FnMut(usize, Option<RowRef<'_>>),
     ) -> Result<()> {
         self.check_reader(reader)?;
+        let steps = self.rows.layout.key_steps();
+        let one =
+            |key: &[ValueRef<'_>]| if let [cell] = key { steps.build_one(cell) } else { None };
+        let any = |key: &[ValueRef<'_>]| {
+            let mut built = AnyKey::NONE;
+            steps.build(&mut built, key).then_some(built)
+        };
         let mut words = RowWords::new();
         for (chunk, keys) in keys.chunks(AHEAD).enumerate() {
-            let mut built = [const { (AnyKey::NONE, None) }; AHEAD];
-            for (key, (built, hash)) in keys.iter().zip(&mut built) {
-                *hash = self.build_key(key.as_ref(), built);
-                if let Some(hash) = hash {
-                    self.rows.primary.prefetch(*hash);
-                }
+            let mut look = |at, row: Option<RowRef<'_>>| look(chunk * AHEAD + at, row);
+            let done = if self.rows.schema.key.len() == 1 {
+                self.read_chunk(reader, keys, one, &mut words, &mut look)
+            } else {
+                self.read_chunk(reader, keys, any, &mut words, &mut look)
+            };
+            done.map_err(|(at, error)| error.at(format_args!("key {}", chunk * AHEAD + at)))?;
+        }
+        Ok(())
+    }
+
+    /// Reads up to [`AHEAD`] keys; an error comes with the position of its key.
+    #[inline(always)]
+    fn read_chunk<'k, R: Reader, K: AsRef<[ValueRef<'k>]>, const MOST: usize>(
+        &self,
+        reader: &R,
+        keys: &[K],
+        build: impl Fn(&[ValueRef<'_>]) -> Option<KeyWords<MOST>>,
+        words: &mut RowWords,
+        look: &mut impl FnMut(usize, Option<RowRef<'_>>),
+    ) -> Result<(), (usize, Error)> {
+        let mut built = [const { (KeyWords::NONE, 0, false) }; AHEAD];
+        for (key, built) in keys.iter().zip(&mut built) {
+            if let Some(words) = build(key.as_ref()) {
+                *built = (words, words.hash(), true);
+                self.rows.primary.prefetch(built.1);
             }
-            let mut ahead = [None; AHEAD];
-            for ((_, hash), row) in built.iter().zip(&mut ahead) {
-                *row = hash.and_then(|hash| self.rows.primary.first(hash));
-                if let Some(row) = row {
-                    self.rows.versions.prefetch(*row);
-                }
+        }
+        let mut fetched = [None; AHEAD];
+        for ((_, hash, is_built), fetched) in built.iter().zip(&mut fetched).take(keys.len()) {
+            if *is_built && let Some(row) = self.rows.primary.first(*hash) {
+                *fetched = Some(self.rows.versions.fetch(row));
             }
-            for (at, key) in keys.iter().enumerate() {
-                let nth = chunk * AHEAD + at;
-                let found = self.read_found(reader, ahead[at], &built[at].0, &mut words)
-                    || self
-                        .find_any(reader, key.as_ref(), &mut words)
-                        .map_err(|error| error.at(format_args!("key {nth}")))?;
-                look(nth, found.then(|| RowRef::new(&self.rows, &words)));
+        }
+        let source = reader.source();
+        let moment = source.moment();
+        for (at, key) in keys.iter().enumerate() {
+            let mut found = false;
+            if let (Some(place), Ok(moment)) = (fetched[at], moment) {
+                found = self.rows.versions.read_same(place, moment, &built[at].0, words);
             }
+            let found =
+                found || self.find_any(reader, key.as_ref(), words).map_err(|error| (at, error))?;
+            look(at, found.then(|| RowRef::new(&self.rows, words)));
         }
         Ok(())
     }
@@ -147,15 +176,8 @@ impl Table {
             return self.read_found(reader, primary.first(one.hash()), &one, words);
         }
         let mut built = AnyKey::NONE;
-        let Some(hash) = self.build_key(key, &mut built) else { return false };
-        self.read_found(reader, primary.first(hash), &built, words)
-    }
-
-    /// The words of a key and their hash, if its values need no check and no conversion.
-    #[inline(always)]
-    fn build_key(&self, key: &[ValueRef<'_>], built: &mut AnyKey) -> Option<u64> {
-        let steps = self.rows.layout.key_steps();
-        if steps.build(built, key) { Some(built.hash()) } else { None }
+        let is_built = self.rows.layout.key_steps().build(&mut built, key);
+        is_built && self.read_found(reader, primary.first(built.hash()), &built, words)
     }
 
     #[inline(always)]
@@ -167,7 +189,7 @@ impl Table {
         words: &mut RowWords,
     ) -> bool {
         let (Some(row), Ok(at)) = (row, reader.source().moment()) else { return false };
-        self.rows.versions.read_same(row, at, wanted, words)
+        self.rows.versions.read_same(self.rows.versions.place(row), at, wanted, words)
     }
 
     /// Finds a key of any shape in any version.
@@ -181,9 +203,9 @@ impl Table {
     ) -> Result<bool> {
         let (rows, source) = (&*self.rows, reader.source());
         let mut built = AnyKey::NONE;
-        if let (Some(hash), Ok(at)) = (self.build_key(key, &mut built), source.moment()) {
-            let mut found = rows.primary.candidates(hash);
-            if found.any(|row| rows.versions.read_same(row, at, &built, words)) {
+        if rows.layout.key_steps().build(&mut built, key) && source.moment().is_ok() {
+            let mut found = rows.primary.candidates(built.hash());
+            if found.any(|row| self.read_found(reader, Some(row), &built, words)) {
                 return Ok(true);
             }
         }

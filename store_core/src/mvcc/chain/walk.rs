@@ -9,6 +9,7 @@
 
 use super::{HEADER_WORDS, NO_ROW, OWNER_SHIFT, TOMBSTONE, UNBORN, Versions, copy, word};
 use crate::error::{Error, Result};
+use crate::mem::wide::copy_words;
 use crate::mvcc::{Moment, Timestamp};
 use crate::planted;
 use crate::sync::{Acquire, AtomicU64, Relaxed, fence};
@@ -116,9 +117,8 @@ impl Walk {
     ) -> Result<usize> {
         self.fill_by(versions, out, |from, room| {
             let room: &mut [u64; WORDS] = room.try_into().expect("room for a row of this width");
-            for (at, room) in room.iter_mut().enumerate() {
-                *room = word(from, at).load(Relaxed);
-            }
+            // SAFETY: a slot holds a row of this width.
+            unsafe { copy_words(from, room.as_mut_ptr(), WORDS) };
         })
     }
 
