@@ -164,7 +164,20 @@ impl Arena {
 
     /// Takes a slot back.
     pub(crate) fn release(&self, number: u32) {
-        let mut state = self.state.lock();
+        self.put(&mut self.state.lock(), number);
+    }
+
+    /// Takes many slots back.
+    pub(crate) fn release_all(&self, numbers: &[u32]) {
+        if !numbers.is_empty() {
+            let state = &mut self.state.lock();
+            for number in numbers {
+                self.put(state, *number);
+            }
+        }
+    }
+
+    fn put(&self, state: &mut State, number: u32) {
         let page = number >> self.shift;
         let used = &mut state.pages[page as usize];
         let next = std::mem::replace(&mut used.free, number);
@@ -180,7 +193,7 @@ impl Arena {
         if empty && self.shape.gives_back && !filling {
             let surplus = std::mem::replace(&mut state.spare, page);
             if surplus != NONE {
-                self.give_back(&mut state, surplus);
+                self.give_back(state, surplus);
             }
         }
     }

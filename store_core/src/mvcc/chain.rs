@@ -29,8 +29,7 @@
 //! A reader whose snapshot was given up (expired) may miss versions; it asks for the mark after
 //! its walk, and cannot have met a gap without seeing the mark (`Timeline::check_kept`).
 
-use super::live::{Keeper, LiveSnapshots};
-use super::prune::{Pruned, Pruning};
+use super::prune::Pruned;
 use super::retire::Retired;
 use super::timeline::{Moment, Timeline, Timestamp};
 use crate::error::Result;
@@ -47,17 +46,17 @@ use std::sync::Arc;
 
 /// `begin` of a row that no commit has made visible yet.
 pub(crate) const UNBORN: u64 = u64::MAX;
-const TOMBSTONE: u64 = 1;
+pub(super) const TOMBSTONE: u64 = 1;
 const OWNER_SHIFT: u32 = 48;
-const CHAIN_MASK: u64 = 0xFFFF_FFFF;
+pub(super) const CHAIN_MASK: u64 = 0xFFFF_FFFF;
 /// The owner of a slot that holds no row.
 const NO_ROW: u64 = 0xFFFF;
 /// Says in the owner word that the row waits in the queue of garbage; changed by its owner.
 const QUEUED: u64 = 1 << 47;
 /// The bits of the owner word that count a slot's rows.
-const GENERATION: u64 = 0x7FFF << 32;
+pub(super) const GENERATION: u64 = 0x7FFF << 32;
 /// Words before the key in a slot, before the payload in a node.
-const HEADER_WORDS: usize = 2;
+pub(super) const HEADER_WORDS: usize = 2;
 const LINE_WORDS: usize = 8;
 /// How much of a row is fetched ahead; the processor notices longer ones by itself.
 const PREFETCHED_WORDS: usize = 4 * LINE_WORDS;
@@ -88,12 +87,12 @@ pub(crate) enum Newest {
 
 /// The slots and nodes of one table.
 pub(crate) struct Versions {
-    slots: Arena,
-    nodes: Arc<Arena>,
-    retired: Retired,
+    pub(super) slots: Arena,
+    pub(super) nodes: Arc<Arena>,
+    pub(super) retired: Retired,
     epoch: Arc<Epoch>,
     timeline: Arc<Timeline>,
-    key_words: usize,
+    pub(super) key_words: usize,
     payload_words: usize,
 }
 
@@ -378,10 +377,9 @@ impl Versions {
 
     /// Keeps a change's new payload in its node until the commit.
     pub(crate) fn stage(&self, node: u32, payload: &[u64]) {
-        for (at, value) in payload.iter().enumerate() {
-            // SAFETY: the node is the caller's, and payloads have the table's length.
-            unsafe { self.nodes.word(node, HEADER_WORDS + at) }.store(*value, Relaxed);
-        }
+        // SAFETY: the node is the caller's.
+        let node = unsafe { self.nodes.slot(node) };
+        paste(node, HEADER_WORDS, &payload[..self.payload_words]);
     }
 
     /// The payload staged in a node, to its places in `out` (which has room for key and payload).
@@ -393,11 +391,9 @@ impl Versions {
 
     /// Keeps an insert's payload in its slot: nobody reads it while the row is unborn.
     pub(crate) fn stage_insert(&self, row: u32, payload: &[u64]) {
-        for (at, value) in payload.iter().enumerate() {
-            // SAFETY: the row is the caller's.
-            unsafe { self.slots.word(row, HEADER_WORDS + self.key_words + at) }
-                .store(*value, Relaxed);
-        }
+        // SAFETY: the row is the caller's.
+        let slot = unsafe { self.slots.slot(row) };
+        paste(slot, HEADER_WORDS + self.key_words, &payload[..self.payload_words]);
     }
 
     // ---- installing
@@ -421,10 +417,12 @@ impl Versions {
         // SAFETY: the row and the node are the caller's.
         let (slot, old) = unsafe { (self.slots.slot(row), self.nodes.slot(node)) };
         let first = HEADER_WORDS + self.key_words;
-        for (at, room) in room[..self.payload_words].iter_mut().enumerate() {
-            let staged = word(old, HEADER_WORDS + at);
-            *room = staged.load(Relaxed);
-            staged.store(word(slot, first + at).load(Relaxed), Relaxed);
+        let room = &mut room[..self.payload_words];
+        let (mut staged, mut newest) = (old.wrapping_add(HEADER_WORDS), slot.wrapping_add(first));
+        for room in &mut *room {
+            *room = word(staged, 0).load(Relaxed);
+            word(staged, 0).store(word(newest, 0).load(Relaxed), Relaxed);
+            (staged, newest) = (staged.wrapping_add(1), newest.wrapping_add(1));
         }
         let meta = word(slot, 1).load(Relaxed);
         word(old, 0).store(word(slot, 0).load(Relaxed), Relaxed);
@@ -459,60 +457,10 @@ impl Versions {
     }
 
     fn write_payload(&self, slot: *const AtomicU64, payload: &[u64]) {
-        for (at, value) in payload[..self.payload_words].iter().enumerate() {
-            word(slot, HEADER_WORDS + self.key_words + at).store(*value, Relaxed);
-        }
+        paste(slot, HEADER_WORDS + self.key_words, payload);
     }
 
-    // ---- reclaiming and loading: the caller owns the row
-
-    /// Takes every version out of the chain that no live snapshot needs. Their nodes are as they
-    /// were, to be looked at and then freed by [`Versions::free`].
-    pub(crate) fn prune(&self, row: u32, live: &LiveSnapshots) -> Pruning {
-        // SAFETY: row numbers come from this table's indexes or pages.
-        let slot = unsafe { self.slots.slot(row) };
-        let mut pruning = Pruning::default();
-        let mut link = word(slot, 1);
-        // When the version above began, and the one above that stays.
-        let mut newer = Timestamp(word(slot, 0).load(Relaxed) >> 1);
-        let mut stays = newer;
-        let mut next = link.load(Relaxed) & CHAIN_MASK;
-        while next != 0 {
-            // SAFETY: chains hold nodes of this table.
-            let node = unsafe { self.nodes.slot(next as u32) };
-            let (begin, after) = (word(node, 0).load(Relaxed), word(node, 1).load(Relaxed));
-            let at = Timestamp(begin >> 1);
-            let keeper = live.keeper(at, newer);
-            if keeper == Keeper::None {
-                let (live_row, walked) = (begin & TOMBSTONE == 0, stays > live.oldest_registered);
-                let walked = walked && !planted::bug("node_freed_without_epoch");
-                let node = next as u32;
-                pruning.dropped.push(Pruned { node, live: live_row, begin: at, newer, walked });
-                // The unlinking. Release: who meets the gap has seen why; pairs with the fence in
-                // `read_chain`.
-                link.store(link.load(Relaxed) & !CHAIN_MASK | after, Release);
-            } else {
-                pruning.keep(keeper);
-                (link, stays) = (word(node, 1), at);
-            }
-            (newer, next) = (at, after);
-        }
-        pruning
-    }
-
-    /// Frees the node of a version that was taken out.
-    pub(crate) fn free(&self, pruned: &Pruned) {
-        if pruned.walked {
-            self.retired.retire(pruned.node);
-        } else {
-            self.nodes.release(pruned.node);
-        }
-    }
-
-    /// Sees to it that nodes which wait for readers are freed soon.
-    pub(crate) fn flush_waiting(&self) {
-        self.retired.flush();
-    }
+    // ---- reclaiming and loading: the caller owns the row; `prune` takes versions out
 
     /// Copies the payload of a version that was taken out to its places in `out`.
     pub(crate) fn copy_pruned(&self, pruned: &Pruned, out: &mut [u64]) {
@@ -565,7 +513,7 @@ pub(crate) struct CutOff {
 
 /// A bare pointer, not a slice: with one the compiler reloads base and length after each fence.
 #[inline(always)]
-fn word<'a>(start: *const AtomicU64, at: usize) -> &'a AtomicU64 {
+pub(super) fn word<'a>(start: *const AtomicU64, at: usize) -> &'a AtomicU64 {
     // SAFETY: callers stay within the stride of a slot or node of a live arena.
     unsafe { &*start.add(at) }
 }
@@ -586,5 +534,21 @@ fn copy(slot: *const AtomicU64, skip: usize, range: &Range<usize>, out: &mut [u6
         [a, b] => (*a, *b) = (one(0), one(1)),
         [a, b, c] => (*a, *b, *c) = (one(0), one(1), one(2)),
         _ => {}
+    }
+}
+
+/// Unrolled like `copy`.
+#[inline(always)]
+fn paste(slot: *const AtomicU64, skip: usize, words: &[u64]) {
+    let mut to: *const AtomicU64 = word(slot, skip);
+    let (fours, rest) = words.as_chunks::<4>();
+    for four in fours {
+        for (at, value) in four.iter().enumerate() {
+            word(to, at).store(*value, Relaxed);
+        }
+        to = to.wrapping_add(4);
+    }
+    for (at, value) in rest.iter().enumerate() {
+        word(to, at).store(*value, Relaxed);
     }
 }

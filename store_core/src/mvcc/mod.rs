@@ -15,5 +15,5 @@ pub(crate) mod timeline;
 
 pub(crate) use chain::Versions;
 pub(crate) use live::LiveSnapshots;
-pub(crate) use prune::Pruned;
+pub(crate) use prune::{FreeNodes, Pruned};
 pub(crate) use timeline::{Moment, Timeline, Timestamp};
