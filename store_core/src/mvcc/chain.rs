@@ -29,6 +29,7 @@
 //! A reader whose snapshot was given up (expired) may miss versions; it asks for the mark after
 //! its walk, and cannot have met a gap without seeing the mark (`Timeline::check_kept`).
 
+use super::nodes::Spares;
 use super::prune::Pruned;
 use super::retire::Retired;
 use super::timeline::{Moment, Timeline, Timestamp};
@@ -89,6 +90,7 @@ pub(crate) enum Newest {
 pub(crate) struct Versions {
     pub(super) slots: Arena,
     pub(super) nodes: Arc<Arena>,
+    pub(super) spares: Spares,
     pub(super) retired: Retired,
     epoch: Arc<Epoch>,
     timeline: Arc<Timeline>,
@@ -125,6 +127,7 @@ impl Versions {
             slots: Arena::new(Arc::clone(pool), holder.child("rows"), slots)?,
             retired: Retired::new(Arc::clone(&nodes), Arc::clone(epoch)),
             nodes,
+            spares: Spares::default(),
             epoch: Arc::clone(epoch),
             timeline: Arc::clone(timeline),
             key_words: layout.key_words(),
@@ -262,11 +265,6 @@ impl Versions {
         self.slots.page_slots(page)
     }
 
-    /// Nodes in use: older versions, and versions being written.
-    pub(crate) fn nodes(&self) -> u64 {
-        self.nodes.live()
-    }
-
     /// Bytes of a node.
     pub(crate) fn node_bytes(&self) -> u64 {
         self.nodes.slot_bytes()
@@ -358,21 +356,6 @@ impl Versions {
         // SAFETY: row numbers come from this table's indexes or pages.
         unsafe { self.slots.word(row, 0) }.store(UNBORN, Release);
         self.slots.release(row);
-    }
-
-    /// A node for a change of a row; taken when the row is written, so that a commit cannot fail.
-    pub(crate) fn new_node(&self) -> Result<u32> {
-        self.nodes.allocate()
-    }
-
-    /// A node to delete a row with, even in a full store.
-    pub(crate) fn new_node_to_delete(&self) -> Result<u32> {
-        self.nodes.allocate_urgent()
-    }
-
-    /// Gives a node back that no chain leads to.
-    pub(crate) fn drop_node(&self, node: u32) {
-        self.nodes.release(node);
     }
 
     /// Keeps a change's new payload in its node until the commit.

@@ -97,8 +97,7 @@ impl Versions {
         // SAFETY: row numbers come from this table's indexes or pages.
         let slot = unsafe { self.slots.slot(row) };
         let (begin, meta) = (word(slot, 0).load(Relaxed), word(slot, 1).load(Relaxed));
-        // Everybody registered, and everybody to come, reads the newest version.
-        if begin & TOMBSTONE != 0 || Timestamp(begin >> 1) > live.oldest_registered {
+        if !all_read_newest(begin, live) {
             return None;
         }
         let before = free.len();
@@ -123,9 +122,33 @@ impl Versions {
         Some((free.len() - before) as u64)
     }
 
-    /// Frees the nodes that `prune_all` has added.
-    pub(crate) fn free_all(&self, nodes: &[u32]) {
-        self.nodes.release_all(nodes);
+    /// The same for a row with one older version, which the newest one need not cover: its payload is
+    /// copied to its places in `out`. The row stays owned. False, and nothing has changed, if it is
+    /// not such a row.
+    pub(crate) fn prune_one(
+        &self,
+        row: u32,
+        live: &LiveSnapshots,
+        out: &mut [u64],
+        free: &mut FreeNodes,
+    ) -> bool {
+        // SAFETY: row numbers come from this table's indexes or pages.
+        let slot = unsafe { self.slots.slot(row) };
+        let (begin, meta) = (word(slot, 0).load(Relaxed), word(slot, 1).load(Relaxed));
+        let number = (meta & CHAIN_MASK) as u32;
+        if !all_read_newest(begin, live) || number == 0 {
+            return false;
+        }
+        // SAFETY: chains hold nodes of this table.
+        let node = unsafe { self.nodes.slot(number) };
+        if word(node, 1).load(Relaxed) != 0 || word(node, 0).load(Relaxed) & TOMBSTONE != 0 {
+            return false;
+        }
+        self.staged(number, out);
+        // Unlinks, as in `prune`.
+        word(slot, 1).store(meta & !CHAIN_MASK, Release);
+        free.push(number);
+        true
     }
 
     /// Frees the node of a version that was taken out.
@@ -141,4 +164,11 @@ impl Versions {
     pub(crate) fn flush_waiting(&self) {
         self.retired.flush();
     }
+}
+
+/// True if this is a row, and everybody registered or to come reads its newest version: then nobody
+/// can come to an older one (see `chain`).
+fn all_read_newest(begin: u64, live: &LiveSnapshots) -> bool {
+    let read = Timestamp(begin >> 1) <= live.oldest_registered;
+    begin & TOMBSTONE == 0 && (read || planted::bug("pruned_visible_version"))
 }

@@ -18,6 +18,9 @@ use crate::wal::{HashedPayload, Lsn, RecordKind};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
+/// Room for most index keys.
+const KEY_ROOM: usize = 64;
+
 /// A commit that has its place in the order.
 pub(super) struct Sequence {
     pub at: Timestamp,
@@ -188,8 +191,8 @@ impl Txn {
     /// Installs every row, adds the index entries, then gives the owner words up. Gives the rows
     /// that are garbage to be queued, with their tables.
     fn install(&self, at: Timestamp, plain: bool) -> SmallVec<[Superseded; 1]> {
-        let mut superseded: SmallVec<[Superseded; 1]> =
-            self.tables.iter().map(|_| Superseded::default()).collect();
+        let mut superseded: SmallVec<[Superseded; 1]> = SmallVec::new();
+        self.tables.iter().for_each(|_| superseded.push(Superseded::default()));
         if plain {
             let mut room = RowWords::new();
             for write in &self.writes {
@@ -212,17 +215,30 @@ impl Txn {
     }
 
     fn install_with_entries(&self, at: Timestamp, superseded: &mut [Superseded]) {
+        let mut key = Vec::with_capacity(KEY_ROOM);
+        if let [write] = self.writes[..] {
+            let superseded = &mut superseded[write.table as usize];
+            let rows = &self.tables[write.table as usize];
+            return install_row(rows, write, at, superseded, |nth, words| {
+                key.clear();
+                encode(rows, nth, words, &mut key);
+                rows.indexes[nth].tree.insert(&key, write.row);
+            });
+        }
         let mut entries: Vec<Vec<EntryBatch>> = self
             .tables
             .iter()
             .map(|rows| rows.indexes.iter().map(|index| EntryBatch::new(index.key_width)).collect())
             .collect();
-        let mut key = Vec::new();
         for write in &self.writes {
             let rows = &self.tables[write.table as usize];
             let batches = &mut entries[write.table as usize];
             let superseded = &mut superseded[write.table as usize];
-            install_row(rows, *write, at, &mut key, batches, superseded);
+            install_row(rows, *write, at, superseded, |nth, words| {
+                key.clear();
+                encode(rows, nth, words, &mut key);
+                batches[nth].push(&key, write.row);
+            });
             self.published_early(at);
         }
         for (rows, batches) in self.tables.iter().zip(&mut entries) {
@@ -281,28 +297,30 @@ fn install_payload(
     }
 }
 
-/// Installs one row and collects its new index entries.
+fn encode(rows: &Rows, nth: usize, words: &[u64], key: &mut Vec<u8>) {
+    let result = rows.indexes[nth].encode(rows, words, key);
+    result.expect("keys were checked when the row was written");
+}
+
+/// Installs one row and adds its new index entries.
 fn install_row(
     rows: &Rows,
     write: Write,
     at: Timestamp,
-    key: &mut Vec<u8>,
-    batches: &mut [EntryBatch],
     superseded: &mut Superseded,
+    mut add_entry: impl FnMut(usize, &[u64]),
 ) {
-    let mut words = RowWords::zeroed(rows.layout.words());
+    let (mut words, mut staged, mut room) = (RowWords::new(), RowWords::new(), RowWords::new());
+    words.reset(rows.layout.words());
     let versions = &rows.versions;
     versions.copy_newest(write.row, &mut words);
     let mut add = |words: &[u64], before: Option<&[u64]>| {
         let changed = |nth: &usize| write.indexes.has(*nth);
         for nth in (0..rows.indexes.len()).filter(changed) {
-            let (index, batch) = (&rows.indexes[nth], &mut batches[nth]);
-            if before.is_some_and(|before| index.same_value(rows, before, words)) {
-                continue;
+            let same = |before| rows.indexes[nth].same_value(rows, before, words);
+            if !before.is_some_and(same) {
+                add_entry(nth, words);
             }
-            key.clear();
-            index.encode(rows, words, key).expect("keys were checked when the row was written");
-            batch.push(key, write.row);
         }
     };
     match write.kind {
@@ -312,7 +330,8 @@ fn install_row(
             add(&words, None);
         }
         WriteKind::Update | WriteKind::Delete => {
-            let mut staged = words.clone();
+            staged.reset(rows.layout.words());
+            versions.key_words(write.row, &mut staged);
             versions.staged(write.node, &mut staged);
             let live = matches!(versions.newest(write.row), Newest::Live(_));
             let before = live.then_some(&words[..]);
@@ -321,8 +340,10 @@ fn install_row(
                 forget_replaced(rows, write.row, &staged, before);
                 rows.release_payload(&staged, before); // values staged before the delete
             }
-            let mut room = RowWords::zeroed(rows.layout.payload_words());
-            rows.count_old_values(before, (!delete).then_some(&staged[..]));
+            room.reset(rows.layout.payload_words());
+            if write.long {
+                rows.count_old_values(before, (!delete).then_some(&staged[..]));
+            }
             let queue = versions.install(write.row, write.node, at, delete, &mut room);
             superseded.note(write.row, queue);
             if !delete {

@@ -19,6 +19,9 @@ use crate::planted;
 use crate::sync::Relaxed;
 use smallvec::SmallVec;
 
+/// Room for most index keys.
+const KEY_ROOM: usize = 64;
+
 /// A version taken out, with key and payload.
 type Dropped = (Pruned, RowWords);
 
@@ -87,9 +90,9 @@ impl<'a> Visit<'a> {
 
     /// Frees what was taken out; how many versions that were.
     fn finish(self, counters: &Counters) -> u64 {
-        self.rows.versions.free_all(&self.free);
+        let place = if let Looker::Committer(place) = self.looker { place } else { 0 };
+        self.rows.versions.free_all(&self.free, place);
         if self.dropped > 0 {
-            let place = if let Looker::Committer(place) = self.looker { place } else { 0 };
             counters.versions_reclaimed.add(place, self.dropped);
         }
         self.dropped
@@ -100,13 +103,18 @@ impl<'a> Visit<'a> {
         let rows = self.rows;
         match rows.versions.own(row, RECLAIMER) {
             Ok(()) => {
-                let quick = from == From::Fresh && rows.garbage.none_wait();
+                let quick =
+                    from == From::Fresh && rows.garbage.none_wait() && !self.live.has_expired();
                 let free = &mut self.free;
                 if quick
                     && let Some(count) =
                         rows.versions.prune_all(row, self.live, &rows.watched, free)
                 {
                     self.dropped += count;
+                    return true;
+                }
+                if quick && self.prune_changed(row) {
+                    self.dropped += 1;
                     return true;
                 }
                 match from {
@@ -126,6 +134,41 @@ impl<'a> Visit<'a> {
                 false
             }
         }
+    }
+
+    /// Takes the one older version of an owned row out that nobody sees, with what the newest one has
+    /// not, and gives the row up; false if it is not such a row.
+    fn prune_changed(&mut self, row: u32) -> bool {
+        let (rows, live) = (self.rows, self.live);
+        let (mut old, mut newest) = (RowWords::new(), RowWords::new());
+        old.reset(rows.layout.words());
+        if !rows.versions.prune_one(row, live, &mut old, &mut self.free) {
+            return false;
+        }
+        rows.versions.key_words(row, &mut old);
+        newest.reset(rows.layout.words());
+        rows.versions.copy_newest(row, &mut newest);
+        let mut key = Vec::new();
+        for index in &rows.indexes {
+            if index.same_value(rows, &old, &newest) && !planted::bug("needed_entry_forgotten") {
+                continue;
+            }
+            key.clear();
+            key.reserve(KEY_ROOM);
+            if index.encode(rows, &old, &mut key).is_ok() {
+                remove_entry(rows, index, &key, row);
+            }
+        }
+        for column in rows.layout.long_columns() {
+            let Some(cell) = rows.layout.long_cell(&old, *column) else { continue };
+            if rows.layout.long_cell(&newest, *column) != Some(cell) && cell.block().is_some() {
+                rows.old_value_bytes.fetch_sub(cell.len() as u64, Relaxed);
+                cell.release(&rows.values);
+            }
+        }
+        rows.versions.unmark_queued(row);
+        rows.versions.disown(row);
+        true
     }
 
     /// Takes out of an owned row what nobody sees and gives the row up, or the whole row if its

@@ -145,6 +145,9 @@ impl Upkeep {
             }
         }
         let waiting = free_waiting(&tables, &self.epoch);
+        for rows in &tables {
+            rows.versions.release_spares();
+        }
         waiting || self.garbage.load(Relaxed) > 0
     }
 }
@@ -216,6 +219,9 @@ impl Engine {
             }
         }
         free_waiting(tables, &self.epoch);
+        for rows in tables {
+            rows.versions.release_spares();
+        }
         let trimmed = self.pool.trim();
         trimmed || reclaimed() > before || tables.iter().map(waiting).sum::<u64>() < waited
     }

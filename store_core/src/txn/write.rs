@@ -143,7 +143,7 @@ impl Txn {
         }
         self.own_visible(rows, row, &words)?;
         // A node, so that the row may still be written.
-        let node = rows.versions.new_node().inspect_err(|_| rows.versions.disown(row))?;
+        let node = rows.versions.new_node(self.place).inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         let indexes = IndexSet::NONE;
         self.writes.push(Write { table, row, node, kind: WriteKind::Lock, indexes, long: false });
@@ -365,7 +365,7 @@ impl Txn {
         words: &[u64],
         effect: Effect,
     ) -> Result<()> {
-        let node = rows.versions.new_node()?;
+        let node = rows.versions.new_node(self.place)?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         let (kind, indexes) = (WriteKind::Update, effect.indexes);
         self.writes.push(Write { table, row, node, kind, indexes, long: effect.long });
@@ -414,7 +414,7 @@ impl Txn {
         columns: &[usize],
         before: Option<&RowWords>,
     ) -> Result<()> {
-        let node = rows.versions.new_node()?;
+        let node = rows.versions.new_node(self.place)?;
         let result = rows.own_cells(words, columns).and_then(|()| {
             let unique = self.check_unique(rows, row, words, before.map(|before| &before[..]));
             unique.inspect_err(|_| {
