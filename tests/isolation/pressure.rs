@@ -135,7 +135,7 @@ fn old_snapshots_are_given_up_before_a_writer_is_refused() {
     drop(held);
     wait_until("all old versions go", none_left);
     // A page that the nodes' arena keeps, and the room of the queues of garbage.
-    let kept = 2 * 64 << 10;
+    let kept = 128 << 10;
     wait_until("memory falls back", || table_bytes(&store) <= start + start / 20 + kept);
     assert_sound(&store);
 }

@@ -50,9 +50,14 @@ pub(super) fn reclaim_written(
     versions: usize,
 ) {
     rows.primary.collect();
+    if versions == 0 {
+        return;
+    }
     let looker = Looker::Committer(place);
     let at_once = rows.garbage.is_done_at(place);
     let live = if at_once { rows.timeline.live_snapshots() } else { None };
+    // Rows that were garbage already are in some queue: they are not this commit's to look at.
+    let elsewhere = versions > queued.len();
     let (mut left, mut queued, put_off) = (versions as u64, queued, live.is_none());
     if let Some(live) = live {
         let mut visit = Visit::new(rows, &live, looker);
@@ -66,7 +71,7 @@ pub(super) fn reclaim_written(
     if left != 0 {
         rows.superseded.fetch_add(left, Relaxed);
     }
-    if (put_off || !rows.garbage.none_wait())
+    if (put_off || elsewhere || !rows.garbage.none_wait())
         && let Some(versions) = rows.garbage.enter(place, queued.iter().copied(), versions)
     {
         reclaim(rows, counters, looker, RECLAIM_STEPS + 2 * versions);
