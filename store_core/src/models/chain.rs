@@ -265,7 +265,7 @@ fn nodes_are_used_again_only_unseen_or_noticed() {
 /// The same where the only older version goes in one step.
 #[test]
 fn only_older_versions_go_at_once_only_unseen() {
-    check("only_older_versions_go_at_once_only_unseen", Search::Whole, || {
+    check("only_older_versions_go_at_once_only_unseen", Search::Preemptions(2), || {
         let table = Table::new(1);
         let row = table.seed(KEY, BEGINNING);
         let shared = Arc::clone(&table);
