@@ -185,9 +185,12 @@ impl Store {
         options: TxnOptions,
         mut work: impl FnMut(&mut Txn) -> Result<T>,
     ) -> Result<T> {
-        let mut retry = self.retry(options);
+        let mut retry: Option<Retry> = None;
         loop {
-            let mut txn = retry.begin()?;
+            let mut txn = match &retry {
+                Some(retry) => retry.begin()?,
+                None => Txn::new(&self.engine, options)?,
+            };
             let (error, lost) = match work(&mut txn) {
                 Ok(value) => match txn.commit() {
                     Ok(_) => return Ok(value),
@@ -202,6 +205,7 @@ impl Store {
                     (error, lost)
                 }
             };
+            let retry = retry.get_or_insert_with(|| self.retry(options));
             if error.kind() != Kind::Conflict || !retry.again(lost) {
                 return Err(error);
             }

@@ -134,7 +134,9 @@ fn old_snapshots_are_given_up_before_a_writer_is_refused() {
     assert_eq!(stats.oldest_snapshot, Some(held[first_kept].0.timestamp()));
     drop(held);
     wait_until("all old versions go", none_left);
-    wait_until("memory falls back", || table_bytes(&store) <= start + start / 20);
+    // A page that the nodes' arena keeps, and the room of the queues of garbage.
+    let kept = 128 << 10;
+    wait_until("memory falls back", || table_bytes(&store) <= start + start / 20 + kept);
     assert_sound(&store);
 }
 

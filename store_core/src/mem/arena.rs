@@ -143,10 +143,30 @@ impl Arena {
         self.take(|| self.pool.allocate_urgent(&self.holder))
     }
 
+    /// Up to so many slots, at least one: more only if they need no new page.
+    pub(crate) fn allocate_some(&self, most: usize, mut give: impl FnMut(u32)) -> Result<()> {
+        let state = &mut self.state.lock();
+        give(self.take_from(state, || self.pool.allocate(&self.holder))?);
+        for _ in 1..most {
+            if state.partial == NONE && state.fresh.is_empty() {
+                break;
+            }
+            give(self.take_from(state, || unreachable!("there is a free slot"))?);
+        }
+        Ok(())
+    }
+
     fn take(&self, page: impl FnOnce() -> Result<NonNull<u8>>) -> Result<u32> {
-        let mut state = self.state.lock();
+        self.take_from(&mut self.state.lock(), page)
+    }
+
+    fn take_from(
+        &self,
+        state: &mut State,
+        page: impl FnOnce() -> Result<NonNull<u8>>,
+    ) -> Result<u32> {
         let number = if state.partial == NONE {
-            self.take_fresh(&mut state, page)?
+            self.take_fresh(state, page)?
         } else {
             let page = state.partial;
             let number = state.pages[page as usize].free;
@@ -169,7 +189,20 @@ impl Arena {
 
     /// Takes a slot back.
     pub(crate) fn release(&self, number: u32) {
-        let mut state = self.state.lock();
+        self.put(&mut self.state.lock(), number);
+    }
+
+    /// Takes many slots back.
+    pub(crate) fn release_all(&self, numbers: &[u32]) {
+        if !numbers.is_empty() {
+            let state = &mut self.state.lock();
+            for number in numbers {
+                self.put(state, *number);
+            }
+        }
+    }
+
+    fn put(&self, state: &mut State, number: u32) {
         let page = number >> self.shift;
         let used = &mut state.pages[page as usize];
         let next = std::mem::replace(&mut used.free, number);
@@ -185,7 +218,7 @@ impl Arena {
         if empty && self.shape.gives_back && !filling {
             let surplus = std::mem::replace(&mut state.spare, page);
             if surplus != NONE {
-                self.give_back(&mut state, surplus);
+                self.give_back(state, surplus);
             }
         }
     }

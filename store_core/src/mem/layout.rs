@@ -20,6 +20,7 @@ use super::key_steps::KeySteps;
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::value::{Type, ValueRef};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Where each column of a schema lies in a row's words.
@@ -189,6 +190,26 @@ impl Layout {
         &self.key_steps
     }
 
+    /// The bits of these columns: words, counted from the first of the payload, with masks. Key
+    /// columns, which never change, have none.
+    pub(crate) fn payload_bits(&self, columns: impl Iterator<Item = usize>) -> Vec<(usize, u64)> {
+        let mut bits = BTreeMap::new();
+        let mut add =
+            |word: usize, mask: u64| *bits.entry(word - self.key_words).or_default() |= mask;
+        for place in columns.map(|column| &self.places[column]).filter(|place| !place.in_key) {
+            if place.null_mask != 0 {
+                add(place.null_word, place.null_mask);
+            }
+            if place.ty.is_long() {
+                add(place.word, u64::MAX);
+                add(place.word + 1, u64::MAX);
+            } else {
+                add(place.word, place.mask() << place.shift);
+            }
+        }
+        bits.into_iter().collect()
+    }
+
     /// True if a column has the same bits in both rows; equal values may have other bits.
     #[inline]
     pub(crate) fn same_bits(&self, a: &[u64], b: &[u64], column: usize) -> bool {
@@ -248,7 +269,7 @@ enum Plain {
 
 impl Place {
     /// How a value stands here, if it is of the column's own kind: integers in range, short text
-    /// without NUL, dates and timestamps.
+    /// without NUL, timestamps, and floats outside of the key.
     #[inline(always)]
     fn plain(&self, value: ValueRef<'_>) -> Option<Plain> {
         Some(match (self.ty, value) {
@@ -260,6 +281,9 @@ impl Place {
             }
             (Type::Int64, ValueRef::Int(value)) | (Type::Timestamp, ValueRef::Timestamp(value)) => {
                 Plain::Bits(value as u64, u64::MAX)
+            }
+            (Type::Float64, ValueRef::Float64(value)) if !self.in_key => {
+                Plain::Bits(value.to_bits(), u64::MAX)
             }
             (Type::Text, ValueRef::Text(text)) if text.len() <= INLINE_BYTES_MAX => {
                 let cell = LongCell::borrowing(text.as_bytes());

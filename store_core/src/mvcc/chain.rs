@@ -29,22 +29,21 @@
 //! A reader whose snapshot was given up (expired) may miss versions; it asks for the mark after
 //! its walk, and cannot have met a gap without seeing the mark (`Timeline::check_kept`).
 
+mod read;
 mod walk;
 
 pub(crate) use walk::{SlotWords, Walk};
 
-use super::live::{Keeper, LiveSnapshots};
-use super::prune::{Pruned, Pruning};
+use super::nodes::Spares;
+use super::prune::Pruned;
 use super::retire::Retired;
-use super::timeline::{Moment, Timeline, Timestamp};
+use super::timeline::{Timeline, Timestamp};
 use crate::error::Result;
 use crate::mem::arena::{Arena, SlotShape};
 use crate::mem::budget::Holder;
 use crate::mem::epoch::Epoch;
-use crate::mem::key_steps::KeyWords;
 use crate::mem::layout::Layout;
 use crate::mem::page_pool::PagePool;
-use crate::mem::{RowWords, prefetch};
 use crate::planted;
 use crate::sync::{Acquire, AtomicU64, Relaxed, Release, fence};
 use std::ops::Range;
@@ -52,21 +51,17 @@ use std::sync::Arc;
 
 /// `begin` of a row that no commit has made visible yet.
 pub(crate) const UNBORN: u64 = u64::MAX;
-const TOMBSTONE: u64 = 1;
+pub(super) const TOMBSTONE: u64 = 1;
 const OWNER_SHIFT: u32 = 48;
-const CHAIN_MASK: u64 = 0xFFFF_FFFF;
+pub(super) const CHAIN_MASK: u64 = 0xFFFF_FFFF;
 /// The owner of a slot that holds no row.
 const NO_ROW: u64 = 0xFFFF;
 /// Says in the owner word that the row waits in the queue of garbage; changed by its owner.
 const QUEUED: u64 = 1 << 47;
 /// The bits of the owner word that count a slot's rows.
-const GENERATION: u64 = 0x7FFF << 32;
+pub(super) const GENERATION: u64 = 0x7FFF << 32;
 /// Words before the key in a slot, before the payload in a node.
-const HEADER_WORDS: usize = 2;
-const LINE_WORDS: usize = 8;
-/// How much of a row is fetched ahead; the processor notices longer ones by itself.
-const FETCHED_LINES: usize = 3;
-
+pub(super) const HEADER_WORDS: usize = 2;
 /// Who may write a row: a transaction's number, 0 for nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner(pub u16);
@@ -93,12 +88,13 @@ pub(crate) enum Newest {
 
 /// The slots and nodes of one table.
 pub(crate) struct Versions {
-    slots: Arena,
-    nodes: Arc<Arena>,
-    retired: Retired,
+    pub(super) slots: Arena,
+    pub(super) nodes: Arc<Arena>,
+    pub(super) spares: Spares,
+    pub(super) retired: Retired,
     epoch: Arc<Epoch>,
     timeline: Arc<Timeline>,
-    key_words: usize,
+    pub(super) key_words: usize,
     payload_words: usize,
 }
 
@@ -131,6 +127,7 @@ impl Versions {
             slots: Arena::new(Arc::clone(pool), holder.child("rows"), slots)?,
             retired: Retired::new(Arc::clone(&nodes), Arc::clone(epoch)),
             nodes,
+            spares: Spares::default(),
             epoch: Arc::clone(epoch),
             timeline: Arc::clone(timeline),
             key_words: layout.key_words(),
@@ -143,131 +140,7 @@ impl Versions {
         self.retired.count_in(Arc::clone(total));
     }
 
-    // ---- reading
-
-    /// Copies the row as the snapshot sees it; false if it is not there then. An error only if the
-    /// snapshot was given up and the version it needs may be gone.
-    ///
-    /// Only the words in `range` (of key and payload together) are copied, to their places in `out`.
-    #[inline(always)]
-    pub(crate) fn read(
-        &self,
-        row: u32,
-        snapshot: Moment,
-        range: &Range<usize>,
-        out: &mut [u64],
-    ) -> Result<bool> {
-        // SAFETY: row numbers come from this table's indexes or pages.
-        let slot = unsafe { self.slots.slot(row) };
-        match newest_for(slot, snapshot) {
-            ForSnapshot::Inline(begin) => {
-                copy(slot, HEADER_WORDS, range, out);
-                if is_unchanged(slot, begin) {
-                    return Ok(true);
-                }
-            }
-            ForSnapshot::Nothing => return Ok(false),
-            ForSnapshot::Chain => {}
-        }
-        self.read_chain(slot, snapshot, range, out)
-    }
-
-    /// A row's place in memory, to be read soon: asks the processor to fetch its cache lines.
-    #[inline(always)]
-    pub(crate) fn fetch(&self, row: u32) -> Fetched {
-        let Fetched(slot) = self.place(row);
-        let words = HEADER_WORDS + self.key_words + self.payload_words;
-        prefetch(slot);
-        for line in 1..FETCHED_LINES {
-            if words > line * LINE_WORDS {
-                prefetch(slot.wrapping_add(line * LINE_WORDS));
-            }
-        }
-        // The row may end in one line more than it has lines.
-        prefetch(slot.wrapping_add(words.min(FETCHED_LINES * LINE_WORDS) - 1));
-        Fetched(slot)
-    }
-
-    /// A row's place in memory.
-    #[inline(always)]
-    pub(crate) fn place(&self, row: u32) -> Fetched {
-        // SAFETY: row numbers come from this table's indexes or pages.
-        Fetched(unsafe { self.slots.slot(row) })
-    }
-
-    /// Copies the whole row if its newest version is the one that the snapshot sees and its key has
-    /// the `wanted` words; false tells nothing.
-    ///
-    /// The less a read does, the sooner the processor sees the next one and waits for the memory of
-    /// both at once.
-    #[inline(always)]
-    pub(crate) fn read_same<const MOST: usize>(
-        &self,
-        Fetched(slot): Fetched,
-        snapshot: Moment,
-        wanted: &KeyWords<MOST>,
-        out: &mut RowWords,
-    ) -> bool {
-        let ForSnapshot::Inline(begin) = newest_for(slot, snapshot) else { return false };
-        let words = slot.wrapping_add(HEADER_WORDS);
-        // SAFETY: the slot holds as many words as a key has behind its header, and more follow it.
-        if !unsafe { wanted.is_at(words) } {
-            return false;
-        }
-        // SAFETY: the slot holds so many words behind its header.
-        unsafe { out.load(words, self.key_words + self.payload_words) };
-        is_unchanged(slot, begin)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn read_chain(
-        &self,
-        slot: *const AtomicU64,
-        snapshot: Moment,
-        range: &Range<usize>,
-        out: &mut [u64],
-    ) -> Result<bool> {
-        let seen = self.walk_chain(slot, snapshot.at.0 * 2 + 1, range, out);
-        if !planted::bug("gap_without_fence") {
-            fence(Acquire); // a gap that was met: pairs with the unlinking in `prune`
-        }
-        self.timeline.check_kept(snapshot)?;
-        Ok(seen)
-    }
-
-    fn walk_chain(
-        &self,
-        slot: *const AtomicU64,
-        limit: u64,
-        range: &Range<usize>,
-        out: &mut [u64],
-    ) -> bool {
-        let _pinned = self.epoch.pin(); // before the first link is read
-        // Pairs with the link in `install`.
-        let acquire = planted::order("chain_head_relaxed", Acquire);
-        let mut node = word(slot, 1).load(acquire) & CHAIN_MASK;
-        while node != 0 {
-            // SAFETY: chains hold nodes of this table, and none met from here on is free before
-            // the pin ends (see the module).
-            let at = unsafe { self.nodes.slot(node as u32) };
-            let begin = word(at, 0).load(Relaxed);
-            if begin <= limit {
-                if begin & TOMBSTONE != 0 {
-                    return false;
-                }
-                let key = range.start.min(self.key_words)..range.end.min(self.key_words);
-                copy(slot, HEADER_WORDS, &key, out);
-                self.copy_node(at, range, out);
-                return true;
-            }
-            if planted::bug("node_freed_without_epoch") {
-                std::thread::yield_now(); // stand here for a while
-            }
-            node = word(at, 1).load(Relaxed);
-        }
-        false
-    }
+    // ---- reading: in `read` and `walk`
 
     fn copy_node(&self, node: *const AtomicU64, range: &Range<usize>, out: &mut [u64]) {
         let start = range.start.max(self.key_words).min(range.end);
@@ -290,11 +163,6 @@ impl Versions {
     /// The row numbers of a page, used or not.
     pub(crate) fn page_rows(&self, page: u32) -> Range<u32> {
         self.slots.page_slots(page)
-    }
-
-    /// Nodes in use: older versions, and versions being written.
-    pub(crate) fn nodes(&self) -> u64 {
-        self.nodes.live()
     }
 
     /// Bytes of a node.
@@ -390,27 +258,11 @@ impl Versions {
         self.slots.release(row);
     }
 
-    /// A node for a change of a row; taken when the row is written, so that a commit cannot fail.
-    pub(crate) fn new_node(&self) -> Result<u32> {
-        self.nodes.allocate()
-    }
-
-    /// A node to delete a row with, even in a full store.
-    pub(crate) fn new_node_to_delete(&self) -> Result<u32> {
-        self.nodes.allocate_urgent()
-    }
-
-    /// Gives a node back that no chain leads to.
-    pub(crate) fn drop_node(&self, node: u32) {
-        self.nodes.release(node);
-    }
-
     /// Keeps a change's new payload in its node until the commit.
     pub(crate) fn stage(&self, node: u32, payload: &[u64]) {
-        for (at, value) in payload.iter().enumerate() {
-            // SAFETY: the node is the caller's, and payloads have the table's length.
-            unsafe { self.nodes.word(node, HEADER_WORDS + at) }.store(*value, Relaxed);
-        }
+        // SAFETY: the node is the caller's.
+        let node = unsafe { self.nodes.slot(node) };
+        paste(node, HEADER_WORDS, &payload[..self.payload_words]);
     }
 
     /// The payload staged in a node, to its places in `out` (which has room for key and payload).
@@ -422,11 +274,9 @@ impl Versions {
 
     /// Keeps an insert's payload in its slot: nobody reads it while the row is unborn.
     pub(crate) fn stage_insert(&self, row: u32, payload: &[u64]) {
-        for (at, value) in payload.iter().enumerate() {
-            // SAFETY: the row is the caller's.
-            unsafe { self.slots.word(row, HEADER_WORDS + self.key_words + at) }
-                .store(*value, Relaxed);
-        }
+        // SAFETY: the row is the caller's.
+        let slot = unsafe { self.slots.slot(row) };
+        paste(slot, HEADER_WORDS + self.key_words, &payload[..self.payload_words]);
     }
 
     // ---- installing
@@ -450,10 +300,12 @@ impl Versions {
         // SAFETY: the row and the node are the caller's.
         let (slot, old) = unsafe { (self.slots.slot(row), self.nodes.slot(node)) };
         let first = HEADER_WORDS + self.key_words;
-        for (at, room) in room[..self.payload_words].iter_mut().enumerate() {
-            let staged = word(old, HEADER_WORDS + at);
-            *room = staged.load(Relaxed);
-            staged.store(word(slot, first + at).load(Relaxed), Relaxed);
+        let room = &mut room[..self.payload_words];
+        let (mut staged, mut newest) = (old.wrapping_add(HEADER_WORDS), slot.wrapping_add(first));
+        for room in &mut *room {
+            *room = word(staged, 0).load(Relaxed);
+            word(staged, 0).store(word(newest, 0).load(Relaxed), Relaxed);
+            (staged, newest) = (staged.wrapping_add(1), newest.wrapping_add(1));
         }
         let meta = word(slot, 1).load(Relaxed);
         word(old, 0).store(word(slot, 0).load(Relaxed), Relaxed);
@@ -488,60 +340,10 @@ impl Versions {
     }
 
     fn write_payload(&self, slot: *const AtomicU64, payload: &[u64]) {
-        for (at, value) in payload[..self.payload_words].iter().enumerate() {
-            word(slot, HEADER_WORDS + self.key_words + at).store(*value, Relaxed);
-        }
+        paste(slot, HEADER_WORDS + self.key_words, payload);
     }
 
-    // ---- reclaiming and loading: the caller owns the row
-
-    /// Takes every version out of the chain that no live snapshot needs. Their nodes are as they
-    /// were, to be looked at and then freed by [`Versions::free`].
-    pub(crate) fn prune(&self, row: u32, live: &LiveSnapshots) -> Pruning {
-        // SAFETY: row numbers come from this table's indexes or pages.
-        let slot = unsafe { self.slots.slot(row) };
-        let mut pruning = Pruning::default();
-        let mut link = word(slot, 1);
-        // When the version above began, and the one above that stays.
-        let mut newer = Timestamp(word(slot, 0).load(Relaxed) >> 1);
-        let mut stays = newer;
-        let mut next = link.load(Relaxed) & CHAIN_MASK;
-        while next != 0 {
-            // SAFETY: chains hold nodes of this table.
-            let node = unsafe { self.nodes.slot(next as u32) };
-            let (begin, after) = (word(node, 0).load(Relaxed), word(node, 1).load(Relaxed));
-            let at = Timestamp(begin >> 1);
-            let keeper = live.keeper(at, newer);
-            if keeper == Keeper::None {
-                let (live_row, walked) = (begin & TOMBSTONE == 0, stays > live.oldest_registered);
-                let walked = walked && !planted::bug("node_freed_without_epoch");
-                let node = next as u32;
-                pruning.dropped.push(Pruned { node, live: live_row, begin: at, newer, walked });
-                // The unlinking. Release: who meets the gap has seen why; pairs with the fence in
-                // `read_chain`.
-                link.store(link.load(Relaxed) & !CHAIN_MASK | after, Release);
-            } else {
-                pruning.keep(keeper);
-                (link, stays) = (word(node, 1), at);
-            }
-            (newer, next) = (at, after);
-        }
-        pruning
-    }
-
-    /// Frees the node of a version that was taken out.
-    pub(crate) fn free(&self, pruned: &Pruned) {
-        if pruned.walked {
-            self.retired.retire(pruned.node);
-        } else {
-            self.nodes.release(pruned.node);
-        }
-    }
-
-    /// Sees to it that nodes which wait for readers are freed soon.
-    pub(crate) fn flush_waiting(&self) {
-        self.retired.flush();
-    }
+    // ---- reclaiming and loading: the caller owns the row; `prune` takes versions out
 
     /// Copies the payload of a version that was taken out to its places in `out`.
     pub(crate) fn copy_pruned(&self, pruned: &Pruned, out: &mut [u64]) {
@@ -586,49 +388,6 @@ impl Versions {
     }
 }
 
-/// Where a snapshot's version of a row is.
-enum ForSnapshot {
-    /// In the slot, if `begin` is this after it was copied.
-    Inline(u64),
-    /// In the chain, if anywhere.
-    Chain,
-    /// Nowhere: the row is deleted.
-    Nothing,
-}
-
-#[inline(always)]
-fn newest_for(slot: *const AtomicU64, snapshot: Moment) -> ForSnapshot {
-    while planted::bug("reader_waits_for_owner") && owner_of(slot).0 != 0 {
-        std::hint::spin_loop();
-    }
-    let begin = word(slot, 0).load(Acquire); // pairs with the stamp in `install`
-    if begin > snapshot.at.0 * 2 + 1 {
-        ForSnapshot::Chain
-    } else if begin & TOMBSTONE != 0 {
-        ForSnapshot::Nothing
-    } else {
-        ForSnapshot::Inline(begin)
-    }
-}
-
-/// True if what was copied of a slot is its version's. If not, `begin` is above the snapshot now, so
-/// the version wanted is in the chain already.
-#[inline(always)]
-fn is_unchanged(slot: *const AtomicU64, begin: u64) -> bool {
-    if !planted::bug("read_without_fence") {
-        fence(Acquire); // pairs with the fence in `install`
-    }
-    let same = word(slot, 0).load(Relaxed) == begin || planted::bug("failed_check_used");
-    if !same && !planted::bug("chain_without_fence") {
-        fence(Acquire);
-    }
-    same
-}
-
-/// Where a row of a table is in memory, for as long as the table lives.
-#[derive(Clone, Copy)]
-pub(crate) struct Fetched(*const AtomicU64);
-
 /// A place in a chain of versions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CutOff {
@@ -637,7 +396,7 @@ pub(crate) struct CutOff {
 
 /// A bare pointer, not a slice: with one the compiler reloads base and length after each fence.
 #[inline(always)]
-fn word<'a>(start: *const AtomicU64, at: usize) -> &'a AtomicU64 {
+pub(super) fn word<'a>(start: *const AtomicU64, at: usize) -> &'a AtomicU64 {
     // SAFETY: callers stay within the stride of a slot or node of a live arena.
     unsafe { &*start.add(at) }
 }
@@ -663,5 +422,21 @@ fn copy(slot: *const AtomicU64, skip: usize, range: &Range<usize>, out: &mut [u6
         [a, b] => (*a, *b) = (one(0), one(1)),
         [a, b, c] => (*a, *b, *c) = (one(0), one(1), one(2)),
         _ => {}
+    }
+}
+
+/// Unrolled like `copy`.
+#[inline(always)]
+fn paste(slot: *const AtomicU64, skip: usize, words: &[u64]) {
+    let mut to: *const AtomicU64 = word(slot, skip);
+    let (fours, rest) = words.as_chunks::<4>();
+    for four in fours {
+        for (at, value) in four.iter().enumerate() {
+            word(to, at).store(*value, Relaxed);
+        }
+        to = to.wrapping_add(4);
+    }
+    for (at, value) in rest.iter().enumerate() {
+        word(to, at).store(*value, Relaxed);
     }
 }

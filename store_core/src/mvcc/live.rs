@@ -57,6 +57,11 @@ impl LiveSnapshots {
         self.timestamps.dedup();
     }
 
+    /// Snapshots that are registered from now on read this or something newer.
+    pub(crate) fn published(&self) -> Timestamp {
+        self.published
+    }
+
     /// The timestamps read, ascending, each once.
     pub(crate) fn timestamps(&self) -> &[u64] {
         &self.timestamps

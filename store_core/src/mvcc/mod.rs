@@ -8,6 +8,7 @@
 
 pub(crate) mod chain;
 pub(crate) mod live;
+mod nodes;
 mod prune;
 mod registry;
 mod retire;
@@ -15,5 +16,5 @@ pub(crate) mod timeline;
 
 pub(crate) use chain::{SlotWords, Versions, Walk};
 pub(crate) use live::LiveSnapshots;
-pub(crate) use prune::Pruned;
+pub(crate) use prune::{FreeNodes, Pruned};
 pub(crate) use timeline::{Moment, Timeline, Timestamp};

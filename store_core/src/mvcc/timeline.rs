@@ -87,7 +87,7 @@ impl Timeline {
 
     /// The watermark as last computed: never above the oldest live snapshot.
     pub(crate) fn watermark(&self) -> Timestamp {
-        Timestamp(self.watermark.0.load(Acquire)) // pairs with the swap in `advance_watermark`
+        Timestamp(self.watermark.0.load(Acquire)) // pairs with the maximum in `advance_watermark`
     }
 
     /// Registers a snapshot: its place, and the timestamp it reads.
@@ -121,17 +121,16 @@ impl Timeline {
         Timestamp(self.published.0.fetch_add(0, AcqRel))
     }
 
-    /// Raises the watermark to the oldest timestamp a registered or future snapshot may read.
+    /// Raises the watermark to the oldest timestamp a registered or future snapshot may read; expired
+    /// ones hold it back as long as they are registered.
     pub(crate) fn advance_watermark(&self) -> Timestamp {
-        match self.live_snapshots() {
-            Some(live) => live.oldest_registered,
-            None => self.watermark(),
-        }
+        let Some(live) = self.live_snapshots() else { return self.watermark() };
+        let oldest = live.oldest_registered;
+        self.watermark.0.fetch_max(oldest.0, AcqRel);
+        oldest
     }
 
     /// The timestamps that live snapshots read; `None` while one is about to learn its own.
-    ///
-    /// Raises the watermark, which expired snapshots hold back as long as they are registered.
     pub(crate) fn live_snapshots(&self) -> Option<LiveSnapshots> {
         let published = self.published.0.load(Acquire);
         if !planted::bug("watermark_without_fence") {
@@ -149,14 +148,6 @@ impl Timeline {
         live.sort();
         if planted::bug("watermark_above_snapshots") {
             live = LiveSnapshots::new(Timestamp(published));
-        }
-        let mut known = self.watermark.0.load(Acquire);
-        let oldest = live.oldest_registered.0;
-        while known < oldest {
-            match self.watermark.0.compare_exchange(known, oldest, AcqRel, Acquire) {
-                Ok(_) => break,
-                Err(now) => known = now,
-            }
         }
         Some(live)
     }
@@ -219,7 +210,7 @@ impl Timeline {
         let ring = self.finished.len() as u64;
         // Pairs with Acquire below: who moves `published` over it has seen the installed rows.
         let release = planted::order("finished_relaxed", Release);
-        self.finished[(done.0 % ring) as usize].store(done.0, release);
+        self.finished[place_in_ring(done.0, ring)].store(done.0, release);
         if planted::bug("published_out_of_turn") {
             self.published.0.fetch_max(done.0, AcqRel);
         }
@@ -230,7 +221,7 @@ impl Timeline {
                 return Ok(());
             }
             let next = published + 1;
-            if self.finished[(next % ring) as usize].load(Acquire) == next {
+            if self.finished[place_in_ring(next, ring)].load(Acquire) == next {
                 // AcqRel: passes on what the finished commits installed; pairs with `register`.
                 let order = planted::order("published_relaxed", AcqRel);
                 let _ = self.published.0.compare_exchange(published, next, order, Relaxed);
@@ -255,6 +246,15 @@ impl Timeline {
     pub(crate) fn give_up(&self) {
         self.stuck.store(true, Release);
     }
+}
+
+/// Where a timestamp is marked. Neighbours lie on different cache lines, as different threads mark
+/// them.
+fn place_in_ring(at: u64, ring: u64) -> usize {
+    const LINE_WORDS: u64 = 8;
+    debug_assert_eq!(ring % LINE_WORDS, 0);
+    let (at, lines) = (at % ring, ring / LINE_WORDS);
+    (at % lines * LINE_WORDS + at / lines) as usize
 }
 
 fn age(since_ms: u64) -> Duration {

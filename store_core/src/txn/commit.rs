@@ -1,9 +1,8 @@
 //! The commit protocol: promise, sequence, install, wait, publish.
 
-use super::garbage::Patience;
 use super::guard::Sequenced;
 use super::prepare::RowWords;
-use super::reclaim::reclaim;
+use super::reclaim::reclaim_written;
 use super::record::CommitEncoder;
 use super::rows::Rows;
 use super::sequencer::SequencedCommit;
@@ -13,12 +12,14 @@ use crate::error::{Kind, Result};
 use crate::index::ordered::EntryBatch;
 use crate::mvcc::Timestamp;
 use crate::mvcc::chain::Newest;
-use crate::options::RECLAIM_STEPS;
 use crate::planted;
 use crate::sync::Relaxed;
 use crate::wal::{HashedPayload, Lsn, RecordKind};
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// Room for most index keys.
+const KEY_ROOM: usize = 64;
 
 /// A commit that has its place in the order.
 pub(super) struct Sequence {
@@ -41,10 +42,19 @@ impl Txn {
             return Ok(self.at.0);
         }
         self.forget_undo();
+        self.finish()
+    }
+
+    fn finish(&self) -> Result<u64> {
         // Memory for index blocks and log records comes first: from the timestamp on nothing fails.
-        let pages = self.index_pages();
-        let engine = Arc::clone(&self.engine);
-        let promise = engine.with_relief(self.place, || engine.pool.promise(pages))?;
+        let engine = &*self.engine;
+        let plain = self.writes.iter().all(Write::is_plain);
+        let promise = if plain {
+            None
+        } else {
+            let pages = self.index_pages();
+            Some(engine.with_relief(self.place, || engine.pool.promise(pages))?)
+        };
         let Sequence { at, end, entered } = self.sequence().inspect_err(|error| {
             let conflict = error.kind() == Kind::Conflict;
             engine.counters.conflicts.fetch_add(u64::from(conflict), Relaxed);
@@ -53,12 +63,12 @@ impl Txn {
         if planted::bug("published_before_install") {
             engine.timeline.publish(at)?;
         }
-        let superseded = self.install(at);
+        let superseded = self.install(at, plain);
         if let Some(commit) = entered {
             commit.set_installed();
         }
         drop(promise);
-        self.finished = true; // nothing to roll back any more, whatever happens
+        self.finished.set(true); // nothing to roll back any more, whatever happens
         let durable = match (engine.log(), end) {
             (Some(log), Some(end)) if !planted::bug("published_before_durable") => {
                 log.wal.wait_durable(end)
@@ -68,11 +78,11 @@ impl Txn {
         let published = durable.and_then(|()| engine.timeline.publish(at));
         if published.is_ok() {
             sequenced.finish();
-            engine.counters.commits.fetch_add(1, Relaxed);
+            engine.counters.commits.add(self.place, 1);
         }
         self.unregister();
-        for (table, cell) in self.replaced.drain(..) {
-            cell.release(&self.tables[table as usize].values);
+        for (table, cell) in &self.replaced {
+            cell.release(&self.tables[*table as usize].values);
         }
         published?;
         self.help_reclaim(&superseded);
@@ -128,7 +138,7 @@ impl Txn {
         let Some(log) = self.engine.log() else {
             return self.take(|| Ok(Sequence { at: timeline.take(), end: None, entered: None }));
         };
-        let mut encoder = CommitEncoder::new(log, &self.engine.fragments, self.number);
+        let mut encoder = CommitEncoder::new(log, &self.engine.fragments, self.number());
         for write in &self.writes {
             self.log_write(write, &mut encoder)?;
         }
@@ -180,13 +190,14 @@ impl Txn {
 
     /// Installs every row, adds the index entries, then gives the owner words up. Gives the rows
     /// that are garbage to be queued, with their tables.
-    fn install(&mut self, at: Timestamp) -> Superseded {
-        let mut superseded = Superseded::new();
-        if self.writes.iter().all(Write::is_plain) {
+    fn install(&self, at: Timestamp, plain: bool) -> SmallVec<[Superseded; 1]> {
+        let mut superseded: SmallVec<[Superseded; 1]> = SmallVec::new();
+        self.tables.iter().for_each(|_| superseded.push(Superseded::default()));
+        if plain {
+            let mut room = RowWords::new();
             for write in &self.writes {
-                if install_payload(&self.tables[write.table as usize], *write, at) {
-                    superseded.push((write.table, write.row));
-                }
+                let rows = &self.tables[write.table as usize];
+                install_payload(rows, *write, at, &mut room, &mut superseded[write.table as usize]);
                 self.published_early(at);
             }
         } else {
@@ -203,19 +214,31 @@ impl Txn {
         superseded
     }
 
-    fn install_with_entries(&self, at: Timestamp, superseded: &mut Superseded) {
+    fn install_with_entries(&self, at: Timestamp, superseded: &mut [Superseded]) {
+        let mut key = Vec::with_capacity(KEY_ROOM);
+        if let [write] = self.writes[..] {
+            let superseded = &mut superseded[write.table as usize];
+            let rows = &self.tables[write.table as usize];
+            return install_row(rows, write, at, superseded, |nth, words| {
+                key.clear();
+                encode(rows, nth, words, &mut key);
+                rows.indexes[nth].tree.insert(&key, write.row);
+            });
+        }
         let mut entries: Vec<Vec<EntryBatch>> = self
             .tables
             .iter()
             .map(|rows| rows.indexes.iter().map(|index| EntryBatch::new(index.key_width)).collect())
             .collect();
-        let mut key = Vec::new();
         for write in &self.writes {
             let rows = &self.tables[write.table as usize];
             let batches = &mut entries[write.table as usize];
-            if install_row(rows, *write, at, &mut key, batches) {
-                superseded.push((write.table, write.row));
-            }
+            let superseded = &mut superseded[write.table as usize];
+            install_row(rows, *write, at, superseded, |nth, words| {
+                key.clear();
+                encode(rows, nth, words, &mut key);
+                batches[nth].push(&key, write.row);
+            });
             self.published_early(at);
         }
         for (rows, batches) in self.tables.iter().zip(&mut entries) {
@@ -233,52 +256,71 @@ impl Txn {
         }
     }
 
-    /// Queues rows with superseded versions and looks at some garbage in return.
-    fn help_reclaim(&self, superseded: &Superseded) {
-        for (number, rows) in self.tables.iter().enumerate() {
-            let of_table = superseded.iter().filter(|(table, _)| *table as usize == number);
-            let made: SmallVec<[u32; 8]> = of_table.map(|(_, row)| *row).collect();
-            let steps = RECLAIM_STEPS + 2 * made.len();
-            reclaim(rows, &self.engine.counters, made.into_iter(), steps, Patience::Try);
+    /// Takes superseded versions out, or queues their rows, and looks at some garbage in return.
+    fn help_reclaim(&self, superseded: &[Superseded]) {
+        for (rows, Superseded { queued, versions }) in self.tables.iter().zip(superseded) {
+            reclaim_written(rows, &self.engine.counters, self.place, queued, *versions);
         }
     }
 }
 
-/// Rows with versions to take out, each with its table's number in the transaction.
-type Superseded = SmallVec<[(u32, u32); 8]>;
-
-/// Installs a new payload in place of the old one; true if the row must be queued as garbage.
-fn install_payload(rows: &Rows, write: Write, at: Timestamp) -> bool {
-    if write.kind != WriteKind::Update {
-        return false;
-    }
-    let mut room = RowWords::zeroed(rows.layout.payload_words());
-    rows.count_superseded(None, None);
-    rows.versions.install(write.row, write.node, at, false, &mut room)
+/// What a commit superseded in one table.
+#[derive(Default)]
+struct Superseded {
+    /// Rows that it marked as garbage.
+    queued: SmallVec<[u32; 16]>,
+    versions: usize,
 }
 
-/// Installs one row and collects its new index entries; true if it must be queued as garbage.
+impl Superseded {
+    fn note(&mut self, row: u32, queue: bool) {
+        self.versions += 1;
+        if queue {
+            self.queued.push(row);
+        }
+    }
+}
+
+/// Installs a new payload in place of the old one.
+fn install_payload(
+    rows: &Rows,
+    write: Write,
+    at: Timestamp,
+    room: &mut RowWords,
+    superseded: &mut Superseded,
+) {
+    if write.kind == WriteKind::Update {
+        if room.len() != rows.layout.payload_words() {
+            room.reset(rows.layout.payload_words());
+        }
+        superseded.note(write.row, rows.versions.install(write.row, write.node, at, false, room));
+    }
+}
+
+fn encode(rows: &Rows, nth: usize, words: &[u64], key: &mut Vec<u8>) {
+    let result = rows.indexes[nth].encode(rows, words, key);
+    result.expect("keys were checked when the row was written");
+}
+
+/// Installs one row and adds its new index entries.
 fn install_row(
     rows: &Rows,
     write: Write,
     at: Timestamp,
-    key: &mut Vec<u8>,
-    batches: &mut [EntryBatch],
-) -> bool {
-    let mut queue = false;
-    let mut words = RowWords::zeroed(rows.layout.words());
+    superseded: &mut Superseded,
+    mut add_entry: impl FnMut(usize, &[u64]),
+) {
+    let (mut words, mut staged, mut room) = (RowWords::new(), RowWords::new(), RowWords::new());
+    words.reset(rows.layout.words());
     let versions = &rows.versions;
     versions.copy_newest(write.row, &mut words);
     let mut add = |words: &[u64], before: Option<&[u64]>| {
         let changed = |nth: &usize| write.indexes.has(*nth);
         for nth in (0..rows.indexes.len()).filter(changed) {
-            let (index, batch) = (&rows.indexes[nth], &mut batches[nth]);
-            if before.is_some_and(|before| index.same_value(rows, before, words)) {
-                continue;
+            let same = |before| rows.indexes[nth].same_value(rows, before, words);
+            if !before.is_some_and(same) {
+                add_entry(nth, words);
             }
-            key.clear();
-            index.encode(rows, words, key).expect("keys were checked when the row was written");
-            batch.push(key, write.row);
         }
     };
     match write.kind {
@@ -288,7 +330,8 @@ fn install_row(
             add(&words, None);
         }
         WriteKind::Update | WriteKind::Delete => {
-            let mut staged = words.clone();
+            staged.reset(rows.layout.words());
+            versions.key_words(write.row, &mut staged);
             versions.staged(write.node, &mut staged);
             let live = matches!(versions.newest(write.row), Newest::Live(_));
             let before = live.then_some(&words[..]);
@@ -297,13 +340,15 @@ fn install_row(
                 forget_replaced(rows, write.row, &staged, before);
                 rows.release_payload(&staged, before); // values staged before the delete
             }
-            let mut room = RowWords::zeroed(rows.layout.payload_words());
-            rows.count_superseded(before, (!delete).then_some(&staged[..]));
-            queue = versions.install(write.row, write.node, at, delete, &mut room);
+            room.reset(rows.layout.payload_words());
+            if write.long {
+                rows.count_old_values(before, (!delete).then_some(&staged[..]));
+            }
+            let queue = versions.install(write.row, write.node, at, delete, &mut room);
+            superseded.note(write.row, queue);
             if !delete {
                 add(&staged, before);
             }
         }
     }
-    queue
 }

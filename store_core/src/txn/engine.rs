@@ -53,11 +53,32 @@ pub(crate) struct Log {
 /// Totals since the store was opened.
 #[derive(Default)]
 pub(crate) struct Counters {
-    pub commits: AtomicU64,
+    pub commits: Tally,
     pub rollbacks: AtomicU64,
     pub conflicts: AtomicU64,
-    pub versions_reclaimed: AtomicU64,
+    pub versions_reclaimed: Tally,
     pub snapshots_expired: AtomicU64,
+}
+
+/// A total that every commit adds to, kept in parts so that threads do not share its cache line.
+#[derive(Default)]
+pub(crate) struct Tally([Part; TALLY_PARTS]);
+
+const TALLY_PARTS: usize = 8;
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Part(AtomicU64);
+
+impl Tally {
+    /// Adds for the snapshot's place: threads that run at the same time have different ones.
+    pub(crate) fn add(&self, place: usize, count: u64) {
+        self.0[place % TALLY_PARTS].0.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.0.iter().map(|part| part.0.load(Relaxed)).sum()
+    }
 }
 
 impl Engine {

@@ -6,6 +6,10 @@
 //!             └── not yet ──┘     └─► due ─► prune …
 //! ```
 //!
+//! A commit looks at its own rows at once. Only what it could not take out, mostly because another
+//! transaction ran meanwhile, goes to `fresh`, of which there are several, so that commits seldom
+//! share one; the next look comes when there is enough to be worth it.
+//!
 //! A row is in `fresh` at most once (a bit in its owner word says so) and in `held` or `due` at most
 //! once (a map knows where), however often it is updated. Held rows lie in buckets by the newest
 //! snapshot they wait for; a bucket is due when a snapshot between its oldest and its newest has
@@ -14,7 +18,7 @@
 use crate::mem::budget::Holder;
 use crate::mem::cell::LongCell;
 use crate::mvcc::{LiveSnapshots, Timeline, Timestamp};
-use crate::sync::{AtomicU64, Mutex, Relaxed, pause};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, Relaxed, capacity, pause};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -32,19 +36,45 @@ const LUMP_BYTES: usize = 4096;
 /// Looks at the registry of somebody who was refused memory: a snapshot is registered in moments.
 const LOOKS_MAX: u32 = 200;
 
+/// Queues of fresh rows: threads that commit at the same time mostly have different ones.
+const FRESH_QUEUES: usize = capacity(8, 1);
+/// Superseded versions for which a commit looks at its queue of fresh rows.
+const VERSIONS_A_LOOK: usize = capacity(32, 1);
+/// Snapshots among so many of the newest commits are about to end, by experience: rows that wait
+/// for one of them are not held for it, but looked at again.
+const YOUNG_COMMITS: u64 = 64;
+
 /// The garbage of one table.
 pub(crate) struct Garbage {
+    fresh: [Fresh; FRESH_QUEUES],
     state: Mutex<State>,
     holder: Holder,
-    /// Entries of all tables of the store.
+    /// Queues of all tables of the store that are not empty, and entries of other kinds.
     total: Arc<AtomicU64>,
-    /// Rows that are held or due, for those who only look.
+    /// Rows that are held or due, and values kept, for those who only look.
     waiting: AtomicU64,
+}
+
+/// Rows that commits have queued.
+#[derive(Default)]
+#[repr(align(128))]
+struct Fresh {
+    queue: Mutex<FreshRows>,
+    /// Rows in the queue, for those who only look.
+    len: AtomicUsize,
+}
+
+#[derive(Default)]
+struct FreshRows {
+    rows: VecDeque<u32>,
+    /// Versions superseded since rows were last taken.
+    versions: usize,
+    /// Bytes counted at the holder.
+    counted: usize,
 }
 
 #[derive(Default)]
 struct State {
-    fresh: VecDeque<u32>,
     due: VecDeque<u32>,
     /// Where each row is that is not in `fresh` only.
     places: HashMap<u32, Place>,
@@ -81,60 +111,125 @@ pub(super) enum From {
     Due,
 }
 
-/// Whether to wait for somebody else who uses the queue.
+/// Who looks at garbage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
-    Try,
-    Wait,
+pub(crate) enum Looker {
+    /// A transaction after its commit, which had this place: looks at its own queue and waits for
+    /// nobody.
+    Committer(usize),
+    /// Waits for nobody.
+    Upkeep,
+    /// Was refused memory: waits for others who use the queues.
+    InNeed,
 }
 
 /// Rows to look at, with the snapshots live now.
 pub(super) struct Batch {
     pub live: LiveSnapshots,
-    pub rows: SmallVec<[(u32, From); 8]>,
+    pub rows: SmallVec<[(u32, From); 32]>,
     /// Values that nobody can see any more.
     pub released: Vec<LongCell>,
 }
 
 impl Garbage {
     pub(super) fn new(holder: Holder, total: Arc<AtomicU64>) -> Self {
+        let fresh = std::array::from_fn(|_| Fresh::default());
         let state = Mutex::new(State::default());
-        Self { state, holder, total, waiting: AtomicU64::new(0) }
+        Self { fresh, state, holder, total, waiting: AtomicU64::new(0) }
     }
 
     /// Rows that wait.
     pub(crate) fn len(&self) -> u64 {
-        let state = self.state.lock();
-        (state.fresh.len() + state.places.len()) as u64
+        let fresh: usize = self.fresh.iter().map(|fresh| fresh.queue.lock().rows.len()).sum();
+        (fresh + self.state.lock().places.len()) as u64
     }
 
-    /// Enters rows that a commit marked as queued, and takes up to so many rows to look at; nothing
-    /// if there are none, or a snapshot is just about to be registered.
-    pub(super) fn take(
+    /// True if a commit is to look at its rows at once: it has left none before.
+    pub(super) fn is_done_at(&self, place: usize) -> bool {
+        self.fresh_of(place).len.load(Relaxed) == 0
+    }
+
+    /// True if no row is held or due: then `settle` has nothing to note of a row that is done.
+    pub(super) fn none_wait(&self) -> bool {
+        self.waiting.load(Relaxed) == 0
+    }
+
+    /// Enters rows that a commit marked as queued, which superseded so many versions. If it
+    /// is time to look at the queue: how many were since the last look.
+    pub(super) fn enter(
         &self,
-        timeline: &Timeline,
-        added: impl ExactSizeIterator<Item = u32>,
-        steps: usize,
-        patience: Patience,
-    ) -> Option<Batch> {
-        let mut state = match patience {
-            Patience::Try if added.len() == 0 => self.state.try_lock()?,
-            _ => self.state.lock(),
-        };
-        state.fresh.extend(added);
-        let batch = state.take(timeline, steps, patience);
-        self.count(&mut state);
-        batch
+        place: usize,
+        rows: impl Iterator<Item = u32>,
+        versions: usize,
+    ) -> Option<usize> {
+        let fresh = self.fresh_of(place);
+        let mut queue = fresh.queue.lock();
+        queue.rows.extend(rows);
+        queue.versions += versions;
+        self.count_fresh(fresh, &mut queue);
+        (queue.versions >= VERSIONS_A_LOOK).then_some(queue.versions)
     }
 
-    /// Puts a row back that somebody else owns just now.
-    pub(super) fn put_back(&self, row: u32, from: From) {
-        let mut state = self.state.lock();
-        match from {
-            From::Fresh => state.fresh.push_back(row),
-            From::Due => state.due.push_back(row),
+    /// Takes up to so many rows to look at; nothing if there are none, or a snapshot is just about
+    /// to be registered.
+    pub(super) fn take(&self, timeline: &Timeline, looker: Looker, steps: usize) -> Option<Batch> {
+        if self.none_wait() && self.fresh.iter().all(|fresh| fresh.len.load(Relaxed) == 0) {
+            return None;
         }
+        let mut state = match looker {
+            Looker::InNeed => self.state.lock(),
+            _ => self.state.try_lock()?,
+        };
+        let mut batch = state.take(timeline, steps, looker)?;
         self.count(&mut state);
+        drop(state);
+        if let Looker::Committer(place) = looker
+            && self.take_fresh(self.fresh_of(place), steps, &mut batch)
+        {
+            return Some(batch);
+        }
+        for fresh in &self.fresh {
+            self.take_fresh(fresh, steps, &mut batch);
+        }
+        Some(batch)
+    }
+
+    /// Takes fresh rows; false if the versions superseded belong to fewer rows by far, which others
+    /// may have queued.
+    fn take_fresh(&self, fresh: &Fresh, steps: usize, batch: &mut Batch) -> bool {
+        if fresh.len.load(Relaxed) == 0 {
+            return false;
+        }
+        let mut queue = fresh.queue.lock();
+        let taken = queue.rows.len().min(steps.saturating_sub(batch.rows.len()));
+        batch.rows.extend(queue.rows.drain(..taken).map(|row| (row, From::Fresh)));
+        let versions = std::mem::take(&mut queue.versions);
+        self.count_fresh(fresh, &mut queue);
+        taken >= versions / 2
+    }
+
+    fn fresh_of(&self, place: usize) -> &Fresh {
+        &self.fresh[place % FRESH_QUEUES]
+    }
+
+    /// Puts a row back that somebody else owns just now, or that must be looked at again.
+    pub(super) fn put_back(&self, row: u32, from: From, looker: Looker) {
+        match from {
+            From::Fresh => {
+                let place = if let Looker::Committer(place) = looker { place } else { 0 };
+                self.enter(place, std::iter::once(row), 0);
+            }
+            From::Due => {
+                let mut state = self.state.lock();
+                state.due.push_back(row);
+                self.count(&mut state);
+            }
+        }
+    }
+
+    /// True if a commit need not settle a row that waits for these: they are about to end.
+    pub(super) fn are_young(keepers: Option<(u64, u64)>, live: &LiveSnapshots) -> bool {
+        keepers.is_some_and(|(oldest, _)| oldest + YOUNG_COMMITS > live.published().0)
     }
 
     /// Notes that a row taken from `due` is being looked at, or is no more.
@@ -191,51 +286,66 @@ impl Garbage {
     /// Counts what the queues hold; a commit that got so far cannot be refused, so neither is this.
     fn count(&self, state: &mut State) {
         let waiting = state.places.len();
-        let entries = state.fresh.len() + waiting + state.limbo.len();
+        let entries = waiting + state.limbo.len();
         let before = std::mem::replace(&mut state.entries, entries);
         if before != entries {
             self.total.fetch_add((entries as u64).wrapping_sub(before as u64), Relaxed);
+            self.waiting.store(entries as u64, Relaxed);
         }
-        if self.waiting.load(Relaxed) != waiting as u64 {
-            self.waiting.store(waiting as u64, Relaxed);
-        }
-        let bytes = (state.fresh.len() + state.due.len()) * QUEUE_ENTRY_BYTES
+        let bytes = state.due.len() * QUEUE_ENTRY_BYTES
             + waiting * HELD_ENTRY_BYTES
             + state.buckets.len() * BUCKET_BYTES
             + (state.shown.len() + state.limbo.len()) * LIMBO_ENTRY_BYTES;
-        if bytes > state.counted {
-            let lump = bytes.next_multiple_of(LUMP_BYTES);
-            self.holder.force(lump - std::mem::replace(&mut state.counted, lump));
-        } else if bytes + 2 * LUMP_BYTES < state.counted {
-            let lump = (bytes + 1).next_multiple_of(LUMP_BYTES);
-            self.holder.give(std::mem::replace(&mut state.counted, lump) - lump);
-            if entries == 0 {
-                state.shrink();
-            }
+        if self.count_bytes(bytes, &mut state.counted) && entries == 0 {
+            state.shrink();
         }
+    }
+
+    /// The same for a queue of fresh rows.
+    fn count_fresh(&self, fresh: &Fresh, queue: &mut FreshRows) {
+        let len = queue.rows.len();
+        let before = fresh.len.load(Relaxed);
+        if before != len {
+            fresh.len.store(len, Relaxed);
+        }
+        match (before, len) {
+            (0, 1..) => drop(self.total.fetch_add(1, Relaxed)),
+            (1.., 0) => drop(self.total.fetch_sub(1, Relaxed)),
+            _ => {}
+        }
+        if self.count_bytes(len * QUEUE_ENTRY_BYTES, &mut queue.counted) && len == 0 {
+            queue.rows = VecDeque::new();
+        }
+    }
+
+    /// Counts bytes at the holder; true if much fewer are needed than were.
+    fn count_bytes(&self, bytes: usize, counted: &mut usize) -> bool {
+        if bytes > *counted {
+            let lump = bytes.next_multiple_of(LUMP_BYTES);
+            self.holder.force(lump - std::mem::replace(counted, lump));
+        } else if bytes + 2 * LUMP_BYTES < *counted {
+            let lump = (bytes + 1).next_multiple_of(LUMP_BYTES);
+            self.holder.give(std::mem::replace(counted, lump) - lump);
+            return true;
+        }
+        false
     }
 }
 
 impl State {
-    /// Takes rows to look at.
-    fn take(&mut self, timeline: &Timeline, steps: usize, patience: Patience) -> Option<Batch> {
-        if self.fresh.is_empty() && self.places.is_empty() && self.limbo.is_empty() {
-            return None;
-        }
+    /// Takes due rows to look at.
+    fn take(&mut self, timeline: &Timeline, steps: usize, looker: Looker) -> Option<Batch> {
         // Under the lock, so that looks are noted in their order.
-        let live = match patience {
-            Patience::Try => timeline.live_snapshots()?,
-            Patience::Wait => (1..LOOKS_MAX).find_map(|mut look| {
+        let live = match looker {
+            Looker::InNeed => (1..LOOKS_MAX).find_map(|mut look| {
                 pause(&mut look);
                 timeline.live_snapshots()
             })?,
+            _ => timeline.live_snapshots()?,
         };
         self.note(&live);
-        let mut rows = SmallVec::new();
-        let fresh = steps.min(self.fresh.len());
-        rows.extend(self.fresh.drain(..fresh).map(|row| (row, From::Fresh)));
-        let due = (steps - fresh).min(self.due.len());
-        rows.extend(self.due.drain(..due).map(|row| (row, From::Due)));
+        let due = steps.min(self.due.len());
+        let rows = self.due.drain(..due).map(|row| (row, From::Due)).collect();
         let over = |entry: &mut (Timestamp, _)| !live.expired_before(entry.0);
         let released = self.limbo.extract_if(.., over).map(|entry| entry.1).collect();
         if !self.shown.is_empty() && !live.has_expired() {
@@ -290,7 +400,6 @@ impl State {
 
     /// Lets go of what the queues needed when they were longest.
     fn shrink(&mut self) {
-        self.fresh = VecDeque::new();
         self.due = VecDeque::new();
         self.places = HashMap::new();
         self.limbo = Vec::new();
@@ -300,7 +409,13 @@ impl State {
 impl Drop for Garbage {
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        self.total.fetch_sub(state.entries as u64, Relaxed);
+        let mut entries = state.entries;
         self.holder.give(state.counted);
+        for fresh in &mut self.fresh {
+            let queue = fresh.queue.get_mut();
+            entries += usize::from(!queue.rows.is_empty());
+            self.holder.give(queue.counted);
+        }
+        self.total.fetch_sub(entries as u64, Relaxed);
     }
 }

@@ -6,91 +6,211 @@
 //! needs no second look.
 
 use super::engine::Counters;
-use super::garbage::{From, Patience};
+use super::garbage::{From, Garbage, Looker};
 use super::prepare::RowWords;
 use super::rows::{Rows, SecondaryIndex};
 use super::write::RECLAIMER;
 use crate::mem::cell::LongCell;
 use crate::mvcc::chain::{CutOff, Held, Newest};
 use crate::mvcc::live::Keeper;
-use crate::mvcc::{LiveSnapshots, Pruned, Timestamp};
+use crate::mvcc::{FreeNodes, LiveSnapshots, Pruned, Timestamp};
+use crate::options::RECLAIM_STEPS;
 use crate::planted;
 use crate::sync::Relaxed;
 use smallvec::SmallVec;
 
+/// Room for most index keys.
+const KEY_ROOM: usize = 64;
+
 /// A version taken out, with key and payload.
 type Dropped = (Pruned, RowWords);
 
-/// Looks at up to `steps` rows with superseded versions, after those a commit has `added`; how many
-/// it need not look at again for now.
-pub(crate) fn reclaim(
-    rows: &Rows,
-    counters: &Counters,
-    added: impl ExactSizeIterator<Item = u32>,
-    steps: usize,
-    patience: Patience,
-) -> usize {
+/// Looks at up to `steps` rows with superseded versions; how many need not be looked at again for
+/// now.
+pub(crate) fn reclaim(rows: &Rows, counters: &Counters, looker: Looker, steps: usize) -> usize {
     rows.primary.collect();
-    let batch = rows.garbage.take(&rows.timeline, added, steps, patience);
+    let batch = rows.garbage.take(&rows.timeline, looker, steps);
     let Some(batch) = batch else { return 0 };
     for cell in &batch.released {
         cell.release(&rows.values);
     }
-    let visited =
-        batch.rows.iter().filter(|(row, from)| match rows.versions.own(*row, RECLAIMER) {
+    let mut visit = Visit::new(rows, &batch.live, looker);
+    let done = batch.rows.iter().filter(|(row, from)| visit.look_at(*row, *from)).count();
+    rows.superseded.fetch_sub(visit.finish(counters), Relaxed);
+    done + batch.released.len()
+}
+
+/// Looks at the rows that a commit has written: `queued` are those that it marked as garbage, and
+/// it superseded so many versions in all.
+pub(super) fn reclaim_written(
+    rows: &Rows,
+    counters: &Counters,
+    place: usize,
+    queued: &[u32],
+    versions: usize,
+) {
+    rows.primary.collect();
+    if versions == 0 {
+        return;
+    }
+    let looker = Looker::Committer(place);
+    let at_once = rows.garbage.is_done_at(place);
+    let live = if at_once { rows.timeline.live_snapshots() } else { None };
+    // Rows that were garbage already are in some queue: they are not this commit's to look at.
+    let elsewhere = versions > queued.len();
+    let (mut left, mut queued, put_off) = (versions as u64, queued, live.is_none());
+    if let Some(live) = live {
+        let mut visit = Visit::new(rows, &live, looker);
+        for row in queued {
+            visit.look_at(*row, From::Fresh);
+        }
+        (left, queued) = (left.wrapping_sub(visit.finish(counters)), &[]);
+    }
+    // Those that went at once are never counted. Whoever takes one out before it is counted here
+    // makes the count wrap for a moment.
+    if left != 0 {
+        rows.superseded.fetch_add(left, Relaxed);
+    }
+    if (put_off || elsewhere || !rows.garbage.none_wait())
+        && let Some(versions) = rows.garbage.enter(place, queued.iter().copied(), versions)
+    {
+        reclaim(rows, counters, looker, RECLAIM_STEPS + 2 * versions);
+    }
+}
+
+/// A walk over rows with garbage, at one look at the snapshots.
+struct Visit<'a> {
+    rows: &'a Rows,
+    live: &'a LiveSnapshots,
+    looker: Looker,
+    /// Nodes to be freed, those of many rows at once.
+    free: FreeNodes,
+    dropped: u64,
+}
+
+impl<'a> Visit<'a> {
+    fn new(rows: &'a Rows, live: &'a LiveSnapshots, looker: Looker) -> Self {
+        Self { rows, live, looker, free: FreeNodes::new(), dropped: 0 }
+    }
+
+    /// Frees what was taken out; how many versions that were.
+    fn finish(self, counters: &Counters) -> u64 {
+        let place = if let Looker::Committer(place) = self.looker { place } else { 0 };
+        self.rows.versions.free_all(&self.free, place);
+        if self.dropped > 0 {
+            counters.versions_reclaimed.add(place, self.dropped);
+        }
+        self.dropped
+    }
+
+    /// Looks at one row; false if it must be looked at again soon.
+    fn look_at(&mut self, row: u32, from: From) -> bool {
+        let rows = self.rows;
+        match rows.versions.own(row, RECLAIMER) {
             Ok(()) => {
-                match from {
-                    From::Fresh => rows.versions.unmark_queued(*row),
-                    From::Due => rows.garbage.leave_due(*row),
+                let quick =
+                    from == From::Fresh && rows.garbage.none_wait() && !self.live.has_expired();
+                let free = &mut self.free;
+                if quick
+                    && let Some(count) =
+                        rows.versions.prune_all(row, self.live, &rows.watched, free)
+                {
+                    self.dropped += count;
+                    return true;
                 }
-                prune(rows, counters, *row, &batch.live)
+                if quick && self.prune_changed(row) {
+                    self.dropped += 1;
+                    return true;
+                }
+                match from {
+                    From::Fresh => rows.versions.unmark_queued(row),
+                    From::Due => rows.garbage.leave_due(row),
+                }
+                self.prune(row)
             }
             Err(Held::NoRow) => {
-                if *from == From::Due {
-                    rows.garbage.leave_due(*row);
+                if from == From::Due {
+                    rows.garbage.leave_due(row);
                 }
                 true
             }
             Err(Held::By(_)) => {
-                rows.garbage.put_back(*row, *from);
+                rows.garbage.put_back(row, from, self.looker);
                 false
             }
-        });
-    visited.count() + batch.released.len()
-}
-
-/// Takes out of an owned row what nobody sees and gives the row up, or the whole row if its newest
-/// version is a tombstone that everybody sees. False if it must be looked at again soon.
-fn prune(rows: &Rows, counters: &Counters, row: u32, live: &LiveSnapshots) -> bool {
-    let newest = rows.versions.newest(row);
-    let mut pruning = rows.versions.prune(row, live);
-    if !pruning.dropped.is_empty() {
-        forget_versions(rows, row, live, &pruning.dropped);
-        let count = pruning.dropped.len() as u64;
-        rows.superseded.fetch_sub(count, Relaxed);
-        counters.versions_reclaimed.fetch_add(count, Relaxed);
-    }
-    let mut gone = false;
-    if let Newest::Deleted(at) = newest {
-        // Whoever reads an earlier timestamp must find the tombstone if he inserts the key.
-        let keeper = live.keeper(Timestamp(0), at);
-        pruning.keep(keeper);
-        gone = keeper == Keeper::None;
-    }
-    if gone {
-        rows.garbage.settle(row, None, live);
-        drop_row(rows, row, live, newest);
-        return true;
-    }
-    if pruning.future {
-        if rows.versions.mark_queued(row) {
-            rows.garbage.put_back(row, From::Fresh);
         }
-    } else if !planted::bug("queue_entry_lost") {
-        rows.garbage.settle(row, pruning.keepers, live);
     }
-    rows.versions.disown(row);
-    !pruning.future
+
+    /// Takes the one older version of an owned row out that nobody sees, with what the newest one has
+    /// not, and gives the row up; false if it is not such a row.
+    fn prune_changed(&mut self, row: u32) -> bool {
+        let (rows, live) = (self.rows, self.live);
+        let (mut old, mut newest) = (RowWords::new(), RowWords::new());
+        old.reset(rows.layout.words());
+        if !rows.versions.prune_one(row, live, &mut old, &mut self.free) {
+            return false;
+        }
+        rows.versions.key_words(row, &mut old);
+        newest.reset(rows.layout.words());
+        rows.versions.copy_newest(row, &mut newest);
+        let mut key = Vec::new();
+        for index in &rows.indexes {
+            if index.same_value(rows, &old, &newest) && !planted::bug("needed_entry_forgotten") {
+                continue;
+            }
+            key.clear();
+            key.reserve(KEY_ROOM);
+            if index.encode(rows, &old, &mut key).is_ok() {
+                remove_entry(rows, index, &key, row);
+            }
+        }
+        for column in rows.layout.long_columns() {
+            let Some(cell) = rows.layout.long_cell(&old, *column) else { continue };
+            if rows.layout.long_cell(&newest, *column) != Some(cell) && cell.block().is_some() {
+                rows.old_value_bytes.fetch_sub(cell.len() as u64, Relaxed);
+                cell.release(&rows.values);
+            }
+        }
+        rows.versions.unmark_queued(row);
+        rows.versions.disown(row);
+        true
+    }
+
+    /// Takes out of an owned row what nobody sees and gives the row up, or the whole row if its
+    /// newest version is a tombstone that everybody sees. False if it must be looked at again soon.
+    fn prune(&mut self, row: u32) -> bool {
+        let (rows, live) = (self.rows, self.live);
+        let newest = rows.versions.newest(row);
+        let mut pruning = rows.versions.prune(row, live);
+        if !pruning.dropped.is_empty() {
+            forget_versions(rows, row, live, &pruning.dropped);
+            self.dropped += pruning.dropped.len() as u64;
+        }
+        let mut gone = false;
+        if let Newest::Deleted(at) = newest {
+            // Whoever reads an earlier timestamp must find the tombstone if he inserts the key.
+            let keeper = live.keeper(Timestamp(0), at);
+            pruning.keep(keeper);
+            gone = keeper == Keeper::None;
+        }
+        if gone {
+            rows.garbage.settle(row, None, live);
+            drop_row(rows, row, live, newest);
+            return true;
+        }
+        // Upkeep comes by once in a while only, and settles everything.
+        let young = matches!(self.looker, Looker::Committer(_))
+            && Garbage::are_young(pruning.keepers, live);
+        if pruning.future || young {
+            if rows.versions.mark_queued(row) {
+                rows.garbage.put_back(row, From::Fresh, self.looker);
+            }
+        } else if !planted::bug("queue_entry_lost") {
+            rows.garbage.settle(row, pruning.keepers, live);
+        }
+        rows.versions.disown(row);
+        !(pruning.future || young)
+    }
 }
 
 /// Gives an owned row back whose tombstone everybody sees.

@@ -26,9 +26,11 @@ pub(crate) struct Rows {
     pub versions: Versions,
     pub primary: PrimaryIndex,
     pub indexes: Vec<SecondaryIndex>,
-    /// The indexes of each column.
-    indexes_of: Vec<IndexSet>,
-    unique: IndexSet,
+    /// What a change of each column means.
+    effects: Vec<Effect>,
+    /// Bits of the payload in which a version must differ from the next for an index entry or a long
+    /// value to go with it.
+    pub watched: Vec<(usize, u64)>,
     pub pool: Arc<PagePool>,
     /// Long values of rows.
     pub values: Arc<Slab>,
@@ -79,6 +81,42 @@ impl IndexSet {
     }
 }
 
+/// What a change of some columns means.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effect {
+    /// The indexes over any of them.
+    pub indexes: IndexSet,
+    /// Text or bytes are among them.
+    pub long: bool,
+    /// It can be refused, or hold blocks: a unique value, or long cells.
+    pub may_refuse: bool,
+    /// One is part of the key.
+    pub in_key: bool,
+}
+
+impl Effect {
+    const NONE: Self =
+        Self { indexes: IndexSet::NONE, long: false, may_refuse: false, in_key: false };
+
+    fn of(column: usize, schema: &Schema) -> Self {
+        let indexes = IndexSet::of(column, &schema.indexes);
+        let unique = schema.indexes.iter().enumerate().filter(|(_, index)| index.unique);
+        let unique = unique.fold(0, |set, (nth, _)| set | 1 << nth.min(63));
+        let long = schema.columns[column].ty.is_long();
+        let may_refuse = long || indexes.0 & unique != 0;
+        Self { indexes, long, may_refuse, in_key: schema.is_key(column) }
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self {
+            indexes: self.indexes.with(other.indexes),
+            long: self.long || other.long,
+            may_refuse: self.may_refuse || other.may_refuse,
+            in_key: self.in_key || other.in_key,
+        }
+    }
+}
+
 /// What tables of one store share.
 pub(crate) struct Shared<'a> {
     pub pool: &'a Arc<PagePool>,
@@ -107,14 +145,13 @@ impl Rows {
             .iter()
             .map(|spec| SecondaryIndex::new(spec, &schema, &blocks, shared.epoch, &holder))
             .collect();
-        let indexes_of =
-            (0..schema.columns.len()).map(|column| IndexSet::of(column, &schema.indexes)).collect();
-        let unique = schema.indexes.iter().enumerate().filter(|(_, index)| index.unique);
-        let unique = IndexSet(unique.fold(0, |set, (nth, _)| set | 1 << nth.min(63)));
+        let effects = (0..schema.columns.len()).map(|column| Effect::of(column, &schema)).collect();
+        let indexed = schema.indexes.iter().flat_map(|index| &index.columns);
+        let watched = layout.payload_bits(indexed.chain(layout.long_columns()).copied());
         Ok(Self {
             id,
-            indexes_of,
-            unique,
+            watched,
+            effects,
             layout,
             versions,
             primary,
@@ -131,20 +168,9 @@ impl Rows {
         })
     }
 
-    /// The indexes over any of these columns.
-    pub(crate) fn indexes_of(&self, columns: &[usize]) -> IndexSet {
-        columns.iter().fold(IndexSet::NONE, |set, column| set.with(self.indexes_of[*column]))
-    }
-
-    /// True if a change of these columns and indexes can be refused, or hold blocks: a unique value,
-    /// or long cells.
-    pub(crate) fn may_refuse(&self, columns: &[usize], indexes: IndexSet) -> bool {
-        indexes.0 & self.unique.0 != 0 || self.has_long(columns)
-    }
-
-    /// True if text or bytes are among these columns.
-    pub(crate) fn has_long(&self, columns: &[usize]) -> bool {
-        columns.iter().any(|column| self.schema.columns[*column].ty.is_long())
+    /// What a change of these columns means.
+    pub(crate) fn effect_of(&self, columns: &[usize]) -> Effect {
+        columns.iter().fold(Effect::NONE, |effect, column| effect.with(self.effects[*column]))
     }
 
     /// A row's words as somebody may read them.
@@ -200,10 +226,9 @@ impl Rows {
         Ok(())
     }
 
-    /// Notes that a commit superseded a version; its successor keeps some of its long values. `None`:
-    /// a tombstone, or a version whose successor keeps all of them.
-    pub(super) fn count_superseded(&self, words: Option<&[u64]>, newer: Option<&[u64]>) {
-        self.superseded.fetch_add(1, Relaxed);
+    /// Counts the long values of a version that a commit superseded, but for those that its successor
+    /// keeps. `None`: a tombstone.
+    pub(super) fn count_old_values(&self, words: Option<&[u64]>, newer: Option<&[u64]>) {
         let Some(words) = words else { return };
         for column in self.layout.long_columns() {
             let Some(cell) = self.layout.long_cell(words, *column) else { continue };
@@ -216,7 +241,9 @@ impl Rows {
 
     /// Bytes of older versions: their nodes, and long values that only they hold.
     pub(crate) fn version_bytes(&self) -> u64 {
-        let nodes = self.superseded.load(Relaxed) * self.versions.node_bytes();
+        // Below zero for a moment: see `reclaim_written`.
+        let superseded = self.superseded.load(Relaxed).cast_signed().max(0).cast_unsigned();
+        let nodes = superseded * self.versions.node_bytes();
         nodes + self.old_value_bytes.load(Relaxed)
     }
 

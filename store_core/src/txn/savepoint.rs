@@ -35,7 +35,7 @@ impl Txn {
         self.check()?;
         self.savepoints += 1;
         Ok(Savepoint {
-            transaction: self.number,
+            transaction: self.number(),
             depth: self.savepoints,
             writes: self.writes.len(),
             undo: self.undo.len(),
@@ -98,7 +98,7 @@ impl Txn {
     }
 
     fn check_savepoint(&self, savepoint: &Savepoint) -> Result<()> {
-        if savepoint.transaction != self.number || savepoint.depth > self.savepoints {
+        if savepoint.transaction != self.number() || savepoint.depth > self.savepoints {
             return Err(Error::invalid(
                 "a savepoint of another transaction, or one that was ended",
             ));
@@ -109,7 +109,7 @@ impl Txn {
     /// Remembers a write's state before it changes again.
     pub(super) fn remember(&mut self, write: usize, before: &RowWords) -> Result<()> {
         if self.savepoints > 0 {
-            self.held.grow(size_of::<Undo>() + before.len() * 8)?;
+            self.held()?.grow(size_of::<Undo>() + before.len() * 8)?;
             let kind = self.writes[write].kind;
             self.undo.push(Undo { write, kind, before: before.clone() });
         }

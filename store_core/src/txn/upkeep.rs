@@ -7,7 +7,7 @@
 //! and waits for it, at most for one step.
 
 use super::engine::{Counters, Engine};
-use super::garbage::Patience;
+use super::garbage::Looker;
 use super::reclaim::reclaim;
 use super::rows::Rows;
 use crate::error::{Error, Kind, Result};
@@ -16,7 +16,6 @@ use crate::options::{
     RELIEF_ATTEMPTS_MAX, RELIEF_STEPS, SNAPSHOT_SHARE, UPKEEP_PARK, UPKEEP_STEPS, UPKEEP_TICK,
 };
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence};
-use std::iter::empty;
 use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 
@@ -139,13 +138,16 @@ impl Upkeep {
     fn pass(&self) -> bool {
         let tables: Vec<Arc<Rows>> = self.tables.lock().iter().filter_map(Weak::upgrade).collect();
         for rows in &tables {
-            while reclaim(rows, &self.counters, empty(), UPKEEP_STEPS, Patience::Try) > 0 {
+            while reclaim(rows, &self.counters, Looker::Upkeep, UPKEEP_STEPS) > 0 {
                 if self.stopping.load(Relaxed) {
                     return false;
                 }
             }
         }
         let waiting = free_waiting(&tables, &self.epoch);
+        for rows in &tables {
+            rows.versions.release_spares();
+        }
         waiting || self.garbage.load(Relaxed) > 0
     }
 }
@@ -203,20 +205,23 @@ impl Engine {
 
     /// Reclaims all that can be, at most so many rows of each table; true if it was anything.
     fn reclaim_all(&self, tables: &[Arc<Rows>]) -> bool {
-        let reclaimed = || self.counters.versions_reclaimed.load(Relaxed);
+        let reclaimed = || self.counters.versions_reclaimed.total();
         let before = reclaimed();
         let waiting = |rows: &Arc<Rows>| rows.versions.waiting_nodes();
         let waited: u64 = tables.iter().map(waiting).sum();
         for rows in tables {
             let mut steps = 0;
             while steps < RELIEF_STEPS {
-                match reclaim(rows, &self.counters, empty(), UPKEEP_STEPS, Patience::Wait) {
+                match reclaim(rows, &self.counters, Looker::InNeed, UPKEEP_STEPS) {
                     0 => break,
                     looked => steps += looked,
                 }
             }
         }
         free_waiting(tables, &self.epoch);
+        for rows in tables {
+            rows.versions.release_spares();
+        }
         let trimmed = self.pool.trim();
         trimmed || reclaimed() > before || tables.iter().map(waiting).sum::<u64>() < waited
     }

@@ -1,7 +1,7 @@
 //! Statements: insert, update and delete of one row, each atomic in itself (invariant I10).
 
 use super::prepare::{RowWords, set_cell};
-use super::rows::{IndexSet, Rows};
+use super::rows::{Effect, IndexSet, Rows};
 use super::unique::{StaleEntry, forget_replaced, forget_unique};
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Kind, Result};
@@ -74,12 +74,12 @@ impl Txn {
     /// Runs a statement, again if room could be made for it, and dooms the transaction if it lost a
     /// conflict.
     fn relieved<T>(&mut self, mut statement: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
-        let engine = Arc::clone(&self.engine);
         let mut attempts = 0;
         loop {
             match statement(self) {
-                Err(error) if engine.relieves(&error, self.place, &mut attempts) => {}
-                result => return result.map_err(|error| self.doom(error)),
+                Ok(done) => return Ok(done),
+                Err(error) if self.engine.relieves(&error, self.place, &mut attempts) => {}
+                Err(error) => return Err(self.doom(error)),
             }
         }
     }
@@ -104,28 +104,25 @@ impl Txn {
     ) -> Result<bool> {
         self.check_write()?;
         self.reserve_write()?;
-        let mut words = RowWords::zeroed(rows.layout.words());
+        let mut words = RowWords::new();
+        words.reset(rows.layout.words());
         let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
+        let effect = rows.effect_of(columns);
+        if effect.in_key {
+            return Err(key_refused(rows, columns));
+        }
         for (column, value) in columns.iter().zip(cells) {
-            if rows.schema.is_key(*column) {
-                let name = &rows.schema.columns[*column].name;
-                return Err(Error::invalid(format!(
-                    "column \"{name}\" is part of the key of `{}` and cannot be updated: \
-                     delete the row and insert it anew",
-                    rows.schema.table
-                )));
-            }
             if let Err(error) = set_cell(rows, &mut words, *column, *value) {
                 if planted::bug("row_half_applied") {
-                    self.update_row(rows, row, &mut words, columns)?;
+                    self.update_row(rows, row, &mut words, columns, effect)?;
                 }
                 return Err(error);
             }
         }
-        if rows.has_long(columns) {
+        if effect.long {
             super::prepare::check_bytes(rows, &words)?;
         }
-        let result = self.update_row(rows, row, &mut words, columns);
+        let result = self.update_row(rows, row, &mut words, columns, effect);
         result.map_err(|error| self.note_duplicate(rows, error))?;
         Ok(true)
     }
@@ -146,7 +143,7 @@ impl Txn {
         }
         self.own_visible(rows, row, &words)?;
         // A node, so that the row may still be written.
-        let node = rows.versions.new_node().inspect_err(|_| rows.versions.disown(row))?;
+        let node = rows.versions.new_node(self.place).inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         let indexes = IndexSet::NONE;
         self.writes.push(Write { table, row, node, kind: WriteKind::Lock, indexes, long: false });
@@ -318,7 +315,8 @@ impl Txn {
             (0..rows.schema.columns.len()).filter(|column| !rows.schema.is_key(*column)).collect();
         let mut words = words.clone();
         if let Some(write) = self.own.find(&self.writes, table, row) {
-            return self.restage(rows, write, &mut words, &all, true);
+            let effect = rows.effect_of(&all);
+            return self.restage(rows, write, &mut words, &all, effect, true);
         }
         let result = self.stage_new(rows, table, row, &mut words, &all, None);
         if result.is_err() {
@@ -336,23 +334,42 @@ impl Txn {
         row: u32,
         words: &mut RowWords,
         columns: &[usize],
+        effect: Effect,
     ) -> Result<()> {
         let table = self.table_number(rows);
         if self.owns(rows, row)
             && let Some(write) = self.own.find(&self.writes, table, row)
         {
-            return self.restage(rows, write, words, columns, false);
+            return self.restage(rows, write, words, columns, effect, false);
         }
         self.own_visible(rows, row, words)?;
-        let mut before = RowWords::zeroed(rows.layout.words());
-        if rows.may_refuse(columns, rows.indexes_of(columns)) {
+        let result = if effect.may_refuse {
+            let mut before = RowWords::zeroed(rows.layout.words());
             rows.versions.copy_newest(row, &mut before);
-        }
-        let result = self.stage_new(rows, table, row, words, columns, Some(&before));
+            self.stage_new(rows, table, row, words, columns, Some(&before))
+        } else {
+            self.stage_plain(rows, table, row, words, effect)
+        };
         if result.is_err() {
             rows.versions.disown(row);
         }
         result
+    }
+
+    /// Stages the first change of an owned row if nothing about it can be refused but the node.
+    fn stage_plain(
+        &mut self,
+        rows: &Rows,
+        table: u32,
+        row: u32,
+        words: &[u64],
+        effect: Effect,
+    ) -> Result<()> {
+        let node = rows.versions.new_node(self.place)?;
+        rows.versions.stage(node, &words[rows.layout.key_words()..]);
+        let (kind, indexes) = (WriteKind::Update, effect.indexes);
+        self.writes.push(Write { table, row, node, kind, indexes, long: effect.long });
+        Ok(())
     }
 
     /// Takes a row's owner word, unless those who wait for it come first.
@@ -397,13 +414,8 @@ impl Txn {
         columns: &[usize],
         before: Option<&RowWords>,
     ) -> Result<()> {
-        let node = rows.versions.new_node()?;
-        let simple = before.is_some() && !rows.may_refuse(columns, rows.indexes_of(columns));
-        let own_cells = if simple { Ok(()) } else { rows.own_cells(words, columns) };
-        let result = own_cells.and_then(|()| {
-            if simple {
-                return Ok(());
-            }
+        let node = rows.versions.new_node(self.place)?;
+        let result = rows.own_cells(words, columns).and_then(|()| {
             let unique = self.check_unique(rows, row, words, before.map(|before| &before[..]));
             unique.inspect_err(|_| {
                 let before = before.map(|before| &before[..]);
@@ -416,8 +428,8 @@ impl Txn {
             return Err(error);
         }
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
-        let indexes = before.map_or(IndexSet::ALL, |_| rows.indexes_of(columns));
-        let long = rows.has_long(columns);
+        let Effect { indexes, long, .. } = rows.effect_of(columns);
+        let indexes = before.map_or(IndexSet::ALL, |_| indexes);
         self.writes.push(Write { table, row, node, kind: WriteKind::Update, indexes, long });
         Ok(())
     }
@@ -429,6 +441,7 @@ impl Txn {
         write: usize,
         words: &mut RowWords,
         columns: &[usize],
+        effect: Effect,
         revive: bool,
     ) -> Result<()> {
         let Write { table, row, node, kind, .. } = self.writes[write];
@@ -461,9 +474,9 @@ impl Txn {
         } else {
             rows.versions.stage(node, payload);
         }
-        let changed = if revive { IndexSet::ALL } else { rows.indexes_of(columns) };
+        let changed = if revive { IndexSet::ALL } else { effect.indexes };
         self.writes[write].indexes = self.writes[write].indexes.with(changed);
-        self.writes[write].long |= revive || rows.has_long(columns);
+        self.writes[write].long |= revive || effect.long;
         self.writes[write].kind = match kind {
             WriteKind::Gone | WriteKind::Insert => WriteKind::Insert,
             WriteKind::Delete | WriteKind::Update | WriteKind::Lock => WriteKind::Update,
@@ -521,6 +534,17 @@ pub(super) fn release_staged(
             cell.release(&rows.values);
         }
     }
+}
+
+#[cold]
+fn key_refused(rows: &Rows, columns: &[usize]) -> Error {
+    let column = columns.iter().find(|column| rows.schema.is_key(**column));
+    let name = &rows.schema.columns[*column.expect("one is in the key")].name;
+    Error::invalid(format!(
+        "column \"{name}\" is part of the key of `{}` and cannot be updated: delete the row and \
+         insert it anew",
+        rows.schema.table
+    ))
 }
 
 fn duplicate(rows: &Rows, words: &[u64]) -> Error {

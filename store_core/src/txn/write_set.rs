@@ -17,6 +17,7 @@ use crate::mvcc::{Moment, Timestamp};
 use crate::query::Filter;
 use crate::sync::Relaxed;
 use smallvec::SmallVec;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::sync::Arc;
 
@@ -54,11 +55,13 @@ pub struct Txn {
     pub(super) place: usize,
     pub(super) at: Timestamp,
     /// What it read, if it is serializable and may write.
-    pub(super) reads: Option<ReadSet>,
+    pub(super) reads: Option<Box<ReadSet>>,
     read_only: bool,
-    pub(super) number: u64,
-    pub(super) held: Reservation,
-    pub(super) finished: bool,
+    /// Taken when first asked for: most transactions need none.
+    number: OnceCell<u64>,
+    /// What it holds for its bookkeeping; none yet for few writes.
+    held: Option<Reservation>,
+    pub(super) finished: Cell<bool>,
     pub(super) engine: Arc<Engine>,
 }
 
@@ -110,9 +113,8 @@ const WRITES_LUMP: usize = 256;
 impl Txn {
     pub(crate) fn new(engine: &Arc<Engine>, options: TxnOptions) -> Result<Self> {
         engine.check_open()?;
-        let held = engine.holder.reserve(0)?;
         let validates = options.isolation == Isolation::Serializable && !options.read_only;
-        let reads = if validates { Some(ReadSet::new(&engine.holder)?) } else { None };
+        let reads = if validates { Some(Box::new(ReadSet::new(&engine.holder)?)) } else { None };
         let (place, at) = match &reads {
             Some(_) => engine.sequencer.register(engine)?,
             None => engine.timeline.register()?,
@@ -134,9 +136,9 @@ impl Txn {
             at,
             reads,
             read_only: options.read_only,
-            number: engine.take_transaction_number(),
-            held,
-            finished: false,
+            number: OnceCell::new(),
+            held: None,
+            finished: Cell::new(false),
         })
     }
 
@@ -167,6 +169,19 @@ impl Txn {
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// A number for messages and fragments.
+    pub(super) fn number(&self) -> u64 {
+        *self.number.get_or_init(|| self.engine.take_transaction_number())
+    }
+
+    /// What it holds for its bookkeeping.
+    pub(super) fn held(&mut self) -> Result<&mut Reservation> {
+        if self.held.is_none() {
+            self.held = Some(self.engine.holder.reserve(0)?);
+        }
+        Ok(self.held.as_mut().expect("made above"))
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -283,7 +298,7 @@ impl Txn {
     pub(super) fn reserve_write(&mut self) -> Result<()> {
         if self.writes.len() == self.writes.capacity() {
             let lump = WRITES_LUMP.max(self.writes.len());
-            self.held.grow(lump * (size_of::<Write>() + OwnRows::bytes_per_write()))?;
+            self.held()?.grow(lump * (size_of::<Write>() + OwnRows::bytes_per_write()))?;
             self.writes.reserve_exact(lump);
         }
         Ok(())
@@ -292,7 +307,7 @@ impl Txn {
     /// The same for a delete, which must be possible when the budget is used up.
     pub(super) fn reserve_delete(&mut self) -> Result<()> {
         self.reserve_write().or_else(|_| {
-            self.held.grow_urgent(size_of::<Write>() + OwnRows::bytes_per_write())?;
+            self.held()?.grow_urgent(size_of::<Write>() + OwnRows::bytes_per_write())?;
             self.writes.reserve_exact(1);
             Ok(())
         })
@@ -338,7 +353,7 @@ pub(super) fn undo_write(rows: &Rows, write: Write) {
 
 impl Drop for Txn {
     fn drop(&mut self) {
-        if self.finished {
+        if self.finished.get() {
             return;
         }
         self.undo_to_stale();
@@ -353,6 +368,6 @@ impl Drop for Txn {
 
 impl fmt::Debug for Txn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Txn {} at {} with {} writes", self.number, self.at.0, self.writes.len())
+        write!(f, "Txn {} at {} with {} writes", self.number(), self.at.0, self.writes.len())
     }
 }

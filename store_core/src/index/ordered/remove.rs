@@ -27,6 +27,7 @@ impl List {
         let mut node = self.start(&key, guard);
         loop {
             let (found, block) = self.cover(node, &key, guard);
+            block.prefetch_heads();
             let at = block.lower_bound(&key);
             if !block.holds(at, &key) {
                 return false;

@@ -7,11 +7,11 @@
 //! may miss rows in this way, so whoever walks asks for the mark at the end of each page; the rows
 //! it was given before are right.
 
-use super::{HEADER_WORDS, NO_ROW, OWNER_SHIFT, TOMBSTONE, UNBORN, Versions, copy, word};
+use super::read::{ForSnapshot, is_unchanged, newest_for};
+use super::{HEADER_WORDS, UNBORN, Versions, copy, word};
 use crate::error::{Error, Result};
 use crate::mem::wide::copy_words;
 use crate::mvcc::{Moment, Timestamp};
-use crate::planted;
 use crate::sync::{Acquire, AtomicU64, Relaxed, fence};
 use std::ops::Range;
 use std::ptr::null;
@@ -285,29 +285,15 @@ enum Look {
     Chain,
 }
 
-/// The attempt: stamp, copy, stamp again, as in [`Versions::read`].
+/// The attempt, as in [`Versions::read`].
 #[inline(always)]
 fn look(slot: *const AtomicU64, at: Timestamp, copy: impl FnOnce(*const AtomicU64)) -> Look {
-    let is_owned = || !matches!(word(slot, 1).load(Relaxed) >> OWNER_SHIFT, 0 | NO_ROW);
-    while planted::bug("reader_waits_for_owner") && is_owned() {
-        std::hint::spin_loop();
+    match newest_for(slot, at) {
+        ForSnapshot::Inline(begin) => {
+            copy(slot.wrapping_add(HEADER_WORDS));
+            if is_unchanged(slot, begin) { Look::Seen } else { Look::Chain }
+        }
+        ForSnapshot::Chain(UNBORN) | ForSnapshot::Nothing => Look::Unseen,
+        ForSnapshot::Chain(_) => Look::Chain,
     }
-    let begin = word(slot, 0).load(Acquire); // pairs with the stamp in `install`
-    // One comparison: the bit of a tombstone, rotated to the top, makes it later than any snapshot.
-    if begin.rotate_right(TOMBSTONE.count_ones()) > at.0 {
-        let is_newer = begin >> 1 > at.0 && begin != UNBORN;
-        return if is_newer { Look::Chain } else { Look::Unseen };
-    }
-    copy(slot.wrapping_add(HEADER_WORDS));
-    if !planted::bug("read_without_fence") {
-        fence(Acquire); // pairs with the fence in `install`
-    }
-    if word(slot, 0).load(Relaxed) == begin || planted::bug("failed_check_used") {
-        return Look::Seen;
-    }
-    // `begin` is above the snapshot now, so the version wanted is in the chain already.
-    if !planted::bug("chain_without_fence") {
-        fence(Acquire);
-    }
-    Look::Chain
 }
