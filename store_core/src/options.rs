@@ -35,6 +35,10 @@ pub(crate) const UPKEEP_PARK: Duration = Duration::from_secs(5);
 pub(crate) const RELIEF_STEPS: usize = 4096;
 /// How often a statement makes room and tries again: each time a snapshot may have to go.
 pub(crate) const RELIEF_ATTEMPTS_MAX: usize = 2 * SNAPSHOTS_MAX;
+/// How often it tries again because the upkeep thread may be about to make room, and how long it
+/// waits before.
+pub(crate) const UPKEEP_ATTEMPTS: usize = 4;
+pub(crate) const UPKEEP_PATIENCE: Duration = Duration::from_millis(2);
 /// Superseded versions must take one part in this many of the budget before a snapshot is given up for
 /// them: if they take less, it is rows that fill the memory, and giving up readers would not help.
 pub(crate) const SNAPSHOT_SHARE: u64 = 4;

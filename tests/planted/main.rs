@@ -30,6 +30,7 @@ const PAIRS: [(&str, &str, &str, &str); 51] = [
     ("I3", "isolation", "pressure::what_a_given_up_snapshot", "expiry_not_told"),
     ("I3", "isolation", "scans::a_scan_at_a_snapshot", "expiry_not_told"),
     ("I4", "isolation", "reads::a_reader_finishes_while_a_thousand", "reader_waits_for_owner"),
+    ("I4", "isolation", "stopped::a_reader_finishes_while", "freed_under_lock"),
     ("I5", "isolation", "lost_update::concurrent_increments", "newer_version_overwritten"),
     ("I5", "isolation", "lost_update::a_write_after_a_newer", "newer_version_overwritten"),
     ("I5", "isolation", "lost_update::the_second_writer", "owner_ignored"),

@@ -62,6 +62,9 @@ pub(crate) struct Arena {
     slots_per_page: u32,
     shift: u32,
     directory: AtomicPtr<Directory>,
+    /// Slots handed back without the lock, linked through their link words: the first one's number,
+    /// plus one.
+    handed_back: AtomicU64,
     /// Pages that readers may walk. Release in `add_page`, Acquire in `pages`.
     pages: AtomicU32,
     state: Mutex<State>,
@@ -120,6 +123,7 @@ impl Arena {
             slots_per_page,
             shift: slots_per_page.next_power_of_two().trailing_zeros(),
             directory: AtomicPtr::new(directory),
+            handed_back: AtomicU64::new(0),
             pages: AtomicU32::new(0),
             state: Mutex::new(State {
                 partial: NONE,
@@ -221,6 +225,42 @@ impl Arena {
                 self.give_back(state, surplus);
             }
         }
+    }
+
+    /// Takes slots back without the lock, from whoever must not wait for it, and keeps them aside until
+    /// somebody calls [`Arena::take_back`].
+    pub(crate) fn hand_back(&self, numbers: &[u32]) {
+        for number in numbers {
+            let mut top = self.handed_back.load(Relaxed);
+            loop {
+                // SAFETY: the caller owned the slot, so it is one of this arena.
+                unsafe { self.word(*number, self.shape.link_word) }.store(top, Relaxed);
+                let mine = u64::from(*number) + 1;
+                // Release: pairs with the swap in `take_back`.
+                match self.handed_back.compare_exchange(top, mine, Release, Relaxed) {
+                    Ok(_) => break,
+                    Err(now) => top = now,
+                }
+            }
+        }
+    }
+
+    /// Frees the slots that were handed back; how many they were.
+    pub(crate) fn take_back(&self) -> u64 {
+        if self.handed_back.load(Relaxed) == 0 {
+            return 0;
+        }
+        // All at once, so that no slot can come back to the stack meanwhile.
+        let mut next = self.handed_back.swap(0, Acquire);
+        let mut count = 0;
+        while let Some(number) = next.checked_sub(1) {
+            let number = number as u32;
+            // SAFETY: slots handed back are slots of this arena.
+            next = unsafe { self.word(number, self.shape.link_word) }.load(Relaxed);
+            self.release(number);
+            count += 1;
+        }
+        count
     }
 
     /// Gives an empty page back to the pool.

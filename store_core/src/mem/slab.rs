@@ -15,7 +15,7 @@ use super::page_pool::PagePool;
 use super::region::Region;
 use crate::error::Result;
 use crate::options::PAGE_BYTES;
-use crate::sync::{AtomicU64, Mutex, Relaxed};
+use crate::sync::{Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release};
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
@@ -50,6 +50,13 @@ pub(crate) struct Slab {
     holder: Holder,
     classes: [Mutex<Class>; BLOCKS_PER_PAGE.len()],
     live_bytes: AtomicU64,
+    /// Blocks handed back without a lock, linked in themselves.
+    handed_back: AtomicPtr<HandedBack>,
+}
+
+struct HandedBack {
+    next: *mut HandedBack,
+    bytes: usize,
 }
 
 /// A class's pages that have room, linked both ways through their headers.
@@ -81,6 +88,7 @@ impl Slab {
             holder,
             classes: std::array::from_fn(|_| Mutex::new(Class { partial: null_mut() })),
             live_bytes: AtomicU64::new(0),
+            handed_back: AtomicPtr::new(null_mut()),
         })
     }
 
@@ -109,7 +117,13 @@ impl Slab {
             drop(unsafe { Region::from_raw(block, bytes, &self.holder) });
             return;
         }
-        let Some(_open) = self.pool.hold_open() else { return };
+        if let Some(_open) = self.pool.hold_open() {
+            self.put_back(block, bytes);
+        }
+    }
+
+    /// The same for a block in a page, while the pages are there.
+    fn put_back(&self, block: NonNull<u8>, bytes: usize) {
         let class = class_of(bytes);
         let page = page_of(block);
         let mut list = self.classes[class].lock();
@@ -119,6 +133,48 @@ impl Slab {
         drop(list);
         if empty {
             self.pool.release(NonNull::new(page.cast()).expect("a page"), &self.holder);
+        }
+    }
+
+    /// Takes a block back without a lock, from whoever must not wait for one, and keeps it aside until
+    /// somebody allocates or calls [`Slab::take_back`].
+    ///
+    /// # Safety
+    /// The block came from [`Slab::allocate`] for so many bytes, and nobody uses it any more.
+    pub(crate) unsafe fn hand_back(&self, block: NonNull<u8>, bytes: usize) {
+        debug_assert!(bytes <= BLOCK_BYTES_MAX, "a promised block");
+        if cfg!(any(loom, shuttle)) {
+            // What stands in a block is watched by a model until it is used again.
+            return self.release(block, bytes);
+        }
+        let Some(_open) = self.pool.hold_open() else { return };
+        let block: *mut HandedBack = block.as_ptr().cast();
+        let mut top = self.handed_back.load(Relaxed);
+        loop {
+            // SAFETY: the caller gives the block up, and every block has room for this.
+            unsafe { block.write(HandedBack { next: top, bytes }) };
+            // Release: pairs with the swap in `take_back`.
+            match self.handed_back.compare_exchange(top, block, Release, Relaxed) {
+                Ok(_) => return,
+                Err(now) => top = now,
+            }
+        }
+    }
+
+    /// Frees the blocks that were handed back.
+    pub(crate) fn take_back(&self) {
+        if self.handed_back.load(Relaxed).is_null() {
+            return;
+        }
+        let Some(_open) = self.pool.hold_open() else { return };
+        // All at once, so that no block can come back to the stack meanwhile.
+        let mut block = self.handed_back.swap(null_mut(), Acquire);
+        while let Some(start) = NonNull::new(block) {
+            // SAFETY: `hand_back` wrote it there, and the stack was its only user.
+            let HandedBack { next, bytes } = unsafe { start.as_ptr().read() };
+            self.live_bytes.fetch_sub(bytes as u64, Relaxed);
+            self.put_back(start.cast(), bytes);
+            block = next;
         }
     }
 
@@ -132,6 +188,7 @@ impl Slab {
         bytes: usize,
         page: impl FnOnce() -> Result<NonNull<u8>>,
     ) -> Result<NonNull<u8>> {
+        self.take_back();
         let class = class_of(bytes);
         let mut list = self.classes[class].lock();
         if list.partial.is_null() {
@@ -246,6 +303,22 @@ mod tests {
         let root = budget.holder("store");
         let pool = PagePool::new(root.child("pool")).unwrap();
         (budget, Slab::new(pool, root.child("slab")))
+    }
+
+    #[test]
+    fn blocks_handed_back_are_used_again() {
+        let (_budget, slab) = slab(4);
+        for _ in 0..20 {
+            let blocks: Vec<_> = (0..1_000).map(|_| slab.try_allocate(100).unwrap()).collect();
+            let held = slab.holder.used();
+            for block in &blocks {
+                // SAFETY: each was allocated above and is not used.
+                unsafe { slab.hand_back(*block, 100) };
+            }
+            assert_eq!((slab.live_bytes(), slab.holder.used()), (100_000, held));
+            drop(slab.try_allocate(3).map(|block| slab.release(block, 3)));
+            assert_eq!((slab.live_bytes(), slab.holder.used()), (0, 0));
+        }
     }
 
     #[test]

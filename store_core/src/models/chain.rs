@@ -356,6 +356,7 @@ fn nodes_are_taken_out_under_a_walk() {
         assert_eq!(table.read(row, oldest), Some((KEY, oldest.0)));
         table.timeline.unregister(place);
         table.reclaim(row);
+        table.versions.flush_waiting();
         assert_eq!((table.versions.nodes(), table.versions.waiting_nodes()), (0, 0));
     });
 }

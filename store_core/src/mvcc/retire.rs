@@ -3,6 +3,7 @@
 
 use crate::mem::arena::Arena;
 use crate::mem::epoch::Epoch;
+use crate::planted;
 use crate::sync::{AtomicU64, Mutex, Relaxed, capacity};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(super) struct Retired {
     epoch: Arc<Epoch>,
     batch: Mutex<Vec<u32>>,
     /// Nodes in the batch and beyond it.
-    waiting: Arc<AtomicU64>,
+    waiting: AtomicU64,
     /// The same, in a total of what is left to be freed.
     total: Arc<AtomicU64>,
 }
@@ -24,7 +25,7 @@ pub(super) struct Retired {
 impl Retired {
     pub(super) fn new(nodes: Arc<Arena>, epoch: Arc<Epoch>) -> Self {
         let batch = Mutex::new(Vec::with_capacity(BATCH_NODES));
-        Self { nodes, epoch, batch, waiting: Arc::default(), total: Arc::default() }
+        Self { nodes, epoch, batch, waiting: AtomicU64::new(0), total: Arc::default() }
     }
 
     /// Counts its nodes in this total too.
@@ -51,6 +52,16 @@ impl Retired {
         if !batch.is_empty() {
             self.hand_over(batch);
         }
+        self.free();
+    }
+
+    /// Frees the nodes that no reader stands on any more.
+    pub(super) fn free(&self) {
+        let freed = self.nodes.take_back();
+        if freed > 0 {
+            self.waiting.fetch_sub(freed, Relaxed);
+            self.total.fetch_sub(freed, Relaxed);
+        }
     }
 
     /// Nodes that are neither in a chain nor free.
@@ -60,19 +71,21 @@ impl Retired {
 
     fn hand_over(&self, batch: Vec<u32>) {
         let guard = self.epoch.pin();
-        let (nodes, waiting) = (Arc::clone(&self.nodes), Arc::clone(&self.waiting));
-        let total = Arc::clone(&self.total);
-        // The closure owns all it uses: it may run on any thread, even after the store is gone.
+        let nodes = Arc::clone(&self.nodes);
+        // The closure owns all it uses: it may run on any thread, even after the store is gone. That
+        // may be a reader's, which must not wait for a lock (invariant I4).
         guard.defer(move || {
             if let Some(_open) = nodes.hold_open() {
-                for node in &batch {
-                    nodes.release(*node);
+                if planted::bug("freed_under_lock") {
+                    nodes.release_all(&batch);
+                } else {
+                    nodes.hand_back(&batch);
                 }
             }
-            waiting.fetch_sub(batch.len() as u64, Relaxed);
-            total.fetch_sub(batch.len() as u64, Relaxed);
         });
         // Not left in this thread's own list: it may never come by again.
         guard.flush();
+        drop(guard);
+        self.free();
     }
 }

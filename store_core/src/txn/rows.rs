@@ -34,6 +34,8 @@ pub(crate) struct Rows {
     pub pool: Arc<PagePool>,
     /// Long values of rows.
     pub values: Arc<Slab>,
+    /// Blocks of its indexes.
+    blocks: Arc<Slab>,
     pub holder: Holder,
     pub timeline: Arc<Timeline>,
     /// Rows with versions to take out.
@@ -158,6 +160,7 @@ impl Rows {
             indexes,
             pool: Arc::clone(shared.pool),
             values,
+            blocks,
             timeline: Arc::clone(shared.timeline),
             garbage: Garbage::new(holder.child("garbage"), Arc::clone(shared.garbage)),
             superseded: AtomicU64::new(0),
@@ -245,6 +248,11 @@ impl Rows {
         let superseded = self.superseded.load(Relaxed).cast_signed().max(0).cast_unsigned();
         let nodes = superseded * self.versions.node_bytes();
         nodes + self.old_value_bytes.load(Relaxed)
+    }
+
+    /// Frees the index blocks that no reader looks at any more.
+    pub(crate) fn take_blocks_back(&self) {
+        self.blocks.take_back();
     }
 
     /// The next hidden row number.

@@ -13,7 +13,8 @@ use super::rows::Rows;
 use crate::error::{Error, Kind, Result};
 use crate::mem::epoch::Epoch;
 use crate::options::{
-    RELIEF_ATTEMPTS_MAX, RELIEF_STEPS, SNAPSHOT_SHARE, UPKEEP_PARK, UPKEEP_STEPS, UPKEEP_TICK,
+    RELIEF_ATTEMPTS_MAX, RELIEF_STEPS, SNAPSHOT_SHARE, UPKEEP_ATTEMPTS, UPKEEP_PARK,
+    UPKEEP_PATIENCE, UPKEEP_STEPS, UPKEEP_TICK,
 };
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence};
 use std::sync::{Arc, Weak};
@@ -67,7 +68,8 @@ impl Upkeep {
 
     #[cold]
     fn start(self: &Arc<Self>) {
-        let mut thread = self.thread.lock();
+        // Not waited for: the caller may be a reader. Whoever holds it wakes up, or looks again.
+        let Some(mut thread) = self.thread.try_lock() else { return };
         if self.stopping.load(Relaxed) || self.awake.swap(true, Relaxed) {
             return;
         }
@@ -160,6 +162,12 @@ fn free_waiting(tables: &[Arc<Rows>], epoch: &Epoch) -> bool {
             rows.versions.flush_waiting();
         }
         epoch.collect();
+        for rows in tables {
+            rows.versions.flush_waiting();
+        }
+    }
+    for rows in tables {
+        rows.take_blocks_back();
     }
     waiting()
 }
@@ -191,6 +199,11 @@ impl Engine {
         *attempts += 1;
         let tables: Vec<Arc<Rows>> = self.tables.read().values().cloned().collect();
         if self.reclaim_all(&tables) {
+            return true;
+        }
+        if *attempts <= UPKEEP_ATTEMPTS && self.upkeep.awake.load(Relaxed) {
+            // What there was may be in its hands: rows it stands at, pages it gives back.
+            std::thread::sleep(UPKEEP_PATIENCE);
             return true;
         }
         // Pruning was tried. Now the oldest snapshot goes, if it is versions that fill the memory.

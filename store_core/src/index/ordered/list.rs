@@ -147,8 +147,9 @@ impl List {
             return slab.release(at, bytes);
         }
         // SAFETY: the block is out of reach for threads that pin from now on, and it is retired
-        // once, by the thread that exchanged it. The closure owns all it uses.
-        unsafe { guard.defer_unchecked(move || slab.release(at, bytes)) }
+        // once, by the thread that exchanged it. The closure owns all it uses, and waits for no lock,
+        // for a reader may run it.
+        unsafe { guard.defer_unchecked(move || slab.hand_back(at, bytes)) }
     }
 
     /// Frees a node and its last block that have left chain and spine once nobody reads it any more.

@@ -79,6 +79,7 @@ impl Fixture {
         let end = Instant::now() + Duration::from_secs(5);
         while self.slab.live_bytes() != self.index.list.block_bytes() && Instant::now() < end {
             self.epoch.pin().flush();
+            self.slab.take_back();
         }
     }
 
@@ -121,6 +122,7 @@ impl Fixture {
         self.collect();
         assert_eq!(self.slab.live_bytes(), self.index.list.block_bytes());
         drop(self.index);
+        self.slab.take_back();
         assert_eq!(self.slab.live_bytes(), 0);
     }
 }
