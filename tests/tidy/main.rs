@@ -149,6 +149,8 @@ fn unsafe_stands_where_it_may() {
             || name.starts_with("store_core/src/index/")
             // Plain memory that a model watches.
             || name.starts_with("store_core/src/models/")
+            // Signals and an allocator.
+            || name == "tests/isolation/stopped.rs"
             || name.starts_with("store_ffi/")
             || name.starts_with("store_tcl/")
     };
