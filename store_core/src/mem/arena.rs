@@ -61,6 +61,8 @@ pub(crate) struct Arena {
     shape: SlotShape,
     slots_per_page: u32,
     shift: u32,
+    /// The bits of a number that tell the slot in its page.
+    slot_mask: u32,
     directory: AtomicPtr<Directory>,
     /// Slots handed back without the lock, linked through their link words: the first one's number,
     /// plus one.
@@ -122,6 +124,7 @@ impl Arena {
             shape,
             slots_per_page,
             shift: slots_per_page.next_power_of_two().trailing_zeros(),
+            slot_mask: slots_per_page.next_power_of_two() - 1,
             directory: AtomicPtr::new(directory),
             handed_back: AtomicU64::new(0),
             pages: AtomicU32::new(0),
@@ -309,7 +312,7 @@ impl Arena {
     #[inline(always)]
     pub(crate) unsafe fn slot(&self, number: u32) -> *const AtomicU64 {
         let page = (number >> self.shift) as usize;
-        let slot = (number & ((1 << self.shift) - 1)) as usize;
+        let slot = (number & self.slot_mask) as usize;
         // SAFETY: a directory lives as long as the arena; Acquire pairs with Release in add_page.
         let directory = unsafe { &*self.directory.load(Acquire) };
         debug_assert!(page < directory.pages.len());

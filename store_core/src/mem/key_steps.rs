@@ -139,7 +139,8 @@ impl KeySteps {
         let words = &mut key.words;
         key.len = self.words;
         let mut wrong = 0;
-        let mut put = |nth| wrong |= self.put(nth, words, cells);
+        // SAFETY: the kinds are the columns', as just seen.
+        let mut put = |nth| wrong |= unsafe { self.put(nth, words, cells) };
         put(0);
         put(1);
         put(2);
@@ -169,24 +170,31 @@ impl KeySteps {
     }
 
     /// Writes a cell of the right kind, if there is one, into zeroed words; not 0 if it does not fit.
+    ///
+    /// # Safety
+    /// The values have been found to be of the kinds of the columns.
     #[inline(always)]
-    fn put(&self, nth: usize, words: &mut [u64; KEY_WORDS], cells: &[ValueRef<'_>]) -> u64 {
+    unsafe fn put(&self, nth: usize, words: &mut [u64; KEY_WORDS], cells: &[ValueRef<'_>]) -> u64 {
         let step = &self.steps[nth];
-        let at = step.word as usize % KEY_WORDS;
+        debug_assert!(nth >= cells.len() || usize::from(step.word) < KEY_WORDS);
+        let mut word = |at: usize| {
+            // SAFETY: `new` gives no kind to a column that does not lie in these words.
+            unsafe { &mut *words.as_mut_ptr().add(usize::from(step.word) + at) }
+        };
         match cells.get(nth) {
             Some(ValueRef::Int(value)) => {
-                words[at] |= (*value as u64 & step.mask) << (step.shift & 63);
+                *word(0) |= (*value as u64 & step.mask) << (step.shift & 63);
                 step.excess(*value)
             }
             Some(ValueRef::Text(text)) if text.len() > INLINE_BYTES_MAX => 1,
             Some(ValueRef::Text(text)) => {
                 let cell = LongCell::inline(text.as_bytes());
-                words[at] = cell.0[0];
-                words[(at + 1) % KEY_WORDS] = cell.0[1];
+                *word(0) = cell.0[0];
+                *word(1) = cell.0[1];
                 0
             }
             Some(ValueRef::Timestamp(value)) => {
-                words[at] = *value as u64;
+                *word(0) = *value as u64;
                 0
             }
             _ => 0,

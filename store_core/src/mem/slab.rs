@@ -15,6 +15,7 @@ use super::page_pool::PagePool;
 use super::region::Region;
 use crate::error::Result;
 use crate::options::PAGE_BYTES;
+use crate::planted;
 use crate::sync::{Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release};
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
@@ -143,7 +144,7 @@ impl Slab {
     /// The block came from [`Slab::allocate`] for so many bytes, and nobody uses it any more.
     pub(crate) unsafe fn hand_back(&self, block: NonNull<u8>, bytes: usize) {
         debug_assert!(bytes <= BLOCK_BYTES_MAX, "a promised block");
-        if cfg!(any(loom, shuttle)) {
+        if cfg!(any(loom, shuttle)) || planted::bug("freed_under_lock") {
             // What stands in a block is watched by a model until it is used again.
             return self.release(block, bytes);
         }

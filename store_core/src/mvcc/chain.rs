@@ -96,6 +96,8 @@ pub(crate) struct Versions {
     timeline: Arc<Timeline>,
     pub(super) key_words: usize,
     payload_words: usize,
+    /// Of key and payload.
+    words: usize,
 }
 
 impl Versions {
@@ -132,6 +134,7 @@ impl Versions {
             timeline: Arc::clone(timeline),
             key_words: layout.key_words(),
             payload_words: layout.payload_words(),
+            words: layout.words(),
         })
     }
 
@@ -224,7 +227,7 @@ impl Versions {
 
     /// Copies key and newest payload; the caller owns the row.
     pub(crate) fn copy_newest(&self, row: u32, out: &mut [u64]) {
-        let range = 0..self.key_words + self.payload_words;
+        let range = 0..self.words;
         // SAFETY: row numbers come from this table's indexes or pages.
         copy(unsafe { self.slots.slot(row) }, HEADER_WORDS, &range, out);
     }
@@ -269,7 +272,7 @@ impl Versions {
     pub(crate) fn staged(&self, node: u32, out: &mut [u64]) {
         // SAFETY: the node is the caller's.
         let at = unsafe { self.nodes.slot(node) };
-        self.copy_node(at, &(0..self.key_words + self.payload_words), out);
+        self.copy_node(at, &(0..self.words), out);
     }
 
     /// Keeps an insert's payload in its slot: nobody reads it while the row is unborn.
@@ -377,7 +380,7 @@ impl Versions {
         let number = at.next;
         // SAFETY: chains hold nodes of this table.
         let node = unsafe { self.nodes.slot(number) };
-        self.copy_node(node, &(0..self.key_words + self.payload_words), out);
+        self.copy_node(node, &(0..self.words), out);
         at.next = word(node, 1).load(Relaxed) as u32;
         Some((number, word(node, 0).load(Relaxed) & TOMBSTONE == 0))
     }

@@ -45,7 +45,7 @@ impl Versions {
     #[inline(always)]
     pub(crate) fn fetch(&self, row: u32) -> Fetched {
         let Fetched(slot) = self.place(row);
-        let words = HEADER_WORDS + self.key_words + self.payload_words;
+        let words = HEADER_WORDS + self.words;
         prefetch(slot);
         for line in 1..FETCHED_LINES {
             if words > line * LINE_WORDS {
@@ -84,7 +84,7 @@ impl Versions {
             return false;
         }
         // SAFETY: the slot holds so many words behind its header.
-        unsafe { out.load(words, self.key_words + self.payload_words) };
+        unsafe { out.load(words, self.words) };
         is_unchanged(slot, begin)
     }
 

@@ -97,7 +97,7 @@ impl Walk {
     pub(crate) fn fill(&mut self, versions: &Versions, out: &mut [u64]) -> Result<usize> {
         macro_rules! by_width {
             ($($width:literal)*) => {
-                match versions.key_words + versions.payload_words {
+                match versions.words {
                     $($width => self.fill_width::<$width>(versions, out),)*
                     words => {
                         self.fill_by(versions, out, |from, room| copy(from, 0, &(0..words), room))
@@ -129,7 +129,7 @@ impl Walk {
         out: &mut [u64],
         copy: impl Fn(*const AtomicU64, &mut [u64]),
     ) -> Result<usize> {
-        let words = versions.key_words + versions.payload_words;
+        let words = versions.words;
         let mut filled = 0;
         while self.left > 0 && filled + words <= out.len() {
             let slots = out[filled..].chunks_exact_mut(words).take(self.left as usize);
@@ -189,7 +189,7 @@ impl Walk {
         quick: impl Fn(SlotWords) -> bool,
         wanted: impl Fn(&Self, &[u64], bool) -> bool,
     ) -> Result<usize> {
-        let all = 0..versions.key_words + versions.payload_words;
+        let all = 0..versions.words;
         let mut filled = 0;
         while let Some(room) = out.get_mut(filled..filled + all.end) {
             let found = self.next(versions, range, room, &quick, &wanted);
