@@ -33,6 +33,19 @@ pub(crate) use locks::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
+/// `fence(SeqCst)` for whoever has just exchanged a word: on this processor that was one already.
+#[cfg(all(target_arch = "x86_64", not(any(loom, shuttle, miri))))]
+#[inline(always)]
+pub(crate) fn fence_after_exchange() {
+    std::sync::atomic::compiler_fence(SeqCst);
+}
+
+/// `fence(SeqCst)` for whoever has just exchanged a word.
+#[cfg(not(all(target_arch = "x86_64", not(any(loom, shuttle, miri)))))]
+pub(crate) fn fence_after_exchange() {
+    fence(SeqCst);
+}
+
 /// Waits a little: first by spinning, then by giving the processor away.
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) fn pause(attempt: &mut u32) {

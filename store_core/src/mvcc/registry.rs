@@ -28,6 +28,8 @@ pub(super) struct Word {
     pub(super) read: AtomicU64,
     /// When it was registered, by [`now_ms`].
     pub(super) since_ms: AtomicU64,
+    /// Clones of a snapshot that hold the word, but for the first holder.
+    pub(super) clones: AtomicU64,
 }
 
 struct Block([Word; BLOCK_SNAPSHOTS]);
@@ -113,7 +115,11 @@ impl Registry {
 
 impl Block {
     fn idle() -> Box<Self> {
-        let idle = |_| Word { read: AtomicU64::new(IDLE), since_ms: AtomicU64::new(0) };
+        let idle = |_| Word {
+            read: AtomicU64::new(IDLE),
+            since_ms: AtomicU64::new(0),
+            clones: AtomicU64::new(0),
+        };
         Box::new(Self(std::array::from_fn(idle)))
     }
 }

@@ -16,7 +16,10 @@ use super::registry::{EXPIRED, IDLE, PENDING, Registry, now_ms};
 use crate::error::{Error, Kind, Result};
 use crate::options::SNAPSHOTS_MAX;
 use crate::planted;
-use crate::sync::{AcqRel, Acquire, AtomicBool, AtomicU64, Relaxed, Release, SeqCst, fence, pause};
+use crate::sync::{
+    AcqRel, Acquire, AtomicBool, AtomicU64, Relaxed, Release, SeqCst, fence, fence_after_exchange,
+    pause,
+};
 use std::time::Duration;
 
 /// A place in the commit order.
@@ -94,13 +97,28 @@ impl Timeline {
     pub(crate) fn register(&self) -> Result<(usize, Timestamp)> {
         let place = self.registry.take()?; // PENDING from here on
         if !planted::bug("register_without_fence") {
-            fence(SeqCst); // pairs with the fence in `advance_watermark`
+            fence_after_exchange(); // pairs with the fence in `advance_watermark`
         }
         let published = self.published.0.load(Acquire); // pairs with the swap in `publish`
         let word = self.registry.word(place);
         word.since_ms.store(now_ms(), Relaxed);
+        word.clones.store(0, Relaxed);
         word.read.store(published, Release);
         Ok((place, Timestamp(published)))
+    }
+
+    /// Counts one more holder of a registered snapshot.
+    pub(crate) fn share(&self, place: usize) {
+        self.registry.word(place).clones.fetch_add(1, Relaxed);
+    }
+
+    /// Counts one holder less; true for the last one, who is to end the snapshot.
+    #[inline]
+    pub(crate) fn is_last(&self, place: usize) -> bool {
+        let clones = &self.registry.word(place).clones;
+        // Nobody can clone what only the caller holds. Acquire pairs with Release below: the others'
+        // reads come before the end.
+        clones.load(Acquire) == 0 || clones.fetch_sub(1, AcqRel) == 0
     }
 
     /// Ends a snapshot; whatever only it could see may be reclaimed.
@@ -280,6 +298,20 @@ fn too_old(at: Timestamp, age: Duration) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_snapshot_ends_with_its_last_holder() {
+        let timeline = Timeline::new(BEGINNING);
+        for _ in 0..3 {
+            let (place, _) = timeline.register().unwrap();
+            timeline.share(place);
+            timeline.share(place);
+            assert_eq!([(); 3].map(|()| timeline.is_last(place)), [false, false, true]);
+            timeline.unregister(place);
+        }
+        let (place, _) = timeline.register().unwrap();
+        assert!(timeline.is_last(place), "a word forgets who held it before");
+    }
 
     #[test]
     fn commits_are_published_in_order_by_whoever_can() {

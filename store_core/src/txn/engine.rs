@@ -200,6 +200,13 @@ impl Engine {
         self.upkeep.poke();
     }
 
+    /// The same for a snapshot that has only read.
+    #[inline]
+    pub(crate) fn end_snapshot(&self, place: usize) {
+        self.timeline.unregister(place);
+        self.upkeep.nudge();
+    }
+
     /// A number for a transaction, for messages and fragments.
     pub(crate) fn take_transaction_number(&self) -> u64 {
         self.next_transaction.fetch_add(1, Relaxed)

@@ -24,49 +24,57 @@ use std::sync::Arc;
 /// assert!(flights.get(&store.snapshot()?, &["UAL123".into()])?.is_none());
 /// # Ok::<_, store_core::Error>(())
 /// ```
-#[derive(Clone)]
 #[must_use]
-pub struct Snapshot(Arc<Registered>);
-
-struct Registered {
+pub struct Snapshot {
     engine: Arc<Engine>,
-    place: usize,
+    /// Its place in the registry, where clones are counted.
+    place: u32,
     at: Timestamp,
 }
 
 impl Snapshot {
     pub(crate) fn new(engine: &Arc<Engine>) -> Result<Self> {
         let (place, at) = engine.timeline.register()?;
-        Ok(Self(Arc::new(Registered { engine: Arc::clone(engine), place, at })))
+        Ok(Self { engine: Arc::clone(engine), place: place as u32, at })
     }
 
     pub(crate) fn at(&self) -> Timestamp {
-        self.0.at
+        self.at
     }
 
     #[inline(always)]
     pub(crate) fn moment(&self) -> Moment {
-        Moment { at: self.0.at, place: self.0.place as u32 }
+        Moment { at: self.at, place: self.place }
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
-        &self.0.engine
+        &self.engine
     }
 
     /// The timestamp of the newest commit it sees.
     pub fn timestamp(&self) -> u64 {
-        self.0.at.0
+        self.at.0
     }
 }
 
-impl Drop for Registered {
+impl Clone for Snapshot {
+    fn clone(&self) -> Self {
+        self.engine.timeline.share(self.place as usize);
+        Self { engine: Arc::clone(&self.engine), ..*self }
+    }
+}
+
+impl Drop for Snapshot {
+    #[inline]
     fn drop(&mut self) {
-        self.engine.unregister(self.place);
+        if self.engine.timeline.is_last(self.place as usize) {
+            self.engine.end_snapshot(self.place as usize);
+        }
     }
 }
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Snapshot({})", self.0.at.0)
+        write!(f, "Snapshot({})", self.at.0)
     }
 }

@@ -66,6 +66,15 @@ impl Upkeep {
         }
     }
 
+    /// The same for whoever has made none, but may have been what held it back.
+    #[inline]
+    pub(crate) fn nudge(self: &Arc<Self>) {
+        let asleep = self.garbage.load(Relaxed) > 0 && !self.awake.load(Relaxed);
+        if !cfg!(any(loom, shuttle)) && asleep {
+            self.start();
+        }
+    }
+
     #[cold]
     fn start(self: &Arc<Self>) {
         // Not waited for: the caller may be a reader. Whoever holds it wakes up, or looks again.
