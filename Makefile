@@ -21,7 +21,7 @@ stage:
 	@scripts/stage.sh $(TARGET)/release $(STAGE)
 
 # The store beside maps and SQLite in memory: ratios, and the gates they should reach.
-# BENCH=load,reads,many,scan,updates,batch,ycsb,threads,beside,bytes,indexed runs some groups only;
+# BENCH=load,reads,many,scan,updates,batch,ycsb,threads,beside,open,bytes,indexed runs some groups only;
 # ROWS= sets the made rows; FLIGHTS= names another flights file for the group load.
 bench-store:
 	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
@@ -37,8 +37,9 @@ loom:
 shuttle:
 	@scripts/check_models.sh shuttle
 
-# Random operations and histories, for longer.
+# Random operations and histories, a hot row, many snapshots and an hour of churn.
 soak:
+	$(CARGO) test --release -p store_tests --test soak -- --ignored --nocapture --test-threads 1
 	STORE_HISTORY_TXNS=20000000 $(CARGO) test --release -p store_tests --test history -- --nocapture
 	STORE_MODEL_STEPS=100000 $(CARGO) test --release -p store_tests --test model -- --nocapture
 

@@ -39,9 +39,9 @@ pub(crate) const RELIEF_ATTEMPTS_MAX: usize = 2 * SNAPSHOTS_MAX;
 /// waits before.
 pub(crate) const UPKEEP_ATTEMPTS: usize = 4;
 pub(crate) const UPKEEP_PATIENCE: Duration = Duration::from_millis(2);
-/// Superseded versions must take one part in this many of the budget before a snapshot is given up for
-/// them: if they take less, it is rows that fill the memory, and giving up readers would not help.
-pub(crate) const SNAPSHOT_SHARE: u64 = 4;
+/// What snapshots hold back must take one part in this many of the budget before one is given up: if
+/// it takes less, it is rows that fill the memory, and giving up readers would not help.
+pub(crate) const SNAPSHOT_SHARE: u64 = 8;
 /// Most bytes of one row, cells and long values together.
 pub const ROW_BYTES_MAX: usize = 16 << 20;
 /// Payload bytes of one log record; larger transactions are logged in fragments.

@@ -132,6 +132,11 @@ pub(super) struct Batch {
 }
 
 impl Garbage {
+    /// Bytes of the queues.
+    pub(super) fn bytes(&self) -> u64 {
+        self.holder.used()
+    }
+
     pub(super) fn new(holder: Holder, total: Arc<AtomicU64>) -> Self {
         let fresh = std::array::from_fn(|_| Fresh::default());
         let state = Mutex::new(State::default());

@@ -250,6 +250,18 @@ impl Rows {
         nodes + self.old_value_bytes.load(Relaxed)
     }
 
+    /// About how many bytes snapshots hold back: older versions, their index entries, and the queues
+    /// in which their rows wait.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let rows = self.primary.len();
+        let entries = self.indexes.iter().map(|index| {
+            let entries = index.tree.len();
+            let old = entries.saturating_sub(rows);
+            (u128::from(index.tree.bytes()) * u128::from(old) / u128::from(entries.max(1))) as u64
+        });
+        self.version_bytes() + entries.sum::<u64>() + self.garbage.bytes()
+    }
+
     /// Frees the index blocks that no reader looks at any more.
     pub(crate) fn take_blocks_back(&self) {
         self.blocks.take_back();

@@ -216,7 +216,7 @@ impl Engine {
             return true;
         }
         // Pruning was tried. Now the oldest snapshot goes, if it is versions that fill the memory.
-        let held: u64 = tables.iter().map(|rows| rows.version_bytes()).sum();
+        let held: u64 = tables.iter().map(|rows| rows.held_bytes()).sum();
         if held < self.budget.limit() / SNAPSHOT_SHARE || !self.timeline.expire_oldest(place) {
             return false;
         }
