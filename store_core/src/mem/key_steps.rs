@@ -25,6 +25,11 @@ pub(crate) type AnyKey = KeyWords<KEY_WORDS>;
 impl<const MOST: usize> KeyWords<MOST> {
     pub(crate) const NONE: Self = Self { words: [0; MOST], len: 0 };
 
+    /// All words, those of the key first.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     #[inline(always)]
     pub(crate) fn hash(&self) -> u64 {
         match self.words.first_chunk::<SHORT_WORDS>() {
@@ -218,6 +223,13 @@ fn kind_of(value: &ValueRef<'_>) -> u64 {
         ValueRef::Timestamp(_) => TIMESTAMP,
         _ => OTHER_VALUE,
     })
+}
+
+/// True if a text among the values has a NUL character: no row has such a key, and asking for one
+/// is an error.
+pub(crate) fn has_nul(cells: &[ValueRef<'_>]) -> bool {
+    let nul = |text: &str| memchr::memchr(0, text.as_bytes()).is_some();
+    cells.iter().any(|cell| matches!(cell, ValueRef::Text(text) if nul(text)))
 }
 
 #[cfg(test)]

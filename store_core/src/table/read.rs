@@ -3,7 +3,7 @@
 use super::{Row, Table};
 use crate::cursor::{Query, ReadSource, Reader, RowRef};
 use crate::error::{Error, Result};
-use crate::mem::key_steps::{AnyKey, KeyWords};
+use crate::mem::key_steps::{AnyKey, KeyWords, has_nul};
 use crate::txn::{RowWords, Snapshot, prepare_key};
 use crate::value::ValueRef;
 use std::marker::PhantomData;
@@ -202,16 +202,13 @@ impl Table {
         words: &mut RowWords,
     ) -> Result<bool> {
         let (rows, source) = (&*self.rows, reader.source());
-        let mut built = AnyKey::NONE;
-        if rows.layout.key_steps().build(&mut built, key) && source.moment().is_ok() {
-            let mut found = rows.primary.candidates(built.hash());
-            if found.any(|row| self.read_found(reader, Some(row), &built, words)) {
-                return Ok(true);
-            }
-        }
-        let mut wanted = RowWords::new();
-        prepare_key(rows, key, &mut wanted)?;
-        let wanted = rows.view(&wanted);
+        let (mut built, mut prepared) = (AnyKey::NONE, RowWords::new());
+        let wanted = if rows.layout.key_steps().build(&mut built, key) && !has_nul(key) {
+            rows.view(built.words())
+        } else {
+            prepare_key(rows, key, &mut prepared)?;
+            rows.view(&prepared)
+        };
         words.reset(rows.layout.words());
         let at = match source.moment() {
             Ok(at) => at,
