@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store_core::query::column;
 use store_core::{Kind, Schema, Snapshot, Store, Table, Type, ValueRef};
+use store_tests::memory::{table_bytes, wait_until};
 use store_tests::rows::{assert_sound, int, matching};
 
 fn store(mebibytes: u64) -> Store {
@@ -88,20 +89,6 @@ fn reads_its_round(table: &Table, snapshot: &Snapshot, rows: i64, round: i64) ->
             assert!(error.is_retryable());
             false
         }
-    }
-}
-
-/// Bytes of all tables, without the pages that the pool keeps ready.
-fn table_bytes(store: &Store) -> u64 {
-    let holders = store.stats().holders;
-    holders.iter().find(|holder| holder.path == "store/tables").unwrap().bytes
-}
-
-fn wait_until(what: &str, done: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(30), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -10,6 +10,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use store_core::{Kind, Schema, Snapshot, Store, Table, Type, ValueRef};
+use store_tests::memory::{table_bytes, wait_until};
 use store_tests::random::Random;
 use store_tests::rows::{assert_sound, int};
 
@@ -44,20 +45,6 @@ fn put(store: &Store, table: &Table, ids: impl Iterator<Item = i64>, round: i64)
         if let Err(error) = written {
             panic!("writers are refused last, and nothing is full: {error}\n{:#?}", store.stats());
         }
-    }
-}
-
-/// Bytes of all tables, without the pages that the pool keeps ready.
-fn table_bytes(store: &Store) -> u64 {
-    let holders = store.stats().holders;
-    holders.iter().find(|holder| holder.path == "store/tables").unwrap().bytes
-}
-
-fn wait_until(what: &str, done: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

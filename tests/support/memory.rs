@@ -1,0 +1,22 @@
+//! What a store holds, and waiting until it holds less.
+
+use std::time::{Duration, Instant};
+use store_core::Store;
+
+/// Longer than the upkeep thread needs, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of all tables, without the pages that the pool keeps ready.
+pub fn table_bytes(store: &Store) -> u64 {
+    let holders = store.stats().holders;
+    holders.iter().find(|holder| holder.path == "store/tables").unwrap().bytes
+}
+
+/// Waits until something is done that nobody here does.
+pub fn wait_until(what: &str, done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
