@@ -295,12 +295,25 @@ impl Txn {
     }
 
     /// Makes room for one more write, so that adding it cannot fail.
+    #[inline]
     pub(super) fn reserve_write(&mut self) -> Result<()> {
-        if self.writes.len() == self.writes.capacity() {
-            let lump = WRITES_LUMP.max(self.writes.len());
-            self.held()?.grow(lump * (size_of::<Write>() + OwnRows::bytes_per_write()))?;
-            self.writes.reserve_exact(lump);
+        self.reserve_writes(1)
+    }
+
+    /// Makes room for so many more.
+    #[inline]
+    pub(super) fn reserve_writes(&mut self, more: usize) -> Result<()> {
+        if self.writes.capacity() - self.writes.len() < more {
+            self.grow_writes(more)?;
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn grow_writes(&mut self, more: usize) -> Result<()> {
+        let lump = WRITES_LUMP.max(self.writes.len()).max(more);
+        self.held()?.grow(lump * (size_of::<Write>() + OwnRows::bytes_per_write()))?;
+        self.writes.reserve_exact(lump);
         Ok(())
     }
 
