@@ -234,6 +234,7 @@ impl Txn {
     }
 
     /// The table's number in this transaction.
+    #[inline]
     pub(super) fn table_number(&mut self, rows: &Arc<Rows>) -> u32 {
         self.known_table(rows).unwrap_or_else(|| {
             self.tables.push(Arc::clone(rows));

@@ -215,7 +215,8 @@ impl Seen<'_> {
             return false;
         }
         // The last owner's stamp is seen: `take` acquires what `give_up` released.
-        let same = word(self.slot, 0).load(Relaxed) == self.begin;
+        let same = word(self.slot, 0).load(Relaxed) == self.begin
+            || planted::bug("newer_version_overwritten");
         if !same {
             give_up(meta);
         }
