@@ -10,6 +10,7 @@ mod indexes;
 mod kept;
 mod log_first;
 mod lost_update;
+mod many;
 mod own_writes;
 mod pressure;
 mod prune;

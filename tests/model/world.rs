@@ -194,7 +194,8 @@ impl World {
         match random.below(10) {
             0..3 => self.insert(&table, &mut open.txn, rows, random),
             3..5 => self.upsert(&table, &mut open.txn, rows, random),
-            5..8 => self.update(&table, &mut open.txn, rows, random),
+            5..7 => self.update(&table, &mut open.txn, rows, random),
+            7 => self.update_many(&table, &mut open.txn, rows, random),
             _ => {
                 let key = key_of(&table, rows, random);
                 let known = rows.remove(&Key(key.clone())).is_some();
@@ -241,15 +242,9 @@ impl World {
     fn update(&self, table: &Table, txn: &mut Txn, rows: &mut Rows, random: &mut Random) {
         let schema = table.schema();
         let key = Key(key_of(table, rows, random));
-        let mut changes: Vec<(usize, Value)> = Vec::new();
-        let changeable: Vec<usize> =
-            (0..schema.visible_len()).filter(|at| !schema.is_key(*at)).collect();
-        for _ in 0..=random.below(3) {
-            let at = *random.pick(&changeable);
-            if changes.iter().all(|change| change.0 != at) {
-                changes.push((at, value(schema.columns[at].ty, true, true, random)));
-            }
-        }
+        let columns = some_columns(schema, random);
+        let new = |at: &usize| (*at, value(schema.columns[*at].ty, true, true, random));
+        let changes: Vec<(usize, Value)> = columns.iter().map(new).collect();
         let named: Vec<(&str, ValueRef<'_>)> = changes
             .iter()
             .map(|(at, value)| (schema.columns[*at].name.as_str(), value.as_ref()))
@@ -268,6 +263,39 @@ impl World {
         if self.as_expected(&result, &expected) {
             assert!(result.unwrap(), "{}", self.place);
             rows.insert(key, row);
+        }
+    }
+
+    /// All or nothing; one key may come twice.
+    fn update_many(&self, table: &Table, txn: &mut Txn, rows: &mut Rows, random: &mut Random) {
+        let schema = table.schema();
+        let columns = some_columns(schema, random);
+        let (mut keys, mut cells): (Vec<Key>, Vec<Vec<Value>>) = (Vec::new(), Vec::new());
+        let (mut after, mut found, mut refused) = (rows.clone(), 0, None);
+        for _ in 0..random.below(40) {
+            let key = Key(key_of(table, rows, random));
+            let new = |at: &usize| value(schema.columns[*at].ty, true, true, random);
+            let new: Vec<Value> = columns.iter().map(new).collect();
+            if let (Some(before), None) = (after.get(&key), &refused) {
+                let mut row = before.clone();
+                for (at, value) in columns.iter().zip(&new) {
+                    row[*at] = value.clone();
+                }
+                match expected(schema, &after, &row, Some(&key)) {
+                    Expected::Done => drop(after.insert(key.clone(), row)),
+                    kinds @ Expected::Refused(_) => refused = Some(kinds),
+                }
+                found += 1;
+            }
+            keys.push(key);
+            cells.push(new);
+        }
+        let keys: Vec<Vec<ValueRef<'_>>> = keys.iter().map(|key| refs(&key.0)).collect();
+        let cells: Vec<Vec<ValueRef<'_>>> = cells.iter().map(|cells| refs(cells)).collect();
+        let result = table.update_many(txn, &keys, &columns, &cells);
+        if self.as_expected(&result, &refused.unwrap_or(Expected::Done)) {
+            assert_eq!(result.unwrap(), found, "{}", self.place);
+            *rows = after;
         }
     }
 
@@ -367,6 +395,19 @@ fn look_at<R: Reader>(
     table.get_many(reader, &keys.iter().map(|key| refs(key)).collect::<Vec<_>>(), look).unwrap();
     assert_eq!(shown, keys.len(), "{place}");
     (0..3).map(|_| ask(table, reader, rows, random, place)).collect()
+}
+
+/// One to four columns that are not in the key.
+fn some_columns(schema: &Schema, random: &mut Random) -> Vec<usize> {
+    let all: Vec<usize> = (0..schema.visible_len()).filter(|at| !schema.is_key(*at)).collect();
+    let mut columns: Vec<usize> = Vec::new();
+    for _ in 0..=random.below(3) {
+        let at = *random.pick(&all);
+        if !columns.contains(&at) {
+            columns.push(at);
+        }
+    }
+    columns
 }
 
 fn refs(values: &[Value]) -> Vec<ValueRef<'_>> {

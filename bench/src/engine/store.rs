@@ -110,11 +110,30 @@ impl Ours {
         done.expect("an update commits");
     }
 
-    /// A transaction for every `batch` updates.
-    pub fn update_batches(&self, keys: &Keys, batch: usize, round: usize) {
+    /// A transaction for every `batch` updates, row by row.
+    pub fn update_rows(&self, keys: &Keys, batch: usize, round: usize) {
         let all = 0..keys.len();
         for start in all.clone().step_by(batch) {
             self.update_in_one(keys, start..(start + batch).min(all.end), round);
+        }
+    }
+
+    /// A transaction for every `batch` updates, in one call.
+    pub fn update_batches(&self, keys: &Keys, batch: usize, round: usize) {
+        let (mut rows, mut cells) = (Vec::with_capacity(batch), Vec::with_capacity(batch));
+        for (texts, ranks) in keys.texts.chunks(batch).zip(keys.ranks.chunks(batch)) {
+            rows.clear();
+            rows.extend(texts.iter().map(|text| [ValueRef::Text(text)]));
+            cells.clear();
+            cells.extend(ranks.iter().map(|rank| {
+                let (gs, updated_at) = update_of(round, *rank);
+                [ValueRef::Int(gs.into()), ValueRef::Timestamp(updated_at)]
+            }));
+            let update = |txn: &mut Txn| {
+                self.table.update_many(txn, &rows, &[GS, UPDATED_AT], &cells)
+            };
+            let found = self.store.write(update).expect("an update commits");
+            assert_eq!(found, texts.len(), "the rows are there");
         }
     }
 

@@ -13,6 +13,9 @@ pub fn run(engines: &Engines) {
     let (ours, papaya) = (engines.ours(), engines.papaya());
     let contenders = vec![
         Contender::doing("store", UPDATES, |round| ours.update_batches(keys, BATCH, round)),
+        Contender::doing("store, row by row", UPDATES, |round| {
+            ours.update_rows(keys, BATCH, round);
+        }),
         Contender::doing("papaya", UPDATES, |round| papaya.update_batches(keys, BATCH, round))
             .gate(1.5),
     ];

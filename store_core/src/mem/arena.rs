@@ -154,13 +154,37 @@ impl Arena {
     pub(crate) fn allocate_some(&self, most: usize, mut give: impl FnMut(u32)) -> Result<()> {
         let state = &mut self.state.lock();
         give(self.take_from(state, || self.pool.allocate(&self.holder))?);
-        for _ in 1..most {
-            if state.partial == NONE && state.fresh.is_empty() {
-                break;
-            }
+        let mut left = most - 1;
+        while left > 0 && state.partial != NONE {
+            left -= self.take_run(state, left, &mut give);
+        }
+        for _ in 0..left.min(state.fresh.len()) {
             give(self.take_from(state, || unreachable!("there is a free slot"))?);
         }
         Ok(())
+    }
+
+    /// Up to so many free slots of the first page that has some; how many.
+    fn take_run(&self, state: &mut State, most: usize, give: &mut impl FnMut(u32)) -> usize {
+        let page = state.partial;
+        let (mut number, mut count) = (state.pages[page as usize].free, 0);
+        while count < most && number != NONE {
+            give(number);
+            // SAFETY: numbers in a list of free slots are slots of this arena.
+            number = unsafe { self.word(number, self.shape.link_word) }.load(Relaxed) as u32;
+            count += 1;
+        }
+        let used = &mut state.pages[page as usize];
+        used.free = number;
+        used.live += count as u32;
+        state.live += count as u64;
+        if number == NONE {
+            state.unlink(page);
+        }
+        if state.spare == page {
+            state.spare = NONE;
+        }
+        count
     }
 
     fn take(&self, page: impl FnOnce() -> Result<NonNull<u8>>) -> Result<u32> {
@@ -196,28 +220,33 @@ impl Arena {
 
     /// Takes a slot back.
     pub(crate) fn release(&self, number: u32) {
-        self.put(&mut self.state.lock(), number);
+        self.put(&mut self.state.lock(), &[number]);
     }
 
     /// Takes many slots back.
     pub(crate) fn release_all(&self, numbers: &[u32]) {
         if !numbers.is_empty() {
             let state = &mut self.state.lock();
-            for number in numbers {
-                self.put(state, *number);
+            for numbers in numbers.chunk_by(|a, b| a >> self.shift == b >> self.shift) {
+                self.put(state, numbers);
             }
         }
     }
 
-    fn put(&self, state: &mut State, number: u32) {
-        let page = number >> self.shift;
+    /// Takes slots of one page back.
+    fn put(&self, state: &mut State, numbers: &[u32]) {
+        let page = numbers[0] >> self.shift;
         let used = &mut state.pages[page as usize];
-        let next = std::mem::replace(&mut used.free, number);
-        used.live -= 1;
+        let next = used.free;
+        for number in numbers {
+            // SAFETY: the caller owned the slot, so it is one of this arena.
+            let link = unsafe { self.word(*number, self.shape.link_word) };
+            link.store(u64::from(used.free), Relaxed);
+            used.free = *number;
+        }
+        used.live -= numbers.len() as u32;
         let empty = used.live == 0;
-        // SAFETY: the caller owned the slot, so it is one of this arena.
-        unsafe { self.word(number, self.shape.link_word) }.store(u64::from(next), Relaxed);
-        state.live -= 1;
+        state.live -= numbers.len() as u64;
         if next == NONE {
             state.link(page);
         }

@@ -50,6 +50,21 @@ struct Place {
     null_word: usize,
     null_mask: u64,
     in_key: bool,
+    /// The kind of the values that stand here as they are.
+    plain: Kind,
+    /// Bits by which a word is wider than a cell.
+    spare: u8,
+}
+
+/// Kinds of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Int,
+    Timestamp,
+    Float,
+    Text,
+    /// Those that take more than a step.
+    Other,
 }
 
 impl Layout {
@@ -61,6 +76,9 @@ impl Layout {
         let key_words = pack(&mut places, &key_columns, 0);
         for column in &key_columns {
             places[*column].in_key = true;
+            if places[*column].plain == Kind::Float {
+                places[*column].plain = Kind::Other; // one NaN, one zero
+            }
         }
         let nullable: Vec<usize> =
             (0..places.len()).filter(|at| !schema.columns[*at].notnull).collect();
@@ -165,22 +183,24 @@ impl Layout {
         Ok(())
     }
 
-    /// Writes a cell that needs no conversion (see [`Place::plain`]); false if the value is another
-    /// one: then nothing was written.
+    /// Writes a cell that needs no conversion: integers in range, short text without NUL, timestamps,
+    /// and floats outside of the key; false if the value is another one: then nothing was written.
     #[inline]
     pub(crate) fn set_plain(&self, words: &mut [u64], column: usize, value: ValueRef<'_>) -> bool {
         let place = &self.places[column];
-        let Some(plain) = place.plain(value) else { return false };
-        words[place.null_word] &= !place.null_mask;
-        match plain {
-            Plain::Bits(bits, mask) => {
-                let word = &mut words[place.word];
-                *word = *word & !(mask << place.shift) | bits << place.shift;
-            }
-            Plain::Long(cell) => {
-                (words[place.word], words[place.word + 1]) = (cell.0[0], cell.0[1]);
-            }
+        let (kind, bits) = match value {
+            ValueRef::Int(value) => (Kind::Int, value),
+            ValueRef::Timestamp(value) => (Kind::Timestamp, value),
+            ValueRef::Float64(value) => (Kind::Float, value.to_bits().cast_signed()),
+            ValueRef::Text(text) => return place.set_short(words, text),
+            _ => return false,
+        };
+        if kind != place.plain || bits << place.spare >> place.spare != bits {
+            return false;
         }
+        let (mask, word) = (u64::MAX >> place.spare, &mut words[place.word]);
+        *word = *word & !(mask << place.shift) | (bits.cast_unsigned() & mask) << place.shift;
+        words[place.null_word] &= !place.null_mask;
         true
     }
 
@@ -260,44 +280,42 @@ impl Layout {
     }
 }
 
-/// A value as it stands in a row.
-enum Plain {
-    /// These bits, and as many as the mask has.
-    Bits(u64, u64),
-    Long(LongCell),
-}
-
 impl Place {
-    /// How a value stands here, if it is of the column's own kind: integers in range, short text
-    /// without NUL, timestamps, and floats outside of the key.
-    #[inline(always)]
-    fn plain(&self, value: ValueRef<'_>) -> Option<Plain> {
-        Some(match (self.ty, value) {
-            (Type::Int16, ValueRef::Int(value)) if i64::from(value as i16) == value => {
-                Plain::Bits(value as u64 & 0xFFFF, 0xFFFF)
-            }
-            (Type::Int32, ValueRef::Int(value)) if i64::from(value as i32) == value => {
-                Plain::Bits(value as u64 & 0xFFFF_FFFF, 0xFFFF_FFFF)
-            }
-            (Type::Int64, ValueRef::Int(value)) | (Type::Timestamp, ValueRef::Timestamp(value)) => {
-                Plain::Bits(value as u64, u64::MAX)
-            }
-            (Type::Float64, ValueRef::Float64(value)) if !self.in_key => {
-                Plain::Bits(value.to_bits(), u64::MAX)
-            }
-            (Type::Text, ValueRef::Text(text)) if text.len() <= INLINE_BYTES_MAX => {
-                let cell = LongCell::borrowing(text.as_bytes());
-                if cell.has_nul() {
-                    return None;
-                }
-                Plain::Long(cell)
-            }
-            _ => return None,
-        })
+    /// Writes a text cell if the text fits in it.
+    fn set_short(&self, words: &mut [u64], text: &str) -> bool {
+        if self.plain != Kind::Text || text.len() > INLINE_BYTES_MAX {
+            return false;
+        }
+        let cell = LongCell::inline(text.as_bytes());
+        if cell.has_nul() {
+            return false;
+        }
+        (words[self.word], words[self.word + 1]) = (cell.0[0], cell.0[1]);
+        words[self.null_word] &= !self.null_mask;
+        true
     }
 
     fn of(ty: Type) -> Self {
-        Self { ty, word: 0, shift: 0, byte: 0, null_word: 0, null_mask: 0, in_key: false }
+        let plain = match ty {
+            Type::Int16 | Type::Int32 | Type::Int64 => Kind::Int,
+            Type::Timestamp => Kind::Timestamp,
+            Type::Float64 => Kind::Float,
+            Type::Text => Kind::Text,
+            _ => Kind::Other,
+        };
+        let (word, null_word) = (0, 0);
+        let none = Self {
+            ty,
+            word,
+            shift: 0,
+            byte: 0,
+            null_word,
+            null_mask: 0,
+            in_key: false,
+            plain,
+            spare: 0,
+        };
+        Self { spare: 64_u32.saturating_sub(none.bits()) as u8, ..none }
     }
 
     const fn bits(&self) -> u32 {

@@ -146,7 +146,7 @@ impl Table {
             return;
         }
         let (mut words, mut free) = (vec![0; 1 + self.words], FreeNodes::new());
-        if covered && self.versions.prune_all(row, &live, &[], &mut free).is_some() {
+        if covered && self.versions.prune_all(row, &live, &[], None, &mut free).is_some() {
             return self.versions.free_all(&free, 0); // the row is given up
         }
         if !covered && self.versions.prune_one(row, &live, &mut words, &mut free) {

@@ -32,6 +32,7 @@
 mod read;
 mod walk;
 
+pub(crate) use read::Fetched;
 pub(crate) use walk::{SlotWords, Walk};
 
 use super::nodes::Spares;
@@ -188,31 +189,15 @@ impl Versions {
     }
 
     /// Takes a row's owner word: first updater wins (invariant I5).
+    #[inline]
     pub(crate) fn own(&self, row: u32, me: Owner) -> Result<(), Held> {
-        let meta = self.meta(row);
-        let known = meta.load(Relaxed);
-        let held = |meta: u64| match meta >> OWNER_SHIFT {
-            NO_ROW => Held::NoRow,
-            owner => Held::By(Owner(owner as u16)),
-        };
-        if known >> OWNER_SHIFT != 0 && !planted::bug("owner_ignored") {
-            return Err(held(known));
-        }
-        let mine = known & !(0xFFFF << OWNER_SHIFT) | u64::from(me.0) << OWNER_SHIFT;
-        // Acquire pairs with Release in `disown`: the owner sees what the last one wrote.
-        let acquire = planted::order("own_relaxed", Acquire);
-        match meta.compare_exchange(known, mine, acquire, Relaxed) {
-            Ok(_) => Ok(()),
-            Err(now) if now >> OWNER_SHIFT == 0 => self.own(row, me),
-            Err(now) => Err(held(now)),
-        }
+        take(self.meta(row), me)
     }
 
     /// Gives the owner word up.
+    #[inline]
     pub(crate) fn disown(&self, row: u32) {
-        let meta = self.meta(row);
-        let release = planted::order("disown_relaxed", Release);
-        meta.store(meta.load(Relaxed) & !(0xFFFF << OWNER_SHIFT), release);
+        give_up(self.meta(row));
     }
 
     /// The newest committed state; the caller owns the row, or takes what it gets as a hint.
@@ -262,6 +247,7 @@ impl Versions {
     }
 
     /// Keeps a change's new payload in its node until the commit.
+    #[inline]
     pub(crate) fn stage(&self, node: u32, payload: &[u64]) {
         // SAFETY: the node is the caller's.
         let node = unsafe { self.nodes.slot(node) };
@@ -292,6 +278,7 @@ impl Versions {
 
     /// Makes the payload staged in `node` the newest version, or a tombstone; the old one goes to
     /// the chain in that same node. True if the caller must queue the row as garbage.
+    #[inline]
     pub(crate) fn install(
         &self,
         row: u32,
@@ -305,10 +292,17 @@ impl Versions {
         let first = HEADER_WORDS + self.key_words;
         let room = &mut room[..self.payload_words];
         let (mut staged, mut newest) = (old.wrapping_add(HEADER_WORDS), slot.wrapping_add(first));
-        for room in &mut *room {
-            *room = word(staged, 0).load(Relaxed);
-            word(staged, 0).store(word(newest, 0).load(Relaxed), Relaxed);
-            (staged, newest) = (staged.wrapping_add(1), newest.wrapping_add(1));
+        let (fours, rest) = room.as_chunks_mut::<4>();
+        for four in fours {
+            *four = [0, 1, 2, 3].map(|at| swap_in(staged, newest, at));
+            (staged, newest) = (staged.wrapping_add(4), newest.wrapping_add(4));
+        }
+        let one = |at| swap_in(staged, newest, at);
+        match rest {
+            [a] => *a = one(0),
+            [a, b] => (*a, *b) = (one(0), one(1)),
+            [a, b, c] => (*a, *b, *c) = (one(0), one(1), one(2)),
+            _ => {}
         }
         let meta = word(slot, 1).load(Relaxed);
         word(old, 0).store(word(slot, 0).load(Relaxed), Relaxed);
@@ -404,6 +398,33 @@ pub(super) fn word<'a>(start: *const AtomicU64, at: usize) -> &'a AtomicU64 {
     unsafe { &*start.add(at) }
 }
 
+/// Takes an owner word that is nobody's.
+#[inline(always)]
+fn take(meta: &AtomicU64, me: Owner) -> Result<(), Held> {
+    let mut known = meta.load(Relaxed);
+    loop {
+        if known >> OWNER_SHIFT != 0 && !planted::bug("owner_ignored") {
+            return Err(match known >> OWNER_SHIFT {
+                NO_ROW => Held::NoRow,
+                owner => Held::By(Owner(owner as u16)),
+            });
+        }
+        let mine = known & !(0xFFFF << OWNER_SHIFT) | u64::from(me.0) << OWNER_SHIFT;
+        // Acquire pairs with Release in `give_up`: the owner sees what the last one wrote.
+        let acquire = planted::order("own_relaxed", Acquire);
+        match meta.compare_exchange(known, mine, acquire, Relaxed) {
+            Ok(_) => return Ok(()),
+            Err(now) => known = now,
+        }
+    }
+}
+
+#[inline(always)]
+fn give_up(meta: &AtomicU64) {
+    let release = planted::order("disown_relaxed", Release);
+    meta.store(meta.load(Relaxed) & !(0xFFFF << OWNER_SHIFT), release);
+}
+
 fn owner_of(slot: *const AtomicU64) -> Owner {
     let owner = word(slot, 1).load(Relaxed) >> OWNER_SHIFT;
     Owner(if owner == NO_ROW { 0 } else { owner as u16 })
@@ -428,6 +449,14 @@ fn copy(slot: *const AtomicU64, skip: usize, range: &Range<usize>, out: &mut [u6
     }
 }
 
+/// Moves a word of a slot to its place in a node; gives what was there.
+#[inline(always)]
+fn swap_in(staged: *const AtomicU64, newest: *const AtomicU64, at: usize) -> u64 {
+    let before = word(staged, at).load(Relaxed);
+    word(staged, at).store(word(newest, at).load(Relaxed), Relaxed);
+    before
+}
+
 /// Unrolled like `copy`.
 #[inline(always)]
 fn paste(slot: *const AtomicU64, skip: usize, words: &[u64]) {
@@ -439,7 +468,11 @@ fn paste(slot: *const AtomicU64, skip: usize, words: &[u64]) {
         }
         to = to.wrapping_add(4);
     }
-    for (at, value) in rest.iter().enumerate() {
-        word(to, at).store(*value, Relaxed);
+    let one = |at, value: &u64| word(to, at).store(*value, Relaxed);
+    match rest {
+        [a] => one(0, a),
+        [a, b] => (one(0, a), one(1, b)).0,
+        [a, b, c] => (one(0, a), one(1, b), one(2, c)).0,
+        _ => {}
     }
 }

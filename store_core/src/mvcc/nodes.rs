@@ -34,6 +34,20 @@ impl Versions {
         Ok(stock.pop().expect("there is one if it was not refused"))
     }
 
+    /// Up to so many of them, as far as they are not refused.
+    pub(crate) fn new_nodes(&self, place: usize, count: usize, nodes: &mut FreeNodes) {
+        let mut stock = self.spares.0[place % STOCKS].0.lock();
+        let kept = stock.len().saturating_sub(count);
+        nodes.extend(stock.drain(kept..));
+        drop(stock);
+        while nodes.len() < count {
+            let most = count - nodes.len();
+            if self.nodes.allocate_some(most, |node| nodes.push(node)).is_err() {
+                return;
+            }
+        }
+    }
+
     /// A node to delete a row with, even in a full store.
     pub(crate) fn new_node_to_delete(&self) -> Result<u32> {
         self.nodes.allocate_urgent()
@@ -45,7 +59,7 @@ impl Versions {
     }
 
     /// Gives many nodes back that `prune_all` and `prune_one` have found, some of them to a stock.
-    pub(crate) fn free_all(&self, nodes: &FreeNodes, place: usize) {
+    pub(crate) fn free_all(&self, nodes: &[u32], place: usize) {
         if nodes.is_empty() {
             return;
         }

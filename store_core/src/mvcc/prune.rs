@@ -84,14 +84,16 @@ impl Versions {
     }
 
     /// The same for a row all of whose older versions can go at once, nobody standing on them, and
-    /// that the newest one covers: it holds the same bits where these say so. The row is given up,
-    /// and is queued no more. `None`, and nothing has changed, if it is not such a row; else how many
-    /// versions went, whose nodes are added to `free`.
+    /// that the newest one covers: it holds the same bits where these say so, as is known of a commit
+    /// at `plain` and the version before. The row is given up, and is queued no more. `None`, and
+    /// nothing has changed, if it is not such a row; else how many versions went, whose nodes are
+    /// added to `free`.
     pub(crate) fn prune_all(
         &self,
         row: u32,
         live: &LiveSnapshots,
         covered: &[(usize, u64)],
+        plain: Option<Timestamp>,
         free: &mut FreeNodes,
     ) -> Option<u64> {
         // SAFETY: row numbers come from this table's indexes or pages.
@@ -102,6 +104,7 @@ impl Versions {
         }
         let before = free.len();
         let mut next = meta & CHAIN_MASK;
+        let mut is_covered = plain == Some(Timestamp(begin >> 1));
         while next != 0 {
             // SAFETY: chains hold nodes of this table.
             let node = unsafe { self.nodes.slot(next as u32) };
@@ -109,11 +112,14 @@ impl Versions {
                 let old = word(node, HEADER_WORDS + at).load(Relaxed);
                 (word(slot, HEADER_WORDS + self.key_words + at).load(Relaxed) ^ old) & mask != 0
             };
-            let same = !covered.iter().any(differs) || planted::bug("needed_entry_forgotten");
+            let same = is_covered
+                || !covered.iter().any(differs)
+                || planted::bug("needed_entry_forgotten");
             if word(node, 0).load(Relaxed) & TOMBSTONE != 0 || !same {
                 free.truncate(before);
                 return None;
             }
+            is_covered = false;
             free.push(next as u32);
             next = word(node, 1).load(Relaxed);
         }

@@ -100,7 +100,7 @@ impl Table {
         let rest: Vec<usize> = (0..columns.len()).filter(is_rest).collect();
         let rest_columns: Vec<usize> = rest.iter().map(|at| columns[*at]).collect();
         let rest_cells: Vec<ValueRef<'_>> = rest.iter().map(|at| cells[*at]).collect();
-        if txn.update(&self.rows, &key, &rest_columns, &rest_cells)? {
+        if txn.update_prepared(&self.rows, &key, &rest_columns, &rest_cells)? {
             return Ok(false);
         }
         let words = self.prepare(columns, cells)?;
@@ -139,9 +139,37 @@ impl Table {
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
         self.check_writer(txn)?;
-        let mut key_words = RowWords::new();
-        prepare_key(&self.rows, key, &mut key_words)?;
-        txn.update(&self.rows, &key_words, columns, cells)
+        txn.update(&self.rows, key, columns, cells)
+    }
+
+    /// Changes columns, by position, of the rows with these keys: `cells` has the new values of each,
+    /// in the order of `columns`. Gives how many of the keys have a row; for the others nothing happens.
+    ///
+    /// Waits for the memory of 16 rows at once, so it is much faster than [`Table::update_columns`]
+    /// key by key, and means the same, in the order of the keys: a key given twice has its row changed
+    /// twice. But it is one statement: if one of the rows is refused, the error names the position of
+    /// its key and nothing of the call stays, while what the transaction wrote before does.
+    ///
+    /// ```
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// let altitude = flights.schema().column_position("altitude")?;
+    /// let keys = [["UAL123".into()], ["nobody".into()]];
+    /// let cells = [[37_000.into()], [1_000.into()]];
+    /// let found = store.write(|txn| flights.update_many(txn, &keys, &[altitude], &cells))?;
+    /// assert_eq!(found, 1);
+    /// let row = flights.get(&store.snapshot()?, &keys[0])?.map(|row| row.to_values());
+    /// assert_eq!(row.unwrap()[altitude], 37_000.into());
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn update_many<'k, 'c, K: AsRef<[ValueRef<'k>]>, C: AsRef<[ValueRef<'c>]>>(
+        &self,
+        txn: &mut Txn,
+        keys: &[K],
+        columns: &[usize],
+        cells: &[C],
+    ) -> Result<usize> {
+        self.check_writer(txn)?;
+        txn.update_many(&self.rows, keys, columns, cells)
     }
 
     /// Keeps others from writing the row with this key until the transaction ends, without changing

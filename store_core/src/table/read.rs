@@ -4,13 +4,10 @@ use super::{Row, Table};
 use crate::cursor::{Query, ReadSource, Reader, RowRef};
 use crate::error::{Error, Result};
 use crate::mem::key_steps::{AnyKey, KeyWords, has_nul};
-use crate::txn::{RowWords, Snapshot, prepare_key};
+use crate::txn::{AHEAD, RowWords, Snapshot, prepare_key};
 use crate::value::ValueRef;
 use std::marker::PhantomData;
 use std::sync::Arc;
-
-/// Keys whose memory is fetched at the same time by [`Table::get_many`].
-const AHEAD: usize = 16;
 
 impl Table {
     /// The row with this key, or `None` if the reader sees none.

@@ -85,7 +85,7 @@ impl Txn {
             cell.release(&self.tables[*table as usize].values);
         }
         published?;
-        self.help_reclaim(&superseded);
+        self.help_reclaim(&superseded, plain.then_some(at));
         engine.upkeep.poke();
         Ok(at.0)
     }
@@ -193,6 +193,9 @@ impl Txn {
     fn install(&self, at: Timestamp, plain: bool) -> SmallVec<[Superseded; 1]> {
         let mut superseded: SmallVec<[Superseded; 1]> = SmallVec::new();
         self.tables.iter().for_each(|_| superseded.push(Superseded::default()));
+        if let [only] = &mut superseded[..] {
+            only.queued.reserve(self.writes.len());
+        }
         if plain {
             let mut room = RowWords::new();
             for write in &self.writes {
@@ -257,9 +260,9 @@ impl Txn {
     }
 
     /// Takes superseded versions out, or queues their rows, and looks at some garbage in return.
-    fn help_reclaim(&self, superseded: &[Superseded]) {
+    fn help_reclaim(&self, superseded: &[Superseded], plain: Option<Timestamp>) {
         for (rows, Superseded { queued, versions }) in self.tables.iter().zip(superseded) {
-            reclaim_written(rows, &self.engine.counters, self.place, queued, *versions);
+            reclaim_written(rows, &self.engine.counters, self.place, queued, *versions, plain);
         }
     }
 }
@@ -282,6 +285,7 @@ impl Superseded {
 }
 
 /// Installs a new payload in place of the old one.
+#[inline(always)]
 fn install_payload(
     rows: &Rows,
     write: Write,

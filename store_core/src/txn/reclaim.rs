@@ -34,20 +34,22 @@ pub(crate) fn reclaim(rows: &Rows, counters: &Counters, looker: Looker, steps: u
     for cell in &batch.released {
         cell.release(&rows.values);
     }
-    let mut visit = Visit::new(rows, &batch.live, looker);
+    let mut visit = Visit::new(rows, &batch.live, looker, None);
     let done = batch.rows.iter().filter(|(row, from)| visit.look_at(*row, *from)).count();
     rows.superseded.fetch_sub(visit.finish(counters), Relaxed);
     done + batch.released.len()
 }
 
 /// Looks at the rows that a commit has written: `queued` are those that it marked as garbage, and
-/// it superseded so many versions in all.
+/// it superseded so many versions in all. `plain`: its timestamp, if it changed nothing that an index
+/// or a long value hangs on.
 pub(super) fn reclaim_written(
     rows: &Rows,
     counters: &Counters,
     place: usize,
     queued: &[u32],
     versions: usize,
+    plain: Option<Timestamp>,
 ) {
     rows.primary.collect();
     if versions == 0 {
@@ -60,7 +62,8 @@ pub(super) fn reclaim_written(
     let elsewhere = versions > queued.len();
     let (mut left, mut queued, put_off) = (versions as u64, queued, live.is_none());
     if let Some(live) = live {
-        let mut visit = Visit::new(rows, &live, looker);
+        let mut visit = Visit::new(rows, &live, looker, plain);
+        visit.free.reserve(queued.len());
         for row in queued {
             visit.look_at(*row, From::Fresh);
         }
@@ -83,14 +86,21 @@ struct Visit<'a> {
     rows: &'a Rows,
     live: &'a LiveSnapshots,
     looker: Looker,
+    /// See [`reclaim_written`].
+    plain: Option<Timestamp>,
     /// Nodes to be freed, those of many rows at once.
     free: FreeNodes,
     dropped: u64,
 }
 
 impl<'a> Visit<'a> {
-    fn new(rows: &'a Rows, live: &'a LiveSnapshots, looker: Looker) -> Self {
-        Self { rows, live, looker, free: FreeNodes::new(), dropped: 0 }
+    fn new(
+        rows: &'a Rows,
+        live: &'a LiveSnapshots,
+        looker: Looker,
+        plain: Option<Timestamp>,
+    ) -> Self {
+        Self { rows, live, looker, plain, free: FreeNodes::new(), dropped: 0 }
     }
 
     /// Frees what was taken out; how many versions that were.
@@ -113,7 +123,7 @@ impl<'a> Visit<'a> {
                 let free = &mut self.free;
                 if quick
                     && let Some(count) =
-                        rows.versions.prune_all(row, self.live, &rows.watched, free)
+                        rows.versions.prune_all(row, self.live, &rows.watched, self.plain, free)
                 {
                     self.dropped += count;
                     return true;

@@ -100,6 +100,9 @@ impl Effect {
     const NONE: Self =
         Self { indexes: IndexSet::NONE, long: false, may_refuse: false, in_key: false };
 
+    /// Of a column that the table has not: whoever writes it says so.
+    const UNKNOWN: Self = Self { may_refuse: true, ..Self::NONE };
+
     fn of(column: usize, schema: &Schema) -> Self {
         let indexes = IndexSet::of(column, &schema.indexes);
         let unique = schema.indexes.iter().enumerate().filter(|(_, index)| index.unique);
@@ -173,7 +176,8 @@ impl Rows {
 
     /// What a change of these columns means.
     pub(crate) fn effect_of(&self, columns: &[usize]) -> Effect {
-        columns.iter().fold(Effect::NONE, |effect, column| effect.with(self.effects[*column]))
+        let of = |column: &usize| self.effects.get(*column).copied().unwrap_or(Effect::UNKNOWN);
+        columns.iter().fold(Effect::NONE, |effect, column| effect.with(of(column)))
     }
 
     /// A row's words as somebody may read them.

@@ -1,6 +1,7 @@
-//! Statements: insert, update and delete of one row, each atomic in itself (invariant I10).
+//! Statements: insert, lock and delete of one row, each atomic in itself (invariant I10), and what
+//! they share with updates (`update`): owning a row and staging its new payload.
 
-use super::prepare::{RowWords, set_cell};
+use super::prepare::RowWords;
 use super::rows::{Effect, IndexSet, Rows};
 use super::unique::{StaleEntry, forget_replaced, forget_unique};
 use super::write_set::{Txn, Write, WriteKind};
@@ -11,7 +12,6 @@ use crate::mvcc::chain::{Held, Newest, Owner};
 use crate::planted;
 use crate::query::Filter;
 use crate::sync::pause;
-use crate::value::ValueRef;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ impl Txn {
 
     /// A refused value tells of other rows, whichever they are: a serializable transaction that goes
     /// on has read them.
-    fn note_duplicate(&self, rows: &Rows, error: Error) -> Error {
+    pub(super) fn note_duplicate(&self, rows: &Rows, error: Error) -> Error {
         if error.kind() == Kind::Duplicate {
             self.note_range(rows, &Filter::all());
         }
@@ -73,7 +73,10 @@ impl Txn {
 
     /// Runs a statement, again if room could be made for it, and dooms the transaction if it lost a
     /// conflict.
-    fn relieved<T>(&mut self, mut statement: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn relieved<T>(
+        &mut self,
+        mut statement: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<T> {
         let mut attempts = 0;
         loop {
             match statement(self) {
@@ -82,49 +85,6 @@ impl Txn {
                 Err(error) => return Err(self.doom(error)),
             }
         }
-    }
-
-    /// Changes columns of a visible row; false if there is none.
-    pub(crate) fn update(
-        &mut self,
-        rows: &Arc<Rows>,
-        key: &[u64],
-        columns: &[usize],
-        cells: &[ValueRef<'_>],
-    ) -> Result<bool> {
-        self.relieved(|txn| txn.update_checked(rows, key, columns, cells))
-    }
-
-    fn update_checked(
-        &mut self,
-        rows: &Arc<Rows>,
-        key: &[u64],
-        columns: &[usize],
-        cells: &[ValueRef<'_>],
-    ) -> Result<bool> {
-        self.check_write()?;
-        self.reserve_write()?;
-        let mut words = RowWords::new();
-        words.reset(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
-        let effect = rows.effect_of(columns);
-        if effect.in_key {
-            return Err(key_refused(rows, columns));
-        }
-        for (column, value) in columns.iter().zip(cells) {
-            if let Err(error) = set_cell(rows, &mut words, *column, *value) {
-                if planted::bug("row_half_applied") {
-                    self.update_row(rows, row, &mut words, columns, effect)?;
-                }
-                return Err(error);
-            }
-        }
-        if effect.long {
-            super::prepare::check_bytes(rows, &words)?;
-        }
-        let result = self.update_row(rows, row, &mut words, columns, effect);
-        result.map_err(|error| self.note_duplicate(rows, error))?;
-        Ok(true)
     }
 
     /// Owns a visible row until the end without changing it; false if there is none.
@@ -325,52 +285,7 @@ impl Txn {
         result
     }
 
-    // ---- update
-
-    /// Gives a visible row a new payload: `words` with borrowed cells in `columns`.
-    fn update_row(
-        &mut self,
-        rows: &Arc<Rows>,
-        row: u32,
-        words: &mut RowWords,
-        columns: &[usize],
-        effect: Effect,
-    ) -> Result<()> {
-        let table = self.table_number(rows);
-        if self.owns(rows, row)
-            && let Some(write) = self.own.find(&self.writes, table, row)
-        {
-            return self.restage(rows, write, words, columns, effect, false);
-        }
-        self.own_visible(rows, row, words)?;
-        let result = if effect.may_refuse {
-            let mut before = RowWords::zeroed(rows.layout.words());
-            rows.versions.copy_newest(row, &mut before);
-            self.stage_new(rows, table, row, words, columns, Some(&before))
-        } else {
-            self.stage_plain(rows, table, row, words, effect)
-        };
-        if result.is_err() {
-            rows.versions.disown(row);
-        }
-        result
-    }
-
-    /// Stages the first change of an owned row if nothing about it can be refused but the node.
-    fn stage_plain(
-        &mut self,
-        rows: &Rows,
-        table: u32,
-        row: u32,
-        words: &[u64],
-        effect: Effect,
-    ) -> Result<()> {
-        let node = rows.versions.new_node(self.place)?;
-        rows.versions.stage(node, &words[rows.layout.key_words()..]);
-        let (kind, indexes) = (WriteKind::Update, effect.indexes);
-        self.writes.push(Write { table, row, node, kind, indexes, long: effect.long });
-        Ok(())
-    }
+    // ---- owning and staging
 
     /// Takes a row's owner word, unless those who wait for it come first.
     fn own_in_turn(&self, rows: &Rows, row: u32) -> Result<(), Held> {
@@ -383,7 +298,7 @@ impl Txn {
     }
 
     /// Owns a row that the snapshot sees; a newer version or another owner is a conflict.
-    fn own_visible(&self, rows: &Rows, row: u32, words: &[u64]) -> Result<()> {
+    pub(super) fn own_visible(&self, rows: &Rows, row: u32, words: &[u64]) -> Result<()> {
         let mut attempt = 0;
         loop {
             match self.own_in_turn(rows, row) {
@@ -405,7 +320,7 @@ impl Txn {
     }
 
     /// Stages the first change of an owned row; on an error the caller gives it up.
-    fn stage_new(
+    pub(super) fn stage_new(
         &mut self,
         rows: &Arc<Rows>,
         table: u32,
@@ -435,7 +350,7 @@ impl Txn {
     }
 
     /// Changes a row that this transaction has written already.
-    fn restage(
+    pub(super) fn restage(
         &mut self,
         rows: &Arc<Rows>,
         write: usize,
@@ -534,17 +449,6 @@ pub(super) fn release_staged(
             cell.release(&rows.values);
         }
     }
-}
-
-#[cold]
-fn key_refused(rows: &Rows, columns: &[usize]) -> Error {
-    let column = columns.iter().find(|column| rows.schema.is_key(**column));
-    let name = &rows.schema.columns[*column.expect("one is in the key")].name;
-    Error::invalid(format!(
-        "column \"{name}\" is part of the key of `{}` and cannot be updated: delete the row and \
-         insert it anew",
-        rows.schema.table
-    ))
 }
 
 fn duplicate(rows: &Rows, words: &[u64]) -> Error {

@@ -234,6 +234,7 @@ impl Txn {
     }
 
     /// The table's number in this transaction.
+    #[inline]
     pub(super) fn table_number(&mut self, rows: &Arc<Rows>) -> u32 {
         self.known_table(rows).unwrap_or_else(|| {
             self.tables.push(Arc::clone(rows));
@@ -295,12 +296,25 @@ impl Txn {
     }
 
     /// Makes room for one more write, so that adding it cannot fail.
+    #[inline]
     pub(super) fn reserve_write(&mut self) -> Result<()> {
-        if self.writes.len() == self.writes.capacity() {
-            let lump = WRITES_LUMP.max(self.writes.len());
-            self.held()?.grow(lump * (size_of::<Write>() + OwnRows::bytes_per_write()))?;
-            self.writes.reserve_exact(lump);
+        self.reserve_writes(1)
+    }
+
+    /// Makes room for so many more.
+    #[inline]
+    pub(super) fn reserve_writes(&mut self, more: usize) -> Result<()> {
+        if self.writes.capacity() - self.writes.len() < more {
+            self.grow_writes(more)?;
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn grow_writes(&mut self, more: usize) -> Result<()> {
+        let lump = WRITES_LUMP.max(self.writes.len()).max(more);
+        self.held()?.grow(lump * (size_of::<Write>() + OwnRows::bytes_per_write()))?;
+        self.writes.reserve_exact(lump);
         Ok(())
     }
 

@@ -1,12 +1,15 @@
 //! Reading a row as a snapshot sees it: one attempt on its slot, then the chain.
 
-use super::{CHAIN_MASK, HEADER_WORDS, TOMBSTONE, Versions, copy, owner_of, word};
+use super::{
+    CHAIN_MASK, HEADER_WORDS, Owner, TOMBSTONE, Versions, copy, give_up, owner_of, take, word,
+};
 use crate::error::Result;
 use crate::mem::key_steps::KeyWords;
 use crate::mem::{RowWords, prefetch};
 use crate::mvcc::{Moment, Timestamp};
 use crate::planted;
 use crate::sync::{Acquire, AtomicU64, Relaxed, fence};
+use std::marker::PhantomData;
 use std::ops::Range;
 
 const LINE_WORDS: usize = 8;
@@ -72,20 +75,32 @@ impl Versions {
     #[inline(always)]
     pub(crate) fn read_same<const MOST: usize>(
         &self,
-        Fetched(slot): Fetched,
+        place: Fetched,
         snapshot: Moment,
         wanted: &KeyWords<MOST>,
         out: &mut RowWords,
     ) -> bool {
-        let ForSnapshot::Inline(begin) = newest_for(slot, snapshot.at) else { return false };
+        self.read_version(place, snapshot, wanted, out).is_some()
+    }
+
+    /// The same; tells which version it was.
+    #[inline(always)]
+    pub(crate) fn read_version<const MOST: usize>(
+        &self,
+        Fetched(slot): Fetched,
+        snapshot: Moment,
+        wanted: &KeyWords<MOST>,
+        out: &mut RowWords,
+    ) -> Option<Seen<'_>> {
+        let ForSnapshot::Inline(begin) = newest_for(slot, snapshot.at) else { return None };
         let words = slot.wrapping_add(HEADER_WORDS);
         // SAFETY: the slot holds as many words as a key has behind its header, and more follow it.
         if !unsafe { wanted.is_at(words) } {
-            return false;
+            return None;
         }
         // SAFETY: the slot holds so many words behind its header.
         unsafe { out.load(words, self.words) };
-        is_unchanged(slot, begin)
+        is_unchanged(slot, begin).then_some(Seen { slot, begin, _versions: PhantomData })
     }
 
     #[cold]
@@ -177,6 +192,36 @@ pub(super) fn is_unchanged(slot: *const AtomicU64, begin: u64) -> bool {
         fence(Acquire);
     }
     same
+}
+
+/// The version of a row that was copied.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'v> {
+    slot: *const AtomicU64,
+    begin: u64,
+    _versions: PhantomData<&'v Versions>,
+}
+
+impl Seen<'_> {
+    /// Takes the row's owner word if this is its newest version still; false, and nothing has changed,
+    /// if it is not, or if somebody owns the row.
+    ///
+    /// No two commits have one timestamp, so the row is the same one, too. While it is owned its
+    /// newest version stays.
+    #[inline(always)]
+    pub(crate) fn own(self, me: Owner) -> bool {
+        let meta = word(self.slot, 1);
+        if take(meta, me).is_err() {
+            return false;
+        }
+        // The last owner's stamp is seen: `take` acquires what `give_up` released.
+        let same = word(self.slot, 0).load(Relaxed) == self.begin
+            || planted::bug("newer_version_overwritten");
+        if !same {
+            give_up(meta);
+        }
+        same
+    }
 }
 
 /// Where a row of a table is in memory, for as long as the table lives.
