@@ -77,6 +77,7 @@ impl Table {
         cells: &[ValueRef<'_>],
     ) -> Result<()> {
         self.check_writer(txn)?;
+        self.check_columns(columns, cells)?;
         let words = self.prepare(columns, cells)?;
         txn.insert(&self.rows, &words)
     }
@@ -91,6 +92,7 @@ impl Table {
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
         self.check_writer(txn)?;
+        self.check_columns(columns, cells)?;
         if self.rows.schema.has_hidden_key() {
             return self.insert_columns(txn, columns, cells).map(|()| true);
         }
@@ -139,6 +141,7 @@ impl Table {
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
         self.check_writer(txn)?;
+        self.check_columns(columns, cells)?;
         txn.update(&self.rows, key, columns, cells)
     }
 
@@ -227,6 +230,22 @@ impl Table {
         schema.key.iter().map(cell).collect()
     }
 
+    /// Refuses positions that no column has, and values for none.
+    #[inline]
+    fn check_columns(&self, columns: &[usize], cells: &[ValueRef<'_>]) -> Result<()> {
+        let known = self.rows.schema.visible_len();
+        if columns.len() == cells.len() && columns.iter().all(|column| *column < known) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "{} values for the columns {columns:?} of `{}`, which has columns 0 to {}: give one value for each \
+             column, by its position",
+            cells.len(),
+            self.name(),
+            known - 1
+        )))
+    }
+
     fn check_writer(&self, txn: &Txn) -> Result<()> {
         if !Arc::ptr_eq(txn.engine(), &self.engine) {
             return Err(Error::invalid("the transaction belongs to another store"));
@@ -249,5 +268,33 @@ impl Table {
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Table({})", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::doctest;
+    use crate::error::Kind;
+    use crate::value::ValueRef;
+
+    #[test]
+    fn columns_that_are_not_there_and_values_too_few_are_errors() {
+        let (store, flights) = doctest::flights();
+        let mut txn = store.begin().unwrap();
+        let known: [ValueRef<'_>; 1] = ["UAL123".into()];
+        let wrong: [(&[usize], &[ValueRef<'_>]); 4] =
+            [(&[99], &[1.into()]), (&[1, 2], &[1.into()]), (&[1], &[]), (&[], &[1.into()])];
+        for (columns, cells) in wrong {
+            for refused in [
+                flights.insert_columns(&mut txn, columns, cells),
+                flights.upsert_columns(&mut txn, columns, cells).map(drop),
+                flights.update_columns(&mut txn, &known, columns, cells).map(drop),
+                flights.update_columns(&mut txn, &["nobody".into()], columns, cells).map(drop),
+                flights.update_many(&mut txn, &[known], columns, &[cells]).map(drop),
+            ] {
+                assert_eq!(refused.unwrap_err().kind(), Kind::Invalid, "{columns:?} {cells:?}");
+            }
+        }
+        txn.commit().unwrap();
     }
 }
