@@ -192,6 +192,9 @@ impl Slab {
         self.take_back();
         let class = class_of(bytes);
         let mut list = self.classes[class].lock();
+        if planted::bug("freed_under_lock") {
+            (0..5_000).for_each(|_| std::hint::spin_loop()); // stand here for a while
+        }
         if list.partial.is_null() {
             let fresh = page()?.cast::<Header>().as_ptr();
             // SAFETY: the page is ours alone, aligned and longer than a header.
