@@ -16,9 +16,12 @@ use crate::options::{
     RELIEF_ATTEMPTS_MAX, RELIEF_STEPS, SNAPSHOT_SHARE, UPKEEP_ATTEMPTS, UPKEEP_PARK,
     UPKEEP_PATIENCE, UPKEEP_STEPS, UPKEEP_TICK,
 };
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence, pause};
 use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
+
+/// How often whoever wakes the thread tries its lock.
+const START_ATTEMPTS: u32 = 100;
 
 /// What the engine and its upkeep thread share.
 pub(crate) struct Upkeep {
@@ -77,8 +80,16 @@ impl Upkeep {
 
     #[cold]
     fn start(self: &Arc<Self>) {
-        // Not waited for: the caller may be a reader. Whoever holds it wakes up, or looks again.
-        let Some(mut thread) = self.thread.try_lock() else { return };
+        // Tried for a moment only: the caller may be a reader, and the holder a writer that is stopped.
+        let mut attempt = 0;
+        let locked = (0..START_ATTEMPTS).find_map(|_| {
+            let locked = self.thread.try_lock();
+            if locked.is_none() {
+                pause(&mut attempt);
+            }
+            locked
+        });
+        let Some(mut thread) = locked else { return };
         if self.stopping.load(Relaxed) || self.awake.swap(true, Relaxed) {
             return;
         }
