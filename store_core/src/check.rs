@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::index::ordered::{Direction, KeyRange};
 use crate::segment::SegmentReader;
 use crate::store::Home;
-use crate::txn::{Engine, RowWords, Rows, Snapshot};
+use crate::txn::{Engine, RowWords, Rows, SharedEngine, Snapshot};
 use std::sync::Arc;
 
 /// Index entries looked at in one step.
@@ -26,7 +26,7 @@ pub struct CheckReport {
 }
 
 /// Looks at everything; damage is in the report, an error is one of the check itself.
-pub(crate) fn check(engine: &Arc<Engine>, home: Option<&Home>) -> Result<CheckReport> {
+pub(crate) fn check(engine: &SharedEngine, home: Option<&Home>) -> Result<CheckReport> {
     let mut report = CheckReport::default();
     if let Some(home) = home {
         check_segments(engine, home, &mut report)?;

@@ -15,12 +15,12 @@ use crate::mvcc::Moment;
 use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
 use crate::store::Home;
 use crate::sync::Relaxed;
-use crate::txn::{Engine, RowWords, Rows, Snapshot, record};
+use crate::txn::{Engine, RowWords, Rows, SharedEngine, Snapshot, record};
 use crate::wal::Lsn;
 use std::sync::Arc;
 
 /// Writes a checkpoint and removes the log before it.
-pub(crate) fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
+pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
     let Some(log) = engine.log() else { return Ok(()) };
     engine.check_log()?;
     // One checkpoint at a time, and no new table between the log's start and the snapshot.

@@ -10,7 +10,7 @@ use crate::schema::Schema;
 use crate::stats::Stats;
 use crate::sync::Mutex;
 use crate::table::Table;
-use crate::txn::{Engine, Lost, Retry, Rows, Snapshot, Txn, TxnOptions};
+use crate::txn::{Engine, Lost, Retry, Rows, SharedEngine, Snapshot, Txn, TxnOptions};
 use crate::wal::{Device, Directory, HashedPayload, RecordKind};
 use std::fmt;
 use std::path::Path;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Store {
-    engine: Arc<Engine>,
+    engine: SharedEngine,
     home: Option<Arc<Home>>,
 }
 
@@ -101,12 +101,13 @@ impl Options {
         let (manifest, recovery) = opened.map_err(|error| error.at(device.describe()))?;
         let manifest = Mutex::new(manifest);
         let home = Home { device, manifest, recovery };
-        Ok(Store { engine, home: Some(Arc::new(home)) })
+        Ok(Store { engine: SharedEngine::new(engine), home: Some(Arc::new(home)) })
     }
 
     /// Opens an empty store without files.
     pub fn open_in_memory(self) -> Result<Store> {
-        Ok(Store { engine: Engine::new(self.memory_bytes())?, home: None })
+        let engine = SharedEngine::new(Engine::new(self.memory_bytes())?);
+        Ok(Store { engine, home: None })
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -140,13 +141,13 @@ impl Store {
         let rows = self.engine.new_rows(id, schema)?;
         self.log_table(&rows)?;
         self.engine.tables.write().insert(rows.schema.table.clone(), Arc::clone(&rows));
-        Ok(Table::new(Arc::clone(&self.engine), rows))
+        Ok(Table::new(self.engine.clone(), rows))
     }
 
     /// The table of this name.
     pub fn open_table(&self, name: &str) -> Result<Table> {
         self.engine.check_open()?;
-        Ok(Table::new(Arc::clone(&self.engine), self.engine.table(name)?))
+        Ok(Table::new(self.engine.clone(), self.engine.table(name)?))
     }
 
     /// The names of all tables, in order.
@@ -254,6 +255,11 @@ impl Store {
     /// True if both are handles of one open store.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine)
     }
 
     fn take_table_number(&self) -> u32 {

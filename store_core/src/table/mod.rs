@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::query::{Predicate, column};
 use crate::schema::Schema;
 use crate::stats::TableStats;
-use crate::txn::{Engine, RowWords, Rows, Txn, prepare_key, prepare_row};
+use crate::txn::{RowWords, Rows, SharedEngine, Txn, prepare_key, prepare_row};
 use crate::value::ValueRef;
 use std::fmt;
 use std::sync::Arc;
@@ -35,11 +35,11 @@ pub use row::Row;
 pub struct Table {
     // Dropped before the engine, whose end unmaps what these hold.
     rows: Arc<Rows>,
-    engine: Arc<Engine>,
+    engine: SharedEngine,
 }
 
 impl Table {
-    pub(crate) fn new(engine: Arc<Engine>, rows: Arc<Rows>) -> Self {
+    pub(crate) fn new(engine: SharedEngine, rows: Arc<Rows>) -> Self {
         Self { rows, engine }
     }
 

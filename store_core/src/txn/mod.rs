@@ -15,6 +15,7 @@ mod engine;
 mod garbage;
 mod guard;
 mod isolation;
+mod lease;
 pub(crate) mod load;
 mod own;
 mod prepare;
@@ -37,6 +38,7 @@ mod write_set;
 
 pub(crate) use engine::Engine;
 pub use isolation::{Isolation, TxnOptions};
+pub(crate) use lease::SharedEngine;
 pub(crate) use prepare::{RowWords, prepare_key, prepare_row};
 pub use retry::{Lost, Retry};
 pub(crate) use rows::{Rows, SecondaryIndex};

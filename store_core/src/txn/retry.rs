@@ -1,11 +1,10 @@
 //! Running work again that lost a conflict.
 
-use super::engine::Engine;
 use super::isolation::TxnOptions;
+use super::lease::SharedEngine;
 use super::turns::Turn;
 use super::write_set::Txn;
 use crate::error::{Awaited, Error, Result};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest pause after a conflict that does not say what to wait for.
@@ -45,15 +44,15 @@ impl Lost {
 /// # Ok::<_, store_core::Error>(())
 /// ```
 pub struct Retry {
-    engine: Arc<Engine>,
+    engine: SharedEngine,
     options: TxnOptions,
     turn: Option<Turn>,
     tried: u32,
 }
 
 impl Retry {
-    pub(crate) fn new(engine: &Arc<Engine>, options: TxnOptions) -> Self {
-        Self { engine: Arc::clone(engine), options, turn: None, tried: 0 }
+    pub(crate) fn new(engine: &SharedEngine, options: TxnOptions) -> Self {
+        Self { engine: engine.clone(), options, turn: None, tried: 0 }
     }
 
     /// Begins the transaction of the next attempt.

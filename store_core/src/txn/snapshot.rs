@@ -1,6 +1,7 @@
 //! Snapshots: a registered read timestamp.
 
 use super::engine::Engine;
+use super::lease::{Lease, SharedEngine};
 use crate::error::Result;
 use crate::mvcc::{Moment, Timestamp};
 use std::fmt;
@@ -26,16 +27,16 @@ use std::sync::Arc;
 /// ```
 #[must_use]
 pub struct Snapshot {
-    engine: Arc<Engine>,
+    engine: Arc<Lease>,
     /// Its place in the registry, where clones are counted.
     place: u32,
     at: Timestamp,
 }
 
 impl Snapshot {
-    pub(crate) fn new(engine: &Arc<Engine>) -> Result<Self> {
+    pub(crate) fn new(engine: &SharedEngine) -> Result<Self> {
         let (place, at) = engine.timeline.register()?;
-        Ok(Self { engine: Arc::clone(engine), place: place as u32, at })
+        Ok(Self { engine: engine.lease(place), place: place as u32, at })
     }
 
     pub(crate) fn at(&self) -> Timestamp {

@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::isolation::{Isolation, TxnOptions};
+use super::lease::{Lease, SharedEngine};
 use super::own::OwnRows;
 use super::prepare::RowWords;
 use super::read_set::ReadSet;
@@ -62,7 +63,7 @@ pub struct Txn {
     /// What it holds for its bookkeeping; none yet for few writes.
     held: Option<Reservation>,
     pub(super) finished: Cell<bool>,
-    pub(super) engine: Arc<Engine>,
+    pub(super) engine: Arc<Lease>,
 }
 
 /// One row this transaction wrote.
@@ -111,7 +112,7 @@ const WRITES_INLINE: usize = 4;
 const WRITES_LUMP: usize = 256;
 
 impl Txn {
-    pub(crate) fn new(engine: &Arc<Engine>, options: TxnOptions) -> Result<Self> {
+    pub(crate) fn new(engine: &SharedEngine, options: TxnOptions) -> Result<Self> {
         engine.check_open()?;
         let validates = options.isolation == Isolation::Serializable && !options.read_only;
         let reads = if validates { Some(Box::new(ReadSet::new(&engine.holder)?)) } else { None };
@@ -120,7 +121,7 @@ impl Txn {
             None => engine.timeline.register()?,
         };
         Ok(Self {
-            engine: Arc::clone(engine),
+            engine: engine.lease(place),
             tables: SmallVec::new(),
             writes: SmallVec::new(),
             own: OwnRows::default(),
@@ -237,7 +238,7 @@ impl Txn {
     #[inline]
     pub(super) fn table_number(&mut self, rows: &Arc<Rows>) -> u32 {
         self.known_table(rows).unwrap_or_else(|| {
-            self.tables.push(Arc::clone(rows));
+            self.tables.push(self.engine.table(rows));
             self.tables.len() as u32 - 1
         })
     }
@@ -368,6 +369,7 @@ pub(super) fn undo_write(rows: &Rows, write: Write) {
 impl Drop for Txn {
     fn drop(&mut self) {
         if self.finished.get() {
+            self.engine.keep_tables(&mut self.tables);
             return;
         }
         self.undo_to_stale();
