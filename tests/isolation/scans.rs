@@ -5,7 +5,7 @@ use crate::{StopAtEnd, is_stopped, store};
 use std::sync::atomic::{AtomicBool, Ordering};
 use store_core::query::{Predicate, column};
 use store_core::{Kind, Reader, Schema, Store, Table, Type, Value, ValueRef};
-use store_tests::rows::{drain, int, matching};
+use store_tests::rows::{drain, int, matching, unbatched};
 
 /// Columns besides the key: rows of each way to copy one, up to more words than a row on the stack
 /// has.
@@ -44,8 +44,21 @@ fn write(
 }
 
 /// The ids a scan gives, in order of their number; every row is whole and holds this number.
-fn ids<R: Reader>(table: &Table, reader: &R, filter: Predicate, number: i64) -> Vec<i64> {
-    let rows = matching(table, reader, filter);
+fn ids<R: Reader>(table: &Table, reader: &R, filter: &Predicate, number: i64) -> Vec<i64> {
+    let mut rows = matching(table, reader, filter.clone());
+    let names: Vec<&str> = table.schema().visible_columns().map(|column| &*column.name).collect();
+    let mut some = vec![names[0], names[names.len() - 1], names[names.len() / 2]];
+    some.truncate(names.len());
+    for columns in [&names, &some] {
+        let batches = table.query(reader).filter(filter.clone()).batches(columns).unwrap();
+        let mut batched = unbatched(batches, columns.len()).unwrap();
+        let id = |row: &Vec<Value>| int(&row[0]);
+        rows.sort_unstable_by_key(id);
+        batched.sort_unstable_by_key(id);
+        assert_eq!(batched.len(), rows.len());
+        assert!(rows.iter().zip(&batched).all(|(row, batched)| row[..2] == batched[..2]));
+        assert!(batched.iter().all(|row| row[1..].iter().all(|cell| int(cell) == number)));
+    }
     let id = |row: &Vec<Value>| {
         assert!(row[1..].iter().all(|cell| int(cell) == number), "torn: {row:?}");
         int(&row[0])
@@ -79,9 +92,9 @@ fn a_scan_gives_no_row_half_written() {
                 let number = int(&row.to_values()[1]);
                 assert!(number >= newest, "time ran backwards");
                 newest = number;
-                assert_eq!(ids(&table, &snapshot, Predicate::all(), number), all);
+                assert_eq!(ids(&table, &snapshot, &Predicate::all(), number), all);
                 let last = format!("c{}", columns - 1);
-                assert_eq!(ids(&table, &snapshot, column(&last).eq(number), number), all);
+                assert_eq!(ids(&table, &snapshot, &column(&last).eq(number), number), all);
                 let other = column(&last).gt(number).or(column("c0").ne(number));
                 assert_eq!(table.query(&snapshot).filter(other).count().unwrap(), 0);
                 let other = column("c0").lt(number);
@@ -118,12 +131,12 @@ fn a_scan_passes_over_what_its_moment_does_not_see() {
         let all: Vec<i64> = (0..3_000).collect();
         for (snapshot, expected) in [(&empty, &vec![]), (&before, &all), (&after, &kept)] {
             for filter in [Predicate::all(), column("c0").eq(1), column("c0").ne(7)] {
-                assert_eq!(ids(&table, snapshot, filter.clone(), 1), *expected);
+                assert_eq!(ids(&table, snapshot, &filter, 1), *expected);
                 let count = table.query(snapshot).filter(filter).count().unwrap();
                 assert_eq!(count, expected.len() as u64);
             }
             let late = column("id").ge(2_500).and(column("c0").eq(1));
-            let found = ids(&table, snapshot, late, 1);
+            let found = ids(&table, snapshot, &late, 1);
             assert!(found.iter().eq(expected.iter().filter(|id| **id >= 2_500)));
             for (offset, limit) in [(0, 1), (1, 20), (900, 700), (10, u64::MAX), (5_000, 1)] {
                 let query = table.query(snapshot).offset(offset).limit(limit);
@@ -158,9 +171,9 @@ fn a_scan_in_a_transaction_sees_its_own_rows_once() {
         let others: Vec<i64> = (100..200).chain(300..500).collect();
         for filter in [column("c0").eq(2), column("c0").ne(1), column("c0").ge(2)] {
             assert_eq!(table.query(&txn).filter(filter.clone()).count().unwrap(), 200);
-            assert_eq!(ids(&table, &txn, filter, 2), own);
+            assert_eq!(ids(&table, &txn, &filter, 2), own);
         }
-        assert_eq!(ids(&table, &txn, column("c0").le(1), 1), others);
+        assert_eq!(ids(&table, &txn, &column("c0").le(1), 1), others);
         assert_eq!(matching(&table, &txn, Predicate::all()).len(), 500);
         assert_eq!(table.count(&txn).unwrap(), 500);
         let sorted = table.query(&txn).sort(&["-id"]).unwrap().limit(150).run().unwrap();
@@ -196,7 +209,11 @@ fn a_scan_at_a_snapshot_that_was_given_up_misses_no_row_in_silence() {
         for first in (0..20_000).step_by(100) {
             write(&store, &ballast, 4, &(first..first + 100), round);
         }
-        for counted in [scan(), table.count(&snapshot)] {
+        let batched = || {
+            let batches = table.query(&snapshot).batches(&["c1"])?;
+            unbatched(batches, 1).map(|rows| rows.len() as u64)
+        };
+        for counted in [scan(), table.count(&snapshot), batched()] {
             match counted {
                 Ok(count) => assert_eq!(count, 2_000),
                 Err(error) => {

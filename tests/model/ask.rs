@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use store_core::query::{Predicate, column};
 use store_core::{Reader, Schema, Table, Value};
 use store_tests::random::Random;
-use store_tests::rows::drain;
+use store_tests::rows::{drain, unbatched};
 
 /// One test of a column, in a form both sides understand.
 struct Test {
@@ -180,7 +180,43 @@ pub fn ask<R: Reader>(
     } else {
         assert_eq!(found, part, "{asked}");
     }
+    ask_batches(table, reader, &predicate, (&sort, limit, offset), &found, random, &asked);
     let counted = table.query(reader).filter(predicate).count().unwrap();
     assert_eq!(counted, whole as u64, "count of {asked}");
     why
+}
+
+/// Some columns in batches are those of the rows found.
+fn ask_batches<R: Reader>(
+    table: &Table,
+    reader: &R,
+    predicate: &Predicate,
+    (sort, limit, offset): (&[String], Option<u64>, u64),
+    found: &[String],
+    random: &mut Random,
+    asked: &str,
+) {
+    let schema = table.schema();
+    let names: Vec<&str> = schema.visible_columns().map(|column| &*column.name).collect();
+    let mut columns: Vec<&str> = (0..random.below(4)).map(|_| *random.pick(&names)).collect();
+    let all = random.once_in(2);
+    if all {
+        columns.clone_from(&names);
+    }
+    let mut query = table.query(reader).filter(predicate.clone()).sort(sort).unwrap();
+    query = query.offset(offset);
+    if let Some(limit) = limit {
+        query = query.limit(limit);
+    }
+    let rows = unbatched(query.batches(&columns).unwrap(), columns.len()).unwrap();
+    assert_eq!(rows.len(), found.len(), "batches of {asked}");
+    if all && (limit.is_none() || !sort.is_empty()) {
+        let mut images: Vec<String> = rows.iter().map(|row| image(row)).collect();
+        let mut found = found.to_vec();
+        if sort.is_empty() {
+            images.sort_unstable();
+            found.sort_unstable();
+        }
+        assert_eq!(images, found, "batches of {asked}");
+    }
 }

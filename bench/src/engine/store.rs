@@ -176,6 +176,19 @@ impl Ours {
     /// The sum of altitudes and longitudes, these in whole degrees.
     pub fn scan(&self) -> i64 {
         let (snapshot, mut sum) = (self.snapshot(), 0);
+        let query = self.table.query(&snapshot);
+        let mut batches = query.batches(&["altitude", "lon"]).expect("the query runs");
+        while let Some(batch) = batches.next().expect("rows come") {
+            let (altitudes, lons) = (batch.ints(0), batch.floats(1));
+            sum += altitudes.expect("altitude is an integer").iter().sum::<i64>();
+            sum += lons.expect("lon is a float").iter().map(|lon| *lon as i64).sum::<i64>();
+        }
+        sum
+    }
+
+    /// The same, a row at a time.
+    pub fn scan_rows(&self) -> i64 {
+        let (snapshot, mut sum) = (self.snapshot(), 0);
         let mut rows = self.table.query(&snapshot).run().expect("the query runs");
         while let Some(row) = rows.next().expect("rows come") {
             let ValueRef::Float64(lon) = row.get(LON) else { panic!("lon is a float") };

@@ -7,10 +7,12 @@
 //!
 //! A cursor holds no lock and no epoch guard between calls; its snapshot alone keeps its rows.
 
+mod batches;
 mod candidates;
 mod read;
 mod run;
 
+pub use batches::{Batches, ColumnBatch};
 pub use read::{Reader, RowRef};
 pub use run::Cursor;
 

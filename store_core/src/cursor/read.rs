@@ -139,6 +139,11 @@ impl<'a> RowRef<'a> {
         self.view.cell(column)
     }
 
+    /// Copies the words at these places.
+    pub(super) fn pick(&self, picks: &[usize], out: &mut [u64]) {
+        self.view.pick(picks, out);
+    }
+
     /// The table's schema.
     pub fn schema(&self) -> &'a Schema {
         &self.rows.schema

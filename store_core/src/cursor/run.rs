@@ -9,6 +9,7 @@ use crate::mem::row_batch::RowBatch;
 use crate::mvcc::{SlotWords, Walk};
 use crate::planted;
 use crate::query::{AccessPath, Filter, Quick, SortEncoder, SortKey, TopK, complete_sort};
+use crate::schema::Schema;
 use crate::txn::Rows;
 use std::ops::Range;
 use std::sync::Arc;
@@ -123,6 +124,29 @@ impl<'a> Cursor<'a> {
             count += 1;
         }
         Ok(count)
+    }
+
+    /// True if the rows are those of a walk, and every one of it counts but for the filter.
+    pub(super) fn is_bare_walk(&self) -> bool {
+        !self.walk.has_ended() && self.own.is_none()
+    }
+
+    /// Copies the words at `picks` of the walk's next rows, whether they match or not; how many words,
+    /// none only at the end.
+    pub(super) fn gather(&mut self, picks: &[usize], out: &mut [u64]) -> Result<usize> {
+        let versions = &self.rows.versions;
+        let mut filled = 0;
+        while filled + picks.len() <= out.len() {
+            filled += self.walk.gather(versions, picks, &mut out[filled..])?;
+            if filled + picks.len() <= out.len() && !self.walk.turn_page(versions)? {
+                break;
+            }
+        }
+        Ok(filled)
+    }
+
+    pub(super) fn schema(&self) -> &Schema {
+        &self.rows.schema
     }
 
     /// Gets the next rows ready; false if there are none.

@@ -9,9 +9,11 @@
 //! the narrower ones share words. Only columns that may be NULL have a null bit.
 
 mod cell_test;
+mod narrow;
 mod whole;
 
-pub(crate) use cell_test::CellTest;
+pub(crate) use cell_test::{CellTest, Sides};
+pub(crate) use narrow::{Lane, Narrowed};
 pub(crate) use whole::{WholeRow, whole};
 
 use super::cell::{INLINE_BYTES_MAX, LongCell};

@@ -29,6 +29,7 @@
 //! A reader whose snapshot was given up (expired) may miss versions; it asks for the mark after
 //! its walk, and cannot have met a gap without seeing the mark (`Timeline::check_kept`).
 
+mod gather;
 mod read;
 mod walk;
 

@@ -2,7 +2,7 @@
 
 use super::filter::{Filter, Node};
 use super::predicate::Op;
-use crate::mem::layout::{CellTest, Layout};
+use crate::mem::layout::{CellTest, Layout, Sides};
 use crate::value::ValueRef;
 
 /// Tests that every matching row passes.
@@ -13,8 +13,8 @@ pub(crate) struct Quick {
 }
 
 impl Quick {
-    /// The quick part of a filter over rows of this layout: comparisons with whole numbers, dates
-    /// and timestamps, and equality with short text.
+    /// The quick part of a filter over rows of this layout: comparisons with numbers, dates and
+    /// timestamps, and equality with short text.
     pub(crate) fn new(filter: &Filter, layout: &Layout) -> Self {
         let conjuncts = filter.conjuncts();
         let tests: Vec<_> = conjuncts.iter().filter_map(|node| cell_test(node, layout)).collect();
@@ -27,6 +27,11 @@ impl Quick {
         self.tests.iter().all(|test| test.holds(&word))
     }
 
+    /// The tests.
+    pub(crate) fn into_tests(self) -> Vec<CellTest> {
+        self.tests
+    }
+
     /// True if every row that passes matches; else the filter has to be asked as well.
     #[inline(always)]
     pub(crate) fn decides(&self) -> bool {
@@ -37,6 +42,9 @@ impl Quick {
 fn cell_test(node: &Node, layout: &Layout) -> Option<CellTest> {
     let Node::Compare { column, op, value } = node else { return None };
     let value = value.as_ref();
+    if matches!(value, ValueRef::Float32(_) | ValueRef::Float64(_)) {
+        return layout.float_test(*column, value, sides(*op));
+    }
     let (low, high) = match op {
         Op::Eq => (Some(value), Some(value)),
         Op::Ge => (Some(value), None),
@@ -46,6 +54,15 @@ fn cell_test(node: &Node, layout: &Layout) -> Option<CellTest> {
         Op::Ne => return None,
     };
     layout.range_test(*column, low, high)
+}
+
+/// On which sides of the value cells lie for which the operator holds.
+fn sides(op: Op) -> Sides {
+    Sides {
+        less: matches!(op, Op::Lt | Op::Le | Op::Ne),
+        equal: matches!(op, Op::Le | Op::Ge | Op::Eq),
+        greater: matches!(op, Op::Gt | Op::Ge | Op::Ne),
+    }
 }
 
 /// The next value up or down, if there is one.
@@ -74,10 +91,12 @@ mod tests {
             let quick = Quick::new(&filter, &layout);
             (filter, quick)
         };
-        for text in ["a < 3 and a >= -3", "b = '2000-01-01'", "c = 'short'", "a > 3 and c = ''"] {
+        for text in
+            ["a < 3 and a >= -3", "b = '2000-01-01'", "c = 'short'", "a > 3 and c = ''", "d != 1.5"]
+        {
             assert!(quick(text).1.decides, "{text}");
         }
-        for text in ["a < 3 and d > 1.5", "c = 'longer than a cell'", "a != 3", "c < 'b'"] {
+        for text in ["a < 3 and d is null", "c = 'longer than a cell'", "a != 3", "c < 'b'"] {
             assert!(!quick(text).1.decides, "{text}");
         }
         for op in ["<", "<=", "=", "!=", ">", ">="] {

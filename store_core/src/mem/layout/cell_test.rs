@@ -22,6 +22,16 @@ enum Passes {
     Range(i64, u64),
     /// Text or bytes that fit in the cell.
     Long(LongCell),
+    /// Floats on these sides of a number; NaN is greater than every number.
+    Float { than: f64, sides: Sides },
+}
+
+/// On which sides of a number another one may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sides {
+    pub less: bool,
+    pub equal: bool,
+    pub greater: bool,
 }
 
 impl Layout {
@@ -57,6 +67,24 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// The test that a float is less than a number, equal to it or greater, if its bits can tell.
+    pub(crate) fn float_test(
+        &self,
+        column: usize,
+        than: ValueRef<'_>,
+        sides: Sides,
+    ) -> Option<CellTest> {
+        let place = &self.places[column];
+        let than = match (place.ty, than) {
+            (Type::Float32, ValueRef::Float32(value)) => f64::from(value),
+            (Type::Float64, ValueRef::Float64(value)) => value,
+            _ => return None,
+        };
+        (!than.is_nan()).then(|| place.test(Passes::Float { than, sides }))
+    }
+}
+
 impl Place {
     fn equality_test(&self, value: ValueRef<'_>) -> Option<CellTest> {
         let bytes = match (self.ty, value) {
@@ -83,15 +111,70 @@ impl CellTest {
             return false;
         }
         match self.passes {
-            Passes::Range(low, more) => {
-                let value = (word(self.word) << self.up) as i64 >> self.down;
-                (value.wrapping_sub(low) as u64) <= more
-            }
+            Passes::Range(low, more) => self.is_in_range(word(self.word), low, more),
             Passes::Long(cell) => {
                 (word(self.word) ^ cell.0[0]) | (word(self.word + 1) ^ cell.0[1]) == 0
             }
+            Passes::Float { than, sides } => self.is_on_side(word(self.word), than, sides),
         }
     }
+
+    /// Keeps those of the rows that pass: positions of rows that lie one behind the other, each of so
+    /// many words.
+    pub(crate) fn retain(&self, words: &[u64], width: usize, rows: &mut Vec<u32>) {
+        let (at, null) = (self.word, self.null_word);
+        let is_null = |row: &[u64]| row[null] & self.null_mask != 0;
+        // One loop for each kind of test, which does not ask for each row which it is.
+        match self.passes {
+            Passes::Range(low, more) => retain_rows(words, width, rows, |row| {
+                self.is_in_range(row[at], low, more) & !is_null(row)
+            }),
+            Passes::Long(cell) => retain_rows(words, width, rows, |row| {
+                ((row[at] ^ cell.0[0]) | (row[at + 1] ^ cell.0[1]) == 0) & !is_null(row)
+            }),
+            Passes::Float { than, sides } => retain_rows(words, width, rows, |row| {
+                self.is_on_side(row[at], than, sides) & !is_null(row)
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn is_in_range(&self, word: u64, low: i64, more: u64) -> bool {
+        let value = (word << self.up) as i64 >> self.down;
+        (value.wrapping_sub(low) as u64) <= more
+    }
+
+    #[inline(always)]
+    #[expect(clippy::float_cmp, reason = "equal is what users ask for")]
+    #[expect(clippy::needless_bitwise_bool, reason = "for loops without branches")]
+    #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "NaN is greater than every number")]
+    fn is_on_side(&self, word: u64, than: f64, Sides { less, equal, greater }: Sides) -> bool {
+        let bits = word << self.up >> self.down;
+        let float = if self.down == 0 {
+            f64::from_bits(bits)
+        } else {
+            f64::from(f32::from_bits(bits as u32))
+        };
+        (less & (float < than)) | (equal & (float == than)) | (greater & !(float <= than))
+    }
+
+    /// The same test for rows of which only some words are there: `place` says where a word is now.
+    pub(crate) fn moved(self, place: impl Fn(usize) -> usize) -> Self {
+        let null_word = if self.null_mask == 0 { self.word } else { self.null_word };
+        Self { null_word: place(null_word), word: place(self.word), ..self }
+    }
+}
+
+#[inline(always)]
+fn retain_rows(words: &[u64], width: usize, rows: &mut Vec<u32>, passes: impl Fn(&[u64]) -> bool) {
+    let mut kept = 0;
+    for at in 0..rows.len() {
+        let row = rows[at];
+        let start = row as usize * width;
+        rows[kept] = row;
+        kept += usize::from(passes(&words[start..start + width]));
+    }
+    rows.truncate(kept);
 }
 
 #[cfg(test)]
@@ -132,6 +215,7 @@ mod tests {
                 }
             }
         }
+        test_floats();
         for (text, other) in texts.iter().flat_map(|a| texts.map(|b| (*a, b))) {
             let mut words = vec![0; layout.words()];
             let cell = |bytes: &[u8]| Ok(LongCell::borrowing(bytes));
@@ -140,6 +224,35 @@ mod tests {
             match layout.range_test(6, value, value) {
                 Some(test) => assert_eq!(test.holds(|at| words[at]), text == other),
                 None => assert!(other.len() > INLINE_BYTES_MAX),
+            }
+        }
+    }
+
+    fn test_floats() {
+        let schema = "k int64 key, a bool, b float32, c float64";
+        let layout = Layout::new(&Schema::parse("t", schema).unwrap());
+        let numbers = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, 0.25, 1e30, f64::INFINITY, f64::NAN];
+        let fit = |column: usize, number: f64| match column {
+            2 => ValueRef::Float32(number as f32),
+            _ => ValueRef::Float64(number),
+        };
+        for (column, number) in numbers.iter().flat_map(|number| [(2, *number), (3, *number)]) {
+            let value = fit(column, number);
+            let mut words = vec![u64::MAX; layout.words()];
+            layout.set(&mut words, column, value, |_| unreachable!()).unwrap();
+            for (than, bits) in numbers.iter().flat_map(|than| (0..8).map(|bits| (*than, bits))) {
+                let on = |bit: u32| bits & 1 << bit != 0;
+                let sides = Sides { less: on(0), equal: on(1), greater: on(2) };
+                let (limit, than) = (than, fit(column, than));
+                let order = value.order(than) as i32 + 1;
+                let Some(test) = layout.float_test(column, than, sides) else {
+                    assert!(limit.is_nan());
+                    continue;
+                };
+                let mut rows = vec![0];
+                test.retain(&words, words.len(), &mut rows);
+                assert_eq!(test.holds(|at| words[at]), on(order as u32), "{value:?} {than:?}");
+                assert_eq!(rows.len(), usize::from(on(order as u32)));
             }
         }
     }

@@ -38,6 +38,13 @@ impl<'a> WholeRow<'a> {
         }
     }
 
+    /// Copies the words at these places.
+    pub(crate) fn pick(&self, picks: &[usize], out: &mut [u64]) {
+        for (at, out) in picks.iter().zip(out) {
+            *out = self.0.words[*at];
+        }
+    }
+
     /// A number that is narrower than a word lies in it as in memory: cells are little-endian.
     #[inline(always)]
     fn fixed<T: Number>(&self, byte: usize) -> T {

@@ -45,7 +45,7 @@ impl Versions {
 
     /// Copies a row as a walk's snapshot sees it, from its slot; see [`Versions::read`].
     #[inline(always)]
-    fn read_slot(
+    pub(super) fn read_slot(
         &self,
         slot: *const AtomicU64,
         moment: Moment,
@@ -64,6 +64,11 @@ impl Walk {
     /// A walk that has come to its end.
     pub(crate) fn ended(moment: Moment) -> Self {
         Self { slot: null(), left: 0, stride: 0, moment, next_page: NO_PAGE }
+    }
+
+    /// At which moment it looks.
+    pub(super) fn moment(&self) -> Moment {
+        self.moment
     }
 
     /// True once there are no pages left.
@@ -99,9 +104,9 @@ impl Walk {
             ($($width:literal)*) => {
                 match versions.words {
                     $($width => self.fill_width::<$width>(versions, out),)*
-                    words => {
-                        self.fill_by(versions, out, |from, room| copy(from, 0, &(0..words), room))
-                    }
+                    words => self.fill_whole(versions, out, |from, room| {
+                        copy(from, 0, &(0..words), room);
+                    }),
                 }
             };
         }
@@ -115,7 +120,7 @@ impl Walk {
         versions: &Versions,
         out: &mut [u64],
     ) -> Result<usize> {
-        self.fill_by(versions, out, |from, room| {
+        self.fill_whole(versions, out, |from, room| {
             let room: &mut [u64; WORDS] = room.try_into().expect("room for a row of this width");
             // SAFETY: a slot holds a row of this width.
             unsafe { copy_words(from, room.as_mut_ptr(), WORDS) };
@@ -123,13 +128,28 @@ impl Walk {
     }
 
     #[inline(always)]
-    fn fill_by(
+    fn fill_whole(
         &mut self,
         versions: &Versions,
         out: &mut [u64],
         copy: impl Fn(*const AtomicU64, &mut [u64]),
     ) -> Result<usize> {
-        let words = versions.words;
+        let (moment, all) = (self.moment, 0..versions.words);
+        self.fill_by(versions.words, out, copy, |slot, room| {
+            versions.read_slot(slot, moment, &all, room)
+        })
+    }
+
+    /// Copies so many words of each row: by `copy` where the row is in its slot, else by `read`, which
+    /// says whether the snapshot sees one.
+    #[inline(always)]
+    pub(super) fn fill_by(
+        &mut self,
+        words: usize,
+        out: &mut [u64],
+        copy: impl Fn(*const AtomicU64, &mut [u64]),
+        read: impl Fn(*const AtomicU64, &mut [u64]) -> Result<bool>,
+    ) -> Result<usize> {
         let mut filled = 0;
         while self.left > 0 && filled + words <= out.len() {
             let slots = out[filled..].chunks_exact_mut(words).take(self.left as usize);
@@ -149,7 +169,7 @@ impl Walk {
             if let Some(room) = out.get_mut(filled..filled + words)
                 && let Some(slot) = self.step()
             {
-                match versions.read_slot(slot, self.moment, &(0..words), room) {
+                match read(slot, room) {
                     Ok(seen) => filled += if seen { words } else { 0 },
                     Err(error) => return self.stop(filled, error),
                 }

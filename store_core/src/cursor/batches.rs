@@ -1,0 +1,195 @@
+//! Columns of a query's rows, a batch of rows at a time.
+//!
+//! ```text
+//! pages ─► the words of the columns asked for ─► rows that pass ─► ints, floats, cells by column
+//! ```
+//!
+//! Whoever adds up a column of a million rows wants the column and not the rows. A scan of which the
+//! filter is decided by tests of single cells copies no more of a slot than the columns need; rows
+//! that come by another way are cut down to the same words.
+
+use super::{Bound, Cursor, Query};
+use crate::error::Result;
+use crate::mem::layout::{CellTest, Lane, Narrowed};
+use crate::query::Quick;
+use crate::schema::Schema;
+use crate::value::ValueRef;
+
+/// Bytes of a batch's rows and lanes, about: they stay in the processor's nearer caches.
+const BATCH_BYTES: usize = 4 << 10;
+const BATCH_ROWS_MIN: usize = 64;
+const BATCH_ROWS_MAX: usize = 1024;
+const WORD_BYTES: usize = 8;
+
+/// Some columns of a query's rows, in batches; made by [`Query::batches`].
+///
+/// ```
+/// # let (store, flights) = store_core::doctest::flights();
+/// let snapshot = store.snapshot()?;
+/// let mut batches = flights.query(&snapshot).batches(&["altitude"])?;
+/// let mut highest = i64::MIN;
+/// while let Some(batch) = batches.next()? {
+///     highest = batch.ints(0).unwrap().iter().copied().fold(highest, i64::max);
+/// }
+/// assert_eq!(highest, 35_000);
+/// # Ok::<_, store_core::Error>(())
+/// ```
+pub struct Batches<'a> {
+    batch: ColumnBatch,
+    /// Tests of single cells, of which a scan's rows must pass each.
+    tests: Vec<CellTest>,
+    /// True if the rows are taken right from the pages.
+    scans: bool,
+    // Dropped last: it keeps the snapshot, and with it the values that the batch's cells lead to.
+    cursor: Cursor<'a>,
+}
+
+/// Some columns of some rows, column by column.
+pub struct ColumnBatch {
+    narrowed: Narrowed,
+    /// Words of the rows, one behind the other, as many as there is room for.
+    words: Vec<u64>,
+    /// Rows whose words are there.
+    taken: usize,
+    /// Positions of those that count, unless all do.
+    passed: Option<Vec<u32>>,
+    lanes: Vec<Lane>,
+}
+
+impl<'a> Query<'a> {
+    /// Starts the query and gives these columns of its rows, in batches.
+    ///
+    /// The cheapest way to read a few columns of many rows: a scan copies nothing else, and the
+    /// values of a column lie one behind the other.
+    pub fn batches<N: AsRef<str>>(self, columns: &[N]) -> Result<Batches<'a>> {
+        let schema = &self.rows.schema;
+        let position = |name: &N| schema.column_position(name.as_ref());
+        let columns: Vec<usize> = columns.iter().map(position).collect::<Result<_>>()?;
+        self.batches_of(&columns)
+    }
+
+    /// The same for columns by position.
+    pub(crate) fn batches_of(self, columns: &[usize]) -> Result<Batches<'a>> {
+        let bound = self.bind()?;
+        Batches::start(self, bound, columns)
+    }
+}
+
+impl<'a> Batches<'a> {
+    fn start(query: Query<'a>, bound: Bound, columns: &[usize]) -> Result<Self> {
+        let layout = &query.rows.layout;
+        let quick = Quick::new(&bound.filter, layout);
+        let plain = query.limit.is_none() && query.offset == 0 && bound.sort.is_empty();
+        let tests = if quick.decides() { quick.into_tests() } else { Vec::new() };
+        let mut needed = columns.to_vec();
+        if !tests.is_empty() {
+            needed.extend(bound.filter.columns());
+        }
+        let narrowed = Narrowed::new(layout, &needed);
+        let tests = tests.into_iter().map(|test| test.moved(|word| narrowed.place(word)));
+        let tests: Vec<CellTest> = tests.collect();
+        let decided = bound.filter.is_all() || !tests.is_empty();
+        let cursor = Cursor::start(query, bound)?;
+        let scans = plain && decided && cursor.is_bare_walk();
+        let passes = scans && !tests.is_empty();
+        let batch = ColumnBatch::new(narrowed, columns.len(), passes);
+        Ok(Self { batch, tests, scans, cursor })
+    }
+
+    /// The next batch, of at least one row; `None` at the end.
+    #[expect(clippy::should_implement_trait, reason = "a batch borrows from its maker")]
+    pub fn next(&mut self) -> Result<Option<&ColumnBatch>> {
+        loop {
+            let rows = if self.scans { self.gather()? } else { self.collect()? };
+            if rows == 0 {
+                return Ok(None);
+            }
+            if !self.batch.is_empty() {
+                self.batch.load();
+                return Ok(Some(&self.batch));
+            }
+        }
+    }
+
+    /// The table's schema.
+    pub fn schema(&self) -> &Schema {
+        self.cursor.schema()
+    }
+
+    /// Takes rows from the pages, and keeps those that pass; how many it took.
+    fn gather(&mut self) -> Result<usize> {
+        let ColumnBatch { narrowed, words, taken, passed, .. } = &mut self.batch;
+        let width = narrowed.width();
+        *taken = self.cursor.gather(narrowed.picks(), words)? / width;
+        if let Some(passed) = passed {
+            passed.clear();
+            passed.extend(0..*taken as u32);
+            self.tests.iter().for_each(|test| test.retain(words, width, passed));
+        }
+        Ok(*taken)
+    }
+
+    /// Takes rows from the cursor one by one.
+    fn collect(&mut self) -> Result<usize> {
+        let ColumnBatch { narrowed, words, taken, .. } = &mut self.batch;
+        *taken = 0;
+        for room in words.chunks_exact_mut(narrowed.width()) {
+            let Some(found) = self.cursor.next()? else { break };
+            found.pick(narrowed.picks(), room);
+            *taken += 1;
+        }
+        Ok(*taken)
+    }
+}
+
+impl ColumnBatch {
+    fn new(narrowed: Narrowed, columns: usize, passes: bool) -> Self {
+        let row_bytes = (narrowed.width() + columns) * WORD_BYTES;
+        let most = (BATCH_BYTES / row_bytes).clamp(BATCH_ROWS_MIN, BATCH_ROWS_MAX);
+        let lanes = (0..columns).map(|_| Lane::default()).collect();
+        let words = vec![0; most * narrowed.width()];
+        Self { words, narrowed, taken: 0, passed: passes.then(Vec::new), lanes }
+    }
+
+    fn load(&mut self) {
+        let words = &self.words[..self.taken * self.narrowed.width()];
+        for (nth, lane) in self.lanes.iter_mut().enumerate() {
+            self.narrowed.load(nth, words, self.passed.as_deref(), lane);
+        }
+    }
+
+    /// Rows in the batch.
+    pub fn len(&self) -> usize {
+        self.passed.as_ref().map_or(self.taken, Vec::len)
+    }
+
+    /// True if it has no rows; a batch that [`Batches::next`] gives has some.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values of the nth column asked for, if they are whole numbers, bools (0 and 1), dates
+    /// (days) or timestamps (microseconds); 0 where they are NULL.
+    pub fn ints(&self, nth: usize) -> Option<&[i64]> {
+        self.narrowed.has_ints(nth).then(|| &self.lanes[nth].ints[..])
+    }
+
+    /// The values of the nth column asked for, if they are floats; 0 where they are NULL.
+    pub fn floats(&self, nth: usize) -> Option<&[f64]> {
+        self.narrowed.has_floats(nth).then(|| &self.lanes[nth].floats[..])
+    }
+
+    /// Which values of the nth column are NULL; `None` if none is.
+    pub fn nulls(&self, nth: usize) -> Option<&[bool]> {
+        Some(&self.lanes[nth].nulls[..]).filter(|nulls| !nulls.is_empty())
+    }
+
+    /// The value of the nth column in a row of the batch.
+    pub fn get(&self, nth: usize, row: usize) -> ValueRef<'_> {
+        assert!(nth < self.lanes.len(), "a column that was asked for");
+        assert!(row < self.len(), "a row of the batch");
+        let start = self.passed.as_ref().map_or(row, |passed| passed[row] as usize);
+        let width = self.narrowed.width();
+        self.narrowed.cell(&self.words[start * width..(start + 1) * width], nth)
+    }
+}
