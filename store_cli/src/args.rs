@@ -207,6 +207,17 @@ pub struct QueryArgs {
     /// Print the way to the rows instead of the rows
     #[arg(long, conflicts_with = "count")]
     pub explain: bool,
+    /// Print a row for each group of rows with equal values in these columns; --sort, --limit and
+    /// --offset apply to the groups, by the names of the result
+    #[arg(long, value_name = "COLUMN,…", conflicts_with_all = ["select", "count", "explain"])]
+    pub group_by: Option<String>,
+    /// What to compute of each group, or of all rows: count(*), count(distinct x), sum, avg, min, max,
+    /// stddev, variance, as in "count(*), avg(delay) as late"
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["select", "count", "explain"])]
+    pub agg: Option<String>,
+    /// Scan on so many threads for --agg
+    #[arg(long, value_name = "N", env = "STORE_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: u32,
     /// Leave out the header line of tsv and csv
     #[arg(long)]
     pub no_header: bool,

@@ -59,3 +59,6 @@ pub(crate) const SEQUENCED_BYTES_MAX: usize = 8 << 20;
 pub(crate) const OUTCOME_WAIT_MAX: Duration = Duration::from_millis(100);
 /// How long a retry waits for those before it in a row's queue.
 pub(crate) const TURN_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Most threads of one query: more than most machines have processors.
+pub const THREADS_MAX: u32 = 256;

@@ -6,6 +6,7 @@
 mod atomic;
 mod closed;
 mod found;
+mod groups;
 mod indexes;
 mod kept;
 mod log_first;

@@ -1,5 +1,6 @@
 //! Random questions, asked of the store and of the model.
 
+use crate::groups::ask_groups;
 use crate::world::Rows;
 use std::cmp::Ordering;
 use store_core::query::{Predicate, column};
@@ -165,6 +166,7 @@ pub fn ask<R: Reader>(
     let found: Vec<String> = drain(query.run().unwrap()).iter().map(|row| image(row)).collect();
     let mut expected: Vec<&Vec<Value>> = rows.values().filter(|row| holds(row)).collect();
     let whole = expected.len();
+    ask_groups(table, reader, &predicate, &expected, rows, random);
     expected.sort_by(|a, b| compare(schema, &sort, a, b));
     let visible = |row: &&Vec<Value>| image(&row[..schema.visible_len()]);
     let all: Vec<String> = expected.iter().map(visible).collect();

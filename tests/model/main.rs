@@ -6,6 +6,7 @@
 
 mod ask;
 mod cases;
+mod groups;
 mod schemas;
 mod world;
 

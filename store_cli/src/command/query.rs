@@ -6,8 +6,8 @@ use crate::failure::{Done, Exit, Failure};
 use crate::output::{data, is_terminal, print_json, print_line};
 use crate::table_view::TableWriter;
 use serde_json::json;
-use store_core::query::Predicate;
-use store_core::{Query, Schema, Snapshot, Table, ValueRef, ingest};
+use store_core::query::{Aggregate, Predicate};
+use store_core::{Query, Schema, Snapshot, Table, Value, ValueRef, ingest};
 use store_etl::format::{Format, RowWriter, WriteOptions, row_writer};
 
 /// Prints rows, or how many there are, or the way to them.
@@ -19,7 +19,9 @@ pub fn run(common: &Common, args: &QueryArgs) -> Done {
     let snapshot = store.snapshot()?;
     let columns = chosen_columns(table.schema(), args)?;
     let query = build(&table, &snapshot, filter, args)?;
-    if args.explain {
+    if args.agg.is_some() || args.group_by.is_some() {
+        write_groups(query.threads(args.threads), args, &mut *writer(format, args))?;
+    } else if args.explain {
         print_line(&query.explain()?)?;
     } else if args.count {
         print_count(common, query.count()?)?;
@@ -64,13 +66,36 @@ fn build<'s>(
 ) -> Result<Query<'s>, Failure> {
     let mut query = table.query(snapshot).filter(filter).offset(args.offset);
     if let Some(sort) = &args.sort {
-        let words: Vec<&str> = sort.split(',').map(str::trim).collect();
-        query = query.sort(&words).map_err(|error| Failure::usage(format!("--sort: {error}")))?;
+        query = query
+            .sort(&words(Some(sort)))
+            .map_err(|error| Failure::usage(format!("--sort: {error}")))?;
     }
     if let Some(rows) = args.limit {
         query = query.limit(rows);
     }
     Ok(query)
+}
+
+/// Splits a list at its commas.
+fn words(list: Option<&str>) -> Vec<&str> {
+    list.map_or(Vec::new(), |list| list.split(',').map(str::trim).collect())
+}
+
+fn write_groups(
+    query: Query<'_>,
+    args: &QueryArgs,
+    writer: &mut dyn RowWriter,
+) -> Result<(), Failure> {
+    let aggregates = args.agg.as_deref().map_or(Ok(Vec::new()), Aggregate::parse_list);
+    let aggregates = aggregates.map_err(|error| Failure::usage(format!("--agg: {error}")))?;
+    let groups = query.aggregate(&words(args.group_by.as_deref()), &aggregates)?;
+    let names: Vec<&str> = groups.names().iter().map(String::as_str).collect();
+    writer.header(&names).map_err(Failure::of_output)?;
+    for row in groups.rows() {
+        let cells: Vec<ValueRef<'_>> = row.iter().map(Value::as_ref).collect();
+        writer.row(&cells).map_err(Failure::of_output)?;
+    }
+    writer.finish().map_err(Failure::of_output)
 }
 
 fn print_count(common: &Common, count: u64) -> Result<(), Failure> {

@@ -43,6 +43,28 @@ fn count_is_a_bare_number() {
 }
 
 #[test]
+fn groups_are_computed_sorted_and_cut() {
+    let place = Place::with_flights();
+    let agg = "count(*), avg(delay) as late, count(distinct id)";
+    assert_eq!(
+        place.run_args(&["query", "db", "flights", "--group-by", "origin", "--agg", agg]).out,
+        "origin\tcount\tlate\tcount_distinct_id\n\t1\t-5.0\t1\nEWR\t1\t\\N\t1\nJFK\t2\t40.0\t2\n"
+    );
+    let most = ["--group-by", "origin", "--agg", "count(*)", "--sort", "-count", "--limit", "1"];
+    assert_eq!(rows(&place, &most), "JFK\t2\n");
+    assert_eq!(rows(&place, &["--agg", "sum(delay)", "--where", "delay > 0"]), "80\n");
+    assert_eq!(rows(&place, &["--agg", "max(origin)", "--threads", "3"]), "JFK\n");
+    assert_eq!(rows(&place, &["--group-by", "origin", "--offset", "1"]), "EWR\nJFK\n");
+    let wrong = ["query", "db", "flights", "--agg", "median(delay)"];
+    let run = place.run_args(&wrong);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.err.contains("--agg: position 1: unknown aggregate \"median\""), "{run:?}");
+    for bad in [&["--threads", "0"][..], &["--group-by", "origin", "--count"]] {
+        assert_eq!(place.run_args(&[&["query", "db", "flights"], bad].concat()).code, 2);
+    }
+}
+
+#[test]
 fn explain_names_the_way_to_the_rows() {
     let place = Place::with_flights();
     let explain = |filter: &str| {

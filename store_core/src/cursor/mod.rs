@@ -9,20 +9,25 @@
 
 mod batches;
 mod candidates;
+mod group_table;
+mod groups;
 mod read;
 mod run;
 
 pub use batches::{Batches, ColumnBatch};
+pub use groups::Groups;
 pub use read::{Reader, RowRef};
 pub use run::Cursor;
 
 pub(crate) use read::ReadSource;
 
 use crate::error::{Error, Result};
-use crate::query::{Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
+use crate::options::THREADS_MAX;
+use crate::query::{AccessPath, Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
 use crate::query::{Plan, parse_sort};
 use crate::txn::{Engine, Rows};
 use candidates::estimate;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A question about one table, at one snapshot or inside one transaction.
@@ -46,6 +51,9 @@ pub struct Query<'a> {
     sort: Vec<SortName>,
     limit: Option<u64>,
     offset: u64,
+    threads: u32,
+    /// Scan these pages only, whatever the filter.
+    pages: Option<Range<u32>>,
 }
 
 /// A query bound to its table's schema.
@@ -65,6 +73,8 @@ impl<'a> Query<'a> {
             sort: Vec::new(),
             limit: None,
             offset: 0,
+            threads: 1,
+            pages: None,
         }
     }
 
@@ -90,6 +100,13 @@ impl<'a> Query<'a> {
     /// Leaves out the first rows.
     pub fn offset(mut self, rows: u64) -> Self {
         self.offset = rows;
+        self
+    }
+
+    /// Lets [`Query::aggregate`] scan on so many threads, the caller's among them: 1 unless this is
+    /// called, at most [`THREADS_MAX`](crate::options::THREADS_MAX). Inside a transaction it is one.
+    pub fn threads(mut self, threads: u32) -> Self {
+        self.threads = threads.clamp(1, THREADS_MAX);
         self
     }
 
@@ -120,6 +137,10 @@ impl<'a> Query<'a> {
         let schema = &self.rows.schema;
         let filter = self.predicate.bind(schema)?;
         let sort = bind_sort(&self.sort, schema)?;
+        if self.pages.is_some() {
+            let plan = Plan { path: AccessPath::Scan, reason: "scan: a part of it".to_owned() };
+            return Ok(Bound { filter, sort, plan });
+        }
         let estimates = |index: usize, range: &crate::query::KeyRange| {
             estimate(&self.rows.indexes[index], range)
         };

@@ -79,6 +79,15 @@ impl ReadSource<'_> {
         self.moment().unwrap_or_else(Txn::moment)
     }
 
+    /// The snapshot, if there is nothing else to read.
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
+        match self {
+            Self::Snapshot(snapshot) => Some(snapshot),
+            Self::Owned(snapshot) => Some(snapshot),
+            Self::Txn(_) => None,
+        }
+    }
+
     /// Notes what a query looks for, for a serializable transaction.
     pub(crate) fn note_range(&self, rows: &Rows, filter: &Filter) {
         if let Self::Txn(txn) = self {

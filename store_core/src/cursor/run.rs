@@ -55,7 +55,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn start(query: Query<'a>, bound: Bound) -> Result<Self> {
         let Bound { filter, sort, plan } = bound;
         let serves_sort = matches!(plan.path, AccessPath::Index { serves_sort: true, .. });
-        let Query { rows, source, limit, offset, .. } = query;
+        let Query { rows, source, limit, offset, pages, .. } = query;
         source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let walked = matches!(plan.path, AccessPath::Scan);
@@ -84,6 +84,9 @@ impl<'a> Cursor<'a> {
             filter,
             own,
         };
+        if let Some(pages) = &pages {
+            cursor.walk.keep_pages(pages);
+        }
         cursor.need_index_words();
         if !sort.is_empty() {
             cursor.sort_rows(&sort, limit, offset, serves_sort)?;

@@ -19,7 +19,7 @@ use crate::value::Value;
 /// Deepest nesting of parentheses, or of clauses: bounds the stack for any text.
 pub const NESTING_MAX: usize = 100;
 
-type Parsed<T> = std::result::Result<T, Fault>;
+pub(super) type Parsed<T> = std::result::Result<T, Fault>;
 
 impl Predicate {
     /// Reads the SQL form, such as `altitude > 10000 and origin in ('KAUS', 'KDFW')`.
@@ -40,9 +40,7 @@ impl Predicate {
 }
 
 fn parse(text: &str) -> Parsed<Predicate> {
-    let mut lexer = Lexer::new(text);
-    let (at, token) = lexer.next()?;
-    let mut parser = Parser { lexer, token, at, depth: 0 };
+    let mut parser = Parser::new(text)?;
     let predicate = parser.any()?;
     match parser.token {
         Token::End => Ok(predicate),
@@ -51,10 +49,10 @@ fn parse(text: &str) -> Parsed<Predicate> {
 }
 
 /// The tokens, with one looked at ahead.
-struct Parser<'t> {
+pub(super) struct Parser<'t> {
     lexer: Lexer<'t>,
-    token: Token<'t>,
-    at: usize,
+    pub(super) token: Token<'t>,
+    pub(super) at: usize,
     depth: usize,
 }
 
@@ -62,6 +60,14 @@ struct Parser<'t> {
 enum Operand {
     Column(String),
     Literal(Literal),
+}
+
+impl<'t> Parser<'t> {
+    pub(super) fn new(text: &'t str) -> Parsed<Self> {
+        let mut lexer = Lexer::new(text);
+        let (at, token) = lexer.next()?;
+        Ok(Self { lexer, token, at, depth: 0 })
+    }
 }
 
 impl Parser<'_> {
@@ -237,12 +243,12 @@ impl Parser<'_> {
         Ok(Operand::Literal(literal))
     }
 
-    fn advance(&mut self) -> Parsed<()> {
+    pub(super) fn advance(&mut self) -> Parsed<()> {
         (self.at, self.token) = self.lexer.next()?;
         Ok(())
     }
 
-    fn take_word(&mut self, wanted: &str) -> Parsed<bool> {
+    pub(super) fn take_word(&mut self, wanted: &str) -> Parsed<bool> {
         let found = matches!(self.token, Token::Word(word) if word.eq_ignore_ascii_case(wanted));
         if found {
             self.advance()?;
@@ -250,7 +256,7 @@ impl Parser<'_> {
         Ok(found)
     }
 
-    fn take_symbol(&mut self, wanted: &str) -> Parsed<bool> {
+    pub(super) fn take_symbol(&mut self, wanted: &str) -> Parsed<bool> {
         let found = matches!(self.token, Token::Symbol(symbol) if symbol == wanted);
         if found {
             self.advance()?;
@@ -258,7 +264,7 @@ impl Parser<'_> {
         Ok(found)
     }
 
-    fn expect_symbol(&mut self, wanted: &str) -> Parsed<()> {
+    pub(super) fn expect_symbol(&mut self, wanted: &str) -> Parsed<()> {
         if self.take_symbol(wanted)? {
             Ok(())
         } else {
@@ -275,7 +281,7 @@ impl Parser<'_> {
         Ok(op)
     }
 
-    fn unexpected(&self, wanted: &str) -> Fault {
+    pub(super) fn unexpected(&self, wanted: &str) -> Fault {
         let message = format!("expected {wanted}, found {}", self.token.shown());
         Fault { at: self.at, message }
     }

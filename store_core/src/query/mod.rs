@@ -9,6 +9,7 @@
 //! Everything here knows values and schemas and nothing of tables, so it is tested alone. Logic is
 //! SQL's: a comparison with NULL is unknown, and a row matches only when its predicate is true.
 
+mod aggregate;
 mod bind;
 mod bounds;
 mod clause;
@@ -25,6 +26,8 @@ mod top_k;
 #[cfg(test)]
 mod testing;
 
+pub use aggregate::{Aggregate, Function};
+pub(crate) use aggregate::{BoundAggregate, State};
 pub use bounds::ColumnBounds;
 pub use clause::Clause;
 pub use expr::NESTING_MAX;

@@ -30,7 +30,8 @@ pub(super) struct Fault {
 }
 
 /// Longer symbols come before those they begin with.
-const SYMBOLS: [&str; 13] = ["==", "!=", "<>", "<=", ">=", "=", "<", ">", "(", ")", ",", "+", "-"];
+const SYMBOLS: [&str; 14] =
+    ["==", "!=", "<>", "<=", ">=", "=", "<", ">", "(", ")", ",", "+", "-", "*"];
 
 /// Cuts the text into tokens, one at a time.
 pub(super) struct Lexer<'t> {

@@ -12,6 +12,7 @@ use super::{HEADER_WORDS, UNBORN, Versions, copy, word};
 use crate::error::{Error, Result};
 use crate::mem::wide::copy_words;
 use crate::mvcc::{Moment, Timestamp};
+use crate::planted;
 use crate::sync::{Acquire, AtomicU64, Relaxed, fence};
 use std::ops::Range;
 use std::ptr::null;
@@ -31,6 +32,8 @@ pub(crate) struct Walk {
     moment: Moment,
     /// The page after this one.
     next_page: u32,
+    /// The first page that is not the walk's any more.
+    end_page: u32,
 }
 
 // SAFETY: the pointers lead to slots of atomics, which every thread may read.
@@ -40,7 +43,19 @@ impl Versions {
     /// Starts a walk; it stands before the first page.
     pub(crate) fn walk(&self, moment: Moment) -> Walk {
         let stride = self.slots.slot_bytes() as usize / size_of::<AtomicU64>();
-        Walk { slot: null(), left: 0, stride, moment, next_page: 0 }
+        Walk { slot: null(), left: 0, stride, moment, next_page: 0, end_page: NO_PAGE }
+    }
+
+    /// Cuts the pages into so many parts of about the same size; the last one has those that will be
+    /// added, too.
+    pub(crate) fn page_parts(&self, parts: u32) -> Vec<Range<u32>> {
+        let pages = u64::from(self.pages());
+        let bound = |nth: u32| (pages * u64::from(nth) / u64::from(parts)) as u32;
+        if planted::bug("parts_overlap") {
+            return vec![0..NO_PAGE; parts as usize];
+        }
+        let end = |nth: u32| if nth + 1 < parts { bound(nth + 1) } else { NO_PAGE };
+        (0..parts).map(|nth| bound(nth)..end(nth)).collect()
     }
 
     /// Copies a row as a walk's snapshot sees it, from its slot; see [`Versions::read`].
@@ -63,7 +78,12 @@ impl Versions {
 impl Walk {
     /// A walk that has come to its end.
     pub(crate) fn ended(moment: Moment) -> Self {
-        Self { slot: null(), left: 0, stride: 0, moment, next_page: NO_PAGE }
+        Self { slot: null(), left: 0, stride: 0, moment, next_page: NO_PAGE, end_page: NO_PAGE }
+    }
+
+    /// Leaves a walk that stands before the first page these pages only.
+    pub(crate) fn keep_pages(&mut self, pages: &Range<u32>) {
+        (self.next_page, self.end_page) = (pages.start, pages.end);
     }
 
     /// At which moment it looks.
@@ -85,7 +105,7 @@ impl Walk {
         // Slots that were empty: pairs with Release in `drop_row`.
         fence(Acquire);
         versions.timeline.check_kept(self.moment)?;
-        if self.next_page >= versions.pages() {
+        if self.next_page >= versions.pages().min(self.end_page) {
             self.next_page = NO_PAGE;
             return Ok(false);
         }

@@ -1,5 +1,6 @@
 //! `$table`: one table of an open store.
 
+mod aggregate;
 mod column_type;
 mod count;
 mod delete;
@@ -28,6 +29,7 @@ use store_core::{Error, Table};
 
 /// Every subcommand of a table command, by name.
 pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
+    aggregate::SUBCOMMAND,
     count::SUBCOMMAND,
     delete::SUBCOMMAND,
     destroy::SUBCOMMAND,

@@ -34,6 +34,14 @@ pub struct Question {
 impl Question {
     /// Reads the options; values are checked against the schema when the query is run.
     pub fn read(options: &Options<'_>, schema: &Schema) -> Result<Self> {
+        let question = Self::of_groups(options, schema)?;
+        let words: Vec<&str> = question.sort.iter().map(String::as_str).collect();
+        bind_sort(&parse_sort(&words)?, schema)?; // also where a count needs no order
+        Ok(question)
+    }
+
+    /// The same for a question whose sort is not by the table's columns.
+    pub fn of_groups(options: &Options<'_>, schema: &Schema) -> Result<Self> {
         let mut predicate = Predicate::all();
         for clauses in options.all("-compare") {
             predicate = predicate.and(Predicate::from_clauses(&read_clauses(clauses, 0)?)?);
@@ -45,8 +53,6 @@ impl Question {
         let sort = options.get("-sort").map_or(Ok(Vec::new()), Obj::list)?;
         let sort = sort.iter().map(|word| Ok(word.text()?.into_owned()));
         let sort = sort.collect::<Result<Vec<String>>>()?;
-        let words: Vec<&str> = sort.iter().map(String::as_str).collect();
-        bind_sort(&parse_sort(&words)?, schema)?; // also where a count needs no order
         let (limit, offset) = (options.number("-limit")?, options.number("-offset")?);
         Ok(Self { predicate, sort, limit, offset: offset.unwrap_or(0) })
     }
