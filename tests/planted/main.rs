@@ -143,7 +143,7 @@ fn every_planted_bug_is_noticed() {
             unnoticed.push(format!("{binary} {test} without a bug: {outcome:?}"));
         }
     }
-    for (invariant, binary, test, bug) in PAIRS {
+    for (invariant, binary, test, bug) in PAIRS.iter().copied() {
         let (outcome, took) = run(&binaries[binary], test, Some(bug));
         let seconds = took.as_secs_f64();
         println!("{outcome:?} in {seconds:.1} s: {invariant} {binary} {test} with {bug}");
@@ -158,7 +158,7 @@ fn every_planted_bug_is_noticed() {
 fn the_table_of_invariants_names_every_pair() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = std::fs::read_to_string(readme).unwrap();
-    for (invariant, binary, test, bug) in PAIRS {
+    for (invariant, binary, test, bug) in PAIRS.iter().copied() {
         let test = test.rsplit("::").next().unwrap();
         let named =
             |line: &str| [invariant, binary, test, bug].iter().all(|word| line.contains(word));
