@@ -79,6 +79,12 @@ impl<'a> Query<'a> {
         Ok(self)
     }
 
+    /// Orders the rows by these columns, by name; what [`Query::sort`] reads from words.
+    pub fn sort_by(mut self, order: Vec<SortName>) -> Self {
+        self.sort = order;
+        self
+    }
+
     /// Gives at most this many rows. Without a sort it may be any of them.
     pub fn limit(mut self, rows: u64) -> Self {
         self.limit = Some(rows);
