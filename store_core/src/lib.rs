@@ -85,8 +85,8 @@ pub use cursor::{Cursor, Query, Reader, RowRef};
 pub use error::{Error, Kind, Result};
 pub use mem::{Holder, HolderUsage, MemoryBudget};
 pub use record::{
-    Field, Keyed, Operand, Record, Scalar, TypedColumn, TypedCursor, TypedPredicate, TypedQuery,
-    TypedSort, TypedTable,
+    Field, Keyed, Number, Operand, Record, Scalar, TypedChange, TypedColumn, TypedCursor,
+    TypedPredicate, TypedQuery, TypedSort, TypedTable,
 };
 pub use recovery::RecoveryReport;
 pub use schema::{Column, Index, Schema, SchemaBuilder};

@@ -6,6 +6,7 @@
 mod atomic;
 mod closed;
 mod found;
+mod incr;
 mod indexes;
 mod kept;
 mod log_first;
@@ -22,6 +23,7 @@ mod stopped;
 mod torn;
 mod turns;
 mod unique;
+mod write_where;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

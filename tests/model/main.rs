@@ -7,6 +7,7 @@
 mod ask;
 mod cases;
 mod schemas;
+mod statements;
 mod world;
 
 use schemas::Shape;

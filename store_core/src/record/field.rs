@@ -106,6 +106,21 @@ pub trait Scalar: Field + 'static {
     fn borrowed(&self) -> Self::Borrowed<'_>;
 }
 
+/// A [`Field`] that can be added to: an integer or a float, or an `Option` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no number",
+    note = "only columns of i16, i32, i64, f32 and f64 can be added to"
+)]
+pub trait Number: Field {}
+
+macro_rules! numbers {
+    ($($field:ty),*) => { $( impl Number for $field {} )* };
+}
+
+numbers!(i16, i32, i64, f32, f64);
+
+impl<T: Number> Number for Option<T> {}
+
 macro_rules! fields {
     ($(
         $field:ty, $ty:ident, $value:ident, $borrowed:ty

@@ -12,6 +12,7 @@ mod open;
 mod order;
 mod query;
 mod table;
+mod write;
 
 use crate::cursor::RowRef;
 use crate::error::Result;
@@ -19,10 +20,11 @@ use crate::schema::Schema;
 use crate::value::ValueRef;
 
 pub use column::{Operand, TypedColumn, TypedPredicate};
-pub use field::{Field, Scalar};
+pub use field::{Field, Number, Scalar};
 pub use order::TypedSort;
 pub use query::{TypedCursor, TypedQuery};
 pub use table::TypedTable;
+pub use write::TypedChange;
 
 /// A Rust struct that is a row of a table; derived with `#[derive(Record)]`.
 ///

@@ -58,7 +58,7 @@ impl<R: Record> TypedTable<R> {
         self.table.upsert(txn, &self.cells(record))
     }
 
-    fn cells<'c>(&self, record: &'c R) -> Vec<ValueRef<'c>> {
+    pub(super) fn cells<'c>(&self, record: &'c R) -> Vec<ValueRef<'c>> {
         let mut cells = Vec::with_capacity(self.table.schema().visible_len());
         record.cells(&mut cells);
         cells

@@ -34,6 +34,7 @@ mod upkeep;
 mod validate;
 mod write;
 mod write_set;
+mod write_where;
 
 pub(crate) use engine::Engine;
 pub use isolation::{Isolation, TxnOptions};
@@ -44,3 +45,4 @@ pub use savepoint::Savepoint;
 pub use snapshot::Snapshot;
 pub(crate) use update_many::AHEAD;
 pub use write_set::Txn;
+pub(crate) use write_where::NewCells;
