@@ -46,7 +46,7 @@ fn a_row_is_changed_once_though_its_change_puts_it_ahead_of_the_walk() {
         assert!(why.starts_with(way), "{why}");
         // Ahead in both indexes, and still true for the key's predicates.
         let changes = [("place", 39.into()), ("value", 39_i64.into())];
-        let changed = table.update_where(&mut txn, predicate.clone(), &changes).unwrap();
+        let changed = table.update_where(&mut txn, &predicate, &changes).unwrap();
         assert_eq!((changed, txn.writes()), (20, 20), "{why}");
         for seen in [all(&table, &txn), {
             txn.commit().unwrap();
@@ -76,14 +76,14 @@ fn rows_are_found_as_the_transaction_sees_them() {
     assert!(table.lock(&mut txn, &[34_i64.into()]).unwrap());
     // 30, 33 and 34, and the own ones 200 and 95.
     let here = || column("place").between(30, 34);
-    let changed = table.update_where(&mut txn, here(), &[("value", 7_i64.into())]).unwrap();
+    let changed = table.update_where(&mut txn, &here(), &[("value", 7_i64.into())]).unwrap();
     assert_eq!(changed, 5);
     let sevens = matching(&table, &txn, column("value").eq(7_i64));
     let mut ids: Vec<i64> = sevens.iter().map(|row| int(&row[0])).collect();
     ids.sort_unstable();
     assert_eq!(ids, [7, 30, 33, 34, 95, 200]);
-    assert_eq!(table.delete_where(&mut txn, here()).unwrap(), 5);
-    assert_eq!(table.delete_where(&mut txn, here()).unwrap(), 0);
+    assert_eq!(table.delete_where(&mut txn, &here()).unwrap(), 5);
+    assert_eq!(table.delete_where(&mut txn, &here()).unwrap(), 0);
     txn.commit().unwrap();
     let left = matching(&table, &store.snapshot().unwrap(), here());
     assert_eq!(left.len(), 1, "what came meanwhile: {left:?}");
@@ -145,7 +145,7 @@ fn a_refused_row_is_named_and_nothing_of_the_statement_stays() {
         let some = || column("id").lt(50_i64);
         // The first row takes the value, the second cannot.
         let error = table
-            .update_where(&mut txn, some(), &[("code", 7_000.into()), ("text", long.into())])
+            .update_where(&mut txn, &some(), &[("code", 7_000.into()), ("text", long.into())])
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Duplicate, "{error}");
         assert!(error.to_string().contains("row "), "{error}");
@@ -156,11 +156,11 @@ fn a_refused_row_is_named_and_nothing_of_the_statement_stays() {
             (("id", 5.into()), Kind::Invalid),
             (("speed", 5.into()), Kind::NotFound),
         ] {
-            let error = table.update_where(&mut txn, some(), &[change]).unwrap_err();
+            let error = table.update_where(&mut txn, &some(), &[change]).unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
             assert_eq!(all(&table, &txn), before, "{error}");
         }
-        let unknown = table.update_where(&mut txn, column("speed").eq(1), &[]).unwrap_err();
+        let unknown = table.update_where(&mut txn, &column("speed").eq(1), &[]).unwrap_err();
         assert_eq!(unknown.kind(), Kind::NotFound);
         assert!(!txn.is_doomed());
         txn.commit().unwrap();
@@ -221,9 +221,9 @@ fn a_conflict_in_the_middle_leaves_nothing_of_the_statement() {
         assert!(table.update(&mut first, &[20_i64.into()], &[("value", 7_i64.into())]).unwrap());
         let some = column("id").lt(40_i64);
         let error = if delete {
-            table.delete_where(&mut late, some).unwrap_err()
+            table.delete_where(&mut late, &some).unwrap_err()
         } else {
-            table.update_where(&mut late, some, &[("place", 1.into())]).unwrap_err()
+            table.update_where(&mut late, &some, &[("place", 1.into())]).unwrap_err()
         };
         assert_eq!((error.kind(), late.is_doomed()), (Kind::Conflict, true), "{error}");
         assert!(error.to_string().contains("row 20 of `t`"), "{error}");
@@ -244,9 +244,9 @@ fn the_predicate_counts_as_read_by_a_serializable_transaction() {
             let mut one = store.begin_with(SERIALIZABLE).unwrap();
             let range = column("place").between(20, 29);
             let changed = if delete {
-                table.delete_where(&mut one, range).unwrap()
+                table.delete_where(&mut one, &range).unwrap()
             } else {
-                table.update_where(&mut one, range, &[("value", 0_i64.into())]).unwrap()
+                table.update_where(&mut one, &range, &[("value", 0_i64.into())]).unwrap()
             };
             assert_eq!(changed, 10);
             let row = [id.into(), place.into(), 0_i64.into()];
@@ -291,8 +291,8 @@ fn who_may_not_write_is_told_though_no_row_matches() {
     let none = || column("id").lt(0_i64);
     let change = [("value", 0_i64.into())];
     let refused = [
-        table.update_where(&mut reader, none(), &change).map(drop),
-        table.delete_where(&mut reader, none()).map(drop),
+        table.update_where(&mut reader, &none(), &change).map(drop),
+        table.delete_where(&mut reader, &none()).map(drop),
         table.update_if(&mut reader, &[(-1_i64).into()], &none(), &change).map(drop),
         table.insert_many::<[ValueRef<'_>; 3]>(&mut reader, &[[1.into(); 3]]),
     ];
@@ -301,8 +301,8 @@ fn who_may_not_write_is_told_though_no_row_matches() {
     }
     let mut stranger = crate::store().begin().unwrap();
     let foreign = [
-        table.update_where(&mut stranger, none(), &change).map(drop),
-        table.delete_where(&mut stranger, none()).map(drop),
+        table.update_where(&mut stranger, &none(), &change).map(drop),
+        table.delete_where(&mut stranger, &none()).map(drop),
         table.update_if(&mut stranger, &[1_i64.into()], &none(), &change).map(drop),
         table.incr(&mut stranger, &[1_i64.into()], "value", 1.into()).map(drop),
         table.insert_many::<[ValueRef<'_>; 3]>(&mut stranger, &[]),
@@ -335,7 +335,7 @@ fn a_full_budget_refuses_updates_whole_and_lets_rows_be_deleted() {
     let longer = "y".repeat(4_000);
     let mut txn = store.begin().unwrap();
     let error = table
-        .update_where(&mut txn, Predicate::all(), &[("text", longer.as_str().into())])
+        .update_where(&mut txn, &Predicate::all(), &[("text", longer.as_str().into())])
         .unwrap_err();
     assert_eq!(error.kind(), Kind::OverBudget, "{error}");
     assert_eq!((txn.writes(), txn.is_doomed()), (0, false));
@@ -345,7 +345,7 @@ fn a_full_budget_refuses_updates_whole_and_lets_rows_be_deleted() {
     let mut left = rows;
     while left > 0 {
         let some = column("id").ge(left - 300);
-        let deleted = store.write(|txn| table.delete_where(txn, some.clone())).unwrap();
+        let deleted = store.write(|txn| table.delete_where(txn, &some)).unwrap();
         assert_eq!(deleted as i64, left.min(300));
         left -= deleted as i64;
     }

@@ -102,7 +102,7 @@ impl<R: Record> TypedTable<R> {
         predicate: impl Into<TypedPredicate<R>>,
         changes: &[TypedChange<R>],
     ) -> Result<u64> {
-        self.untyped().update_where(txn, predicate.into().untyped(), &untyped(changes))
+        self.untyped().update_where(txn, &predicate.into().untyped(), &untyped(changes))
     }
 
     /// Deletes every record for which the predicate is true, in one statement; says how many there
@@ -112,7 +112,7 @@ impl<R: Record> TypedTable<R> {
         txn: &mut Txn,
         predicate: impl Into<TypedPredicate<R>>,
     ) -> Result<u64> {
-        self.untyped().delete_where(txn, predicate.into().untyped())
+        self.untyped().delete_where(txn, &predicate.into().untyped())
     }
 }
 

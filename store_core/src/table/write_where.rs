@@ -20,16 +20,16 @@ impl Table {
     /// ```
     /// # use store_core::query::column;
     /// # let (store, flights) = store_core::doctest::flights();
-    /// let high = || column("altitude").gt(30_000);
+    /// let high = column("altitude").gt(30_000);
     /// let lower = [("altitude", 30_000.into()), ("origin", "KDFW".into())];
-    /// assert_eq!(store.write(|txn| flights.update_where(txn, high(), &lower))?, 1);
-    /// assert_eq!(store.write(|txn| flights.delete_where(txn, high()))?, 0);
+    /// assert_eq!(store.write(|txn| flights.update_where(txn, &high, &lower))?, 1);
+    /// assert_eq!(store.write(|txn| flights.delete_where(txn, &high))?, 0);
     /// # Ok::<_, store_core::Error>(())
     /// ```
     pub fn update_where(
         &self,
         txn: &mut Txn,
-        predicate: Predicate,
+        predicate: &Predicate,
         changes: &[(&str, ValueRef<'_>)],
     ) -> Result<u64> {
         let (columns, cells) = self.read_changes(changes)?;
@@ -71,7 +71,7 @@ impl Table {
     /// Deletes every row for which the predicate is true; says how many there were.
     ///
     /// One statement, as [`Table::update_where`].
-    pub fn delete_where(&self, txn: &mut Txn, predicate: Predicate) -> Result<u64> {
+    pub fn delete_where(&self, txn: &mut Txn, predicate: &Predicate) -> Result<u64> {
         self.delete_found(txn, |query| Ok(query.filter(predicate.clone())))
     }
 
