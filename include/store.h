@@ -1160,21 +1160,6 @@ store_status store_insert_cells(const struct store_table *table,
                                 struct store_error **err);
 
 /**
- * Inserts many rows of all columns, or none of them: `values` holds row after row, `rows` times
- * `columns` values.
- *
- * `txn` may be NULL: the call commits on its own, once. STORE_DUPLICATE: a key or a unique value
- * exists. Thread-safe, but for the transaction. Since 0.1.
- */
-STORE_API
-store_status store_insert_rows(const struct store_table *table,
-                               struct store_txn *txn,
-                               const struct store_value *values,
-                               size_t columns,
-                               size_t rows,
-                               struct store_error **err);
-
-/**
  * Writes a row of all columns over the one with its key, or inserts it.
  *
  * `txn` may be NULL: the call commits on its own, and retries conflicts. *inserted_out, which
@@ -1202,21 +1187,6 @@ store_status store_upsert_cells(const struct store_table *table,
                                 size_t cells_len,
                                 bool *inserted_out,
                                 struct store_error **err);
-
-/**
- * Upserts many rows of all columns, or none of them: `values` holds row after row, `rows` times
- * `columns` values.
- *
- * `txn` may be NULL: the call commits on its own, once. Thread-safe, but for the transaction.
- * Since 0.1.
- */
-STORE_API
-store_status store_upsert_rows(const struct store_table *table,
-                               struct store_txn *txn,
-                               const struct store_value *values,
-                               size_t columns,
-                               size_t rows,
-                               struct store_error **err);
 
 /**
  * Changes some columns, by name, of the row with this key; key columns cannot be changed.
@@ -1264,6 +1234,78 @@ store_status store_lock(const struct store_table *table,
                         size_t key_len,
                         bool *found_out,
                         struct store_error **err);
+
+/* ---- many rows at once ---- */
+
+/**
+ * Inserts many rows of all columns, or none of them: `values` holds row after row, `rows` times
+ * `columns` values.
+ *
+ * The error names the position of the row that was refused, and what the transaction wrote before
+ * stays. `txn` may be NULL: the call commits on its own, once. STORE_DUPLICATE: a key or a unique
+ * value exists. Thread-safe, but for the transaction. Since 0.1.
+ */
+STORE_API
+store_status store_insert_rows(const struct store_table *table,
+                               struct store_txn *txn,
+                               const struct store_value *values,
+                               size_t columns,
+                               size_t rows,
+                               struct store_error **err);
+
+/**
+ * Upserts many rows of all columns, or none of them: `values` holds row after row, `rows` times
+ * `columns` values.
+ *
+ * The error names the position of the row that was refused, and what the transaction wrote before
+ * stays. `txn` may be NULL: the call commits on its own, once. Thread-safe, but for the
+ * transaction. Since 0.1.
+ */
+STORE_API
+store_status store_upsert_rows(const struct store_table *table,
+                               struct store_txn *txn,
+                               const struct store_value *values,
+                               size_t columns,
+                               size_t rows,
+                               struct store_error **err);
+
+/**
+ * Changes some columns of the rows with these keys, or of none of them: `keys` holds key after key,
+ * `rows` times `key_len` values, and `values` row after row, `rows` times `columns_len` values, one
+ * for each of the columns, which are named once.
+ *
+ * Much faster than store_update row by row. A key that no row has is passed over; *found_out, which
+ * may be NULL, says how many have one. The error names the position of the key that was refused,
+ * and what the transaction wrote before stays. `txn` may be NULL: the call commits on its own, and
+ * retries conflicts. Thread-safe, but for the transaction. Since 0.1.
+ */
+STORE_API
+store_status store_update_rows(const struct store_table *table,
+                               struct store_txn *txn,
+                               const struct store_value *keys,
+                               size_t key_len,
+                               const struct store_bytes *columns,
+                               size_t columns_len,
+                               const struct store_value *values,
+                               size_t rows,
+                               uint64_t *found_out,
+                               struct store_error **err);
+
+/**
+ * Returns copies of the rows with these keys: `keys` holds key after key, `rows` times `key_len`
+ * values, and `rows_out` has room for `rows` pointers. A key that no row has leaves NULL there.
+ *
+ * Much faster than store_get row by row. Free each row with store_row_free. `txn` may be NULL: the
+ * rows as of now, all at one moment. Thread-safe, but for the transaction. Since 0.1.
+ */
+STORE_API
+store_status store_get_rows(const struct store_table *table,
+                            struct store_txn *txn,
+                            const struct store_value *keys,
+                            size_t key_len,
+                            size_t rows,
+                            struct store_row **rows_out,
+                            struct store_error **err);
 
 /* ---- queries ---- */
 
@@ -1363,6 +1405,79 @@ store_status store_query_explain(struct store_query *query,
  * STORE_INVALID: it was freed before. One thread at a time. Since 0.1.
  */
 STORE_API store_status store_query_free(struct store_query **query);
+
+/* ---- writing rows by what they hold ---- */
+
+/**
+ * Adds to a column of the row with this key: an integer to an integer, any number to a float. NULL
+ * counts as 0.
+ *
+ * `txn` may be NULL: the call commits on its own, and retries conflicts, so no increment is lost.
+ * *sum_out, which may be NULL, is the new value, or NULL if there is no such row, which
+ * *found_out, which may be NULL, tells and which is no error. STORE_TYPE: the sum is out of the
+ * column's range, or the column is no number; nothing has changed. Thread-safe, but for the
+ * transaction. Since 0.1.
+ */
+STORE_API
+store_status store_incr(const struct store_table *table,
+                        struct store_txn *txn,
+                        const struct store_value *key,
+                        size_t key_len,
+                        const uint8_t *column,
+                        size_t column_len,
+                        struct store_value amount,
+                        struct store_value *sum_out,
+                        bool *found_out,
+                        struct store_error **err);
+
+/**
+ * Changes some columns, by name, of the row with this key if an SQL expression is true for it, as
+ * in "state = 'free'".
+ *
+ * `txn` may be NULL: the call commits on its own, and retries conflicts. *updated_out, which may
+ * be NULL, tells whether it was changed; that the expression is not true, or that there is no such
+ * row, is no error. Errors of the expression are those of store_query_where. Thread-safe, but for
+ * the transaction. Since 0.1.
+ */
+STORE_API
+store_status store_update_if(const struct store_table *table,
+                             struct store_txn *txn,
+                             const struct store_value *key,
+                             size_t key_len,
+                             const uint8_t *expression,
+                             size_t expression_len,
+                             const struct store_cell *cells,
+                             size_t cells_len,
+                             bool *updated_out,
+                             struct store_error **err);
+
+/**
+ * Changes some columns, by name, of every row of the query, to the same values: of all of them or
+ * of none.
+ *
+ * Which rows these are is decided before the first is changed, and each is changed once; key
+ * columns cannot be changed. The error names the row that was refused, and what the transaction
+ * wrote before stays. `txn` may be NULL: the call commits on its own, and retries conflicts.
+ * *rows_out, which may be NULL, is how many rows there were. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_query_update(struct store_query *query,
+                                struct store_txn *txn,
+                                const struct store_cell *cells,
+                                size_t cells_len,
+                                uint64_t *rows_out,
+                                struct store_error **err);
+
+/**
+ * Deletes every row of the query, or none of them.
+ *
+ * Otherwise as store_query_update. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_query_delete(struct store_query *query,
+                                struct store_txn *txn,
+                                uint64_t *rows_out,
+                                struct store_error **err);
 
 /* ---- cursors ---- */
 

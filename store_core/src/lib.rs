@@ -84,7 +84,10 @@ pub use check::CheckReport;
 pub use cursor::{Batches, ColumnBatch, Cursor, Groups, Query, Reader, RowRef};
 pub use error::{Error, Kind, Result};
 pub use mem::{Holder, HolderUsage, MemoryBudget};
-pub use record::{Field, Record, TypedCursor, TypedQuery, TypedTable};
+pub use record::{
+    Field, Keyed, Number, Operand, Record, Scalar, TypedChange, TypedColumn, TypedCursor,
+    TypedPredicate, TypedQuery, TypedSort, TypedTable,
+};
 pub use recovery::RecoveryReport;
 pub use schema::{Column, Index, Schema, SchemaBuilder};
 pub use stats::{Stats, TableStats};

@@ -40,6 +40,8 @@ mod txn;
 mod value;
 mod version;
 mod write;
+mod write_rows;
+mod write_where;
 
 pub use cursor::*;
 pub use db::*;
@@ -58,3 +60,5 @@ pub use txn::*;
 pub use value::*;
 pub use version::*;
 pub use write::*;
+pub use write_rows::*;
+pub use write_where::*;

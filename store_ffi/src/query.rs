@@ -32,7 +32,12 @@ pub(crate) struct Question {
 opaque!(store_query, Question, b"st_query");
 
 impl Question {
-    fn shape<'a>(&self, query: Query<'a>) -> Result<Query<'a>> {
+    pub(crate) fn table(&self) -> &OpenTable {
+        &self.table
+    }
+
+    /// The question put to a query that has nothing yet.
+    pub(crate) fn shape<'a>(&self, query: Query<'a>) -> Result<Query<'a>> {
         let query = query.filter(self.predicate.clone()).sort(&self.sort)?.offset(self.offset);
         Ok(match self.limit {
             Some(limit) => query.limit(limit),

@@ -11,7 +11,7 @@ use crate::value::{read_values, store_cell, store_value};
 use store_core::{Error, Result, Table, Txn, ValueRef};
 
 /// Runs a write in the transaction, or in one of its own that retries conflicts and commits.
-fn write<T>(
+pub(crate) fn write<T>(
     table: &OpenTable,
     txn: *mut store_txn,
     mut work: impl FnMut(&Table, &mut Txn) -> Result<T>,
@@ -23,7 +23,7 @@ fn write<T>(
 }
 
 /// Cells as columns by position with their values.
-fn read_cells<'a>(
+pub(crate) fn read_cells<'a>(
     table: &OpenTable,
     cells: *const store_cell,
     len: usize,
@@ -80,23 +80,6 @@ pub unsafe extern "C" fn store_insert_cells(
     })
 }
 
-/// Inserts many rows of all columns, or none of them: `values` holds row after row, `rows` times
-/// `columns` values.
-///
-/// `txn` may be NULL: the call commits on its own, once. STORE_DUPLICATE: a key or a unique value
-/// exists. Thread-safe, but for the transaction. Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn store_insert_rows(
-    table: *const store_table,
-    txn: *mut store_txn,
-    values: *const store_value,
-    columns: usize,
-    rows: usize,
-    err: *mut *mut store_error,
-) -> store_status {
-    guard(err, || write_rows(table, txn, (values, columns, rows), Table::insert))
-}
-
 /// Writes a row of all columns over the one with its key, or inserts it.
 ///
 /// `txn` may be NULL: the call commits on its own, and retries conflicts. *inserted_out, which
@@ -142,27 +125,6 @@ pub unsafe extern "C" fn store_upsert_cells(
         let inserted = write(&table, txn, upsert)?;
         tell(out.as_ref(), inserted);
         Ok(())
-    })
-}
-
-/// Upserts many rows of all columns, or none of them: `values` holds row after row, `rows` times
-/// `columns` values.
-///
-/// `txn` may be NULL: the call commits on its own, once. Thread-safe, but for the transaction.
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn store_upsert_rows(
-    table: *const store_table,
-    txn: *mut store_txn,
-    values: *const store_value,
-    columns: usize,
-    rows: usize,
-    err: *mut *mut store_error,
-) -> store_status {
-    guard(err, || {
-        write_rows(table, txn, (values, columns, rows), |table, txn, row| {
-            table.upsert(txn, row).map(drop)
-        })
     })
 }
 
@@ -243,33 +205,8 @@ pub unsafe extern "C" fn store_lock(
     })
 }
 
-fn tell(out: Option<&Out<bool>>, answer: bool) {
+pub(crate) fn tell<T>(out: Option<&Out<T>>, answer: T) {
     if let Some(out) = out {
         out.set(answer);
     }
-}
-
-/// Writes rows under a savepoint, so that all or none of them are in the transaction.
-fn write_rows(
-    table: *const store_table,
-    txn: *mut store_txn,
-    (values, columns, rows): (*const store_value, usize, usize),
-    one: impl Fn(&Table, &mut Txn, &[ValueRef<'_>]) -> Result<()>,
-) -> Result<()> {
-    let table = handle::shared(table)?;
-    let count = columns.checked_mul(rows).filter(|_| columns > 0);
-    let count = count.ok_or_else(|| {
-        Error::invalid(format!("{rows} rows of {columns} columns is an impossible number"))
-    })?;
-    let values = read_values(values, count, "values")?;
-    write(&table, txn, |table, txn| {
-        let savepoint = txn.savepoint()?;
-        let written = values.chunks(columns).try_for_each(|row| one(table, txn, row));
-        if written.is_err() {
-            txn.rollback_to(savepoint)?;
-        } else {
-            txn.release(savepoint)?;
-        }
-        written
-    })
 }

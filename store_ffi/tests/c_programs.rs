@@ -92,6 +92,11 @@ fn transactions_are_isolated() {
 }
 
 #[test]
+fn statements_are_whole() {
+    run_test("statements");
+}
+
+#[test]
 fn cursors_outlive_their_parents() {
     run_test("cursors");
 }

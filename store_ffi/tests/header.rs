@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// The sources in the header's order, each with the noun above its functions.
-const SOURCES: [(&str, &str); 15] = [
+const SOURCES: [(&str, &str); 17] = [
     ("version", "version"),
     ("status", "status"),
     ("error", "errors"),
@@ -18,7 +18,9 @@ const SOURCES: [(&str, &str); 15] = [
     ("get", "reading a row"),
     ("row", "rows"),
     ("write", "writing rows"),
+    ("write_rows", "many rows at once"),
     ("query", "queries"),
+    ("write_where", "writing rows by what they hold"),
     ("cursor", "cursors"),
     ("stats", "numbers and checks"),
 ];

@@ -1,7 +1,9 @@
 //! The `#[record(…)]` options of a struct and of its fields.
 
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Expr, LitStr, Path, Result};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, Expr, Ident, LitStr, Path, Result, Token, parenthesized};
 
 /// What `#[record(…)]` on the struct says.
 #[derive(Default)]
@@ -10,6 +12,16 @@ pub struct StructOptions {
     pub table: Option<LitStr>,
     /// Where `store_core` is, if not at `::store_core`.
     pub core: Option<Path>,
+    /// The fields of the key, if they are named here.
+    pub key: Option<Vec<Ident>>,
+    /// Indexes over several fields.
+    pub indexes: Vec<IndexOption>,
+}
+
+/// `index(a, b)` or `unique(a, b)`.
+pub struct IndexOption {
+    pub fields: Vec<Ident>,
+    pub unique: bool,
 }
 
 /// What `#[record(…)]` on a field says.
@@ -21,6 +33,8 @@ pub struct FieldOptions {
     pub default: Option<Expr>,
     /// The column's name, if it is not the field's.
     pub rename: Option<LitStr>,
+    /// The name of the column's constant, if it is not made from the field's.
+    pub constant: Option<Ident>,
 }
 
 impl StructOptions {
@@ -28,11 +42,17 @@ impl StructOptions {
     pub fn parse(attrs: &[Attribute]) -> Result<Self> {
         let mut options = Self::default();
         each_option(attrs, |meta| match name(meta).as_str() {
-            "table" => set(&mut options.table, meta, |meta| meta.value()?.parse()),
+            "table" => set(&mut options.table, meta, |meta| not_empty(meta.value()?.parse()?)),
             "crate" => set(&mut options.core, meta, |meta| {
                 meta.value()?.parse::<LitStr>()?.parse_with(Path::parse_mod_style)
             }),
-            other => Err(unknown(meta, other, "table or crate")),
+            "key" => set(&mut options.key, meta, fields),
+            "index" | "unique" => {
+                let unique = meta.path.is_ident("unique");
+                options.indexes.push(IndexOption { fields: fields(meta)?, unique });
+                Ok(())
+            }
+            other => Err(unknown(meta, other, "table, crate, key, index or unique")),
         })?;
         Ok(options)
     }
@@ -43,12 +63,13 @@ impl FieldOptions {
     pub fn parse(attrs: &[Attribute]) -> Result<Self> {
         let mut options = Self::default();
         each_option(attrs, |meta| match name(meta).as_str() {
-            "key" => set(&mut options.key, meta, |_| Ok(())),
-            "index" => set(&mut options.index, meta, |_| Ok(())),
-            "unique" => set(&mut options.unique, meta, |_| Ok(())),
+            "key" => set(&mut options.key, meta, alone),
+            "index" => set(&mut options.index, meta, alone),
+            "unique" => set(&mut options.unique, meta, alone),
             "default" => set(&mut options.default, meta, |meta| meta.value()?.parse()),
-            "rename" => set(&mut options.rename, meta, |meta| meta.value()?.parse()),
-            other => Err(unknown(meta, other, "key, index, unique, default or rename")),
+            "rename" => set(&mut options.rename, meta, |meta| not_empty(meta.value()?.parse()?)),
+            "constant" => set(&mut options.constant, meta, |meta| meta.value()?.parse()),
+            other => Err(unknown(meta, other, "key, index, unique, default, rename or constant")),
         })?;
         Ok(options)
     }
@@ -80,6 +101,40 @@ fn set<T>(
     Ok(())
 }
 
-fn unknown(meta: &ParseNestedMeta<'_>, option: &str, known: &str) -> syn::Error {
-    meta.error(format_args!("unknown option `{option}`: must be {known}"))
+/// The fields in the parentheses after `key`, `index` or `unique` on the struct.
+fn fields(meta: &ParseNestedMeta<'_>) -> Result<Vec<Ident>> {
+    let word = name(meta);
+    if !meta.input.peek(syn::token::Paren) {
+        return Err(meta.error(format_args!(
+            "`{word}` on the struct names its fields: `{word}(a, b)`; on a field it stands alone"
+        )));
+    }
+    let list;
+    let parentheses = parenthesized!(list in meta.input);
+    let named = Punctuated::<Ident, Token![,]>::parse_terminated(&list)?;
+    if named.is_empty() {
+        let message = format!("`{word}` names no field");
+        return Err(Error::new(parentheses.span.join(), message));
+    }
+    Ok(named.into_iter().collect())
+}
+
+/// A word on a field, which has no list after it.
+fn alone(meta: &ParseNestedMeta<'_>) -> Result<()> {
+    if meta.input.peek(syn::token::Paren) {
+        let word = name(meta);
+        return Err(meta.error(format_args!("`{word}` over several fields stands on the struct")));
+    }
+    Ok(())
+}
+
+fn not_empty(name: LitStr) -> Result<LitStr> {
+    if name.value().is_empty() {
+        return Err(Error::new(name.span(), "a name cannot be empty"));
+    }
+    Ok(name)
+}
+
+fn unknown(meta: &ParseNestedMeta<'_>, option: &str, known: &str) -> Error {
+    Error::new(meta.path.span(), format!("unknown option `{option}`: must be {known}"))
 }

@@ -1,43 +1,42 @@
-//! The code of `#[derive(Record)]`: the schema, a struct's cells, a struct from a row.
+//! The code of `#[derive(Record)]`: the schema, a struct's cells, a struct from a row, its key, and
+//! a constant for each column.
 //!
 //! Types are never matched by name: a field's type answers through `store_core::Field`, so an
 //! alias works, and a type that is no column is an error where it is written.
 
-use crate::attrs::{FieldOptions, StructOptions};
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-use syn::ext::IdentExt;
+use crate::model::{Column, Index, Model};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Fields, Ident, Path, Result, Type, parse_quote};
+use syn::{DeriveInput, Path, Result, Type};
 
-/// One field and its column.
-struct Column<'a> {
-    field: &'a Ident,
-    ty: &'a Type,
-    name: String,
-    options: FieldOptions,
+/// The implementations for this struct.
+pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let model = Model::of(input)?;
+    let (record, keyed, constants) = (record(&model), keyed(&model), constants(&model));
+    Ok(quote!(#record #keyed #constants))
 }
 
-/// The implementation of `Record` for this struct.
-pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
-    let options = StructOptions::parse(&input.attrs)?;
-    let core = options.core.unwrap_or_else(|| parse_quote!(::store_core));
-    let table = options
-        .table
-        .map_or_else(|| snake_case(&input.ident.unraw().to_string()), |table| table.value());
-    let columns = columns(input)?;
-
-    let name = &input.ident;
+/// `impl Record`.
+fn record(model: &Model<'_>) -> TokenStream {
+    let Model { name, core, table, columns, .. } = model;
     let fields: Vec<&Ident> = columns.iter().map(|column| column.field).collect();
     let types: Vec<&Type> = columns.iter().map(|column| column.ty).collect();
     let positions = 0..columns.len();
-    let declared = columns.iter().map(Column::declaration);
-    let key_checks = columns.iter().filter_map(|column| column.key_check(&core));
-    Ok(quote! {
+    let declared = columns.iter().map(|column| column.declaration(core));
+    let key = (!model.key.is_empty()).then(|| {
+        let names = model.key.iter().map(|at| &columns[*at].name);
+        quote!(.key_of(&[#(#names),*]))
+    });
+    let indexes = model.indexes.iter().map(|Index { columns: of, unique }| {
+        let names = of.iter().map(|at| &columns[*at].name);
+        quote!(.index_of(&[#(#names),*], #unique))
+    });
+    quote! {
         #[automatically_derived]
         impl #core::Record for #name {
             fn schema() -> #core::Result<#core::Schema> {
-                #core::Schema::builder(#table) #(#declared)* .build()
+                #core::Schema::builder(#table) #(#declared)* #key #(#indexes)* .build()
             }
 
             fn cells<'record>(
@@ -53,102 +52,87 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 })
             }
         }
-        #(#key_checks)*
-    })
+    }
 }
 
 impl Column<'_> {
     /// The calls on the schema's builder that declare the column.
-    fn declaration(&self) -> TokenStream {
+    fn declaration(&self, core: &Path) -> TokenStream {
         let Self { ty, name, options, .. } = self;
-        let key = options.key.map(|()| quote!(.key()));
         let index = options.index.map(|()| quote!(.index()));
         let unique = options.unique.map(|()| quote!(.unique()));
         // Spanned as the value, so that one of a wrong type is an error there.
-        let default =
-            options.default.as_ref().map(|value| quote_spanned!(value.span()=> .default(#value)));
-        quote!(.field::<#ty>(#name) #key #index #unique #default)
-    }
-
-    /// A key that may be NULL does not compile.
-    fn key_check(&self, core: &Path) -> Option<TokenStream> {
-        let (key, ty) = (self.options.key, self.ty);
-        let message = format!("`{}` is a key column, which cannot be an `Option`", self.name);
-        key.map(|()| {
-            quote_spanned! {ty.span()=>
-                const _: () = ::core::assert!(!<#ty as #core::Field>::NULLABLE, #message);
-            }
-        })
+        let default = options.default.as_ref().map(
+            |value| quote_spanned!(value.span()=> .default(#core::Operand::<#ty>::into_value(#value))),
+        );
+        quote!(.field::<#ty>(#name) #index #unique #default)
     }
 }
 
-fn columns(input: &DeriveInput) -> Result<Vec<Column<'_>>> {
-    if !input.generics.params.is_empty() {
-        let message = "a record has no type parameters or lifetimes: one table, one type";
-        return Err(Error::new_spanned(&input.generics, message));
-    }
-    let fields = match &input.data {
-        Data::Struct(data) => match &data.fields {
-            Fields::Named(fields) if !fields.named.is_empty() => &fields.named,
-            Fields::Unnamed(_) => return Err(not_a_record(&input.ident, "is a tuple struct")),
-            Fields::Named(_) | Fields::Unit => {
-                return Err(not_a_record(&input.ident, "has no fields"));
-            }
-        },
-        Data::Enum(_) => return Err(not_a_record(&input.ident, "is an enum")),
-        Data::Union(_) => return Err(not_a_record(&input.ident, "is a union")),
+/// `impl Keyed`, if there is a key.
+fn keyed(model: &Model<'_>) -> Option<TokenStream> {
+    let Model { name, core, columns, key, .. } = model;
+    let count = key.len();
+    let borrowed = key.iter().map(|at| {
+        let ty = columns[*at].ty;
+        quote_spanned!(ty.span()=> <#ty as #core::Scalar>::Borrowed<'key>)
+    });
+    let values = key.iter().map(|at| {
+        let Column { field, ty, .. } = &columns[*at];
+        quote_spanned!(ty.span()=> <#ty as #core::Scalar>::borrowed(&self.#field))
+    });
+    let parts: Vec<Ident> = (0..count).map(|nth| format_ident!("part_{nth}")).collect();
+    let (ty, value, pattern) = match count {
+        0 => return None,
+        1 => (quote!(#(#borrowed)*), quote!(#(#values)*), quote!(#(#parts)*)),
+        _ => (quote!((#(#borrowed),*)), quote!((#(#values),*)), quote!((#(#parts),*))),
     };
-    fields.iter().map(column).collect()
-}
+    Some(quote! {
+        #[automatically_derived]
+        impl #core::Keyed for #name {
+            type Key<'key> = #ty;
+            type KeyCells<'key> = [#core::ValueRef<'key>; #count];
 
-fn column(field: &syn::Field) -> Result<Column<'_>> {
-    let options = FieldOptions::parse(&field.attrs)?;
-    let ident = field.ident.as_ref().expect("a named field has a name");
-    let name = match &options.rename {
-        Some(name) => name.value(),
-        None => ident.unraw().to_string(),
-    };
-    Ok(Column { field: ident, ty: &field.ty, name, options })
-}
+            fn key(&self) -> Self::Key<'_> {
+                #value
+            }
 
-fn not_a_record(name: &Ident, fault: &str) -> Error {
-    let message = format!("a record is a struct with named fields, `{name}` {fault}");
-    Error::new(name.span(), message)
-}
-
-/// `FlightPlan` as `flight_plan`, `HTTPLog` as `http_log`.
-fn snake_case(name: &str) -> String {
-    let letters: Vec<char> = name.chars().collect();
-    let mut snake = String::with_capacity(name.len() + 4);
-    for (at, letter) in letters.iter().enumerate() {
-        let before = at.checked_sub(1).map(|at| letters[at]);
-        let starts_word = letter.is_uppercase()
-            && before.is_some_and(|before| {
-                let ends_capitals = letters.get(at + 1).is_some_and(|after| after.is_lowercase());
-                before != '_' && (!before.is_uppercase() || ends_capitals)
-            });
-        if starts_word {
-            snake.push('_');
+            fn key_cells(key: Self::Key<'_>) -> Self::KeyCells<'_> {
+                let #pattern = key;
+                [#( ::core::convert::Into::into(#parts) ),*]
+            }
         }
-        snake.extend(letter.to_lowercase());
+    })
+}
+
+/// A constant for each column, as visible as the struct.
+fn constants(model: &Model<'_>) -> TokenStream {
+    let Model { name, visibility, core, columns, .. } = model;
+    let constants = columns.iter().map(|Column { ty, name, constant, .. }| {
+        let doc = format!("The column `{name}`.");
+        quote! {
+            #[doc = #doc]
+            #visibility const #constant: #core::TypedColumn<Self, #ty> = #core::TypedColumn::new(#name);
+        }
+    });
+    // Not every program asks for every column; a field's type may be less visible than the struct.
+    quote! {
+        #[automatically_derived]
+        #[allow(dead_code, private_interfaces)]
+        impl #name {
+            #(#constants)*
+        }
     }
-    snake
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use syn::parse_quote;
 
     /// The message of a struct that is refused.
     fn refusal(input: &DeriveInput) -> String {
         expand(input).expect_err("must be refused").to_string()
-    }
-
-    #[test]
-    fn table_names_are_snake_case() {
-        let names = ["Flight", "FlightPlan", "HTTPLog", "Leg2Go", "already_snake", "A"];
-        let snake = ["flight", "flight_plan", "http_log", "leg2_go", "already_snake", "a"];
-        assert_eq!(names.map(snake_case), snake);
     }
 
     #[test]
@@ -197,14 +181,14 @@ mod tests {
                 a: i32,
             }
         ));
-        assert_eq!(on_struct, "unknown option `name`: must be table or crate");
+        assert_eq!(on_struct, "unknown option `name`: must be table, crate, key, index or unique");
         let on_field = refusal(&parse_quote!(
             struct X {
                 #[record(key, indexed)]
                 a: i32,
             }
         ));
-        let known = "must be key, index, unique, default or rename";
+        let known = "must be key, index, unique, default, rename or constant";
         assert_eq!(on_field, format!("unknown option `indexed`: {known}"));
         let twice = refusal(&parse_quote!(
             struct X {

@@ -1,4 +1,4 @@
-//! What does not compile, and where the compiler points.
+//! What the derive refuses, and where the compiler points; types are the part of `refused_types`.
 
 #[test]
 fn errors_point_at_the_callers_code() {

@@ -7,6 +7,7 @@ mod atomic;
 mod closed;
 mod found;
 mod groups;
+mod incr;
 mod indexes;
 mod kept;
 mod log_first;
@@ -23,6 +24,7 @@ mod stopped;
 mod torn;
 mod turns;
 mod unique;
+mod write_where;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

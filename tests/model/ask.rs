@@ -94,8 +94,35 @@ impl Test {
     }
 }
 
+/// Up to two tests, all of which must hold, or one.
+pub struct Condition {
+    tests: Vec<Test>,
+    any: bool,
+}
+
+impl Condition {
+    pub fn random(schema: &Schema, rows: &Rows, random: &mut Random) -> Self {
+        let tests = (0..random.below(3)).map(|_| Test::random(schema, rows, random)).collect();
+        Self { tests, any: random.once_in(4) }
+    }
+
+    pub fn predicate(&self, schema: &Schema) -> Predicate {
+        let tests = self.tests.iter().map(|test| test.predicate(schema));
+        let join = |one: Predicate, other| if self.any { one.or(other) } else { one.and(other) };
+        tests.reduce(join).unwrap_or_else(Predicate::all)
+    }
+
+    pub fn holds(&self, row: &[Value]) -> bool {
+        match self.tests.len() {
+            0 => true,
+            _ if self.any => self.tests.iter().any(|test| test.holds(row)),
+            _ => self.tests.iter().all(|test| test.holds(row)),
+        }
+    }
+}
+
 /// Compares two rows by sort words; NULLs come last either way, ties follow the key.
-fn compare(schema: &Schema, sort: &[String], a: &[Value], b: &[Value]) -> Ordering {
+pub fn compare(schema: &Schema, sort: &[String], a: &[Value], b: &[Value]) -> Ordering {
     for word in sort {
         let name = word.trim_start_matches('-');
         let at = schema.column_position(name).unwrap();
@@ -116,7 +143,7 @@ fn image(row: &[Value]) -> String {
     format!("{row:?}")
 }
 
-fn random_sort(schema: &Schema, random: &mut Random) -> Vec<String> {
+pub fn random_sort(schema: &Schema, random: &mut Random) -> Vec<String> {
     let mut sort: Vec<String> = Vec::new();
     for _ in 0..random.below(3) {
         let name = &schema.columns[random.below(schema.visible_len() as u64) as usize].name;
@@ -136,23 +163,9 @@ pub fn ask<R: Reader>(
     place: &str,
 ) -> String {
     let schema = table.schema();
-    let tests: Vec<Test> =
-        (0..random.below(3)).map(|_| Test::random(schema, rows, random)).collect();
-    let any = random.once_in(4);
-    let mut predicate = Predicate::all();
-    for (nth, test) in tests.iter().enumerate() {
-        let this = test.predicate(schema);
-        predicate = match nth {
-            0 => this,
-            _ if any => predicate.or(this),
-            _ => predicate.and(this),
-        };
-    }
-    let holds = |row: &Vec<Value>| match tests.len() {
-        0 => true,
-        _ if any => tests.iter().any(|test| test.holds(row)),
-        _ => tests.iter().all(|test| test.holds(row)),
-    };
+    let condition = Condition::random(schema, rows, random);
+    let predicate = condition.predicate(schema);
+    let holds = |row: &Vec<Value>| condition.holds(row);
     let sort = random_sort(schema, random);
     let limit = random.once_in(2).then(|| random.below(12));
     let offset = if random.once_in(3) { random.below(6) } else { 0 };

@@ -8,6 +8,7 @@ mod ask;
 mod cases;
 mod groups;
 mod schemas;
+mod statements;
 mod world;
 
 use schemas::Shape;

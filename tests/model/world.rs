@@ -62,7 +62,7 @@ pub struct World {
 }
 
 /// What a statement should do.
-enum Expected {
+pub enum Expected {
     Done,
     Refused(&'static [Kind]),
 }
@@ -191,11 +191,16 @@ impl World {
         let table = self.tables[at].clone();
         let Some(mut open) = self.open.take() else { return };
         let rows = &mut open.rows[at];
-        match random.below(10) {
+        match random.below(15) {
             0..3 => self.insert(&table, &mut open.txn, rows, random),
             3..5 => self.upsert(&table, &mut open.txn, rows, random),
             5..7 => self.update(&table, &mut open.txn, rows, random),
             7 => self.update_many(&table, &mut open.txn, rows, random),
+            8 => self.write_many(&table, &mut open.txn, rows, random),
+            9 => self.incr(&table, &mut open.txn, rows, random),
+            10 => self.update_if(&table, &mut open.txn, rows, random),
+            11 => self.update_where(&table, &mut open.txn, rows, random),
+            12 => self.delete_where(&table, &mut open.txn, rows, random),
             _ => {
                 let key = key_of(&table, rows, random);
                 let known = rows.remove(&Key(key.clone())).is_some();
@@ -300,7 +305,7 @@ impl World {
     }
 
     /// True if it was done and should have been.
-    fn as_expected<T>(&self, result: &Result<T>, expected: &Expected) -> bool {
+    pub fn as_expected<T>(&self, result: &Result<T>, expected: &Expected) -> bool {
         match (result, expected) {
             (Ok(_), Expected::Done) => true,
             (Err(error), Expected::Refused(kinds)) => {
@@ -398,7 +403,7 @@ fn look_at<R: Reader>(
 }
 
 /// One to four columns that are not in the key.
-fn some_columns(schema: &Schema, random: &mut Random) -> Vec<usize> {
+pub fn some_columns(schema: &Schema, random: &mut Random) -> Vec<usize> {
     let all: Vec<usize> = (0..schema.visible_len()).filter(|at| !schema.is_key(*at)).collect();
     let mut columns: Vec<usize> = Vec::new();
     for _ in 0..=random.below(3) {
@@ -410,16 +415,16 @@ fn some_columns(schema: &Schema, random: &mut Random) -> Vec<usize> {
     columns
 }
 
-fn refs(values: &[Value]) -> Vec<ValueRef<'_>> {
+pub fn refs(values: &[Value]) -> Vec<ValueRef<'_>> {
     values.iter().map(Value::as_ref).collect()
 }
 
-fn key_cells(schema: &Schema, row: &[Value]) -> Vec<Value> {
+pub fn key_cells(schema: &Schema, row: &[Value]) -> Vec<Value> {
     schema.key.iter().map(|at| row.get(*at).cloned().unwrap_or(Value::Null)).collect()
 }
 
 /// A key that is there, or one that may be.
-fn key_of(table: &Table, rows: &Rows, random: &mut Random) -> Vec<Value> {
+pub fn key_of(table: &Table, rows: &Rows, random: &mut Random) -> Vec<Value> {
     let schema = table.schema();
     if !rows.is_empty() && !random.once_in(4) {
         let nth = random.below(rows.len() as u64) as usize;
@@ -432,7 +437,7 @@ fn key_of(table: &Table, rows: &Rows, random: &mut Random) -> Vec<Value> {
 }
 
 /// A row of every visible column; now and then NULL where it is refused.
-fn random_row(table: &Table, random: &mut Random) -> Vec<Value> {
+pub fn random_row(table: &Table, random: &mut Random) -> Vec<Value> {
     let columns = table.schema().visible_columns().enumerate();
     let cell = |(at, column): (usize, &store_core::Column)| {
         let refused = random.once_in(40) && !table.schema().is_key(at);
@@ -444,7 +449,7 @@ fn random_row(table: &Table, random: &mut Random) -> Vec<Value> {
 }
 
 /// What writing this row over the one with `own` key, or as a new one, should give.
-fn expected(schema: &Schema, rows: &Rows, row: &[Value], own: Option<&Key>) -> Expected {
+pub fn expected(schema: &Schema, rows: &Rows, row: &[Value], own: Option<&Key>) -> Expected {
     let null = schema
         .visible_columns()
         .zip(row)

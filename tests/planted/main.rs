@@ -62,6 +62,8 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I9", "anomalies", "snapshots_prevent", "needed_entry_forgotten"),
     ("I10", "isolation", "row_atomic::a_refused_statement_changes", "row_half_applied"),
     ("I10", "isolation", "many::a_refused_row_is_named", "call_half_applied"),
+    ("I10", "isolation", "write_where::a_refused_row", "call_half_applied"),
+    ("I10", "isolation", "write_where::a_row_is_changed_once", "own_output_met"),
     ("I10", "isolation", "row_atomic::a_refused_statement_changes", "unique_not_checked"),
     ("I10", "isolation", "unique::one_of_many", "unique_not_checked"),
     ("I13", "isolation", "groups::sums_of_several_threads", "parts_overlap"),

@@ -20,8 +20,10 @@ pub use read::{Reader, RowRef};
 pub use run::Cursor;
 
 pub(crate) use read::ReadSource;
+pub(crate) use run::RowNumbers;
 
 use crate::error::{Error, Result};
+use crate::mem::budget::Reservation;
 use crate::options::THREADS_MAX;
 use crate::query::{AccessPath, Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
 use crate::query::{Plan, parse_sort};
@@ -91,6 +93,12 @@ impl<'a> Query<'a> {
         Ok(self)
     }
 
+    /// Orders the rows by these columns, by name; what [`Query::sort`] reads from words.
+    pub fn sort_by(mut self, order: Vec<SortName>) -> Self {
+        self.sort = order;
+        self
+    }
+
     /// Gives at most this many rows. Without a sort it may be any of them.
     pub fn limit(mut self, rows: u64) -> Self {
         self.limit = Some(rows);
@@ -123,6 +131,17 @@ impl<'a> Query<'a> {
         let matched = self.run()?.count_all()?;
         let left = matched.saturating_sub(offset);
         Ok(limit.map_or(left, |limit| left.min(limit)))
+    }
+
+    /// The numbers of the rows, in order, after offset and limit.
+    pub(crate) fn row_numbers(self) -> Result<RowNumbers> {
+        self.run()?.into_row_numbers(Reservation::grow)
+    }
+
+    /// The same to delete them, which must be possible when the budget is used up.
+    pub(crate) fn row_numbers_to_delete(self) -> Result<RowNumbers> {
+        let grow = |held: &mut Reservation, by| held.grow(by).or_else(|_| held.grow_urgent(by));
+        self.run()?.into_row_numbers(grow)
     }
 
     /// One line: the way to the rows, and why.

@@ -17,6 +17,15 @@ use std::sync::Arc;
 /// Sort memory reserved at once.
 const SORT_LUMP_BYTES: usize = 64 << 10;
 
+/// Row numbers for which memory is reserved at once.
+const NUMBERS_LUMP: usize = 1024;
+
+/// The rows that a query found, by number.
+pub(crate) struct RowNumbers {
+    pub numbers: Vec<u32>,
+    _held: Reservation,
+}
+
 /// The rows of a query, one after another, all at one snapshot.
 ///
 /// Closing is dropping. Between calls it holds nothing but its snapshot, so a loop over it may
@@ -150,6 +159,31 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn schema(&self) -> &Schema {
         &self.rows.schema
+    }
+
+    /// The numbers of the rows that are left; `grow` reserves the memory they take.
+    pub(super) fn into_row_numbers(
+        mut self,
+        grow: impl Fn(&mut Reservation, usize) -> Result<()>,
+    ) -> Result<RowNumbers> {
+        self.needed = needed_words(&self.rows, &self.filter);
+        self.need_index_words();
+        let mut numbers = Vec::new();
+        let mut held = self.source.engine().holder.child("rows to write").reserve(0)?;
+        while self.left > 0 && self.advance_matching()? {
+            if self.skip > 0 {
+                self.skip -= 1;
+                continue;
+            }
+            self.left -= 1;
+            if numbers.len() == numbers.capacity() {
+                let more = numbers.len().max(NUMBERS_LUMP);
+                grow(&mut held, more * size_of::<u32>())?;
+                numbers.reserve_exact(more);
+            }
+            numbers.push(self.row.unwrap_or_else(|| self.walk.row(&self.rows.versions)));
+        }
+        Ok(RowNumbers { numbers, _held: held })
     }
 
     /// Gets the next rows ready; false if there are none.

@@ -1,4 +1,7 @@
-use crate::{Error, Field, Kind, Record, Schema, Store, Type, TypedTable, ValueRef, query::column};
+use crate::{
+    Error, Field, Keyed, Kind, Record, Schema, Store, Type, TypedPredicate, TypedTable, ValueRef,
+    query::{Predicate, column},
+};
 
 #[derive(Record, Clone, Debug, PartialEq)]
 #[record(table = "flights")]
@@ -106,8 +109,9 @@ fn every_type_survives_the_round_trip() {
     store.write(|txn| records.iter().try_for_each(|record| table.insert(txn, record))).unwrap();
     let snapshot = store.snapshot().unwrap();
     assert_eq!(table.query(&snapshot).sort("number").collect().unwrap(), records);
-    let key = [i16::MIN.into(), (i64::MAX - 2).into()];
-    assert_eq!(table.get(&snapshot, &key).unwrap(), Some(all_types(2)));
+    let key = (i16::MIN, i64::MAX - 2);
+    assert_eq!(records[1].key(), key);
+    assert_eq!(table.get(&snapshot, key).unwrap(), Some(all_types(2)));
 }
 
 #[test]
@@ -119,10 +123,16 @@ fn records_are_written_and_read_back() {
     assert!(!store.write(|txn| flights.upsert(txn, &changed)).unwrap());
     let again = store.write(|txn| flights.insert(txn, &first)).unwrap_err();
     assert_eq!(again.kind(), Kind::Duplicate);
-    let key = ["UAL123".into()];
-    assert_eq!(flights.get(&store.snapshot().unwrap(), &key).unwrap(), Some(changed));
-    assert!(store.write(|txn| flights.delete(txn, &key)).unwrap());
-    assert!(!flights.exists(&store.snapshot().unwrap(), &key).unwrap());
+    let key = first.key();
+    assert_eq!(flights.get(&store.snapshot().unwrap(), key).unwrap(), Some(changed));
+    assert!(store.write(|txn| flights.update(txn, &first)).unwrap());
+    // A reference to an owned text is a key too.
+    let found = flights.get(&store.snapshot().unwrap(), &first.flight_id).unwrap();
+    assert_eq!(found.as_ref(), Some(&first));
+    assert!(store.write(|txn| flights.delete(txn, key)).unwrap());
+    assert!(!flights.exists(&store.snapshot().unwrap(), key).unwrap());
+    assert!(!store.write(|txn| flights.update(txn, &first)).unwrap());
+    assert!(!flights.exists(&store.snapshot().unwrap(), key).unwrap(), "an update makes no row");
 }
 
 #[test]
@@ -130,7 +140,7 @@ fn a_transaction_reads_the_records_it_wrote() {
     let (store, flights) = flights();
     let mut txn = store.begin().unwrap();
     flights.insert(&mut txn, &flight("DAL7", 1)).unwrap();
-    assert_eq!(flights.get(&txn, &["DAL7".into()]).unwrap(), Some(flight("DAL7", 1)));
+    assert_eq!(flights.get(&txn, "DAL7").unwrap(), Some(flight("DAL7", 1)));
     assert_eq!(flights.query(&txn).collect().unwrap(), [flight("DAL7", 1)]);
     assert_eq!(flights.query(&store.snapshot().unwrap()).count().unwrap(), 0);
 }
@@ -141,13 +151,105 @@ fn queries_filter_sort_and_cut() {
     let all: Vec<Flight> = (0..10).map(|n| flight(&format!("F{n}"), n % 5)).collect();
     store.write(|txn| all.iter().try_for_each(|flight| flights.insert(txn, flight))).unwrap();
     let snapshot = store.snapshot().unwrap();
-    let query = || flights.query(&snapshot).filter(column("altitude").gt(2));
+    let query = || flights.query(&snapshot).filter(Flight::ALTITUDE.gt(2));
     assert_eq!(query().count().unwrap(), 4);
-    let found = query().sort("-altitude").sort("-flight_id").offset(1).limit(2).collect().unwrap();
-    assert_eq!(found, [flight("F4", 4), flight("F8", 3)]);
+    let sorted = || query().sort(Flight::ALTITUDE.desc()).sort(Flight::FLIGHT_ID.desc()).offset(1);
+    assert_eq!(sorted().limit(2).collect().unwrap(), [flight("F4", 4), flight("F8", 3)]);
+    assert_eq!(sorted().first().unwrap(), Some(flight("F4", 4)));
+    assert_eq!(sorted().offset(4).first().unwrap(), None);
+    let by_words = flights.query(&snapshot).filter(column("altitude").gt(2));
+    let by_words = by_words.sort("-altitude").sort("-flight_id").offset(1).limit(2);
+    assert_eq!(by_words.collect().unwrap(), sorted().limit(2).collect().unwrap());
+    assert_eq!(query().sort("-").collect().unwrap_err().kind(), Kind::Invalid);
     assert!(query().explain().unwrap().contains("altitude"));
     let unknown = query().sort("speed").collect().unwrap_err();
     assert_eq!(unknown.kind(), Kind::NotFound);
+}
+
+#[test]
+fn columns_make_the_predicates_of_their_names() {
+    let same = |typed: TypedPredicate<AllTypes>, text: &str| {
+        assert_eq!(typed.to_string(), text);
+        let parsed = Predicate::parse(text).unwrap().bind(&AllTypes::schema().unwrap()).unwrap();
+        assert_eq!(typed.untyped().bind(&AllTypes::schema().unwrap()).unwrap(), parsed, "{text}");
+    };
+    let text = "it's".to_owned();
+    same(AllTypes::TEXT.ne(&text), "text != 'it''s'");
+    same(AllTypes::TEXT.ge(text), "text >= 'it''s'");
+    same(AllTypes::NUMBER.eq(5), "number = 5");
+    same(AllTypes::TYPE.lt(5), "type < 5");
+    same(AllTypes::WIDE.le(2.0), "wide <= 2.0");
+    same(AllTypes::TEXT.gt("a"), "text > 'a'");
+    same(AllTypes::SET.range(1, 9), "(group >= 1 AND group < 9)");
+    same(AllTypes::SET.between(1, 9), "group BETWEEN 1 AND 9");
+    same(AllTypes::MAYBE_INT.in_values([1, 2]), "maybe_int IN (1, 2)");
+    same(AllTypes::MAYBE_TEXT.in_values(["x", "y"]), "maybe_text IN ('x', 'y')");
+    same(AllTypes::MAYBE_WIDE.is_null(), "maybe_wide IS NULL");
+    same(AllTypes::MAYBE_BYTES.is_not_null(), "maybe_bytes IS NOT NULL");
+    same(AllTypes::FLAG.is_true(), "flag");
+    same(AllTypes::MAYBE_FLAG.is_false(), "NOT maybe_flag");
+    let either = AllTypes::FLAG.eq(true).or(AllTypes::NUMBER.eq(1)).and(column("number").ne(2));
+    same(either.not(), "NOT ((flag = TRUE OR number = 1) AND number != 2)");
+    let bytes = AllTypes::BYTES.eq(&[0, 255][..]).untyped();
+    assert_eq!(bytes, column("bytes").eq(vec![0_u8, 255]));
+}
+
+#[test]
+fn a_struct_names_keys_and_indexes_over_several_fields_and_its_constants() {
+    #[derive(Record, Debug, PartialEq)]
+    #[record(crate = "crate", key(day, flight), index(from, to), unique(gate, day))]
+    struct Leg {
+        #[record(rename = "flight id", constant = FLIGHT)]
+        flight: String,
+        day: i32,
+        #[record(index)]
+        from: String,
+        to: Option<String>,
+        gate: Option<i16>,
+    }
+    impl Leg {
+        const FLIGHT_ID: &str = "the user's own";
+    }
+    let schema = Leg::schema().unwrap();
+    assert_eq!(schema.key, [1, 0]);
+    let indexes: Vec<_> =
+        schema.indexes.iter().map(|index| (index.columns.clone(), index.unique)).collect();
+    assert_eq!(indexes, [(vec![2], false), (vec![2, 3], false), (vec![4, 1], true)]);
+    assert_eq!((Leg::FLIGHT.name(), Leg::FLIGHT_ID), ("flight id", "the user's own"));
+
+    let store = Store::in_memory().unwrap();
+    let legs = store.table::<Leg>().unwrap();
+    let leg = |flight: &str, day| Leg {
+        flight: flight.to_owned(),
+        day,
+        from: "AUS".to_owned(),
+        to: (day > 1).then(|| "DFW".to_owned()),
+        gate: None,
+    };
+    let all = [leg("UAL123", 1), leg("UAL123", 2), leg("DAL7", 2)];
+    store.write(|txn| all.iter().try_for_each(|leg| legs.insert(txn, leg))).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(all[1].key(), (2, "UAL123"));
+    assert_eq!(legs.get(&snapshot, (2, "UAL123")).unwrap().as_ref(), Some(&all[1]));
+    let found = legs.get_many(&snapshot, [(2, "DAL7"), (3, "DAL7"), all[0].key()]).unwrap();
+    assert_eq!(found, [Some(leg("DAL7", 2)), None, Some(leg("UAL123", 1))]);
+    let query = legs.query(&snapshot).filter(Leg::FLIGHT.eq("UAL123"));
+    let days = |legs: Vec<Leg>| legs.iter().map(|leg| leg.day).collect::<Vec<_>>();
+    assert_eq!(days(query.sort(Leg::TO.asc().nulls_first()).collect().unwrap()), [1, 2]);
+    let query = legs.query(&snapshot).filter(Leg::FLIGHT.eq("UAL123"));
+    assert_eq!(days(query.sort(Leg::TO.asc()).collect().unwrap()), [2, 1]);
+}
+
+#[test]
+fn the_number_of_a_schema_tells_what_the_check_tells_of_columns_and_key() {
+    let (_, flights) = flights();
+    assert_eq!(Flight::schema_hash().unwrap(), flights.untyped().schema().hash());
+    let other = Schema::parse(
+        "flights",
+        "flight_id text key, altitude int32 notnull, lat float64 notnull, origin text",
+    );
+    assert_eq!(other.unwrap().hash(), Flight::schema_hash().unwrap(), "indexes do not count");
+    assert_ne!(AllTypes::schema_hash().unwrap(), Flight::schema_hash().unwrap());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Schemas: the columns, key and indexes of a table.
 
 mod build;
+mod hash;
 mod text;
 
 pub use build::SchemaBuilder;

@@ -1,8 +1,12 @@
-//! Tables: the handle, and writing rows; `read` reads them, `load` loads them from text.
+//! Tables: the handle, and writing rows one by one; `write_many` and `write_where` write several in
+//! one statement, `incr` adds to columns, `read` reads rows, `load` loads them from text.
 
+mod incr;
 mod load;
 mod read;
 mod row;
+mod write_many;
+mod write_where;
 
 use crate::error::{Error, Kind, Result};
 use crate::query::{Predicate, column};
@@ -126,9 +130,7 @@ impl Table {
         key: &[ValueRef<'_>],
         changes: &[(&str, ValueRef<'_>)],
     ) -> Result<bool> {
-        let position = |change: &(&str, _)| self.rows.schema.column_position(change.0);
-        let columns: Vec<usize> = changes.iter().map(position).collect::<Result<_>>()?;
-        let cells: Vec<ValueRef<'_>> = changes.iter().map(|change| change.1).collect();
+        let (columns, cells) = self.read_changes(changes)?;
         self.update_columns(txn, key, &columns, &cells)
     }
 
@@ -196,6 +198,16 @@ impl Table {
     /// What the table holds.
     pub fn stats(&self) -> TableStats {
         TableStats::of(&self.rows)
+    }
+
+    /// Columns by position with their values.
+    fn read_changes<'v>(
+        &self,
+        changes: &[(&str, ValueRef<'v>)],
+    ) -> Result<(Vec<usize>, Vec<ValueRef<'v>>)> {
+        let position = |change: &(&str, _)| self.rows.schema.column_position(change.0);
+        let columns = changes.iter().map(position).collect::<Result<_>>()?;
+        Ok((columns, changes.iter().map(|change| change.1).collect()))
     }
 
     fn prepare(&self, columns: &[usize], cells: &[ValueRef<'_>]) -> Result<RowWords> {

@@ -35,6 +35,7 @@ mod upkeep;
 mod validate;
 mod write;
 mod write_set;
+mod write_where;
 
 pub(crate) use engine::Engine;
 pub use isolation::{Isolation, TxnOptions};
@@ -46,3 +47,4 @@ pub use savepoint::Savepoint;
 pub use snapshot::Snapshot;
 pub(crate) use update_many::AHEAD;
 pub use write_set::Txn;
+pub(crate) use write_where::NewCells;

@@ -7,6 +7,7 @@ use super::write::release_staged;
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Result};
 use crate::mvcc::chain::Newest;
+use crate::planted;
 use std::sync::Arc;
 
 /// A point of a transaction to return to.
@@ -69,6 +70,23 @@ impl Txn {
             }
         }
         Ok(())
+    }
+
+    /// Runs the writes of one statement: if one is refused, nothing of them stays.
+    pub(crate) fn statement<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let savepoint = self.savepoint()?;
+        match work(self) {
+            Ok(done) => {
+                self.release(savepoint)?;
+                Ok(done)
+            }
+            Err(error) => {
+                if !planted::bug("call_half_applied") {
+                    self.rollback_to(savepoint)?;
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Gives up what savepoints could return to: unique values that were lost meanwhile need their

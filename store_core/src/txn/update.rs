@@ -184,20 +184,32 @@ impl Txn {
         if change.effect.in_key {
             return Err(key_refused(rows, change.columns));
         }
+        self.change_row(rows, row, &mut words, change, cells)?;
+        Ok(true)
+    }
+
+    /// Gives a visible row, whose words these are, new cells; none of them is in the key.
+    pub(super) fn change_row(
+        &mut self,
+        rows: &Arc<Rows>,
+        row: u32,
+        words: &mut RowWords,
+        change: Change<'_>,
+        cells: &[ValueRef<'_>],
+    ) -> Result<()> {
         for (column, value) in change.columns.iter().zip(cells) {
-            if let Err(error) = set_cell(rows, &mut words, *column, *value) {
+            if let Err(error) = set_cell(rows, words, *column, *value) {
                 if planted::bug("row_half_applied") {
-                    self.update_row(rows, row, &mut words, change)?;
+                    self.update_row(rows, row, words, change)?;
                 }
                 return Err(error);
             }
         }
         if change.effect.long {
-            check_bytes(rows, &words)?;
+            check_bytes(rows, words)?;
         }
-        let result = self.update_row(rows, row, &mut words, change);
-        result.map_err(|error| self.note_duplicate(rows, error))?;
-        Ok(true)
+        let result = self.update_row(rows, row, words, change);
+        result.map_err(|error| self.note_duplicate(rows, error))
     }
 
     /// Gives a visible row a new payload: `words` with borrowed cells in the columns changed.

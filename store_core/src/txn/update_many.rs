@@ -6,7 +6,6 @@ use super::write_set::Txn;
 use crate::error::{Error, Result};
 use crate::mem::key_steps::{AnyKey, KeyWords};
 use crate::mvcc::FreeNodes;
-use crate::planted;
 use crate::value::ValueRef;
 use std::sync::Arc;
 
@@ -36,25 +35,19 @@ impl Txn {
             )));
         }
         let change = Change::new(rows, columns);
-        let savepoint = self.savepoint()?;
-        let mut found = 0;
-        for (chunk, (keys, cells)) in keys.chunks(AHEAD).zip(cells.chunks(AHEAD)).enumerate() {
-            let mut given: [Given<'_, 'k, 'c>; AHEAD] = [(&[], &[]); AHEAD];
-            for ((key, cells), given) in keys.iter().zip(cells).zip(&mut given) {
-                *given = (key.as_ref(), cells.as_ref());
-            }
-            match self.update_given(rows, change, &given[..keys.len()]) {
-                Ok(more) => found += more,
-                Err((at, error)) => {
-                    if !planted::bug("call_half_applied") {
-                        self.rollback_to(savepoint)?;
-                    }
-                    return Err(error.at(format_args!("key {}", chunk * AHEAD + at)));
+        self.statement(|txn| {
+            let mut found = 0;
+            for (chunk, (keys, cells)) in keys.chunks(AHEAD).zip(cells.chunks(AHEAD)).enumerate() {
+                let mut given: [Given<'_, 'k, 'c>; AHEAD] = [(&[], &[]); AHEAD];
+                for ((key, cells), given) in keys.iter().zip(cells).zip(&mut given) {
+                    *given = (key.as_ref(), cells.as_ref());
                 }
+                let more = txn.update_given(rows, change, &given[..keys.len()]);
+                found += more
+                    .map_err(|(at, error)| error.at(format_args!("key {}", chunk * AHEAD + at)))?;
             }
-        }
-        self.release(savepoint)?;
-        Ok(found)
+            Ok(found)
+        })
     }
 
     /// Changes up to [`AHEAD`] rows; an error comes with the position of its key.
@@ -129,7 +122,7 @@ impl Txn {
     }
 }
 
-fn check_columns(rows: &Rows, columns: &[usize]) -> Result<()> {
+pub(super) fn check_columns(rows: &Rows, columns: &[usize]) -> Result<()> {
     let count = rows.schema.visible_len();
     if let Some(column) = columns.iter().find(|column| **column >= count) {
         return Err(Error::invalid(format!(

@@ -73,7 +73,7 @@ impl Txn {
 
     /// Runs a statement, again if room could be made for it, and dooms the transaction if it lost a
     /// conflict.
-    pub(super) fn relieved<T>(
+    pub(crate) fn relieved<T>(
         &mut self,
         mut statement: impl FnMut(&mut Self) -> Result<T>,
     ) -> Result<T> {
@@ -120,23 +120,34 @@ impl Txn {
         self.reserve_delete()?;
         let mut words = RowWords::zeroed(rows.layout.words());
         let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
+        self.delete_row(rows, row, &words)?;
+        Ok(true)
+    }
+
+    /// Deletes a visible row, whose words these are; there is room for the write.
+    pub(super) fn delete_row(
+        &mut self,
+        rows: &Arc<Rows>,
+        row: u32,
+        words: &RowWords,
+    ) -> Result<()> {
         let table = self.table_number(rows);
         if self.owns(rows, row)
             && let Some(write) = self.own.find(&self.writes, table, row)
         {
-            self.remember(write, &words)?;
+            self.remember(write, words)?;
             self.writes[write].kind = match self.writes[write].kind {
                 WriteKind::Insert => WriteKind::Gone,
                 _ => WriteKind::Delete,
             };
-            return Ok(true);
+            return Ok(());
         }
-        self.own_visible(rows, row, &words)?;
+        self.own_visible(rows, row, words)?;
         let node = rows.versions.new_node_to_delete().inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         let indexes = IndexSet::NONE;
         self.writes.push(Write { table, row, node, kind: WriteKind::Delete, indexes, long: true });
-        Ok(true)
+        Ok(())
     }
 
     // ---- insert

@@ -10,6 +10,7 @@
 //! | date | days since 1970-01-01 | 4 bytes |
 //! | timestamp | microseconds since 1970-01-01T00:00:00Z | 8 bytes |
 
+mod add;
 mod calendar;
 mod compare;
 mod encode;

@@ -64,6 +64,12 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_update(NULL, NULL, NULL, 0, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_delete(NULL, NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_lock(NULL, NULL, NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_update_rows(NULL, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_get_rows(NULL, NULL, NULL, 0, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_incr(NULL, NULL, NULL, 0, NULL, 0, store_value_null(), NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_update_if(NULL, NULL, NULL, 0, NULL, 0, NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_query_update(NULL, NULL, NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_query_delete(NULL, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_begin_with(NULL, 0, false, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_query_new(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_query_where(NULL, NULL, 0, &err));

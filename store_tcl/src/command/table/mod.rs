@@ -10,6 +10,7 @@ mod exists;
 mod explain;
 mod fields;
 mod get;
+mod incr;
 mod ingest;
 mod insert;
 mod lock;
@@ -21,6 +22,7 @@ mod query;
 mod schema;
 mod search;
 mod set;
+mod update;
 
 use crate::args::Subcommand;
 use crate::handle::TableHandle;
@@ -38,6 +40,7 @@ pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
     explain::SUBCOMMAND,
     fields::SUBCOMMAND,
     get::SUBCOMMAND,
+    incr::SUBCOMMAND,
     ingest::SUBCOMMAND,
     insert::SUBCOMMAND,
     lock::SUBCOMMAND,
@@ -48,6 +51,7 @@ pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
     search::SUBCOMMAND,
     set::SUBCOMMAND,
     column_type::SUBCOMMAND,
+    update::SUBCOMMAND,
 ];
 
 /// The error of a key that no row has: `STORE NOT_FOUND table key`.

@@ -21,6 +21,8 @@ pub const OPTIONS: &[Opt] = &[
     option("-dict", "VAR"),
     option("-countOnly", "BOOLEAN"),
     option("-code", "SCRIPT"),
+    option("-update", "{column value ...}"),
+    option("-delete", "BOOLEAN"),
 ];
 
 /// Which rows are asked for, and in which order.
@@ -42,14 +44,7 @@ impl Question {
 
     /// The same for a question whose sort is not by the table's columns.
     pub fn of_groups(options: &Options<'_>, schema: &Schema) -> Result<Self> {
-        let mut predicate = Predicate::all();
-        for clauses in options.all("-compare") {
-            predicate = predicate.and(Predicate::from_clauses(&read_clauses(clauses, 0)?)?);
-        }
-        bytes_for_text(&mut predicate, schema)?;
-        for expression in options.all("-where") {
-            predicate = predicate.and(Predicate::parse(&expression.text()?)?);
-        }
+        let predicate = read_predicate(options, schema)?;
         let sort = options.get("-sort").map_or(Ok(Vec::new()), Obj::list)?;
         let sort = sort.iter().map(|word| Ok(word.text()?.into_owned()));
         let sort = sort.collect::<Result<Vec<String>>>()?;
@@ -68,6 +63,19 @@ impl Question {
             None => query,
         })
     }
+}
+
+/// What `-compare` and `-where` say, all of which must hold.
+pub fn read_predicate(options: &Options<'_>, schema: &Schema) -> Result<Predicate> {
+    let mut predicate = Predicate::all();
+    for clauses in options.all("-compare") {
+        predicate = predicate.and(Predicate::from_clauses(&read_clauses(clauses, 0)?)?);
+    }
+    bytes_for_text(&mut predicate, schema)?;
+    for expression in options.all("-where") {
+        predicate = predicate.and(Predicate::parse(&expression.text()?)?);
+    }
+    Ok(predicate)
 }
 
 /// A list of clauses `{op column args…}`, `{or {clauses} …}` or `{not {clauses}}`.

@@ -9,6 +9,9 @@
 //! -array VAR      an array of these, emptied before each row
 //! ```
 //!
+//! With `-update {column value ...}` every row that matches gets these values, with `-delete 1` it is
+//! deleted: all of them or none, in a transaction of its own unless one is open.
+//!
 //! Returns the number of rows matched, offset and limit applied; after `break`, of those handed
 //! out. Without a script, or with `-countOnly 1`, it just counts.
 //!
@@ -17,12 +20,13 @@
 //! snapshot; inside one they are read before the first is handed out.
 
 use super::query::{OPTIONS, Question};
+use super::set::read_pairs;
 use crate::args::{Call, Options, Subcommand};
-use crate::cell::{cell_obj, column_names, column_positions, count_obj, key_obj};
+use crate::cell::{Cell, borrow_all, cell_obj, column_names, column_positions, count_obj, key_obj};
 use crate::failure::{Failure, Outcome, Reply};
 use crate::handle::{Database, TableHandle, View};
 use crate::stubs::{Code, Interp, Obj};
-use store_core::{Cursor, Result, RowRef, Schema, Table};
+use store_core::{Cursor, Error, Result, RowRef, Schema, Table, Value};
 
 /// See the module.
 pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
@@ -40,6 +44,9 @@ fn run(call: &Call<'_, TableHandle>) -> Outcome {
     let picker = Picker::read(&call.options, table.schema())?;
     let count_only = call.options.boolean("-countOnly")?;
     let database = call.handle.database();
+    if let Some(change) = Change::read(&call.options, table.schema())? {
+        return Ok(count_obj(change.apply(database, &table, &question)?).into());
+    }
     match call.options.get("-code") {
         Some(code) if !count_only => {
             let rows = Rows::start(database, &table, &question, &picker)?;
@@ -49,6 +56,45 @@ fn run(call: &Call<'_, TableHandle>) -> Outcome {
             let count = question.ask(database.view()?.query(&table))?.count()?;
             Ok(count_obj(count).into())
         }
+    }
+}
+
+/// What is done to every row that matches.
+enum Change {
+    Update(Vec<usize>, Vec<Value>),
+    Delete,
+}
+
+impl Change {
+    /// Reads `-update` and `-delete`, which stand alone.
+    fn read(options: &Options<'_>, schema: &Schema) -> Result<Option<Self>> {
+        let (update, delete) = (options.get("-update"), options.boolean("-delete")?);
+        let word = match (update, delete) {
+            (None, false) => return Ok(None),
+            (Some(_), _) => "-update",
+            (None, true) => "-delete",
+        };
+        let beside = [
+            ("-delete", update.is_some() && delete),
+            ("-code", options.has("-code")),
+            ("-countOnly", options.boolean("-countOnly")?),
+        ];
+        if let Some((other, _)) = beside.into_iter().find(|(_, given)| *given) {
+            return Err(Error::invalid(format!("{word} cannot stand with {other}")).detail(word));
+        }
+        let Some(update) = update else { return Ok(Some(Self::Delete)) };
+        let words = update.list()?;
+        let (columns, cells) = read_pairs(schema, &words)?;
+        Ok(Some(Self::Update(columns, cells.into_iter().map(Cell::into_value).collect())))
+    }
+
+    fn apply(&self, database: &Database, table: &Table, question: &Question) -> Result<u64> {
+        database.write(|txn| match self {
+            Self::Update(columns, cells) => {
+                table.update_found(txn, |all| question.ask(all), columns, &borrow_all(cells))
+            }
+            Self::Delete => table.delete_found(txn, |all| question.ask(all)),
+        })
     }
 }
 

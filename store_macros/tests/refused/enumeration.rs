@@ -1,0 +1,8 @@
+use store_macros::Record;
+
+#[derive(Record)]
+enum Flight {
+    Here,
+}
+
+fn main() {}

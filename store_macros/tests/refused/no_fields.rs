@@ -1,0 +1,6 @@
+use store_macros::Record;
+
+#[derive(Record)]
+struct Flight {}
+
+fn main() {}
