@@ -5,6 +5,10 @@
 //!            └─ Field per field: its type, its value, and back
 //! ```
 
+mod field;
+
+pub use field::Field;
+
 use crate::cursor::{Cursor, Query, Reader, RowRef};
 use crate::error::{Error, Kind, Result};
 use crate::query::Predicate;
@@ -24,6 +28,7 @@ use std::marker::PhantomData;
 /// | `crate = "path"` | struct | where `store_core` is, if not under its own name |
 /// | `key` | field | part of the key, in the order of the fields |
 /// | `index`, `unique` | field | an index, a unique index |
+/// | `decimal(10, 2)` | field | the digits of a [`Decimal`](crate::Decimal): in all, and after the point; without it, `decimal(18, 3)` |
 /// | `default = EXPR` | field | what inserts that do not name the column take |
 /// | `rename = "name"` | field | the column's name, if it is not the field's |
 ///
@@ -71,6 +76,16 @@ use std::marker::PhantomData;
 ///     flight_id: Option<String>,
 /// }
 /// ```
+///
+/// Digits belong to a decimal, so they do not compile on another field:
+///
+/// ```compile_fail
+/// #[derive(store_core::Record)]
+/// struct Ticket {
+///     #[record(decimal(10, 2))]
+///     price: f64,
+/// }
+/// ```
 pub trait Record: Sized {
     /// The table as the struct declares it, with one visible column per field, in order.
     fn schema() -> Result<Schema>;
@@ -82,115 +97,16 @@ pub trait Record: Sized {
     fn from_row(row: &RowRef<'_>) -> Result<Self>;
 }
 
-/// A Rust type that a column can hold.
-///
-/// Implement it for a type of your own by way of one that has it:
-///
-/// ```
-/// use store_core::{Field, Record, Result, Type, ValueRef};
-///
-/// struct Feet(i32);
-///
-/// impl Field for Feet {
-///     const TYPE: Type = i32::TYPE;
-///     fn as_value(&self) -> ValueRef<'_> {
-///         self.0.as_value()
-///     }
-///     fn from_value(value: ValueRef<'_>) -> Result<Self> {
-///         i32::from_value(value).map(Feet)
-///     }
-/// }
-///
-/// #[derive(Record)]
-/// struct Hill {
-///     #[record(key)]
-///     name: String,
-///     height: Option<Feet>,
-/// }
-/// assert_eq!(Hill::schema()?.columns[1].ty, Type::Int32);
-/// # Ok::<_, store_core::Error>(())
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no type of a column",
-    label = "does not implement `store_core::Field`",
-    note = "columns hold bool, i16, i32, i64, f32, f64, String, Vec<u8>, and `Option` of these"
-)]
-pub trait Field: Sized {
-    /// The column's type.
-    const TYPE: Type;
-
-    /// True if the column may be NULL, as for `Option`.
-    const NULLABLE: bool = false;
-
-    /// The value as the store takes it.
-    fn as_value(&self) -> ValueRef<'_>;
-
-    /// The value from a cell; an error if the cell holds anything else.
-    fn from_value(value: ValueRef<'_>) -> Result<Self>;
-}
-
-macro_rules! fields {
-    ($(
-        $field:ty, $ty:ident, $value:ident => |$own:ident| $borrow:expr, |$cell:ident| $make:expr;
-    )*) => { $(
-        impl Field for $field {
-            const TYPE: Type = Type::$ty;
-
-            #[inline]
-            fn as_value(&self) -> ValueRef<'_> {
-                let $own = self;
-                ValueRef::$value($borrow)
-            }
-
-            #[inline]
-            fn from_value(value: ValueRef<'_>) -> Result<Self> {
-                match value.coerce(Self::TYPE)? {
-                    ValueRef::$value($cell) => Ok($make),
-                    _ => Err(null_in_notnull()),
-                }
-            }
-        }
-    )* };
-}
-
-// `coerce` has checked the range of an integer before it is cut down.
-fields! {
-    bool, Bool, Bool => |own| *own, |cell| cell;
-    i16, Int16, Int => |own| i64::from(*own), |cell| cell as i16;
-    i32, Int32, Int => |own| i64::from(*own), |cell| cell as i32;
-    i64, Int64, Int => |own| *own, |cell| cell;
-    f32, Float32, Float32 => |own| *own, |cell| cell;
-    f64, Float64, Float64 => |own| *own, |cell| cell;
-    String, Text, Text => |own| own, |cell| cell.to_owned();
-    Vec<u8>, Bytes, Bytes => |own| own, |cell| cell.to_owned();
-}
-
-fn null_in_notnull() -> Error {
-    Error::new(Kind::NotNull, "NULL where the field is no `Option`")
-}
-
-impl<T: Field> Field for Option<T> {
-    const TYPE: Type = T::TYPE;
-    const NULLABLE: bool = {
-        assert!(!T::NULLABLE, "an `Option` of an `Option` has two NULLs, a column one");
-        true
-    };
-
-    #[inline]
-    fn as_value(&self) -> ValueRef<'_> {
-        self.as_ref().map_or(ValueRef::Null, T::as_value)
-    }
-
-    #[inline]
-    fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        if value.is_null() { Ok(None) } else { T::from_value(value).map(Some) }
-    }
-}
-
 impl SchemaBuilder {
     /// Adds a column for a Rust type: notnull unless it is an `Option`.
     pub fn field<T: Field>(self, name: impl Into<String>) -> Self {
-        let added = self.column(name, T::TYPE);
+        self.field_of::<T>(name, T::TYPE)
+    }
+
+    /// Adds a column of this type for a Rust type that holds its values, such as
+    /// [`Decimal`](crate::Decimal), which holds those of every scale.
+    pub fn field_of<T: Field>(self, name: impl Into<String>, ty: Type) -> Self {
+        let added = self.column(name, ty);
         if T::NULLABLE { added } else { added.notnull() }
     }
 }

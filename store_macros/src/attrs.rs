@@ -1,7 +1,10 @@
 //! The `#[record(…)]` options of a struct and of its fields.
 
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Expr, LitStr, Path, Result};
+use syn::{Attribute, Expr, LitInt, LitStr, Path, Result, Token};
+
+/// Most digits of a decimal, as in `store_core`.
+const DIGITS_MAX: u8 = 38;
 
 /// What `#[record(…)]` on the struct says.
 #[derive(Default)]
@@ -18,6 +21,8 @@ pub struct FieldOptions {
     pub key: Option<()>,
     pub index: Option<()>,
     pub unique: Option<()>,
+    /// Precision and scale of the column.
+    pub decimal: Option<(u8, u8)>,
     pub default: Option<Expr>,
     /// The column's name, if it is not the field's.
     pub rename: Option<LitStr>,
@@ -46,12 +51,35 @@ impl FieldOptions {
             "key" => set(&mut options.key, meta, |_| Ok(())),
             "index" => set(&mut options.index, meta, |_| Ok(())),
             "unique" => set(&mut options.unique, meta, |_| Ok(())),
+            "decimal" => set(&mut options.decimal, meta, digits),
             "default" => set(&mut options.default, meta, |meta| meta.value()?.parse()),
             "rename" => set(&mut options.rename, meta, |meta| meta.value()?.parse()),
-            other => Err(unknown(meta, other, "key, index, unique, default or rename")),
+            other => Err(unknown(meta, other, "key, index, unique, decimal, default or rename")),
         })?;
         Ok(options)
     }
+}
+
+/// Reads `(precision)` or `(precision, scale)`, which a decimal can have.
+fn digits(meta: &ParseNestedMeta<'_>) -> Result<(u8, u8)> {
+    let list;
+    syn::parenthesized!(list in meta.input);
+    let precision: LitInt = list.parse()?;
+    let scale = if list.is_empty() {
+        0
+    } else {
+        list.parse::<Token![,]>()?;
+        list.parse::<LitInt>()?.base10_parse()?
+    };
+    let digits = precision.base10_parse()?;
+    if !list.is_empty() || !(1..=DIGITS_MAX).contains(&digits) || scale > digits {
+        let message = format!(
+            "must be decimal(PRECISION, SCALE), 1 to {DIGITS_MAX} digits and how many of them stand \
+             after the point"
+        );
+        return Err(syn::Error::new_spanned(precision, message));
+    }
+    Ok((digits, scale))
 }
 
 fn each_option(

@@ -31,8 +31,9 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let fields: Vec<&Ident> = columns.iter().map(|column| column.field).collect();
     let types: Vec<&Type> = columns.iter().map(|column| column.ty).collect();
     let positions = 0..columns.len();
-    let declared = columns.iter().map(Column::declaration);
+    let declared = columns.iter().map(|column| column.declaration(&core));
     let key_checks = columns.iter().filter_map(|column| column.key_check(&core));
+    let decimal_checks = columns.iter().filter_map(|column| column.decimal_check(&core));
     Ok(quote! {
         #[automatically_derived]
         impl #core::Record for #name {
@@ -54,12 +55,13 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
         #(#key_checks)*
+        #(#decimal_checks)*
     })
 }
 
 impl Column<'_> {
     /// The calls on the schema's builder that declare the column.
-    fn declaration(&self) -> TokenStream {
+    fn declaration(&self, core: &Path) -> TokenStream {
         let Self { ty, name, options, .. } = self;
         let key = options.key.map(|()| quote!(.key()));
         let index = options.index.map(|()| quote!(.index()));
@@ -67,7 +69,30 @@ impl Column<'_> {
         // Spanned as the value, so that one of a wrong type is an error there.
         let default =
             options.default.as_ref().map(|value| quote_spanned!(value.span()=> .default(#value)));
-        quote!(.field::<#ty>(#name) #key #index #unique #default)
+        let field = match options.decimal {
+            Some((precision, scale)) => quote! {
+                .field_of::<#ty>(#name, #core::Type::Decimal { precision: #precision, scale: #scale })
+            },
+            None => quote!(.field::<#ty>(#name)),
+        };
+        quote!(#field #key #index #unique #default)
+    }
+
+    /// Digits for a field that holds no decimal do not compile.
+    fn decimal_check(&self, core: &Path) -> Option<TokenStream> {
+        let (decimal, ty) = (self.options.decimal, self.ty);
+        let message = format!("`{}` has the digits of a decimal, but is none", self.name);
+        decimal.map(|_| {
+            quote_spanned! {ty.span()=>
+                const _: () = ::core::assert!(
+                    ::core::matches!(
+                        <#ty as #core::Field>::TYPE,
+                        #core::Type::Decimal { .. }
+                    ),
+                    #message
+                );
+            }
+        })
     }
 
     /// A key that may be NULL does not compile.
@@ -204,8 +229,18 @@ mod tests {
                 a: i32,
             }
         ));
-        let known = "must be key, index, unique, default or rename";
+        let known = "must be key, index, unique, decimal, default or rename";
         assert_eq!(on_field, format!("unknown option `indexed`: {known}"));
+        let digits = refusal(&parse_quote!(
+            struct X {
+                #[record(decimal(10, 11))]
+                a: Decimal,
+            }
+        ));
+        assert!(
+            digits.starts_with("must be decimal(PRECISION, SCALE), 1 to 38 digits"),
+            "{digits}"
+        );
         let twice = refusal(&parse_quote!(
             struct X {
                 #[record(key)]
