@@ -374,7 +374,7 @@ impl<'a> RowView<'a> {
                 self.words[place.word] >> place.shift & place.mask()
             };
             hash = mix(hash, part);
-            if place.ty.is_wide() && !place.ty.is_long() {
+            if place.has_upper_word() {
                 hash = mix(hash, self.words[place.word + 1]);
             }
         }
@@ -401,7 +401,7 @@ impl<'a> RowView<'a> {
                 return self.long(place.word) == other.long(place.word);
             }
             let differ = |at: usize| self.words[at] ^ other.words[at];
-            let upper = if place.ty.is_wide() { differ(place.word + 1) } else { 0 };
+            let upper = if place.has_upper_word() { differ(place.word + 1) } else { 0 };
             (differ(place.word) >> place.shift & place.mask()) | upper == 0
         })
     }

@@ -16,6 +16,7 @@
 
 use super::{Type, ValueRef};
 use crate::error::{Error, Result};
+use crate::planted;
 
 /// Longest encoded key of a secondary index, so that a block of the index stays a few pages.
 pub const KEY_BYTES_MAX: usize = 8 * 1024;
@@ -46,7 +47,8 @@ pub fn encode_key(value: ValueRef<'_>, ty: Type, notnull: bool, out: &mut Vec<u8
         ValueRef::Date(value) => out.extend((value ^ i32::MIN).to_be_bytes()),
         ValueRef::Timestamp(value) => out.extend((value ^ i64::MIN).to_be_bytes()),
         ValueRef::Decimal(value) if ty.is_wide() => {
-            out.extend((value.units() ^ i128::MIN).to_be_bytes());
+            let sign = if planted::bug("decimal_sign_kept") { 0 } else { i128::MIN };
+            out.extend((value.units() ^ sign).to_be_bytes());
         }
         ValueRef::Decimal(value) => out.extend((value.units() as i64 ^ i64::MIN).to_be_bytes()),
         ValueRef::Inet(value) => out.extend(value.octets()),

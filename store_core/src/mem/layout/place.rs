@@ -1,6 +1,7 @@
 //! Where one column lies in a row's words.
 
 use crate::mem::cell::{INLINE_BYTES_MAX, LongCell};
+use crate::planted;
 use crate::value::Type;
 
 /// Where a column lies in a row's words.
@@ -97,6 +98,12 @@ impl Place {
                 }
             }
         }
+    }
+
+    /// True if the cell itself is the value, and two words long.
+    pub(super) fn has_upper_word(&self) -> bool {
+        let wide = self.ty.is_wide() && !self.ty.is_long();
+        wide && !planted::bug("upper_key_word_ignored")
     }
 
     #[inline]
