@@ -69,11 +69,11 @@ impl Column<'_> {
         // Spanned as the value, so that one of a wrong type is an error there.
         let default =
             options.default.as_ref().map(|value| quote_spanned!(value.span()=> .default(#value)));
-        let field = match options.decimal {
-            Some((precision, scale)) => quote! {
-                .field_of::<#ty>(#name, #core::Type::Decimal { precision: #precision, scale: #scale })
-            },
-            None => quote!(.field::<#ty>(#name)),
+        let field = if let Some((precision, scale)) = options.decimal {
+            let digits = quote!(#core::Type::Decimal { precision: #precision, scale: #scale });
+            quote!(.field_of::<#ty>(#name, #digits))
+        } else {
+            quote!(.field::<#ty>(#name))
         };
         quote!(#field #key #index #unique #default)
     }

@@ -279,3 +279,39 @@ fn read_cell<'a>(reader: &mut Reader<'a>, column: &Column) -> Result<ValueRef<'a
         Type::Mac => ValueRef::Mac(Mac::from_octets(reader.array()?)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_decimal_of_too_many_digits_or_half_an_address_is_corrupt() {
+        let schema = "a decimal(3,1) notnull, b decimal(38,38), c inet notnull, d mac";
+        let schema = Schema::parse("t", schema).unwrap();
+        let cells = [
+            ValueRef::Decimal(Decimal::of(-999, 1)),
+            ValueRef::Decimal(Decimal::of(power_of_ten(38) - 1, 38)),
+            ValueRef::Inet(Inet::from_octets([9; 16])),
+            ValueRef::Mac(Mac::from_octets([7; 6])),
+        ];
+        let mut bytes = Vec::new();
+        for (cell, column) in cells.iter().zip(&schema.columns) {
+            put_cell(*cell, column, &mut bytes);
+        }
+        let read = |bytes: &[u8]| {
+            let row = schema.columns[..4].iter().scan(Reader::new(bytes), |reader, column| {
+                Some(read_cell(reader, column).map(ValueRef::to_owned))
+            });
+            row.collect::<Result<Vec<_>>>()
+        };
+        let back = read(&bytes).unwrap();
+        assert!(back.iter().zip(&cells).all(|(back, cell)| back.as_ref() == *cell));
+        for len in 0..bytes.len() {
+            assert_eq!(read(&bytes[..len]).unwrap_err().kind(), Kind::Corrupt, "{len}");
+        }
+        let mut beyond = Vec::new();
+        put_cell(ValueRef::Decimal(Decimal::of(1000, 1)), &schema.columns[0], &mut beyond);
+        assert_eq!(read(&beyond).unwrap_err().to_string(), "a decimal has too many digits");
+    }
+}

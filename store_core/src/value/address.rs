@@ -115,15 +115,25 @@ impl Mac {
     }
 
     /// The bytes as a number, which compares as they do.
-    pub(crate) const fn to_bits(self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0.iter().fold(0, |bits, octet| bits << 8 | u64::from(*octet))
     }
 
     /// The address of this number; its upper 16 bits say nothing.
-    pub(crate) const fn from_bits(bits: u64) -> Self {
-        let [_, _, a, b, c, d, e, f] = bits.to_be_bytes();
-        Self([a, b, c, d, e, f])
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(std::array::from_fn(|at| (bits >> (40 - 8 * at)) as u8))
+    }
+
+    /// Appends the text.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        for (nth, octet) in self.0.iter().enumerate() {
+            if nth > 0 {
+                out.push(b':');
+            }
+            out.push(DIGITS[usize::from(octet >> 4)]);
+            out.push(DIGITS[usize::from(octet & 15)]);
+        }
     }
 
     /// Reads the whole text: six pairs of digits with `:` or `-` between, or three groups of four
@@ -158,8 +168,9 @@ impl FromStr for Mac {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        f.pad(&format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}"))
+        let mut out = Vec::with_capacity(17);
+        self.write(&mut out);
+        f.pad(&String::from_utf8_lossy(&out))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use std::fmt;
 use std::mem::discriminant;
 
-/// Digits of a `decimal` that names none: as in DuckDB, and small enough for a word.
+/// Digits of a `decimal` that names none: as in `DuckDB`, and small enough for a word.
 const BARE_DECIMAL: Type = Type::Decimal { precision: 18, scale: 3 };
 /// Decimals of so many digits take one word of a row, longer ones two.
 const WORD_DIGITS_MAX: u8 = 18;

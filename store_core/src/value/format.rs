@@ -37,7 +37,7 @@ pub fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
         ValueRef::Timestamp(micros) => write_timestamp(micros, out),
         ValueRef::Decimal(value) => value.write(out),
         ValueRef::Inet(value) => write!(out, "{value}").expect("a vector takes every write"),
-        ValueRef::Mac(value) => write!(out, "{value}").expect("a vector takes every write"),
+        ValueRef::Mac(value) => value.write(out),
     }
 }
 

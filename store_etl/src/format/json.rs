@@ -1,7 +1,7 @@
 //! JSON: one array of objects, an object a line.
 //!
 //! Numbers are numbers; NaN and the infinities, which JSON lacks, are `null` as NULL is. Decimals are
-//! numbers too, with all their digits, as DuckDB and PostgreSQL write them: exact in the text, though
+//! numbers too, with all their digits, as `DuckDB` and `PostgreSQL` write them: exact in the text, though
 //! a reader that makes floats of numbers keeps some 16 digits only. Dates and timestamps are ISO 8601
 //! strings, as are addresses in their own form, bytes are `\x` and hexadecimal digits.
 
