@@ -231,6 +231,18 @@ enum store_type
      * Microseconds since 1970-01-01T00:00:00Z.
      */
     STORE_TYPE_TIMESTAMP = 10,
+    /**
+     * Exact decimal numbers; store_table_column_digits tells of how many digits.
+     */
+    STORE_TYPE_DECIMAL = 11,
+    /**
+     * Internet addresses, IPv4 and IPv6.
+     */
+    STORE_TYPE_INET = 12,
+    /**
+     * Addresses of network cards, six bytes.
+     */
+    STORE_TYPE_MAC = 13,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -257,11 +269,12 @@ enum store_value_kind
      */
     STORE_VALUE_BOOL = 1,
     /**
-     * `integer`: fits columns of int16, int32, int64, checked, and floats that hold it exactly.
+     * `integer`: fits columns of int16, int32, int64, checked, and floats and decimals that hold it
+     * exactly.
      */
     STORE_VALUE_INT64 = 2,
     /**
-     * `real`: fits columns of float32 and float64.
+     * `real`: fits columns of float32 and float64, and decimals that hold it exactly: 0.5, not 0.1.
      */
     STORE_VALUE_DOUBLE = 3,
     /**
@@ -280,6 +293,18 @@ enum store_value_kind
      * `integer`: microseconds since 1970-01-01T00:00:00Z.
      */
     STORE_VALUE_TIMESTAMP = 7,
+    /**
+     * `units` and `scale`: fits columns of decimals that hold it exactly.
+     */
+    STORE_VALUE_DECIMAL = 8,
+    /**
+     * `inet`.
+     */
+    STORE_VALUE_INET = 9,
+    /**
+     * `mac`.
+     */
+    STORE_VALUE_MAC = 10,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -483,6 +508,43 @@ typedef struct store_bytes {
 } store_bytes;
 
 /**
+ * A decimal number without its point: high * 2^64 + low, at most 38 digits.
+ *
+ * In memory these are the bytes of an __int128, for compilers that have one. Since 0.1.
+ */
+typedef struct store_units {
+    /**
+     * The lower 64 bits.
+     */
+    uint64_t low;
+    /**
+     * The upper 64 bits, with the sign: -1 for a small negative number.
+     */
+    int64_t high;
+} store_units;
+
+/**
+ * An internet address in network order, as in a struct in6_addr: an IPv4 address a.b.c.d is
+ * ::ffff:a.b.c.d, its last four bytes. Since 0.1.
+ */
+typedef struct store_inet {
+    /**
+     * The bytes.
+     */
+    uint8_t bytes[16];
+} store_inet;
+
+/**
+ * The address of a network card in network order. Since 0.1.
+ */
+typedef struct store_mac {
+    /**
+     * The bytes.
+     */
+    uint8_t bytes[6];
+} store_mac;
+
+/**
  * What a store_value holds. Since 0.1.
  */
 typedef union store_value_data {
@@ -498,6 +560,18 @@ typedef union store_value_data {
      * For TEXT and BYTES.
      */
     struct store_bytes bytes;
+    /**
+     * For DECIMAL, beside `scale`.
+     */
+    struct store_units units;
+    /**
+     * For INET.
+     */
+    struct store_inet inet;
+    /**
+     * For MAC.
+     */
+    struct store_mac mac;
 } store_value_data;
 
 /**
@@ -512,10 +586,28 @@ typedef struct store_value {
      */
     int32_t kind;
     /**
+     * For DECIMAL: how many digits stand after the point. Else it says nothing.
+     */
+    int32_t scale;
+    /**
      * The value.
      */
     union store_value_data data;
 } store_value;
+
+/**
+ * A decimal number: its units divided by 10^scale. 12.50 is 1250 of scale 2. Since 0.1.
+ */
+typedef struct store_decimal {
+    /**
+     * The number without its point.
+     */
+    struct store_units units;
+    /**
+     * How many digits stand after the point, 0 to 38.
+     */
+    int32_t scale;
+} store_decimal;
 
 /**
  * A column's name with a value for it. Since 0.1.
@@ -726,6 +818,34 @@ STORE_API struct store_value store_value_date(int32_t days);
  * Makes a timestamp: microseconds since 1970-01-01T00:00:00Z. Thread-safe. Since 0.1.
  */
 STORE_API struct store_value store_value_timestamp(int64_t micros);
+
+/**
+ * Makes a decimal: checked when it is used. Thread-safe. Since 0.1.
+ */
+STORE_API struct store_value store_value_decimal(struct store_decimal value);
+
+/**
+ * Makes an internet address. Thread-safe. Since 0.1.
+ */
+STORE_API struct store_value store_value_inet(struct store_inet address);
+
+/**
+ * Makes the address of a network card. Thread-safe. Since 0.1.
+ */
+STORE_API struct store_value store_value_mac(struct store_mac address);
+
+/**
+ * Reads a text as a value of a type, one of store_type: what store_row_show writes and more. A
+ * decimal gets the digits after the point that the text has. Text and bytes stay the caller's.
+ *
+ * STORE_TYPE: the text is none of the type. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_value_parse(int32_t type,
+                               const uint8_t *text,
+                               size_t len,
+                               struct store_value *value_out,
+                               struct store_error **err);
 
 /**
  * Makes a cell: a column's name, which stays the caller's, with a value. Thread-safe. Since 0.1.
@@ -991,6 +1111,19 @@ store_status store_table_column_type(const struct store_table *table,
                                      store_type *type_out,
                                      struct store_error **err);
 
+/**
+ * Returns how many digits the decimals of the column at a position have: in all, and after the
+ * point.
+ *
+ * STORE_TYPE: the column holds no decimals. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_table_column_digits(const struct store_table *table,
+                                       size_t column,
+                                       int32_t *precision_out,
+                                       int32_t *scale_out,
+                                       struct store_error **err);
+
 /* ---- reading a row ---- */
 
 /**
@@ -1059,7 +1192,7 @@ store_status store_row_int64(struct store_row *row,
                              struct store_error **err);
 
 /**
- * Returns the float or integer in the column at a position as a double.
+ * Returns the float, integer or decimal in the column at a position as a double: the nearest one.
  *
  * STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is no number. One thread at a time.
  * Since 0.1.
@@ -1069,6 +1202,42 @@ store_status store_row_double(struct store_row *row,
                               size_t column,
                               double *value_out,
                               struct store_error **err);
+
+/**
+ * Returns the decimal in the column at a position, or the integer as one.
+ *
+ * STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is neither. One thread at a time.
+ * Since 0.1.
+ */
+STORE_API
+store_status store_row_decimal(struct store_row *row,
+                               size_t column,
+                               struct store_decimal *value_out,
+                               struct store_error **err);
+
+/**
+ * Returns the internet address in the column at a position.
+ *
+ * STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is no inet. One thread at a time.
+ * Since 0.1.
+ */
+STORE_API
+store_status store_row_inet(struct store_row *row,
+                            size_t column,
+                            struct store_inet *value_out,
+                            struct store_error **err);
+
+/**
+ * Returns the address of a network card in the column at a position.
+ *
+ * STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is no mac. One thread at a time.
+ * Since 0.1.
+ */
+STORE_API
+store_status store_row_mac(struct store_row *row,
+                           size_t column,
+                           struct store_mac *value_out,
+                           struct store_error **err);
 
 /**
  * Returns the text in the column at a position: UTF-8 without NUL at the end, borrowed
@@ -1527,7 +1696,7 @@ store_status store_cursor_int64(struct store_cursor *cursor,
                                 struct store_error **err);
 
 /**
- * Returns the float or integer in the column at a position as a double.
+ * Returns the float, integer or decimal in the column at a position as a double: the nearest one.
  *
  * STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is no number. One thread at a time.
  * Since 0.1.
@@ -1537,6 +1706,42 @@ store_status store_cursor_double(struct store_cursor *cursor,
                                  size_t column,
                                  double *value_out,
                                  struct store_error **err);
+
+/**
+ * Returns the decimal in the column at a position, or the integer as one.
+ *
+ * STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is neither. One thread at a time.
+ * Since 0.1.
+ */
+STORE_API
+store_status store_cursor_decimal(struct store_cursor *cursor,
+                                  size_t column,
+                                  struct store_decimal *value_out,
+                                  struct store_error **err);
+
+/**
+ * Returns the internet address in the column at a position.
+ *
+ * STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is no inet. One thread at a time.
+ * Since 0.1.
+ */
+STORE_API
+store_status store_cursor_inet(struct store_cursor *cursor,
+                               size_t column,
+                               struct store_inet *value_out,
+                               struct store_error **err);
+
+/**
+ * Returns the address of a network card in the column at a position.
+ *
+ * STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is no mac. One thread at a time.
+ * Since 0.1.
+ */
+STORE_API
+store_status store_cursor_mac(struct store_cursor *cursor,
+                              size_t column,
+                              struct store_mac *value_out,
+                              struct store_error **err);
 
 /**
  * Returns the text in the column at a position: UTF-8 without NUL at the end, borrowed

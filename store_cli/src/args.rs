@@ -140,6 +140,10 @@ pub struct IngestArgs {
     #[arg(long, value_name = "MARK", allow_hyphen_values = true)]
     pub null: Vec<String>,
     /// The schema of a new table, such as 'id int64 key, name text, at timestamp index'
+    ///
+    /// Types: bool, int16, int32, int64, float32, float64, decimal(PRECISION,SCALE), text, bytes,
+    /// date, timestamp, inet, mac. Options: key, index, unique, notnull, default VALUE, property
+    /// NAME VALUE; then key(…), index(…) and unique(…) over several columns.
     #[arg(long, value_name = "COLUMNS")]
     pub schema: Option<String>,
     /// The key of a new table: one column, or several separated by commas

@@ -46,9 +46,10 @@ impl<W: Write> TableWriter<W> {
         write_readable(value, &mut text);
         let cell = Cell::new(printable(&String::from_utf8_lossy(&text)));
         match value {
-            ValueRef::Int(_) | ValueRef::Float32(_) | ValueRef::Float64(_) => {
-                cell.set_alignment(CellAlignment::Right)
-            }
+            ValueRef::Int(_)
+            | ValueRef::Float32(_)
+            | ValueRef::Float64(_)
+            | ValueRef::Decimal(_) => cell.set_alignment(CellAlignment::Right),
             _ => cell,
         }
     }

@@ -75,6 +75,15 @@ pub(crate) fn put_i64(out: &mut Vec<u8>, value: i64) {
     put_u64(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
+/// Appends a signed number of up to 17 bytes; those near zero are short.
+pub(crate) fn put_i128(out: &mut Vec<u8>, value: i128) {
+    let folded = ((value << 1) ^ (value >> 127)) as u128;
+    let mut scratch = [0; 17];
+    let len = bincode::encode_into_slice(folded, &mut scratch, standard())
+        .expect("no number takes more than seventeen bytes");
+    out.extend_from_slice(&scratch[..len]);
+}
+
 /// Appends the length, then the bytes.
 #[inline]
 pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -148,7 +157,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn long(&mut self) -> Result<u64> {
+    fn long<T: Decode<()>>(&mut self) -> Result<T> {
         match decode_from_slice(self.rest(), standard()) {
             Ok((value, used)) => {
                 self.at += used;
@@ -167,6 +176,19 @@ impl<'a> Reader<'a> {
         Ok((folded >> 1) as i64 ^ -((folded & 1) as i64))
     }
 
+    /// Takes a signed number that [`put_i128`] wrote.
+    pub(crate) fn i128(&mut self) -> Result<i128> {
+        let folded: u128 = self.long()?;
+        Ok((folded >> 1) as i128 ^ -((folded & 1) as i128))
+    }
+
+    /// Takes bytes of a known number.
+    #[inline]
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let at = self.at;
+        self.take(N)?.try_into().map_err(|_| ends_early(at, N))
+    }
+
     /// Takes a length and that many bytes.
     #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8]> {
@@ -177,17 +199,13 @@ impl<'a> Reader<'a> {
     /// Takes a float.
     #[inline]
     pub(crate) fn f64(&mut self) -> Result<f64> {
-        let at = self.at;
-        let bytes = self.take(8)?.try_into().map_err(|_| ends_early(at, 8))?;
-        Ok(f64::from_bits(u64::from_le_bytes(bytes)))
+        Ok(f64::from_bits(u64::from_le_bytes(self.array()?)))
     }
 
     /// Takes a float.
     #[inline]
     pub(crate) fn f32(&mut self) -> Result<f32> {
-        let at = self.at;
-        let bytes = self.take(4)?.try_into().map_err(|_| ends_early(at, 4))?;
-        Ok(f32::from_bits(u32::from_le_bytes(bytes)))
+        Ok(f32::from_bits(u32::from_le_bytes(self.array()?)))
     }
 
     #[inline]
@@ -218,6 +236,10 @@ mod tests {
         for value in signed {
             put_i64(&mut out, value);
         }
+        let wide = [0, -1, 125, 1 << 70, i128::MIN, i128::MAX];
+        for value in wide {
+            put_i128(&mut out, value);
+        }
         put_bytes(&mut out, b"row");
         put_f64(&mut out, -0.0);
         put_f32(&mut out, f32::NAN);
@@ -227,6 +249,9 @@ mod tests {
         }
         for value in signed {
             assert_eq!(reader.i64().unwrap(), value);
+        }
+        for value in wide {
+            assert_eq!(reader.i128().unwrap(), value);
         }
         assert_eq!(reader.bytes().unwrap(), b"row");
         assert_eq!(reader.f64().unwrap().to_bits(), (-0.0_f64).to_bits());
@@ -256,6 +281,9 @@ mod tests {
             assert_eq!(Reader::new(&[first]).u64().unwrap_err().kind(), Kind::Corrupt);
         }
         assert_eq!(Reader::new(&[254; 17]).u64().unwrap_err().kind(), Kind::Corrupt);
+        assert_eq!(Reader::new(&[255; 17]).i128().unwrap_err().kind(), Kind::Corrupt);
+        assert_eq!(Reader::new(&[254; 9]).i128().unwrap_err().kind(), Kind::Corrupt);
+        assert_eq!(Reader::new(&[7; 5]).array::<6>().unwrap_err().kind(), Kind::Corrupt);
         assert_eq!(Reader::new(&[0; 3]).f32().unwrap_err().kind(), Kind::Corrupt);
     }
 

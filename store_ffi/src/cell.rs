@@ -1,7 +1,8 @@
 //! Cells of a row or of a cursor's row, read as the type the caller asks for.
 
+use crate::value::{store_decimal, store_inet, store_mac};
 use store_core::value::write_value;
-use store_core::{Column, Error, Kind, Result, ValueRef};
+use store_core::{Column, Decimal, Error, Kind, Result, ValueRef};
 
 /// One cell with its column, for messages.
 #[derive(Clone, Copy)]
@@ -67,7 +68,30 @@ impl<'r> Cell<'r> {
             ValueRef::Float64(value) => Ok(value),
             ValueRef::Float32(value) => Ok(f64::from(value)),
             ValueRef::Int(value) => Ok(value as f64),
+            ValueRef::Decimal(value) => Ok(value.to_f64()),
             _ => Err(self.not("a number")),
+        }
+    }
+
+    pub(crate) fn decimal(self) -> Result<store_decimal> {
+        match self.value {
+            ValueRef::Decimal(value) => Ok(value.into()),
+            ValueRef::Int(value) => Ok(Decimal::from(value).into()),
+            _ => Err(self.not("a decimal")),
+        }
+    }
+
+    pub(crate) fn inet(self) -> Result<store_inet> {
+        match self.value {
+            ValueRef::Inet(address) => Ok(address.into()),
+            _ => Err(self.not("an inet")),
+        }
+    }
+
+    pub(crate) fn mac(self) -> Result<store_mac> {
+        match self.value {
+            ValueRef::Mac(address) => Ok(address.into()),
+            _ => Err(self.not("a mac")),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::error::store_error;
 use crate::handle::{self, opaque};
 use crate::panic::{guard, guard_status};
 use crate::status::store_status;
-use crate::value::store_value;
+use crate::value::{store_decimal, store_inet, store_mac, store_value};
 use std::sync::Arc;
 use store_core::{Column, Result, Value};
 
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn store_row_int64(
     })
 }
 
-/// Returns the float or integer in the column at a position as a double.
+/// Returns the float, integer or decimal in the column at a position as a double: the nearest one.
 ///
 /// STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is no number. One thread at a time.
 /// Since 0.1.
@@ -116,6 +116,63 @@ pub unsafe extern "C" fn store_row_double(
         let out = Out::new(value_out, "value_out", 0.0)?;
         let row = handle::exclusive(row)?;
         out.set(row.cell(column)?.double()?);
+        Ok(())
+    })
+}
+
+/// Returns the decimal in the column at a position, or the integer as one.
+///
+/// STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is neither. One thread at a time.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_row_decimal(
+    row: *mut store_row,
+    column: usize,
+    value_out: *mut store_decimal,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::new(value_out, "value_out", store_decimal::EMPTY)?;
+        let row = handle::exclusive(row)?;
+        out.set(row.cell(column)?.decimal()?);
+        Ok(())
+    })
+}
+
+/// Returns the internet address in the column at a position.
+///
+/// STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is no inet. One thread at a time.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_row_inet(
+    row: *mut store_row,
+    column: usize,
+    value_out: *mut store_inet,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::new(value_out, "value_out", store_inet::EMPTY)?;
+        let row = handle::exclusive(row)?;
+        out.set(row.cell(column)?.inet()?);
+        Ok(())
+    })
+}
+
+/// Returns the address of a network card in the column at a position.
+///
+/// STORE_NOT_NULL: it is NULL. STORE_TYPE: the column is no mac. One thread at a time.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_row_mac(
+    row: *mut store_row,
+    column: usize,
+    value_out: *mut store_mac,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::new(value_out, "value_out", store_mac::EMPTY)?;
+        let row = handle::exclusive(row)?;
+        out.set(row.cell(column)?.mac()?);
         Ok(())
     })
 }

@@ -10,7 +10,7 @@ use crate::text;
 use crate::value::store_type;
 use std::ffi::c_char;
 use std::sync::Arc;
-use store_core::{Column, Error, Result, Schema, Store, Table};
+use store_core::{Column, Error, Result, Schema, Store, Table, Type};
 
 /// An open table.
 ///
@@ -210,6 +210,33 @@ pub unsafe extern "C" fn store_table_column_type(
     guard(err, || {
         let out = Out::new(type_out, "type_out", store_type::STORE_TYPE_UNKNOWN)?;
         out.set(handle::shared(table)?.column(column)?.ty.into());
+        Ok(())
+    })
+}
+
+/// Returns how many digits the decimals of the column at a position have: in all, and after the
+/// point.
+///
+/// STORE_TYPE: the column holds no decimals. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_column_digits(
+    table: *const store_table,
+    column: usize,
+    precision_out: *mut i32,
+    scale_out: *mut i32,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let precision_out = Out::new(precision_out, "precision_out", 0)?;
+        let scale_out = Out::new(scale_out, "scale_out", 0)?;
+        let table = handle::shared(table)?;
+        let column = table.column(column)?;
+        let Type::Decimal { precision, scale } = column.ty else {
+            let message = format!("column \"{}\" is {}, not a decimal", column.name, column.ty);
+            return Err(Error::type_mismatch(message).detail(&column.name));
+        };
+        precision_out.set(precision.into());
+        scale_out.set(scale.into());
         Ok(())
     })
 }

@@ -87,6 +87,11 @@ fn a_store_lives_on_disk() {
 }
 
 #[test]
+fn decimals_and_addresses_come_back() {
+    run_test("types");
+}
+
+#[test]
 fn transactions_are_isolated() {
     run_test("transactions");
 }

@@ -3,7 +3,10 @@
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, Ident, LitStr, Path, Result, Token, parenthesized};
+use syn::{Attribute, Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, parenthesized};
+
+/// Most digits of a decimal, as in `store_core`.
+const DIGITS_MAX: u8 = 38;
 
 /// What `#[record(…)]` on the struct says.
 #[derive(Default)]
@@ -30,6 +33,8 @@ pub struct FieldOptions {
     pub key: Option<()>,
     pub index: Option<()>,
     pub unique: Option<()>,
+    /// Precision and scale of the column.
+    pub decimal: Option<(u8, u8)>,
     pub default: Option<Expr>,
     /// The column's name, if it is not the field's.
     pub rename: Option<LitStr>,
@@ -66,13 +71,40 @@ impl FieldOptions {
             "key" => set(&mut options.key, meta, alone),
             "index" => set(&mut options.index, meta, alone),
             "unique" => set(&mut options.unique, meta, alone),
+            "decimal" => set(&mut options.decimal, meta, digits),
             "default" => set(&mut options.default, meta, |meta| meta.value()?.parse()),
             "rename" => set(&mut options.rename, meta, |meta| not_empty(meta.value()?.parse()?)),
             "constant" => set(&mut options.constant, meta, |meta| meta.value()?.parse()),
-            other => Err(unknown(meta, other, "key, index, unique, default, rename or constant")),
+            other => Err(unknown(
+                meta,
+                other,
+                "key, index, unique, decimal, default, rename or constant",
+            )),
         })?;
         Ok(options)
     }
+}
+
+/// Reads `(precision)` or `(precision, scale)`, which a decimal can have.
+fn digits(meta: &ParseNestedMeta<'_>) -> Result<(u8, u8)> {
+    let list;
+    syn::parenthesized!(list in meta.input);
+    let precision: LitInt = list.parse()?;
+    let scale = if list.is_empty() {
+        0
+    } else {
+        list.parse::<Token![,]>()?;
+        list.parse::<LitInt>()?.base10_parse()?
+    };
+    let digits = precision.base10_parse()?;
+    if !list.is_empty() || !(1..=DIGITS_MAX).contains(&digits) || scale > digits {
+        let message = format!(
+            "must be decimal(PRECISION, SCALE), 1 to {DIGITS_MAX} digits and how many of them stand \
+             after the point"
+        );
+        return Err(syn::Error::new_spanned(precision, message));
+    }
+    Ok((digits, scale))
 }
 
 fn each_option(

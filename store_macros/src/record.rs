@@ -32,6 +32,7 @@ fn record(model: &Model<'_>) -> TokenStream {
         let names = of.iter().map(|at| &columns[*at].name);
         quote!(.index_of(&[#(#names),*], #unique))
     });
+    let decimal_checks = columns.iter().filter_map(|column| column.decimal_check(core));
     quote! {
         #[automatically_derived]
         impl #core::Record for #name {
@@ -52,6 +53,7 @@ fn record(model: &Model<'_>) -> TokenStream {
                 })
             }
         }
+        #(#decimal_checks)*
     }
 }
 
@@ -65,7 +67,30 @@ impl Column<'_> {
         let default = options.default.as_ref().map(
             |value| quote_spanned!(value.span()=> .default(#core::Operand::<#ty>::into_value(#value))),
         );
-        quote!(.field::<#ty>(#name) #index #unique #default)
+        let field = if let Some((precision, scale)) = options.decimal {
+            let digits = quote!(#core::Type::Decimal { precision: #precision, scale: #scale });
+            quote!(.field_of::<#ty>(#name, #digits))
+        } else {
+            quote!(.field::<#ty>(#name))
+        };
+        quote!(#field #index #unique #default)
+    }
+
+    /// Digits for a field that holds no decimal do not compile.
+    fn decimal_check(&self, core: &Path) -> Option<TokenStream> {
+        let (decimal, ty) = (self.options.decimal, self.ty);
+        let message = format!("`{}` has the digits of a decimal, but is none", self.name);
+        decimal.map(|_| {
+            quote_spanned! {ty.span()=>
+                const _: () = ::core::assert!(
+                    ::core::matches!(
+                        <#ty as #core::Field>::TYPE,
+                        #core::Type::Decimal { .. }
+                    ),
+                    #message
+                );
+            }
+        })
     }
 }
 
@@ -188,8 +213,18 @@ mod tests {
                 a: i32,
             }
         ));
-        let known = "must be key, index, unique, default, rename or constant";
+        let known = "must be key, index, unique, decimal, default, rename or constant";
         assert_eq!(on_field, format!("unknown option `indexed`: {known}"));
+        let digits = refusal(&parse_quote!(
+            struct X {
+                #[record(decimal(10, 11))]
+                a: Decimal,
+            }
+        ));
+        assert!(
+            digits.starts_with("must be decimal(PRECISION, SCALE), 1 to 38 digits"),
+            "{digits}"
+        );
         let twice = refusal(&parse_quote!(
             struct X {
                 #[record(key)]

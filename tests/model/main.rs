@@ -58,3 +58,8 @@ fn every_type_nullable_and_indexed() {
 fn indexes_over_several_columns() {
     run(&[Shape::MultiColumn, Shape::Integer], 2);
 }
+
+#[test]
+fn keys_of_decimals_and_addresses() {
+    run(&[Shape::ExactKey], 2);
+}

@@ -1,6 +1,6 @@
 //! The tables that the model runs on, and their random values: few, so that they meet.
 
-use store_core::{Schema, Type, Value};
+use store_core::{Decimal, Inet, Mac, Schema, Type, Value};
 use store_tests::random::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,10 @@ pub enum Shape {
     Unique,
     EveryType,
     MultiColumn,
+    ExactKey,
 }
 
-const TYPES: [Type; 10] = [
+const TYPES: [Type; 15] = [
     Type::Bool,
     Type::Int16,
     Type::Int32,
@@ -26,6 +27,11 @@ const TYPES: [Type; 10] = [
     Type::Bytes,
     Type::Date,
     Type::Timestamp,
+    Type::Decimal { precision: 9, scale: 2 },
+    Type::Decimal { precision: 38, scale: 4 },
+    Type::Decimal { precision: 38, scale: 38 },
+    Type::Inet,
+    Type::Mac,
 ];
 
 impl Shape {
@@ -68,10 +74,23 @@ impl Shape {
                 .column("w", Type::Int16)
                 .index(),
             Self::EveryType => {
-                TYPES.iter().fold(schema.column("id", Type::Int32).key(), |schema, ty| {
-                    schema.column(ty.name(), *ty).index()
+                let schema = schema.column("id", Type::Int32).key();
+                TYPES.iter().enumerate().fold(schema, |schema, (nth, ty)| {
+                    schema.column(format!("{}_{nth}", ty.name()), *ty).index()
                 })
             }
+            // Key columns of one and of two words, beside text that may be long.
+            Self::ExactKey => schema
+                .column("name", Type::Text)
+                .column("price", Type::Decimal { precision: 9, scale: 2 })
+                .column("amount", Type::Decimal { precision: 38, scale: 4 })
+                .column("host", Type::Inet)
+                .column("card", Type::Mac)
+                .unique()
+                .column("fee", Type::Decimal { precision: 19, scale: 0 })
+                .index()
+                .index_of(&["host", "fee"], false)
+                .key_of(&["price", "host", "amount", "name"]),
             Self::MultiColumn => schema
                 .column("id", Type::Int64)
                 .key()
@@ -115,6 +134,22 @@ pub fn value(ty: Type, nullable: bool, long: bool, random: &mut Random) -> Value
         }
         Type::Date => Value::Date(if extreme { -700_000 } else { small as i32 }),
         Type::Timestamp => Value::Timestamp(small * 1_000_000),
+        Type::Decimal { precision, scale } => {
+            let most = 10_i128.pow(precision.into()) - 1;
+            let units = if extreme { most } else { i128::from(small / 4) * (most / 9) };
+            Value::Decimal(Decimal::new(if sign { units } else { -units }, scale).unwrap())
+        }
+        Type::Inet => {
+            let mut octets = [0; 16];
+            if small % 3 != 0 {
+                octets[10..12].fill(255); // IPv4
+            }
+            octets[if sign { 15 } else { 12 }] = small as u8;
+            Value::Inet(Inet::from_octets(if extreme { [255; 16] } else { octets }))
+        }
+        Type::Mac => {
+            Value::Mac(Mac::from_octets([if extreme { 255 } else { 0 }, 0, 0, 0, 1, small as u8]))
+        }
         _ => unreachable!("no other type"),
     }
 }

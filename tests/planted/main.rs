@@ -68,6 +68,9 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I10", "isolation", "unique::one_of_many", "unique_not_checked"),
     ("I13", "isolation", "groups::sums_of_several_threads", "parts_overlap"),
     ("I13", "model", "text_keys_short_and_long", "part_left_out"),
+    ("I13", "model", "every_type_nullable", "decimal_sign_kept"),
+    ("I13", "model", "keys_of_decimals", "decimal_sign_kept"),
+    ("I13", "model", "keys_of_decimals", "upper_key_word_ignored"),
     ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
 ];
 

@@ -45,7 +45,7 @@ fn schema_json(schema: &Schema) -> Value {
         let default = column.default.as_ref().map(|value| value.as_ref().to_string());
         json!({
             "name": column.name,
-            "type": column.ty.name(),
+            "type": column.ty.to_string(),
             "notnull": column.notnull,
             "default": default,
         })

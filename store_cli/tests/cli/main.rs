@@ -10,4 +10,5 @@ mod ingest;
 mod place;
 mod query;
 mod refusals;
+mod types;
 mod upkeep;

@@ -149,7 +149,7 @@ impl GroupTable {
         let (width, by) = (self.aggregates.len(), self.by.len());
         let mut states = other.states.into_iter();
         if by == 0 {
-            self.states.iter_mut().zip(states).for_each(|(state, part)| state.merge(part));
+            self.states.iter_mut().zip(states).try_for_each(|(state, part)| state.merge(part))?;
             return self.reserve();
         }
         let mut keys: Vec<(Box<[u8]>, u32)> = other.numbers.into_iter().collect();
@@ -174,7 +174,7 @@ impl GroupTable {
             let first = group as usize * width;
             let known = &mut self.states[first..first + width];
             let before = held(known);
-            known.iter_mut().zip(part).for_each(|(state, part)| state.merge(part));
+            known.iter_mut().zip(part).try_for_each(|(state, part)| state.merge(part))?;
             self.bytes += held(known).saturating_sub(before);
         }
         self.reserve()

@@ -113,7 +113,7 @@ impl KeySteps {
                 _ => (OTHER_TYPE, 64),
             };
             all.kinds |= u64::from(kind) << (8 * nth);
-            all.words = all.words.max(word + if ty.is_long() { 2 } else { 1 });
+            all.words = all.words.max(word + if ty.is_wide() { 2 } else { 1 });
             all.steps[nth] = Step {
                 mask: u64::MAX >> (64 - bits),
                 excess: !(u64::MAX >> (64 - bits)),

@@ -5,11 +5,13 @@
 //!           fixed for a row's life        replaced by each version
 //! ```
 //!
-//! Columns are packed by width: two words for text and bytes (`cell.rs`), one for 8-byte types, and
-//! the narrower ones share words. Only columns that may be NULL have a null bit.
+//! Columns are packed by width: two words for text and bytes (`cell.rs`), internet addresses and
+//! long decimals, one for 8-byte types, and the narrower ones share words. Only columns that may be
+//! NULL have a null bit.
 
 mod cell_test;
 mod narrow;
+mod place;
 mod whole;
 
 pub(crate) use cell_test::{CellTest, Sides};
@@ -21,7 +23,8 @@ use super::key_hash::{hash_words, mix};
 use super::key_steps::KeySteps;
 use crate::error::Result;
 use crate::schema::Schema;
-use crate::value::{Type, ValueRef};
+use crate::value::{Decimal, Inet, Mac, Type, ValueRef};
+use place::{Kind, Place, pack};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -38,35 +41,6 @@ pub(crate) struct Layout {
     long_others: Vec<usize>,
     key_words: usize,
     words: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    ty: Type,
-    word: usize,
-    /// First bit in the word, for types narrower than a word.
-    shift: u32,
-    /// First byte in the row.
-    byte: usize,
-    /// Word and mask of the null bit; a mask of 0 where NULL is refused.
-    null_word: usize,
-    null_mask: u64,
-    in_key: bool,
-    /// The kind of the values that stand here as they are.
-    plain: Kind,
-    /// Bits by which a word is wider than a cell.
-    spare: u8,
-}
-
-/// Kinds of values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Int,
-    Timestamp,
-    Float,
-    Text,
-    /// Those that take more than a step.
-    Other,
 }
 
 impl Layout {
@@ -97,7 +71,7 @@ impl Layout {
         let long_key_words = long_key.iter().map(|column| places[*column].word).collect();
         let place = |column: &usize| {
             let place = &places[*column];
-            (place.ty, place.word, place.shift)
+            (place.ty, place.word, u32::from(place.shift))
         };
         let key_steps = KeySteps::new(key_columns.iter().map(place));
         Self {
@@ -130,7 +104,7 @@ impl Layout {
     /// The words a column takes, without its null bit.
     pub(crate) fn column_words(&self, column: usize) -> Range<usize> {
         let place = &self.places[column];
-        place.word..place.word + if place.ty.is_long() { 2 } else { 1 }
+        place.word..place.word + if place.ty.is_wide() { 2 } else { 1 }
     }
 
     /// The words from a column's null bit to its cell.
@@ -161,16 +135,26 @@ impl Layout {
                 return Ok(());
             }
             ValueRef::Text(text) => {
-                self.set_long(words, column, long(text.as_bytes())?);
+                place.set_wide(words, long(text.as_bytes())?.0);
                 return Ok(());
             }
             ValueRef::Bytes(bytes) => {
-                self.set_long(words, column, long(bytes)?);
+                place.set_wide(words, long(bytes)?.0);
+                return Ok(());
+            }
+            ValueRef::Decimal(value) if place.ty.is_wide() => {
+                place.set_wide(words, halves(value.units().to_le_bytes()));
+                return Ok(());
+            }
+            ValueRef::Inet(value) => {
+                place.set_wide(words, halves(value.octets()));
                 return Ok(());
             }
             ValueRef::Bool(value) => u64::from(value),
             ValueRef::Int(value) | ValueRef::Timestamp(value) => value as u64,
             ValueRef::Date(value) => value as u64,
+            ValueRef::Decimal(value) => value.units() as u64,
+            ValueRef::Mac(value) => value.to_bits(),
             ValueRef::Float32(value) => {
                 u64::from(place.canonical(f64::from(value), |_| value).to_bits())
             }
@@ -222,7 +206,7 @@ impl Layout {
             if place.null_mask != 0 {
                 add(place.null_word, place.null_mask);
             }
-            if place.ty.is_long() {
+            if place.ty.is_wide() {
                 add(place.word, u64::MAX);
                 add(place.word + 1, u64::MAX);
             } else {
@@ -238,7 +222,7 @@ impl Layout {
         let place = &self.places[column];
         let null = (a[place.null_word] ^ b[place.null_word]) & place.null_mask;
         let mut differs = (a[place.word] ^ b[place.word]) >> place.shift & place.mask();
-        if place.ty.is_long() {
+        if place.ty.is_wide() {
             differs |= a[place.word + 1] ^ b[place.word + 1];
         }
         null | differs == 0
@@ -263,18 +247,10 @@ impl Layout {
         &self.long_key
     }
 
-    fn set_long(&self, words: &mut [u64], column: usize, cell: LongCell) {
-        let place = &self.places[column];
-        if place.null_mask != 0 {
-            words[place.null_word] &= !place.null_mask;
-        }
-        words[place.word..place.word + 2].copy_from_slice(&cell.0);
-    }
-
     /// NULL cells hold zeros, so that equal rows have equal words.
     fn clear(&self, words: &mut [u64], column: usize) {
         let place = &self.places[column];
-        if place.ty.is_long() {
+        if place.ty.is_wide() {
             words[place.word..place.word + 2].fill(0);
         } else {
             words[place.word] &= !(place.mask() << place.shift);
@@ -282,85 +258,15 @@ impl Layout {
     }
 }
 
-impl Place {
-    /// Writes a text cell if the text fits in it.
-    fn set_short(&self, words: &mut [u64], text: &str) -> bool {
-        if self.plain != Kind::Text || text.len() > INLINE_BYTES_MAX {
-            return false;
-        }
-        let cell = LongCell::inline(text.as_bytes());
-        if cell.has_nul() {
-            return false;
-        }
-        (words[self.word], words[self.word + 1]) = (cell.0[0], cell.0[1]);
-        words[self.null_word] &= !self.null_mask;
-        true
-    }
-
-    fn of(ty: Type) -> Self {
-        let plain = match ty {
-            Type::Int16 | Type::Int32 | Type::Int64 => Kind::Int,
-            Type::Timestamp => Kind::Timestamp,
-            Type::Float64 => Kind::Float,
-            Type::Text => Kind::Text,
-            _ => Kind::Other,
-        };
-        let (word, null_word) = (0, 0);
-        let none = Self {
-            ty,
-            word,
-            shift: 0,
-            byte: 0,
-            null_word,
-            null_mask: 0,
-            in_key: false,
-            plain,
-            spare: 0,
-        };
-        Self { spare: 64_u32.saturating_sub(none.bits()) as u8, ..none }
-    }
-
-    const fn bits(&self) -> u32 {
-        match self.ty {
-            Type::Bool => 8,
-            Type::Int16 => 16,
-            Type::Int32 | Type::Float32 | Type::Date => 32,
-            Type::Int64 | Type::Float64 | Type::Timestamp => 64,
-            Type::Text | Type::Bytes => 128,
-        }
-    }
-
-    const fn mask(&self) -> u64 {
-        if self.bits() >= 64 { u64::MAX } else { (1 << self.bits()) - 1 }
-    }
-
-    /// Key cells are compared by their words: one NaN, one zero.
-    fn canonical<T: From<f32> + Copy>(&self, value: f64, keep: impl FnOnce(f64) -> T) -> T {
-        if !self.in_key {
-            keep(value)
-        } else if value.is_nan() {
-            T::from(f32::NAN)
-        } else if value == 0.0 {
-            T::from(0.0)
-        } else {
-            keep(value)
-        }
-    }
+/// Sixteen bytes as the two words of a cell.
+fn halves(bytes: [u8; 16]) -> [u64; 2] {
+    let both = u128::from_le_bytes(bytes);
+    [both as u64, (both >> 64) as u64]
 }
 
-/// Gives these columns their words, widest first; returns the first free word.
-fn pack(places: &mut [Place], columns: &[usize], start: usize) -> usize {
-    let mut order = columns.to_vec();
-    order.sort_by_key(|column| std::cmp::Reverse(places[*column].bits()));
-    let mut bit = start * 64;
-    for column in order {
-        let place = &mut places[column];
-        place.word = bit / 64;
-        place.shift = (bit % 64) as u32;
-        place.byte = bit / 8;
-        bit += place.bits() as usize;
-    }
-    bit.div_ceil(64)
+/// The bytes that [`halves`] took.
+fn whole_bytes([low, high]: [u64; 2]) -> [u8; 16] {
+    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
 }
 
 /// A row's words with their layout, as somebody may read them.
@@ -408,6 +314,24 @@ impl<'a> RowView<'a> {
             Type::Date => ValueRef::Date(bits as i32),
             Type::Timestamp => ValueRef::Timestamp(bits as i64),
             Type::Bytes | Type::Text => self.long_value(place),
+            Type::Decimal { .. } | Type::Inet | Type::Mac => self.other_value(place),
+        }
+    }
+
+    /// The value of a decimal or an address that is not NULL; apart, to keep the loops short that
+    /// read other cells.
+    #[inline(never)]
+    fn other_value(&self, place: &Place) -> ValueRef<'a> {
+        let word = self.words[place.word];
+        let both = || whole_bytes([word, self.words[place.word + 1]]);
+        match place.ty {
+            Type::Decimal { scale, .. } => {
+                let wide = place.ty.is_wide();
+                let units = if wide { i128::from_le_bytes(both()) } else { (word as i64).into() };
+                ValueRef::Decimal(Decimal::of(units, scale))
+            }
+            Type::Inet => ValueRef::Inet(Inet::from_octets(both())),
+            _ => ValueRef::Mac(Mac::from_bits(word)),
         }
     }
 
@@ -415,7 +339,7 @@ impl<'a> RowView<'a> {
     #[inline(always)]
     fn long_value(&self, place: &Place) -> ValueRef<'a> {
         let bytes = self.long(place.word);
-        if place.ty == Type::Bytes {
+        if matches!(place.ty, Type::Bytes) {
             return ValueRef::Bytes(bytes);
         }
         // SAFETY: only valid UTF-8 is ever written into a text cell.
@@ -452,6 +376,9 @@ impl<'a> RowView<'a> {
                 self.words[place.word] >> place.shift & place.mask()
             };
             hash = mix(hash, part);
+            if place.has_upper_word() {
+                hash = mix(hash, self.words[place.word + 1]);
+            }
         }
         hash
     }
@@ -475,8 +402,9 @@ impl<'a> RowView<'a> {
             if place.ty.is_long() {
                 return self.long(place.word) == other.long(place.word);
             }
-            let bits = self.words[place.word] ^ other.words[place.word];
-            bits >> place.shift & place.mask() == 0
+            let differ = |at: usize| self.words[at] ^ other.words[at];
+            let upper = if place.has_upper_word() { differ(place.word + 1) } else { 0 };
+            (differ(place.word) >> place.shift & place.mask()) | upper == 0
         })
     }
 }
@@ -524,6 +452,10 @@ mod tests {
             Type::Bytes,
             Type::Date,
             Type::Timestamp,
+            Type::Decimal { precision: 38, scale: 2 },
+            Type::Decimal { precision: 18, scale: 18 },
+            Type::Inet,
+            Type::Mac,
         ];
         let mut builder = Schema::builder("t");
         for (nth, ty) in types.iter().enumerate() {
@@ -542,6 +474,10 @@ mod tests {
             ValueRef::Bytes(&[0, 255]),
             ValueRef::Date(-1),
             ValueRef::Timestamp(i64::MAX),
+            ValueRef::Decimal(Decimal::new(1 - 10_i128.pow(38), 2).unwrap()),
+            ValueRef::Decimal(Decimal::new(1 - 10_i128.pow(18), 18).unwrap()),
+            ValueRef::Inet("2001:db8::fe".parse().unwrap()),
+            ValueRef::Mac(Mac::from_octets([0x80, 1, 2, 3, 4, 255])),
         ];
         let mut words = row(&layout, &values);
         // SAFETY: the cells borrow from `values`.
@@ -553,6 +489,36 @@ mod tests {
         // SAFETY: as above.
         let view = unsafe { RowView::new(&layout, &words) };
         assert_eq!((view.cell(4), view.cell(3)), (ValueRef::Null, values[3]));
+    }
+
+    #[test]
+    fn both_words_of_a_key_column_count_beside_long_text() {
+        let schema = "a decimal(38,0), b inet, c text, d mac, key(a, b, c, d)";
+        let layout = Layout::new(&Schema::parse("t", schema).unwrap());
+        let key = |units: i128, address: &str, text: &'static str, card: u64| {
+            let cells = [
+                ValueRef::Decimal(Decimal::new(units, 0).unwrap()),
+                ValueRef::Inet(address.parse().unwrap()),
+                ValueRef::Text(text),
+                ValueRef::Mac(Mac::from_bits(card)),
+            ];
+            row(&layout, &cells)
+        };
+        let (long, other) = ("longer than twelve bytes", "longer than twelve, other");
+        let same = [key(1 << 70, "::1", long, 7), key(1 << 70, "::1", long, 7)];
+        let views = same.each_ref().map(|words| view(&layout, words));
+        assert!(views[0].same_key(&views[1]) && views[0].key_hash() == views[1].key_hash());
+        for words in [
+            key(1 << 71, "::1", long, 7),
+            key((1 << 70) + 1, "::1", long, 7),
+            key(1 << 70, "::2", long, 7),
+            key(1 << 70, "8000::1", long, 7),
+            key(1 << 70, "::1", other, 7),
+            key(1 << 70, "::1", long, 1 << 47),
+        ] {
+            let view = view(&layout, &words);
+            assert!(!views[0].same_key(&view) && views[0].key_hash() != view.key_hash());
+        }
     }
 
     #[test]

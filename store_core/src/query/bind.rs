@@ -12,7 +12,7 @@ use super::number::{Place, place_number};
 use super::predicate::{Literal, Op, Predicate};
 use crate::error::{Error, Result};
 use crate::schema::Schema;
-use crate::value::{Type, Value, ValueRef, parse_value};
+use crate::value::{Decimal, Type, Value, ValueRef, parse_value};
 use std::cmp::Ordering;
 
 /// Deepest tree that binds: whatever the parser or clauses of [`NESTING_MAX`] levels make.
@@ -158,6 +158,7 @@ impl Binder<'_> {
             Type::Int16 | Type::Int32 | Type::Int64 => Value::Int(0),
             Type::Float32 => Value::Float32(0.0),
             Type::Float64 => Value::Float64(0.0),
+            Type::Decimal { scale, .. } => Value::Decimal(Decimal::of(0, scale)),
             _ => {
                 let message = format!("{ty} is neither true nor false: compare it with a value");
                 return Err(self.at_column(column, &message));
@@ -170,17 +171,10 @@ impl Binder<'_> {
     fn place(&self, column: usize, literal: &Literal) -> Result<Bound> {
         let ty = self.schema.columns[column].ty;
         let value = match literal {
-            Literal::Number(text) => {
-                let place = place_number(text, ty).ok_or_else(|| {
-                    self.at_column(
-                        column,
-                        &format!("the number {text} cannot be compared with {ty}"),
-                    )
-                })?;
-                return Ok(match place {
-                    Place::Exact(value) => Bound::Placed(Place::Exact(canonical(value))),
-                    gap @ Place::Gap { .. } => Bound::Placed(gap),
-                });
+            Literal::Number(text) => return self.place_number(column, text),
+            // Of any scale, also against integers and floats: the number counts.
+            Literal::Value(Value::Decimal(value)) => {
+                return self.place_number(column, &value.to_string());
             }
             Literal::Text(text) => parse_value(text.as_bytes(), ty),
             Literal::Value(value) => value.as_ref().coerce(ty),
@@ -190,6 +184,17 @@ impl Binder<'_> {
             ValueRef::Null => Bound::Null,
             value => Bound::Placed(Place::Exact(canonical(value.to_owned()))),
         })
+    }
+
+    fn place_number(&self, column: usize, text: &str) -> Result<Bound> {
+        let ty = self.schema.columns[column].ty;
+        let place = place_number(text, ty).ok_or_else(|| {
+            self.at_column(column, &format!("the number {text} cannot be compared with {ty}"))
+        })?;
+        Ok(Bound::Placed(match place {
+            Place::Exact(value) => Place::Exact(canonical(value)),
+            gap @ Place::Gap { .. } => gap,
+        }))
     }
 
     fn at_column(&self, column: usize, message: &str) -> Error {

@@ -3,7 +3,8 @@
 //! `altitude > 1.5` on an integer column is neither an error nor a rounding: 1.5 lies in the gap
 //! between 1 and 2, so it means `altitude >= 2`, and `altitude = 1.5` is never true.
 
-use crate::value::{Type, Value};
+use crate::value::{Decimal, Number, Type, Value, power_of_ten};
+use std::ops::{Neg, RangeInclusive};
 
 /// Where a number lies among the values of a type.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,18 +17,23 @@ pub(super) enum Place {
 
 /// Places a decimal number, or gives `None` if the text is no number or the type not numeric.
 pub(super) fn place_number(text: &str, ty: Type) -> Option<Place> {
-    let decimal = Decimal::read(text)?;
+    let number = Number::read(text.as_bytes())?;
     match ty {
-        Type::Int16 => Some(place_integer(&decimal, i16::MIN.into(), i16::MAX.into())),
-        Type::Int32 => Some(place_integer(&decimal, i32::MIN.into(), i32::MAX.into())),
-        Type::Int64 => Some(place_integer(&decimal, i64::MIN, i64::MAX)),
+        Type::Int16 => Some(place_integer(&number, i16::MIN.into()..=i16::MAX.into())),
+        Type::Int32 => Some(place_integer(&number, i32::MIN.into()..=i32::MAX.into())),
+        Type::Int64 => Some(place_integer(&number, i64::MIN..=i64::MAX)),
+        Type::Decimal { precision, scale } => {
+            let most = power_of_ten(precision) - 1;
+            let make = |units| Value::Decimal(Decimal::of(units, scale));
+            Some(place_units(&number, scale, -most..=most, make))
+        }
         Type::Float32 => {
             let value: f32 = text.parse().ok()?;
-            Some(place_float(value.is_finite(), decimal.negative, value, f32::MAX))
+            Some(place_float(value.is_finite(), number.negative, value, f32::MAX))
         }
         Type::Float64 => {
             let value: f64 = text.parse().ok()?;
-            Some(place_float(value.is_finite(), decimal.negative, value, f64::MAX))
+            Some(place_float(value.is_finite(), number.negative, value, f64::MAX))
         }
         _ => None,
     }
@@ -36,7 +42,7 @@ pub(super) fn place_number(text: &str, ty: Type) -> Option<Place> {
 /// A number too large for the type lies between its largest finite value and infinity.
 fn place_float<F>(finite: bool, negative: bool, value: F, max: F) -> Place
 where
-    F: Into<Value> + std::ops::Neg<Output = F>,
+    F: Into<Value> + Neg<Output = F>,
 {
     match (finite, negative) {
         (true, _) => Place::Exact(value.into()),
@@ -45,87 +51,37 @@ where
     }
 }
 
-fn place_integer(decimal: &Decimal, min: i64, max: i64) -> Place {
-    let int = |value: i128| Some(Value::Int(value as i64));
-    let (min, max) = (i128::from(min), i128::from(max));
-    let whole = decimal.floor();
-    if whole < min {
+fn place_integer(number: &Number<'_>, range: RangeInclusive<i64>) -> Place {
+    let range = i128::from(*range.start())..=i128::from(*range.end());
+    place_units(number, 0, range, |whole| Value::Int(whole as i64))
+}
+
+/// Places a number among values that are whole counts, within a range, of units of 1 / 10^scale.
+fn place_units(
+    number: &Number<'_>,
+    scale: u8,
+    range: RangeInclusive<i128>,
+    make: impl Fn(i128) -> Value,
+) -> Place {
+    let (min, max) = (*range.start(), *range.end());
+    let split = number.split(scale);
+    // The largest count that is not greater.
+    let floor = match (number.negative, split.magnitude) {
+        (true, magnitude) => -magnitude - i128::from(split.fraction),
+        (false, magnitude) => magnitude,
+    };
+    if floor < min {
         // A fraction just under the minimum has it as its floor plus one.
-        return Place::Gap { below: None, above: int(min) };
+        return Place::Gap { below: None, above: Some(make(min)) };
     }
-    if whole > max {
-        return Place::Gap { below: int(max), above: None };
+    if floor > max {
+        return Place::Gap { below: Some(make(max)), above: None };
     }
-    if !decimal.fraction {
-        return Place::Exact(Value::Int(whole as i64));
+    if !split.fraction {
+        return Place::Exact(make(floor));
     }
-    let above = if whole < max { int(whole + 1) } else { None };
-    Place::Gap { below: int(whole), above }
-}
-
-/// A number as its integer part and whether anything follows the point.
-struct Decimal {
-    negative: bool,
-    /// Integer part of the magnitude, cut at [`BEYOND`].
-    magnitude: i128,
-    fraction: bool,
-}
-
-/// Larger than every integer type holds.
-const BEYOND: i128 = 1 << 70;
-/// Most digits an integer part below [`BEYOND`] has; a longer one is beyond.
-const DIGITS_MAX: i64 = 21;
-
-impl Decimal {
-    fn read(text: &str) -> Option<Self> {
-        let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-        let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
-            Some(at) => (&unsigned[..at], read_exponent(&unsigned[at + 1..])?),
-            None => (unsigned, 0),
-        };
-        let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits = || whole.bytes().chain(part.bytes());
-        if whole.len() + part.len() == 0 || !digits().all(|digit| digit.is_ascii_digit()) {
-            return None;
-        }
-        // The number is 0.d1d2d3… × 10^scale, leading zeros dropped.
-        let zeros = digits().take_while(|digit| *digit == b'0').count();
-        let scale = exponent.saturating_add(whole.len() as i64 - zeros as i64);
-        let significant = digits().skip(zeros);
-        let (magnitude, fraction) = split_at_point(significant, scale);
-        Some(Self { negative: text.starts_with('-'), magnitude, fraction })
-    }
-
-    /// The largest integer that is not greater.
-    fn floor(&self) -> i128 {
-        if self.negative { -self.magnitude - i128::from(self.fraction) } else { self.magnitude }
-    }
-}
-
-/// The integer part of `0.digits × 10^scale`, and whether a fraction remains.
-fn split_at_point(mut digits: impl Iterator<Item = u8> + Clone, scale: i64) -> (i128, bool) {
-    if digits.clone().next().is_none() {
-        return (0, false);
-    }
-    if scale > DIGITS_MAX {
-        return (BEYOND, false);
-    }
-    let mut magnitude = 0i128;
-    for _ in 0..scale.max(0) {
-        magnitude = magnitude * 10 + i128::from(digits.next().unwrap_or(b'0') - b'0');
-    }
-    (magnitude, digits.any(|digit| digit != b'0'))
-}
-
-/// The exponent, cut where it makes no difference any more.
-fn read_exponent(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let cut = i64::MAX / 4;
-    let value = digits.parse::<i64>().unwrap_or(cut).min(cut);
-    Some(if text.starts_with('-') { -value } else { value })
+    let above = (floor < max).then(|| make(floor + 1));
+    Place::Gap { below: Some(make(floor)), above }
 }
 
 #[cfg(test)]
@@ -174,6 +130,39 @@ mod tests {
         assert_eq!(place("9223372036854775808"), gap(Some(i64::MAX), None));
         assert_eq!(place("-9223372036854775808"), Place::Exact(Value::Int(i64::MIN)));
         assert_eq!(place("9007199254740993"), Place::Exact(Value::Int(9_007_199_254_740_993)));
+    }
+
+    #[test]
+    fn decimals_are_exact_at_their_scale_and_the_rest_lies_in_a_gap() {
+        let place = |text: &str, precision: u8, scale: u8| {
+            place_number(text, Type::decimal(precision, scale).unwrap()).unwrap()
+        };
+        let value = |units, scale| Value::Decimal(Decimal::new(units, scale).unwrap());
+        let gap = |below: Option<i128>, above: Option<i128>, scale| Place::Gap {
+            below: below.map(|units| value(units, scale)),
+            above: above.map(|units| value(units, scale)),
+        };
+        for (text, units) in [("1.5", 150), ("-1.50", -150), ("9.1e1", 9_100), ("99.99", 9_999)] {
+            assert_eq!(place(text, 4, 2), Place::Exact(value(units, 2)), "{text}");
+        }
+        for (text, below, above) in [
+            ("1.005", Some(100), Some(101)),
+            ("-1.005", Some(-101), Some(-100)),
+            ("0.0001", Some(0), Some(1)),
+            ("99.995", Some(9_999), None),
+            ("100", Some(9_999), None),
+            ("-99.991", None, Some(-9_999)),
+            ("-1e999", None, Some(-9_999)),
+        ] {
+            assert_eq!(place(text, 4, 2), gap(below, above, 2), "{text}");
+        }
+        let nines = "9".repeat(38);
+        let most = 10_i128.pow(38) - 1;
+        assert_eq!(place(&nines, 38, 0), Place::Exact(value(most, 0)));
+        assert_eq!(place(&format!("-0.{nines}"), 38, 38), Place::Exact(value(-most, 38)));
+        assert_eq!(place(&format!("{nines}.5"), 38, 0), gap(Some(most), None, 0));
+        assert_eq!(place(&format!("-0.{nines}1"), 38, 38), gap(None, Some(-most), 38));
+        assert_eq!(place("1", 38, 38), gap(Some(most), None, 38));
     }
 
     #[test]

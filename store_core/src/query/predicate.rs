@@ -1,7 +1,8 @@
 //! The unbound predicate: a tree of tests on named columns, as users build it.
 
-use crate::value::{Value, ValueRef, write_value};
+use crate::value::{Decimal, Inet, Mac, Value, ValueRef, write_value};
 use std::fmt;
+use std::net::IpAddr;
 
 /// How two values are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -275,7 +276,7 @@ macro_rules! literal_from {
 
 literal_from! {
     text: &str, &String, String;
-    value: bool, i16, i32, i64, f32, f64, Vec<u8>, &[u8], Value
+    value: bool, i16, i32, i64, f32, f64, Vec<u8>, &[u8], Decimal, Inet, IpAddr, Mac, Value
 }
 
 impl<T: Into<Literal>> From<Option<T>> for Literal {
@@ -318,6 +319,7 @@ impl fmt::Display for Literal {
             ValueRef::Null => f.write_str("NULL"),
             ValueRef::Bool(value) => f.write_str(if value { "TRUE" } else { "FALSE" }),
             ValueRef::Int(value) => write!(f, "{value}"),
+            ValueRef::Decimal(value) => write!(f, "{value}"),
             ValueRef::Float32(value) if value.is_finite() => write!(f, "{value:?}"),
             ValueRef::Float64(value) if value.is_finite() => write!(f, "{value:?}"),
             ValueRef::Text(text) => write_text(text, f),

@@ -2,7 +2,7 @@
 
 use super::predicate::{Literal, Op, Predicate, column};
 use crate::schema::Schema;
-use crate::value::{Type, Value, ValueRef};
+use crate::value::{Decimal, Type, Value, ValueRef};
 use std::cmp::Ordering;
 
 /// A small generator of its own (`SplitMix64`), so that a printed seed repeats a failure.
@@ -36,7 +36,9 @@ impl Rng {
     }
 }
 
-pub(super) const NAMES: [&str; 7] = ["id", "small", "price", "single", "name", "flag", "note"];
+pub(super) const NAMES: [&str; 9] =
+    ["id", "small", "price", "single", "name", "flag", "note", "amount", "host"];
+const HOSTS: [&str; 4] = ["::1", "10.0.0.1", "10.0.0.2", "2001:db8::1"];
 const TEXTS: [&str; 6] = ["", "a", "aa", "b", "b\u{1}c", "é"];
 
 pub(super) fn schema() -> Schema {
@@ -53,8 +55,12 @@ pub(super) fn schema() -> Schema {
         .column("flag", Type::Bool)
         .column("note", Type::Text)
         .notnull()
+        .column("amount", Type::Decimal { precision: 9, scale: 2 })
+        .column("host", Type::Inet)
         .index_of(&["name", "small"], false)
         .index_of(&["flag", "note", "price"], false)
+        .index_of(&["amount"], false)
+        .index_of(&["host", "amount"], false)
         .build()
         .unwrap()
 }
@@ -69,6 +75,10 @@ pub(super) fn random_value(rng: &mut Rng, column: usize) -> Value {
         Type::Float64 => Value::Float64(if rng.chance(10) { -0.0 } else { quarter }),
         Type::Float32 => Value::Float32(quarter as f32),
         Type::Bool => Value::Bool(rng.chance(50)),
+        Type::Decimal { scale, .. } => Value::Decimal(
+            Decimal::new((quarter * 10_f64.powi(scale.into())) as i128, scale).unwrap(),
+        ),
+        Type::Inet => Value::Inet(rng.pick(&HOSTS).parse().unwrap()),
         _ => Value::from(rng.pick(&TEXTS)),
     }
 }
@@ -87,8 +97,13 @@ fn random_literal(rng: &mut Rng, column: usize) -> Literal {
     if rng.chance(5) {
         return Literal::Value(Value::Null);
     }
-    let numeric = (1..=3).contains(&column) || column == 0;
+    let numeric = matches!(column, 0..=3 | 7);
     match (numeric, rng.below(3)) {
+        (_, 0) if column == 8 => Literal::Text(rng.pick(&HOSTS).to_owned()),
+        (true, 2) if column == 7 => {
+            // Of any scale, and between two values of the column.
+            Literal::Value(Value::Decimal(Decimal::of(rng.below(40_000) as i128 - 20_000, 4)))
+        }
         (true, 0) => Literal::Number(format!("{:.2}", (rng.below(45) as f64 - 22.0) / 4.0)),
         (true, 1) if column < 2 => Literal::Text(format!("{}", rng.below(9))),
         (true, 1) => Literal::Text(format!("{}.25", rng.below(3))),
@@ -121,8 +136,8 @@ pub(super) fn random_predicate(rng: &mut Rng, depth: usize) -> Predicate {
         }
         4 => name.is_null(),
         5 => name.is_not_null(),
-        6 if at != 4 && at != 6 => name.is_true(),
-        7 if at != 4 && at != 6 => name.is_false(),
+        6 if !matches!(at, 4 | 6 | 8) => name.is_true(),
+        7 if !matches!(at, 4 | 6 | 8) => name.is_false(),
         _ => {
             let op = ops[rng.below(6)];
             Predicate::Compare { column: NAMES[at].to_owned(), op, value: low }
@@ -183,6 +198,7 @@ fn as_number(value: ValueRef<'_>) -> f64 {
         ValueRef::Int(value) => value as f64,
         ValueRef::Float32(value) => f64::from(value),
         ValueRef::Float64(value) => value,
+        ValueRef::Decimal(value) => value.units() as f64 / 10_f64.powi(value.scale().into()),
         other => panic!("{other:?} is no number"),
     }
 }
@@ -194,6 +210,10 @@ fn compare(cell: ValueRef<'_>, literal: &Literal) -> Option<Ordering> {
             return Some(cell.cmp(text));
         }
         (Literal::Value(Value::Bool(value)), ValueRef::Bool(cell)) => return Some(cell.cmp(value)),
+        (Literal::Text(text), ValueRef::Inet(cell)) => {
+            return Some(cell.cmp(&text.parse().unwrap()));
+        }
+        (Literal::Value(Value::Inet(value)), ValueRef::Inet(cell)) => return Some(cell.cmp(value)),
         (Literal::Text(text) | Literal::Number(text), _) => text.parse().unwrap(),
         (Literal::Value(value), _) => as_number(value.as_ref()),
     };

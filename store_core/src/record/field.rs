@@ -3,7 +3,8 @@
 use crate::cursor::RowRef;
 use crate::error::{Error, Kind, Result};
 use crate::schema::SchemaBuilder;
-use crate::value::{Type, ValueRef};
+use crate::value::{Decimal, Inet, Mac, Type, ValueRef};
+use std::net::IpAddr;
 
 /// A Rust type that a column can hold.
 ///
@@ -36,7 +37,8 @@ use crate::value::{Type, ValueRef};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no type of a column",
     label = "does not implement `store_core::Field`",
-    note = "columns hold bool, i16, i32, i64, f32, f64, String, Vec<u8>, and `Option` of these"
+    note = "columns hold bool, i16, i32, i64, f32, f64, String, Vec<u8>, store_core's Decimal, Inet \
+            and Mac, std::net's IpAddr, and `Option` of these"
 )]
 pub trait Field: Sized {
     /// The column's type.
@@ -96,7 +98,8 @@ pub trait Field: Sized {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key column",
     label = "is an `Option`, or does not implement `store_core::Scalar`",
-    note = "a key is never NULL: its columns hold bool, i16, i32, i64, f32, f64, String or Vec<u8>"
+    note = "a key is never NULL: its columns hold bool, i16, i32, i64, f32, f64, String, Vec<u8>, Decimal, \
+            Inet, Mac or IpAddr"
 )]
 pub trait Scalar: Field + 'static {
     /// The value without its owner, as keys are given: `&str` for a `String`.
@@ -106,10 +109,10 @@ pub trait Scalar: Field + 'static {
     fn borrowed(&self) -> Self::Borrowed<'_>;
 }
 
-/// A [`Field`] that can be added to: an integer or a float, or an `Option` of one.
+/// A [`Field`] that can be added to: an integer, a float or a decimal, or an `Option` of one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no number",
-    note = "only columns of i16, i32, i64, f32 and f64 can be added to"
+    note = "only columns of i16, i32, i64, f32, f64 and Decimal can be added to"
 )]
 pub trait Number: Field {}
 
@@ -117,7 +120,7 @@ macro_rules! numbers {
     ($($field:ty),*) => { $( impl Number for $field {} )* };
 }
 
-numbers!(i16, i32, i64, f32, f64);
+numbers!(i16, i32, i64, f32, f64, Decimal);
 
 impl<T: Number> Number for Option<T> {}
 
@@ -165,6 +168,37 @@ fields! {
     f64, Float64, Float64, f64 => |own| *own, |cell| cell;
     String, Text, Text, &'f str => |own| own, |cell| cell.to_owned();
     Vec<u8>, Bytes, Bytes, &'f [u8] => |own| own, |cell| cell.to_owned();
+    Inet, Inet, Inet, Inet => |own| *own, |cell| cell;
+    IpAddr, Inet, Inet, IpAddr => |own| *own, |cell| cell.into();
+    Mac, Mac, Mac, Mac => |own| *own, |cell| cell;
+}
+
+/// Of any digits: the table's column checks them. `#[record(decimal(10, 2))]` chooses the column's;
+/// so does a type of one's own with another `TYPE`.
+impl Field for Decimal {
+    const TYPE: Type = Type::Decimal { precision: 18, scale: 3 };
+
+    #[inline]
+    fn as_value(&self) -> ValueRef<'_> {
+        ValueRef::Decimal(*self)
+    }
+
+    fn from_value(value: ValueRef<'_>) -> Result<Self> {
+        match value {
+            ValueRef::Decimal(value) => Ok(value),
+            ValueRef::Null => Err(null_in_notnull()),
+            other => Err(Error::type_mismatch(format!("{other} is not a decimal"))),
+        }
+    }
+}
+
+impl Scalar for Decimal {
+    type Borrowed<'f> = Self;
+
+    #[inline]
+    fn borrowed(&self) -> Self {
+        *self
+    }
 }
 
 fn null_in_notnull() -> Error {
@@ -192,7 +226,13 @@ impl<T: Field> Field for Option<T> {
 impl SchemaBuilder {
     /// Adds a column for a Rust type: notnull unless it is an `Option`.
     pub fn field<T: Field>(self, name: impl Into<String>) -> Self {
-        let added = self.column(name, T::TYPE);
+        self.field_of::<T>(name, T::TYPE)
+    }
+
+    /// Adds a column of this type for a Rust type that holds its values, such as
+    /// [`Decimal`](crate::Decimal), which holds those of every scale.
+    pub fn field_of<T: Field>(self, name: impl Into<String>, ty: Type) -> Self {
+        let added = self.column(name, ty);
         if T::NULLABLE { added } else { added.notnull() }
     }
 }

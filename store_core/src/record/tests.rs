@@ -1,7 +1,9 @@
 use crate::{
-    Error, Field, Keyed, Kind, Record, Schema, Store, Type, TypedPredicate, TypedTable, ValueRef,
+    Decimal, Error, Field, Inet, Keyed, Kind, Mac, Record, Schema, Store, Type, TypedPredicate,
+    TypedTable, ValueRef,
     query::{Predicate, column},
 };
+use std::net::{IpAddr, Ipv4Addr};
 
 #[derive(Record, Clone, Debug, PartialEq)]
 #[record(table = "flights")]
@@ -48,6 +50,14 @@ struct AllTypes {
     maybe_wide: Option<f64>,
     maybe_text: Option<String>,
     maybe_bytes: Option<Vec<u8>>,
+    #[record(decimal(10, 2), index, default = Decimal::new(15, 1).unwrap())]
+    price: Decimal,
+    amount: Decimal,
+    #[record(decimal(38))]
+    maybe_count: Option<Decimal>,
+    host: Inet,
+    maybe_address: Option<IpAddr>,
+    card: Mac,
 }
 
 fn all_types(number: i32) -> AllTypes {
@@ -65,6 +75,12 @@ fn all_types(number: i32) -> AllTypes {
         maybe_wide: None,
         maybe_text: Some(String::new()),
         maybe_bytes: None,
+        price: "-0.05".parse().unwrap(),
+        amount: "999999999999999.999".parse().unwrap(),
+        maybe_count: Some(Decimal::new(10_i128.pow(38) - 1, 0).unwrap()),
+        host: "2001:db8::1".parse().unwrap(),
+        maybe_address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        card: Mac::from_octets([1, 2, 3, 4, 5, 255]),
     }
 }
 
@@ -95,6 +111,18 @@ fn the_struct_declares_the_schema() {
         .column("maybe_wide", Type::Float64)
         .column("maybe_text", Type::Text)
         .column("maybe_bytes", Type::Bytes)
+        .column("price", Type::Decimal { precision: 10, scale: 2 })
+        .notnull()
+        .index()
+        .default(Decimal::new(15, 1).unwrap())
+        .column("amount", Type::Decimal { precision: 18, scale: 3 })
+        .notnull()
+        .column("maybe_count", Type::Decimal { precision: 38, scale: 0 })
+        .column("host", Type::Inet)
+        .notnull()
+        .column("maybe_address", Type::Inet)
+        .column("card", Type::Mac)
+        .notnull()
         .key_of(&["type", "group"])
         .build()
         .unwrap();
@@ -112,6 +140,30 @@ fn every_type_survives_the_round_trip() {
     let key = (i16::MIN, i64::MAX - 2);
     assert_eq!(records[1].key(), key);
     assert_eq!(table.get(&snapshot, key).unwrap(), Some(all_types(2)));
+}
+
+#[test]
+fn a_decimal_that_its_column_cannot_hold_is_refused() {
+    let store = Store::in_memory().unwrap();
+    let table = store.table::<AllTypes>().unwrap();
+    for (price, fault) in [
+        (
+            "0.005",
+            "column \"price\": 0.005 has more digits after the point than the 2 of decimal(10,2)",
+        ),
+        ("100000000", "column \"price\": 100000000 is out of range for decimal(10,2)"),
+    ] {
+        let record = AllTypes { price: price.parse().unwrap(), ..all_types(1) };
+        let error = store.write(|txn| table.insert(txn, &record)).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Type, fault));
+    }
+    let record = AllTypes { price: "1.5000".parse().unwrap(), ..all_types(1) };
+    store.write(|txn| table.insert(txn, &record)).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let cheap = table.query(&snapshot).filter(column("price").eq(record.price)).collect().unwrap();
+    assert_eq!((cheap.len(), cheap[0].price.to_string().as_str()), (1, "1.50"));
+    let above = column("price").gt(Decimal::new(1_499, 3).unwrap());
+    assert_eq!(table.query(&snapshot).filter(above).count().unwrap(), 1);
 }
 
 #[test]
@@ -273,11 +325,17 @@ fn a_record_without_a_key_has_a_hidden_one() {
 fn defaults_serve_those_who_name_no_value() {
     let store = Store::in_memory().unwrap();
     let table = store.table::<AllTypes>().unwrap();
+    let (host, card) = (Inet::from_octets([0; 16]), Mac::from_octets([0; 6]));
     let cells = [1.into(), 2.into(), true.into(), 0.5.into(), ValueRef::Bytes(&[])];
-    store.write(|txn| table.untyped().insert_columns(txn, &[0, 1, 2, 5, 7], &cells)).unwrap();
+    // Whole numbers and floats are decimals if they are that exactly.
+    let cells = cells.into_iter().chain([ValueRef::Int(7), host.into(), card.into()]);
+    let (columns, cells) = ([0, 1, 2, 5, 7, 14, 16, 18], cells.collect::<Vec<_>>());
+    store.write(|txn| table.untyped().insert_columns(txn, &columns, &cells)).unwrap();
     let found = table.query(&store.snapshot().unwrap()).collect().unwrap().remove(0);
     assert_eq!((found.number, found.small, found.text.as_str()), (-1, 1.5, "none"));
     assert_eq!(found.maybe_flag, None);
+    let shown = (found.price.to_string(), found.amount.to_string());
+    assert_eq!(shown, ("1.50".to_owned(), "7.000".to_owned()));
 }
 
 /// What `Store::table::<Flight>()` says of a table that was made otherwise.

@@ -150,6 +150,7 @@ fn check_columns(schema: &Schema) -> Result<()> {
         if !seen.insert(&column.name) {
             return Err(Error::invalid(format!("column \"{}\" is named twice", column.name)));
         }
+        column.ty.check().map_err(|error| error.at(format_args!("column \"{}\"", column.name)))?;
         let Some(default) = &column.default else { continue };
         let fits = default.as_ref().coerce(column.ty);
         fits.map_err(|error| error.at(format_args!("default of \"{}\"", column.name)))?;
@@ -190,6 +191,11 @@ mod tests {
         assert!(Schema::builder("t").key().column("a", Type::Int32).build().is_err());
         assert!(Schema::builder("../x").column("a", Type::Int32).build().is_err());
         assert!(Schema::builder("t").build().is_err());
+        for (precision, scale) in [(0, 0), (39, 0), (2, 3)] {
+            let digits = Type::Decimal { precision, scale };
+            let error = Schema::builder("t").column("a", digits).build().unwrap_err();
+            assert!(error.to_string().starts_with("column \"a\": bad type"), "{error}");
+        }
         let default = Schema::builder("t").column("a", Type::Int32).default("x").build();
         assert_eq!(default.unwrap_err().kind(), Kind::Type);
     }

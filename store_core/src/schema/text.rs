@@ -3,6 +3,7 @@
 //! ```text
 //! schema  = clause { "," clause }
 //! clause  = name type { option }
+//! type    = word [ "(" number [ "," number ] ")" ]                 (digits of a decimal)
 //!         | ("key" | "index" | "unique") "(" name { "," name } ")"
 //! option  = "key" | "index" | "unique" | "notnull"
 //!         | "default" value | "property" name value
@@ -87,8 +88,8 @@ fn column(builder: SchemaBuilder, tokens: &[Token<'_>]) -> Result<(SchemaBuilder
     let [Token::Word(ty), rest @ ..] = rest else {
         return Err(format!("column \"{name}\" has no type"));
     };
-    let ty = Type::from_name(ty).map_err(|error| error.to_string())?;
-    let (mut builder, mut rest, mut is_key) = (builder.column(*name, ty), rest, false);
+    let (ty, mut rest) = column_type(ty, rest)?;
+    let (mut builder, mut is_key) = (builder.column(*name, ty), false);
     while let [option, after @ ..] = rest {
         let Token::Word(word) = option else {
             return Err(format!("unexpected {} after \"{name} {ty}\"", describe(option)));
@@ -122,6 +123,31 @@ fn column(builder: SchemaBuilder, tokens: &[Token<'_>]) -> Result<(SchemaBuilder
         };
     }
     Ok((builder, is_key))
+}
+
+/// The type of this word, with the list in parentheses that may follow it.
+fn column_type<'t, 'a>(
+    word: &str,
+    tokens: &'t [Token<'a>],
+) -> Result<(Type, &'t [Token<'a>]), String> {
+    let mut name = word.to_owned();
+    let mut rest = tokens;
+    if let [Token::Open, ..] = tokens {
+        let close = tokens.iter().position(|token| *token == Token::Close);
+        let end = 1 + close.ok_or("a parenthesis is not closed")?;
+        for token in &tokens[..end] {
+            match token {
+                Token::Word(word) if name.ends_with(['(', ',']) => name.push_str(word),
+                Token::Open => name.push('('),
+                Token::Close => name.push(')'),
+                Token::Comma => name.push(','),
+                other => return Err(format!("unexpected {} in a type", describe(other))),
+            }
+        }
+        rest = &tokens[end..];
+    }
+    let ty = Type::from_name(&name).map_err(|error| error.to_string())?;
+    Ok((ty, rest))
 }
 
 fn default_value<'t, 'a>(

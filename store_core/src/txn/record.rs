@@ -7,6 +7,7 @@
 //! op 3      update: key cells, then how many columns changed, and position and cell of each
 //! op 4      delete: key cells
 //! cell      0 for NULL, else 1 and the value; notnull columns have no such byte
+//!           a decimal is its units, the column knows the scale; inet and mac are their bytes
 //! ```
 //!
 //! Numbers are bincode's variable-length integers (`codec`).
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::options::RECORD_BYTES_MAX;
 use crate::schema::{Column, Schema};
 use crate::sync::{RwLock, RwLockReadGuard};
-use crate::value::{Type, ValueRef};
+use crate::value::{Decimal, Inet, Mac, Type, ValueRef, power_of_ten};
 use crate::wal::{HashedPayload, Lsn};
 use smallvec::SmallVec;
 
@@ -172,6 +173,9 @@ fn put_cell(value: ValueRef<'_>, column: &Column, out: &mut Vec<u8>) {
         ValueRef::Text(value) => codec::put_bytes(out, value.as_bytes()),
         ValueRef::Bytes(value) => codec::put_bytes(out, value),
         ValueRef::Date(value) => codec::put_i64(out, i64::from(value)),
+        ValueRef::Decimal(value) => codec::put_i128(out, value.units()),
+        ValueRef::Inet(value) => out.extend_from_slice(&value.octets()),
+        ValueRef::Mac(value) => out.extend_from_slice(&value.octets()),
     }
 }
 
@@ -264,5 +268,50 @@ fn read_cell<'a>(reader: &mut Reader<'a>, column: &Column) -> Result<ValueRef<'a
         Type::Date => ValueRef::Date(
             i32::try_from(reader.i64()?).map_err(|_| Error::corrupt("a date is out of range"))?,
         ),
+        Type::Decimal { precision, scale } => {
+            let units = reader.i128()?;
+            if units.unsigned_abs() >= power_of_ten(precision).unsigned_abs() {
+                return Err(Error::corrupt("a decimal has too many digits"));
+            }
+            ValueRef::Decimal(Decimal::of(units, scale))
+        }
+        Type::Inet => ValueRef::Inet(Inet::from_octets(reader.array()?)),
+        Type::Mac => ValueRef::Mac(Mac::from_octets(reader.array()?)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_decimal_of_too_many_digits_or_half_an_address_is_corrupt() {
+        let schema = "a decimal(3,1) notnull, b decimal(38,38), c inet notnull, d mac";
+        let schema = Schema::parse("t", schema).unwrap();
+        let cells = [
+            ValueRef::Decimal(Decimal::of(-999, 1)),
+            ValueRef::Decimal(Decimal::of(power_of_ten(38) - 1, 38)),
+            ValueRef::Inet(Inet::from_octets([9; 16])),
+            ValueRef::Mac(Mac::from_octets([7; 6])),
+        ];
+        let mut bytes = Vec::new();
+        for (cell, column) in cells.iter().zip(&schema.columns) {
+            put_cell(*cell, column, &mut bytes);
+        }
+        let read = |bytes: &[u8]| {
+            let row = schema.columns[..4].iter().scan(Reader::new(bytes), |reader, column| {
+                Some(read_cell(reader, column).map(ValueRef::to_owned))
+            });
+            row.collect::<Result<Vec<_>>>()
+        };
+        let back = read(&bytes).unwrap();
+        assert!(back.iter().zip(&cells).all(|(back, cell)| back.as_ref() == *cell));
+        for len in 0..bytes.len() {
+            assert_eq!(read(&bytes[..len]).unwrap_err().kind(), Kind::Corrupt, "{len}");
+        }
+        let mut beyond = Vec::new();
+        put_cell(ValueRef::Decimal(Decimal::of(1000, 1)), &schema.columns[0], &mut beyond);
+        assert_eq!(read(&beyond).unwrap_err().to_string(), "a decimal has too many digits");
+    }
 }

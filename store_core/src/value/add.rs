@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 impl ValueRef<'_> {
     /// What a column of this type holds after the amount is added to this value; NULL counts as 0.
     ///
-    /// An integer takes an integer, a float any number. A sum that the type cannot hold, a float's
+    /// An integer takes an integer, a float or a decimal any number that it can hold. A sum that the type cannot hold, a float's
     /// infinity from finite numbers among them, is [`Kind::Type`](crate::Kind::Type); so is any
     /// other type.
     ///
@@ -22,8 +22,9 @@ impl ValueRef<'_> {
         match ty {
             Type::Int16 | Type::Int32 | Type::Int64 => self.add_integer(amount, ty),
             Type::Float32 | Type::Float64 => self.add_float(amount, ty),
+            Type::Decimal { .. } => self.add_decimal(amount, ty),
             _ => Err(Error::type_mismatch(format!(
-                "{ty} is no number: only integers and floats can be added to"
+                "{ty} is no number: only integers, floats and decimals can be added to"
             ))),
         }
     }
@@ -57,6 +58,21 @@ impl ValueRef<'_> {
             return Err(Error::type_mismatch(format!("{held} + {more} is out of range for {ty}")));
         }
         Ok(if ty == Type::Float32 { Value::Float32(sum as f32) } else { Value::Float64(sum) })
+    }
+
+    fn add_decimal(self, amount: ValueRef<'_>, ty: Type) -> Result<Value> {
+        let held = self.or_zero();
+        let (ValueRef::Decimal(one), ValueRef::Decimal(more)) =
+            (held.coerce(ty)?, amount.coerce(ty)?)
+        else {
+            return Err(Error::type_mismatch(format!(
+                "{} cannot be added to {ty}: give a decimal",
+                amount.shown()
+            )));
+        };
+        let sum = one.checked_add(more).map(Value::Decimal);
+        let sum = sum.filter(|sum| sum.as_ref().coerce(ty).is_ok());
+        sum.ok_or_else(|| Error::type_mismatch(format!("{one} + {more} is out of range for {ty}")))
     }
 
     fn shown(self) -> String {
@@ -105,6 +121,21 @@ mod tests {
         assert!(refusal(f32::MAX.into(), f32::MAX.into(), Type::Float32).contains("float32"));
         assert!(refusal(f64::MAX.into(), f64::MAX.into(), Type::Float64).contains("float64"));
         assert!(refusal(0.0.into(), i64::MAX.into(), Type::Float64).contains("cannot be added"));
+    }
+
+    #[test]
+    fn decimals_are_added_exactly() {
+        let ty = Type::Decimal { precision: 4, scale: 2 };
+        let decimal = |text: &str| Value::Decimal(text.parse().unwrap());
+        let (a, b) = (decimal("99.90"), decimal("0.09"));
+        assert_eq!(a.as_ref().add(b.as_ref(), ty).unwrap(), decimal("99.99"));
+        assert_eq!(ValueRef::Null.add(7.into(), ty).unwrap(), decimal("7.00"));
+        assert_eq!(
+            refusal(a.as_ref(), 1.into(), ty),
+            "99.90 + 1.00 is out of range for decimal(4,2)"
+        );
+        assert!(refusal(a.as_ref(), decimal("0.001").as_ref(), ty).contains("more digits"));
+        assert!(refusal(a.as_ref(), ValueRef::Null, ty).contains("give a decimal"));
     }
 
     #[test]

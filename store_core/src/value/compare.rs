@@ -8,7 +8,9 @@ impl ValueRef<'_> {
     ///
     /// Whether NULLs come last in a descending sort too is the sort's affair, not this order's.
     pub fn order(self, other: Self) -> Ordering {
-        use ValueRef::{Bool, Bytes, Date, Float32, Float64, Int, Null, Text, Timestamp};
+        use ValueRef::{
+            Bool, Bytes, Date, Decimal, Float32, Float64, Inet, Int, Mac, Null, Text, Timestamp,
+        };
         match (self, other) {
             (Null, Null) => Ordering::Equal,
             (Null, _) => Ordering::Greater,
@@ -20,6 +22,9 @@ impl ValueRef<'_> {
             (Text(a), Text(b)) => a.as_bytes().cmp(b.as_bytes()),
             (Bytes(a), Bytes(b)) => a.cmp(b),
             (Date(a), Date(b)) => a.cmp(&b),
+            (Decimal(a), Decimal(b)) => a.cmp(&b),
+            (Inet(a), Inet(b)) => a.cmp(&b),
+            (Mac(a), Mac(b)) => a.cmp(&b),
             (a, b) => a.rank().cmp(&b.rank()),
         }
     }
@@ -35,7 +40,10 @@ impl ValueRef<'_> {
             Self::Bytes(_) => 5,
             Self::Date(_) => 6,
             Self::Timestamp(_) => 7,
-            Self::Null => 8,
+            Self::Decimal(_) => 8,
+            Self::Inet(_) => 9,
+            Self::Mac(_) => 10,
+            Self::Null => 11,
         }
     }
 }

@@ -12,7 +12,8 @@ const PLAIN_FLOAT_MIN: f64 = 1e-5;
 /// Appends the value's text: what `parse_value` reads back as an equal value.
 ///
 /// Floats always show that they are: `1.0`, `0.1`, `1e16`, `nan`, `inf`, `-inf`. Timestamps are
-/// `2013-01-01T10:00:00Z`. Text and bytes are copied as they are: quoting is the caller's
+/// `2013-01-01T10:00:00Z`. Decimals have all the digits of their column: `1.50`. Addresses are
+/// `192.0.2.1`, `2001:db8::1` and `08:00:2b:01:02:03`. Text and bytes are copied as they are: quoting is the caller's
 /// affair, as is the mark for NULL, which writes nothing. Years beyond ±9999 are written with a
 /// sign and more digits, which no face reads.
 ///
@@ -34,6 +35,9 @@ pub fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
         ValueRef::Bytes(bytes) => out.extend_from_slice(bytes),
         ValueRef::Date(days) => write_date(i64::from(days), out),
         ValueRef::Timestamp(micros) => write_timestamp(micros, out),
+        ValueRef::Decimal(value) => value.write(out),
+        ValueRef::Inet(value) => write!(out, "{value}").expect("a vector takes every write"),
+        ValueRef::Mac(value) => value.write(out),
     }
 }
 
@@ -66,7 +70,7 @@ impl fmt::Display for ValueRef<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::{Type, parse_value};
+    use crate::value::{Decimal, Inet, Mac, Type, parse_value};
 
     fn shown(value: impl Into<ValueRef<'static>>) -> String {
         value.into().to_string()
@@ -134,6 +138,7 @@ mod tests {
             let bits = chance(&mut seed) >> (round % 64);
             let text: String = char::from_u32((bits as u32 % 0x10_ffff) | 1).into_iter().collect();
             let bytes = bits.to_le_bytes();
+            let units = (i128::from(bits) << 62 | i128::from(bits)) * (1 - 2 * (round % 2));
             let days = -4_371_587 + (bits % 7_304_484) as i64; // the years -9999 to 9999
             let values = [
                 (Type::Bool, ValueRef::Bool(bits & 1 == 1)),
@@ -147,6 +152,10 @@ mod tests {
                 (Type::Bytes, ValueRef::Bytes(&bytes)),
                 (Type::Date, ValueRef::Date(days as i32)),
                 (Type::Timestamp, ValueRef::Timestamp(days * DAY_US + (bits % 86_400) as i64)),
+                (Type::decimal(38, 9).unwrap(), ValueRef::Decimal(Decimal::of(units, 9))),
+                (Type::decimal(38, 38).unwrap(), ValueRef::Decimal(Decimal::of(units, 38))),
+                (Type::Inet, ValueRef::Inet(Inet::from_octets(units.to_be_bytes()))),
+                (Type::Mac, ValueRef::Mac(Mac::from_bits(bits))),
             ];
             for (ty, value) in values {
                 let mut out = Vec::new();

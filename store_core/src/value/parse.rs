@@ -4,7 +4,7 @@
 //! by three multiplications (Lemire, "Quickly parsing eight digits"), without a branch per digit.
 
 use super::calendar::{Fault, parse_date, parse_timestamp};
-use super::{Type, ValueRef};
+use super::{Decimal, Inet, Mac, Type, ValueRef};
 use crate::error::{Error, Result};
 
 /// Most characters of a refused text that an error message repeats.
@@ -63,7 +63,26 @@ pub(crate) fn parse_value_into<'a, R>(
         Type::Bytes => take(ValueRef::Bytes(text)),
         Type::Date => take(ValueRef::Date(moment(text, ty, parse_date)?)),
         Type::Timestamp => take(ValueRef::Timestamp(moment(text, ty, parse_timestamp)?)),
+        Type::Decimal { precision, scale } => {
+            take(ValueRef::Decimal(parse_decimal(text, ty, precision, scale)?))
+        }
+        Type::Inet => {
+            take(ValueRef::Inet(Inet::parse(text).ok_or_else(|| not_a(text, ty, INET_FORM))?))
+        }
+        Type::Mac => {
+            take(ValueRef::Mac(Mac::parse(text).ok_or_else(|| not_a(text, ty, MAC_FORM))?))
+        }
     })
+}
+
+const DECIMAL_FORM: &str = "must be digits, such as -12.50";
+const INET_FORM: &str = "must be an IPv4 or IPv6 address, such as 192.0.2.1 or 2001:db8::1";
+const MAC_FORM: &str = "must be six bytes in hexadecimal, such as 08:00:2b:01:02:03";
+
+fn parse_decimal(text: &[u8], ty: Type, precision: u8, scale: u8) -> Result<Decimal> {
+    let parsed = Decimal::parse(text, precision, scale);
+    let parsed = parsed.ok_or_else(|| not_a(text, ty, DECIMAL_FORM))?;
+    parsed.map_err(|misfit| misfit.into_error(&shown(text), ty))
 }
 
 fn parse_bool(text: &[u8]) -> Option<bool> {
@@ -178,7 +197,10 @@ fn moment<T>(text: &[u8], ty: Type, parse: fn(&[u8]) -> Result<T, Fault>) -> Res
 
 #[cold]
 fn not_a(text: &[u8], ty: Type, why: &str) -> Error {
-    let article = if matches!(ty, Type::Int16 | Type::Int32 | Type::Int64) { "an" } else { "a" };
+    let article = match ty {
+        Type::Int16 | Type::Int32 | Type::Int64 | Type::Inet => "an",
+        _ => "a",
+    };
     let colon = if why.is_empty() { "" } else { ": " };
     Error::type_mismatch(format!("\"{}\" is not {article} {ty}{colon}{why}", shown(text)))
 }
@@ -189,7 +211,7 @@ fn out_of_range(text: &[u8], ty: Type) -> Error {
 }
 
 /// The start of a text, safe to print: shortened, control characters escaped.
-fn shown(text: &[u8]) -> String {
+pub(super) fn shown(text: &[u8]) -> String {
     // A character has at most 4 bytes; one more tells whether anything was cut off.
     let start = &text[..text.len().min(4 * (SHOWN_CHARS_MAX + 1))];
     let lossy = String::from_utf8_lossy(start);
@@ -291,6 +313,47 @@ mod tests {
             assert_eq!(parse_value(text.as_bytes(), Type::Bool).unwrap(), ValueRef::Bool(value));
         }
         assert_eq!(message(b"2", Type::Bool), "\"2\" is not a bool");
+    }
+
+    #[test]
+    fn decimals_are_exact_or_say_what_they_want() {
+        let money = Type::decimal(10, 2).unwrap();
+        let parsed = parse_value(b"-1.5", money).unwrap();
+        assert_eq!(parsed.to_string(), "-1.50");
+        assert_eq!(
+            message(b"abc", money),
+            "\"abc\" is not a decimal(10,2): must be digits, such as -12.50"
+        );
+        assert_eq!(
+            message(b"1.005", money),
+            "1.005 has more digits after the point than the 2 of decimal(10,2)"
+        );
+        assert_eq!(
+            parse_value(b"1.0050000", Type::decimal(10, 3).unwrap()).unwrap().to_string(),
+            "1.005"
+        );
+        assert_eq!(message(b"123456789", money), "123456789 is out of range for decimal(10,2)");
+        assert_eq!(message(b"1e8", money), "1e8 is out of range for decimal(10,2)");
+        let long = "9".repeat(100);
+        assert!(message(long.as_bytes(), money).ends_with("… is out of range for decimal(10,2)"));
+    }
+
+    #[test]
+    fn addresses_say_what_they_want() {
+        let address = parse_value(b"2001:DB8::0:1", Type::Inet).unwrap();
+        assert_eq!(address.to_string(), "2001:db8::1");
+        assert_eq!(parse_value(b"::ffff:1.2.3.4", Type::Inet).unwrap().to_string(), "1.2.3.4");
+        assert_eq!(
+            message(b"10.0.0.0/8", Type::Inet),
+            "\"10.0.0.0/8\" is not an inet: must be an IPv4 or IPv6 address, such as 192.0.2.1 or \
+             2001:db8::1"
+        );
+        assert_eq!(
+            message(b"0800", Type::Mac),
+            "\"0800\" is not a mac: must be six bytes in hexadecimal, such as 08:00:2b:01:02:03"
+        );
+        let card = parse_value(b"08-00-2B-01-02-03", Type::Mac).unwrap();
+        assert_eq!(card.to_string(), "08:00:2b:01:02:03");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! JSON: one array of objects, an object a line.
 //!
-//! Numbers are numbers; NaN and the infinities, which JSON lacks, are `null` as NULL is. Dates and
-//! timestamps are ISO 8601 strings, bytes are `\x` and hexadecimal digits.
+//! Numbers are numbers; NaN and the infinities, which JSON lacks, are `null` as NULL is. Decimals are
+//! numbers too, with all their digits, as `DuckDB` and `PostgreSQL` write them: exact in the text, though
+//! a reader that makes floats of numbers keeps some 16 digits only. Dates and timestamps are ISO 8601
+//! strings, as are addresses in their own form, bytes are `\x` and hexadecimal digits.
 
 use super::RowWriter;
 use super::text::{flush, put, write_hex};
@@ -78,7 +80,7 @@ impl JsonObject {
 
 fn value_into(value: ValueRef<'_>, out: &mut Vec<u8>) {
     match value {
-        ValueRef::Bool(_) | ValueRef::Int(_) => write_value(value, out),
+        ValueRef::Bool(_) | ValueRef::Int(_) | ValueRef::Decimal(_) => write_value(value, out),
         ValueRef::Float32(number) if number.is_finite() => write_value(value, out),
         ValueRef::Float64(number) if number.is_finite() => write_value(value, out),
         ValueRef::Null | ValueRef::Float32(_) | ValueRef::Float64(_) => {
@@ -92,7 +94,7 @@ fn value_into(value: ValueRef<'_>, out: &mut Vec<u8>) {
         }
         value => {
             out.push(b'"');
-            write_value(value, out); // dates and moments hold nothing special
+            write_value(value, out); // dates, moments and addresses hold nothing special
             out.push(b'"');
         }
     }

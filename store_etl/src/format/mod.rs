@@ -7,6 +7,8 @@
 //! | JSON, JSON lines | `null`, also for NaN and infinities | `\x` and hexadecimal digits | escaped |
 //! | Markdown | nothing | `\x` and hexadecimal digits | escaped |
 //!
+//! Decimals have all the digits of their column, in JSON as numbers; addresses are text.
+//!
 //! Nothing is held back beyond one row, so memory does not grow with the result. Writers make many
 //! small writes: give them a buffer.
 

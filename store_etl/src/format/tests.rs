@@ -2,7 +2,7 @@
 
 use super::*;
 use store_core::ingest::{self, IngestOptions, Source};
-use store_core::{Error, Kind, Schema, Store, Value};
+use store_core::{Decimal, Error, Inet, Kind, Mac, Schema, Store, Value};
 
 fn written(format: Format, options: &WriteOptions, rows: &[&[ValueRef<'_>]]) -> Result<String> {
     let mut out = Vec::new();
@@ -81,6 +81,23 @@ fn json_lines_keep_numbers_and_show_moments_and_bytes() {
          {\"a\":\"1970-01-01\",\"b,\\\"c\":\"1970-01-01T00:00:00.5Z\",\"d\":\"\\\\x00ff\"}\n\
          {\"a\":null,\"b,\\\"c\":null,\"d\":1.0}\n";
     assert_eq!(plain(Format::JsonLines, &rows), expected);
+}
+
+#[test]
+fn decimals_are_numbers_with_all_digits_and_addresses_are_text() {
+    let most = "-99999999999999999999999999999999999.999".parse::<Decimal>().unwrap();
+    let host = "2001:db8::1".parse::<Inet>().unwrap();
+    let card = Mac::from_octets([8, 0, 43, 1, 2, 255]);
+    let rows: [&[ValueRef<'_>]; 1] = [&[most.into(), host.into(), card.into()]];
+    assert_eq!(
+        plain(Format::JsonLines, &rows),
+        "{\"a\":-99999999999999999999999999999999999.999,\"b,\\\"c\":\"2001:db8::1\",\
+         \"d\":\"08:00:2b:01:02:ff\"}\n"
+    );
+    let line = "-99999999999999999999999999999999999.999\t2001:db8::1\t08:00:2b:01:02:ff\n";
+    assert_eq!(plain(Format::Tsv, &rows), format!("a\tb,\"c\td\n{line}"));
+    let csv = plain(Format::Csv, &rows);
+    assert!(csv.ends_with(&line.replace('\t', ",")), "{csv}");
 }
 
 #[test]

@@ -21,6 +21,10 @@ int main(void)
     CHECK(store_value_bytes(NULL, 0).kind >= STORE_VALUE_NULL);
     CHECK(store_value_date(0).kind >= STORE_VALUE_NULL);
     CHECK(store_value_timestamp(0).kind >= STORE_VALUE_NULL);
+    CHECK(store_value_decimal((store_decimal){ { 0, 0 }, 0 }).kind >= STORE_VALUE_NULL);
+    CHECK(store_value_inet((store_inet){ { 0 } }).kind >= STORE_VALUE_NULL);
+    CHECK(store_value_mac((store_mac){ { 0 } }).kind >= STORE_VALUE_NULL);
+    CHECK_STATUS(STORE_INVALID, store_value_parse(0, NULL, 0, NULL, &err));
     CHECK(store_cell_of(NULL, 0, store_value_null()).name.len == 0);
     CHECK_STATUS(STORE_INVALID, store_options_new(NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_options_memory(NULL, 0, &err));
@@ -44,12 +48,16 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_table_column(NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_table_column_name(NULL, 0, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_table_column_type(NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_table_column_digits(NULL, 0, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_get(NULL, NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_exists(NULL, NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_row_is_null(NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_row_bool(NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_row_int64(NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_row_double(NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_row_decimal(NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_row_inet(NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_row_mac(NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_row_text(NULL, 0, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_row_bytes(NULL, 0, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_row_show(NULL, 0, NULL, NULL, &err));
@@ -85,6 +93,9 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_cursor_bool(NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_cursor_int64(NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_cursor_double(NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_cursor_decimal(NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_cursor_inet(NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_cursor_mac(NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_cursor_text(NULL, 0, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_cursor_bytes(NULL, 0, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_cursor_show(NULL, 0, NULL, NULL, &err));

@@ -1,6 +1,6 @@
 //! Tests of single cells by their bits, for scans that pass over most rows.
 
-use super::{Layout, LongCell, Place};
+use super::{Layout, LongCell, Place, halves};
 use crate::mem::cell::INLINE_BYTES_MAX;
 use crate::value::{Type, ValueRef};
 
@@ -20,8 +20,8 @@ pub(crate) struct CellTest {
 enum Passes {
     /// Whole numbers from the first on, and so many more.
     Range(i64, u64),
-    /// Text or bytes that fit in the cell.
-    Long(LongCell),
+    /// Both words of a cell: text or bytes that fit in it, a decimal, an address.
+    Words([u64; 2]),
     /// Floats on these sides of a number; NaN is greater than every number.
     Float { than: f64, sides: Sides },
 }
@@ -44,7 +44,7 @@ impl Layout {
     ) -> Option<CellTest> {
         let place = &self.places[column];
         if let (Some(low), Some(high)) = (low, high)
-            && place.ty.is_long()
+            && place.ty.is_wide()
         {
             return if low == high { place.equality_test(low) } else { None };
         }
@@ -52,13 +52,20 @@ impl Layout {
             (Type::Int16 | Type::Int32 | Type::Int64, Some(ValueRef::Int(value)))
             | (Type::Timestamp, Some(ValueRef::Timestamp(value))) => Some(value),
             (Type::Date, Some(ValueRef::Date(value))) => Some(i64::from(value)),
+            (Type::Decimal { .. }, Some(ValueRef::Decimal(value))) => {
+                i64::try_from(value.units()).ok()
+            }
+            (Type::Mac, Some(ValueRef::Mac(value))) => Some(value.to_bits() as i64),
             (_, None) => Some(otherwise),
             _ => None,
         };
-        let is_whole = matches!(
-            place.ty,
-            Type::Int16 | Type::Int32 | Type::Int64 | Type::Timestamp | Type::Date
-        );
+        let is_whole = match place.ty {
+            Type::Int16 | Type::Int32 | Type::Int64 | Type::Timestamp | Type::Date | Type::Mac => {
+                true
+            }
+            Type::Decimal { .. } => !place.ty.is_wide(),
+            _ => false,
+        };
         let (low, high) = (whole(low, i64::MIN)?, whole(high, i64::MAX)?);
         if !is_whole || low > high {
             return None;
@@ -90,16 +97,23 @@ impl Place {
         let bytes = match (self.ty, value) {
             (Type::Text, ValueRef::Text(text)) => text.as_bytes(),
             (Type::Bytes, ValueRef::Bytes(bytes)) => bytes,
+            (Type::Decimal { .. }, ValueRef::Decimal(value)) => {
+                return Some(self.test(Passes::Words(halves(value.units().to_le_bytes()))));
+            }
+            (Type::Inet, ValueRef::Inet(value)) => {
+                return Some(self.test(Passes::Words(halves(value.octets()))));
+            }
             _ => return None,
         };
         let fits = bytes.len() <= INLINE_BYTES_MAX;
-        fits.then(|| self.test(Passes::Long(LongCell::inline(bytes))))
+        fits.then(|| self.test(Passes::Words(LongCell::inline(bytes).0)))
     }
 
     fn test(&self, passes: Passes) -> CellTest {
         let Place { null_word, null_mask, word, shift, .. } = *self;
         let down = 64 - self.bits().min(64);
-        CellTest { null_word, null_mask, word, up: down - shift.min(down), down, passes }
+        let up = down - u32::from(shift).min(down);
+        CellTest { null_word, null_mask, word, up, down, passes }
     }
 }
 
@@ -112,8 +126,8 @@ impl CellTest {
         }
         match self.passes {
             Passes::Range(low, more) => self.is_in_range(word(self.word), low, more),
-            Passes::Long(cell) => {
-                (word(self.word) ^ cell.0[0]) | (word(self.word + 1) ^ cell.0[1]) == 0
+            Passes::Words(cell) => {
+                (word(self.word) ^ cell[0]) | (word(self.word + 1) ^ cell[1]) == 0
             }
             Passes::Float { than, sides } => self.is_on_side(word(self.word), than, sides),
         }
@@ -129,8 +143,8 @@ impl CellTest {
             Passes::Range(low, more) => retain_rows(words, width, rows, |row| {
                 self.is_in_range(row[at], low, more) & !is_null(row)
             }),
-            Passes::Long(cell) => retain_rows(words, width, rows, |row| {
-                ((row[at] ^ cell.0[0]) | (row[at + 1] ^ cell.0[1]) == 0) & !is_null(row)
+            Passes::Words(cell) => retain_rows(words, width, rows, |row| {
+                ((row[at] ^ cell[0]) | (row[at + 1] ^ cell[1]) == 0) & !is_null(row)
             }),
             Passes::Float { than, sides } => retain_rows(words, width, rows, |row| {
                 self.is_on_side(row[at], than, sides) & !is_null(row)

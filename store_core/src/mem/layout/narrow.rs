@@ -102,7 +102,7 @@ impl Narrowed {
         lane.floats.clear();
         lane.nulls.clear();
         let down = 64 - place.bits().min(64);
-        let up = down - place.shift.min(down);
+        let up = down - u32::from(place.shift).min(down);
         let (at, null_at, mask) = (place.word, place.null_word, place.null_mask);
         match place.ty {
             Type::Bool | Type::Int16 | Type::Int32 | Type::Int64 | Type::Date | Type::Timestamp => {
@@ -112,7 +112,7 @@ impl Narrowed {
                 f64::from(f32::from_bits((word << up >> down) as u32))
             }),
             Type::Float64 => each(words, width, at, rows, &mut lane.floats, f64::from_bits),
-            Type::Bytes | Type::Text => {}
+            _ => {}
         }
         let any = words.chunks_exact(width).fold(0, |any, row| any | row[null_at]);
         if mask & any != 0 {

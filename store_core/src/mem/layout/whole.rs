@@ -35,6 +35,7 @@ impl<'a> WholeRow<'a> {
             Type::Date => ValueRef::Date(self.fixed(place.byte)),
             Type::Timestamp => ValueRef::Timestamp(self.fixed(place.byte)),
             Type::Bytes | Type::Text => self.0.long_value(place),
+            Type::Decimal { .. } | Type::Inet | Type::Mac => self.0.other_value(place),
         }
     }
 

@@ -29,9 +29,9 @@ pub enum Function {
     Count,
     /// How many different values, NULL not counted.
     CountDistinct,
-    /// The sum: exact for whole numbers, compensated for floats.
+    /// The sum: exact for whole numbers (a decimal beyond int64) and decimals, compensated for floats.
     Sum,
-    /// The mean, a float.
+    /// The mean: a float; of decimals a decimal with six more digits after the point.
     Avg,
     /// The least value.
     Min,
@@ -186,7 +186,8 @@ impl Aggregate {
 }
 
 const fn is_number(ty: Type) -> bool {
-    matches!(ty, Type::Int16 | Type::Int32 | Type::Int64 | Type::Float32 | Type::Float64)
+    use Type::{Decimal, Float32, Float64, Int16, Int32, Int64};
+    matches!(ty, Int16 | Int32 | Int64 | Float32 | Float64 | Decimal { .. })
 }
 
 /// An aggregate of a column by position.

@@ -3,12 +3,14 @@
 use super::sum::{FloatSum, Moments};
 use super::{BoundAggregate, Function};
 use crate::error::{Error, Kind, Result};
-use crate::value::{Type, Value, ValueRef, encode_key};
+use crate::value::{Decimal, Type, Value, ValueRef, encode_key, power_of_ten};
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
 /// Bytes that a value in a set takes besides its own, about.
 const SET_ENTRY_BYTES: usize = 40;
+/// Digits after the point that the mean of decimals has more than they.
+const MEAN_DIGITS: u8 = 6;
 
 /// An aggregate of the rows added so far.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct State {
 enum Inner {
     Nothing,
     Ints(i128),
+    /// Units of the column's scale.
+    Decimals(i128, u8),
     Floats(FloatSum),
     Moments(Moments),
     /// The best value so far, and how others must compare with it to be better.
@@ -41,7 +45,10 @@ impl State {
             Function::Count => Inner::Nothing,
             Function::CountDistinct => Inner::Set(HashSet::new(), 0),
             Function::Sum | Function::Avg if is_float => Inner::Floats(FloatSum::default()),
-            Function::Sum | Function::Avg => Inner::Ints(0),
+            Function::Sum | Function::Avg => match ty {
+                Type::Decimal { scale, .. } => Inner::Decimals(0, scale),
+                _ => Inner::Ints(0),
+            },
             Function::Min => Inner::Best(Value::Null, Ordering::Less),
             Function::Max => Inner::Best(Value::Null, Ordering::Greater),
             _ => Inner::Moments(Moments::default()),
@@ -63,6 +70,9 @@ impl State {
         match (&mut self.inner, value) {
             (Inner::Nothing, _) => {}
             (Inner::Ints(sum), ValueRef::Int(value)) => *sum += i128::from(value),
+            (Inner::Decimals(sum, _), ValueRef::Decimal(value)) => {
+                *sum = sum.checked_add(value.units()).ok_or_else(too_large)?;
+            }
             (Inner::Floats(sum), value) => sum.add(float(value)),
             (Inner::Moments(moments), value) => moments.merge(Moments::of(float(value))),
             (Inner::Best(best, wanted), value) => {
@@ -78,7 +88,9 @@ impl State {
                     set.insert(key.into_boxed_slice());
                 }
             }
-            (Inner::Ints(_), _) => unreachable!("a column of whole numbers holds nothing else"),
+            (Inner::Ints(_) | Inner::Decimals(..), _) => {
+                unreachable!("a column of numbers holds nothing else")
+            }
         }
         Ok(())
     }
@@ -123,10 +135,13 @@ impl State {
     }
 
     /// Adds the rows of another part.
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) -> Result<()> {
         self.count += other.count;
         match (&mut self.inner, other.inner) {
             (Inner::Ints(sum), Inner::Ints(more)) => *sum += more,
+            (Inner::Decimals(sum, _), Inner::Decimals(more, _)) => {
+                *sum = sum.checked_add(more).ok_or_else(too_large)?;
+            }
             (Inner::Floats(sum), Inner::Floats(more)) => sum.merge(more),
             (Inner::Moments(moments), Inner::Moments(more)) => moments.merge(more),
             (Inner::Best(best, wanted), Inner::Best(other, _)) => {
@@ -144,6 +159,7 @@ impl State {
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// Bytes it holds besides itself.
@@ -165,7 +181,16 @@ impl State {
             (Function::CountDistinct, Inner::Set(set, _)) => Value::Int(set.len() as i64),
             (_, Inner::Best(best, _)) => best,
             (_, _) if count == 0 => Value::Null,
-            (Function::Sum, Inner::Ints(sum)) => Value::Int(i64::try_from(sum).map_err(too_large)?),
+            (Function::Sum, Inner::Ints(sum)) => match i64::try_from(sum) {
+                Ok(sum) => Value::Int(sum),
+                Err(_) => Value::Decimal(Decimal::new(sum, 0)?),
+            },
+            (Function::Sum, Inner::Decimals(sum, scale)) => {
+                Value::Decimal(Decimal::new(sum, scale).map_err(|_| too_large())?)
+            }
+            (Function::Avg, Inner::Decimals(sum, scale)) => {
+                Value::Decimal(mean(sum, count, scale)?)
+            }
             (Function::Sum, Inner::Floats(sum)) => Value::Float64(sum.total()),
             (Function::Avg, Inner::Ints(sum)) => Value::Float64(quotient(sum, count)),
             (Function::Avg, Inner::Floats(sum)) => Value::Float64(sum.total() / count as f64),
@@ -226,6 +251,7 @@ fn float(value: ValueRef<'_>) -> f64 {
         ValueRef::Int(value) => value as f64,
         ValueRef::Float32(value) => f64::from(value),
         ValueRef::Float64(value) => value,
+        ValueRef::Decimal(value) => value.to_f64(),
         _ => unreachable!("the column's type was checked"),
     }
 }
@@ -243,9 +269,24 @@ fn float_as(ty: Type, value: f64) -> ValueRef<'static> {
     if ty == Type::Float32 { ValueRef::Float32(value as f32) } else { ValueRef::Float64(value) }
 }
 
-fn too_large(_: std::num::TryFromIntError) -> Error {
+/// The mean of decimals, with up to [`MEAN_DIGITS`] more digits than they have, rounded half away from
+/// zero; fewer where all of them together would be too many.
+fn mean(sum: i128, count: u64, scale: u8) -> Result<Decimal> {
+    let count = i128::from(count);
+    let (whole, rest) = (sum / count, sum % count);
+    let with_digits = |more: u8| {
+        let power = power_of_ten(more);
+        let (part, left) = (rest * power / count, rest * power % count);
+        let up = if left.abs() * 2 >= count { left.signum() } else { 0 };
+        let units = whole.checked_mul(power)?.checked_add(part + up)?;
+        Decimal::new(units, scale + more).ok()
+    };
+    (0..=MEAN_DIGITS).rev().find_map(with_digits).ok_or_else(too_large)
+}
+
+fn too_large() -> Error {
     Error::new(
         Kind::Type,
-        "the sum of these whole numbers is beyond int64: sum fewer rows, or ask for avg and count",
+        "the sum of these decimals has more than 38 digits: sum fewer rows, or ask for avg and count",
     )
 }

@@ -2,7 +2,8 @@ use super::*;
 use crate::value::{Value, ValueRef};
 
 fn schema() -> Schema {
-    Schema::parse("t", "k int64 key, i int32, f float64, t text, b bool, d date").unwrap()
+    Schema::parse("t", "k int64 key, i int32, f float64, t text, b bool, d date, m decimal(38,2)")
+        .unwrap()
 }
 
 fn state(text: &str) -> State {
@@ -23,7 +24,7 @@ fn of(text: &str, values: &[ValueRef<'_>]) -> Value {
         for value in part {
             state.add(*value).unwrap();
         }
-        merged.merge(state);
+        merged.merge(state).unwrap();
     }
     let (Value::Float64(a), merged) = (&whole, merged.finish().unwrap()) else {
         return whole;
@@ -63,11 +64,8 @@ fn sums_are_exact_or_refused() {
     let (most, least) = (Int(i64::MAX), Int(i64::MIN));
     assert_eq!(of("sum(k)", &[most, most, least, least, Int(2)]), Value::Int(0));
     assert_eq!(of("avg(k)", &[most, most]), Value::Float64(i64::MAX as f64));
-    let mut state = state("sum(k)");
-    for value in [most, Int(1)] {
-        state.add(value).unwrap();
-    }
-    assert!(state.finish().unwrap_err().to_string().contains("beyond int64"));
+    let beyond = Value::Decimal("9223372036854775808".parse().unwrap());
+    assert_eq!(of("sum(k)", &[most, Int(1)]), beyond);
     let values = [1e100, 1.0, -1e100, 1e-3].map(Float64);
     assert_eq!(of("sum(f)", &values), Value::Float64(1.001));
     let far = [1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0].map(Float64);
@@ -129,4 +127,26 @@ fn what_cannot_be_computed_says_why() {
     let all = Aggregate::parse_list("COUNT(*) n, min(\"t\") AS \"a b\", max(d)").unwrap();
     let names: Vec<String> = all.iter().map(Aggregate::name).collect();
     assert_eq!(names, ["n", "a b", "max_d"]);
+}
+
+#[test]
+fn decimals_are_summed_exactly_and_their_mean_has_six_digits_more() {
+    let decimal = |text: &str| -> Value { Value::Decimal(text.parse().unwrap()) };
+    let sum_of = |name: &str, texts: &[&str]| {
+        let values: Vec<Value> = texts.iter().map(|text| decimal(text)).collect();
+        let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
+        of(name, &values)
+    };
+    assert_eq!(sum_of("sum(m)", &["0.10", "0.20", "-1.05"]), decimal("-0.75"));
+    assert_eq!(sum_of("avg(m)", &["0.01", "0.01", "0.00"]), decimal("0.00666667"));
+    assert_eq!(sum_of("avg(m)", &["-0.01", "-0.01", "0.00"]), decimal("-0.00666667"));
+    assert_eq!(sum_of("min(m)", &["0.10", "-0.20", "3.00"]), decimal("-0.20"));
+    assert_eq!(sum_of("count(distinct m)", &["0.10", "0.10", "3.00"]), Value::Int(2));
+    let most = "999999999999999999999999999999999999.99";
+    let mean = sum_of("avg(m)", &[most]);
+    assert!(mean.as_ref().order(decimal(most).as_ref()).is_eq(), "{mean:?}");
+    let mut state = state("sum(m)");
+    state.add(decimal(most).as_ref()).unwrap();
+    state.add(decimal("0.01").as_ref()).unwrap();
+    assert!(state.finish().unwrap_err().to_string().contains("more than 38 digits"));
 }

@@ -46,6 +46,19 @@ fn names_and_defaults_may_be_quoted() {
 }
 
 #[test]
+fn decimals_name_their_digits_and_addresses_have_defaults() {
+    let schema = round_trip(
+        "price decimal(10, 2) index default -1.50, n NUMERIC (5), d decimal notnull default 0, \
+         a inet default 2001:db8::1, m mac default 08-00-2b-01-02-03, key(a, price)",
+    );
+    assert_eq!(
+        schema.to_string(),
+        "price decimal(10,2) index default -1.50, n decimal(5,0), d decimal(18,3) notnull default \
+         0.000, a inet default 2001:db8::1, m mac default 08:00:2b:01:02:03, key(a, price)"
+    );
+}
+
+#[test]
 fn a_builders_schema_prints_and_reads_back() {
     let schema = Schema::builder("t")
         .column("a b", Type::Text)
@@ -73,7 +86,13 @@ fn errors_name_the_clause() {
         ("\"a int", "a double quote is not closed"),
         ("a int,", "schema clause 2 is empty"),
         ("", "schema clause 1 is empty"),
-        ("a varchar(20)", "unexpected \"(\" after \"a text\""),
+        ("a varchar(20)", "bad type \"varchar(20)\": text has no digits to choose"),
+        ("a decimal(40,2)", "bad type \"decimal(40,2)\": must be decimal(PRECISION,SCALE)"),
+        ("a decimal(10,2", "a parenthesis is not closed"),
+        ("a decimal('x')", "unexpected 'x' in a type"),
+        ("a decimal(1 0)", "unexpected \"0\" in a type"),
+        ("a decimal(4,2) default 1.005", "default 1.005 has more digits after the point"),
+        ("a inet default localhost", "default \"localhost\" is not an inet"),
         ("a int, key(a", "list of column names"),
         ("a int, key()", "list of column names"),
         ("a int, key(a b)", "separated by commas"),

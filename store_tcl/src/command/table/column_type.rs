@@ -1,6 +1,6 @@
 //! `$table type COLUMN`
 //!
-//! The name of the column's type, such as `int32`.
+//! The name of the column's type, such as `int32` or `decimal(10,2)`.
 
 use crate::args::{Call, Subcommand};
 use crate::failure::Outcome;
@@ -20,5 +20,5 @@ pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
 fn run(call: &Call<'_, TableHandle>) -> Outcome {
     let table = call.handle.table()?;
     let column = table.schema().column_position(&call.words[0].text()?)?;
-    Ok(Obj::from_text(table.schema().columns[column].ty.name()).into())
+    Ok(Obj::from_text(&table.schema().columns[column].ty.to_string()).into())
 }
