@@ -81,7 +81,7 @@ mod wal;
 mod sim_device;
 
 pub use check::CheckReport;
-pub use cursor::{Cursor, Query, Reader, RowRef};
+pub use cursor::{Analysis, Cursor, Query, Reader, RowRef};
 pub use error::{Error, Kind, Result};
 pub use mem::{Holder, HolderUsage, MemoryBudget};
 pub use record::{Field, Record, TypedCursor, TypedQuery, TypedTable};

@@ -5,7 +5,7 @@
 //!            └─ Field per field: its type, its value, and back
 //! ```
 
-use crate::cursor::{Cursor, Query, Reader, RowRef};
+use crate::cursor::{Analysis, Cursor, Query, Reader, RowRef};
 use crate::error::{Error, Kind, Result};
 use crate::query::Predicate;
 use crate::schema::{Index, Schema, SchemaBuilder};
@@ -24,6 +24,7 @@ use std::marker::PhantomData;
 /// | `crate = "path"` | struct | where `store_core` is, if not under its own name |
 /// | `key` | field | part of the key, in the order of the fields |
 /// | `index`, `unique` | field | an index, a unique index |
+/// | `nocase` | field | with one of these: upper and lower case are equal in it |
 /// | `default = EXPR` | field | what inserts that do not name the column take |
 /// | `rename = "name"` | field | the column's name, if it is not the field's |
 ///
@@ -283,14 +284,16 @@ fn key_difference(declared: &Schema, found: &Schema) -> Option<String> {
     (ours != theirs).then(|| format!("the key is {theirs} there, {ours} here"))
 }
 
-/// Indexes are the same if they are over the same columns; their names and order do not matter.
+/// Indexes are the same if they are over the same columns, with or without case; their names and
+/// order do not matter.
 fn index_difference(declared: &Schema, found: &Schema) -> Option<String> {
     let twin = |index: &Index, of: &Schema| {
-        of.indexes.iter().find(|known| known.columns == index.columns).map(|known| known.unique)
+        let same = |known: &&Index| known.columns == index.columns && known.nocase == index.nocase;
+        of.indexes.iter().find(same).map(|known| known.unique)
     };
     let word = |unique| if unique { "unique" } else { "not unique" };
     for index in &declared.indexes {
-        let columns = names(declared, &index.columns);
+        let columns = index_columns(declared, index);
         match twin(index, found) {
             None => return Some(format!("an index over {columns} is not there")),
             Some(unique) if unique != index.unique => {
@@ -301,7 +304,11 @@ fn index_difference(declared: &Schema, found: &Schema) -> Option<String> {
         }
     }
     let extra = found.indexes.iter().find(|index| twin(index, declared).is_none());
-    extra.map(|index| format!("an index over {} is not here", names(found, &index.columns)))
+    extra.map(|index| format!("an index over {} is not here", index_columns(found, index)))
+}
+
+fn index_columns(schema: &Schema, index: &Index) -> String {
+    names(schema, &index.columns) + if index.nocase { " nocase" } else { "" }
 }
 
 fn names(schema: &Schema, columns: &[usize]) -> String {
@@ -438,6 +445,18 @@ impl<'r, R: Record> TypedQuery<'r, R> {
         self
     }
 
+    /// Walks this index whatever the planner thinks of it; see [`Query::index`].
+    pub fn index(mut self, name: impl Into<String>) -> Self {
+        self.query = self.query.index(name);
+        self
+    }
+
+    /// Asks about every so many rows looked at whether to go on; see [`Query::poll`].
+    pub fn poll(mut self, every: u64, go_on: impl FnMut() -> bool + 'r) -> Self {
+        self.query = self.query.poll(every, go_on);
+        self
+    }
+
     /// Every row at once; [`TypedQuery::run`] holds one at a time.
     ///
     /// The vector belongs to the caller and is not part of the memory budget.
@@ -459,6 +478,11 @@ impl<'r, R: Record> TypedQuery<'r, R> {
     /// One line: the way to the rows, and why.
     pub fn explain(self) -> Result<String> {
         self.sorted()?.explain()
+    }
+
+    /// Runs the query and says what it read; see [`Query::analyze`].
+    pub fn analyze(self) -> Result<Analysis> {
+        self.sorted()?.analyze()
     }
 
     fn sorted(self) -> Result<Query<'r>> {

@@ -7,21 +7,26 @@
 //!
 //! A cursor holds no lock and no epoch guard between calls; its snapshot alone keeps its rows.
 
+mod analysis;
 mod candidates;
+mod poll;
 mod read;
 mod run;
 
+pub use analysis::Analysis;
 pub use read::{Reader, RowRef};
 pub use run::Cursor;
 
 pub(crate) use read::ReadSource;
 
 use crate::error::{Error, Result};
-use crate::query::{Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
+use crate::query::{Filter, PlanInput, Predicate, RowCount, SortKey, SortName, bind_sort, plan};
 use crate::query::{Plan, parse_sort};
 use crate::txn::{Engine, Rows};
 use candidates::estimate;
+use poll::Question;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A question about one table, at one snapshot or inside one transaction.
 ///
@@ -44,6 +49,9 @@ pub struct Query<'a> {
     sort: Vec<SortName>,
     limit: Option<u64>,
     offset: u64,
+    /// The index that must be walked.
+    index: Option<String>,
+    poll: Option<Question<'a>>,
 }
 
 /// A query bound to its table's schema.
@@ -63,6 +71,8 @@ impl<'a> Query<'a> {
             sort: Vec::new(),
             limit: None,
             offset: 0,
+            index: None,
+            poll: None,
         }
     }
 
@@ -91,6 +101,31 @@ impl<'a> Query<'a> {
         self
     }
 
+    /// Walks this index whatever the planner thinks of it. An index that is not there, or that
+    /// neither filter nor sort can use, is an error when the query runs.
+    pub fn index(mut self, name: impl Into<String>) -> Self {
+        self.index = Some(name.into());
+        self
+    }
+
+    /// Asks about every so many rows looked at, matching or not, whether to go on; false ends the
+    /// query with [`crate::Kind::Cancelled`].
+    ///
+    /// Rows are counted by pages and batches, so it is asked a little late, and costs nothing
+    /// between. Rows already gathered are sorted without asking.
+    ///
+    /// ```
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// # let snapshot = store.snapshot()?;
+    /// let stopped = flights.query(&snapshot).poll(1, || false).count();
+    /// assert_eq!(stopped.unwrap_err().kind(), store_core::Kind::Cancelled);
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn poll(mut self, every: u64, go_on: impl FnMut() -> bool + 'a) -> Self {
+        self.poll = Some(Question::new(every, Box::new(go_on)));
+        self
+    }
+
     /// Starts the query; a sorted one reads all its rows here.
     pub fn run(self) -> Result<Cursor<'a>> {
         let bound = self.bind()?;
@@ -106,9 +141,37 @@ impl<'a> Query<'a> {
         Ok(limit.map_or(left, |limit| left.min(limit)))
     }
 
-    /// One line: the way to the rows, and why.
+    /// One line: the way to the rows, about how many there are, and why.
     pub fn explain(&self) -> Result<String> {
         Ok(self.bind()?.plan.reason)
+    }
+
+    /// Runs the query to its end and says what it read, beside what [`Query::explain`] says.
+    ///
+    /// Costs more than the query: rows are looked at one by one.
+    ///
+    /// ```
+    /// # use store_core::query::column;
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// # let snapshot = store.snapshot()?;
+    /// let analysis = flights.query(&snapshot).filter(column("altitude").ge(30_000)).analyze()?;
+    /// assert!(analysis.rows_read >= analysis.rows_matched);
+    /// println!("{analysis}");
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn analyze(self) -> Result<Analysis> {
+        let began = Instant::now();
+        let mut bound = self.bind()?;
+        let way = bound.plan.reason.clone();
+        let (read, matched) = (RowCount::default(), RowCount::default());
+        bound.filter = bound.filter.counted(&read, &matched);
+        let mut cursor = Cursor::start(self, bound)?;
+        let mut rows_given = 0;
+        while cursor.next()?.is_some() {
+            rows_given += 1;
+        }
+        let (rows_read, rows_matched) = (read.count(), matched.count());
+        Ok(Analysis { way, rows_read, rows_matched, rows_given, elapsed: began.elapsed() })
     }
 
     fn bind(&self) -> Result<Bound> {
@@ -118,6 +181,7 @@ impl<'a> Query<'a> {
         let schema = &self.rows.schema;
         let filter = self.predicate.bind(schema)?;
         let sort = bind_sort(&self.sort, schema)?;
+        let hint = self.index.as_ref().map(|name| schema.index_position(name));
         let estimates = |index: usize, range: &crate::query::KeyRange| {
             estimate(&self.rows.indexes[index], range)
         };
@@ -127,9 +191,10 @@ impl<'a> Query<'a> {
             sort: &sort,
             estimates: &estimates,
             table_rows: self.rows.primary.len(),
+            hint: hint.transpose()?,
             overlay: self.source.has_writes(),
         };
-        let plan = plan(&input);
+        let plan = plan(&input)?;
         Ok(Bound { filter, sort, plan })
     }
 }

@@ -13,14 +13,16 @@
 mod calendar;
 mod compare;
 mod encode;
+mod fold;
 mod format;
 mod parse;
 
 pub(crate) use encode::encoded_width;
 pub use encode::{KEY_BYTES_MAX, encode_key};
+pub(crate) use fold::{fold, is_caseless, strip_folded};
 pub use format::write_value;
 pub use parse::parse_value;
-pub(crate) use parse::parse_value_into;
+pub(crate) use parse::{decode_hex, parse_value_into};
 
 use crate::error::{Error, Result};
 use std::fmt;
