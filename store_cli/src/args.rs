@@ -179,6 +179,7 @@ pub struct IngestArgs {
 
 /// `store query`.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct QueryArgs {
     /// The store's directory
     #[arg(value_name = "DB")]
@@ -187,6 +188,10 @@ pub struct QueryArgs {
     #[arg(value_name = "TABLE")]
     pub table: String,
     /// Keep the rows for which this holds, such as "altitude > 10000 and origin in ('KAUS','KDFW')"
+    ///
+    /// Tests: = != < <= > >=, BETWEEN, IN, IS NULL; for text LIKE and ILIKE (% and _, ESCAPE), GLOB
+    /// and MATCH (* ? [a-z]), ~ and ~* (regular expressions). ILIKE, MATCH and ~* ignore case. AND,
+    /// OR and NOT combine them.
     #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true)]
     pub filter: Option<String>,
     /// Print these columns, separated by commas, in this order
@@ -204,9 +209,15 @@ pub struct QueryArgs {
     /// Print how many rows there are instead of the rows
     #[arg(long)]
     pub count: bool,
-    /// Print the way to the rows instead of the rows
+    /// Walk this index, whatever would be chosen otherwise
+    #[arg(long, value_name = "NAME")]
+    pub index: Option<String>,
+    /// Print the way to the rows, and about how many there are, instead of the rows
     #[arg(long, conflicts_with = "count")]
     pub explain: bool,
+    /// Run the query and print the way with the rows read and matched, instead of the rows
+    #[arg(long, conflicts_with_all = ["count", "explain"])]
+    pub analyze: bool,
     /// Leave out the header line of tsv and csv
     #[arg(long)]
     pub no_header: bool,

@@ -18,6 +18,8 @@ pub struct FieldOptions {
     pub key: Option<()>,
     pub index: Option<()>,
     pub unique: Option<()>,
+    /// The index ignores case.
+    pub nocase: Option<()>,
     pub default: Option<Expr>,
     /// The column's name, if it is not the field's.
     pub rename: Option<LitStr>,
@@ -46,10 +48,16 @@ impl FieldOptions {
             "key" => set(&mut options.key, meta, |_| Ok(())),
             "index" => set(&mut options.index, meta, |_| Ok(())),
             "unique" => set(&mut options.unique, meta, |_| Ok(())),
+            "nocase" => set(&mut options.nocase, meta, |_| Ok(())),
             "default" => set(&mut options.default, meta, |meta| meta.value()?.parse()),
             "rename" => set(&mut options.rename, meta, |meta| meta.value()?.parse()),
-            other => Err(unknown(meta, other, "key, index, unique, default or rename")),
+            other => Err(unknown(meta, other, "key, index, unique, nocase, default or rename")),
         })?;
+        if let (Some(()), None, None) = (options.nocase, options.index, options.unique) {
+            let attr = attrs.iter().find(|attr| attr.path().is_ident("record"));
+            let message = "`nocase` says what `index` or `unique` is: give one of them";
+            return Err(syn::Error::new_spanned(attr, message));
+        }
         Ok(options)
     }
 }

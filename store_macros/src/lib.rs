@@ -14,7 +14,7 @@ use proc_macro::TokenStream;
 ///
 /// On the struct: `table = "name"` (by default the struct's name in `snake_case`) and
 /// `crate = "path"` for a `store_core` under another name. On a field: `key`, `index`, `unique`,
-/// `default = EXPR` and `rename = "name"`.
+/// `nocase` with one of these, `default = EXPR` and `rename = "name"`.
 #[proc_macro_derive(Record, attributes(record))]
 pub fn derive_record(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);

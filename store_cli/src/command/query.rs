@@ -21,6 +21,8 @@ pub fn run(common: &Common, args: &QueryArgs) -> Done {
     let query = build(&table, &snapshot, filter, args)?;
     if args.explain {
         print_line(&query.explain()?)?;
+    } else if args.analyze {
+        print_line(&query.analyze()?.to_string())?;
     } else if args.count {
         print_count(common, query.count()?)?;
     } else {
@@ -66,6 +68,9 @@ fn build<'s>(
     if let Some(sort) = &args.sort {
         let words: Vec<&str> = sort.split(',').map(str::trim).collect();
         query = query.sort(&words).map_err(|error| Failure::usage(format!("--sort: {error}")))?;
+    }
+    if let Some(name) = &args.index {
+        query = query.index(name);
     }
     if let Some(rows) = args.limit {
         query = query.limit(rows);
