@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Invariant, test binary, test, planted bug.
-const PAIRS: [(&str, &str, &str, &str); 53] = [
+const PAIRS: [(&str, &str, &str, &str); 56] = [
     ("I1", "isolation", "atomic::a_snapshot_sees_whole", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_before_install"),
@@ -64,6 +64,9 @@ const PAIRS: [(&str, &str, &str, &str); 53] = [
     ("I10", "isolation", "many::a_refused_row_is_named", "call_half_applied"),
     ("I10", "isolation", "row_atomic::a_refused_statement_changes", "unique_not_checked"),
     ("I10", "isolation", "unique::one_of_many", "unique_not_checked"),
+    ("I13", "queries", "random_predicates_find", "or_range_forgotten"),
+    ("I13", "queries", "random_predicates_find", "prefix_cut_short"),
+    ("I13", "queries", "random_queries_give", "folded_text_sorted"),
     ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
 ];
 
