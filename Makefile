@@ -37,11 +37,12 @@ loom:
 shuttle:
 	@scripts/check_models.sh shuttle
 
-# Random operations and histories, a hot row, many snapshots and an hour of churn.
+# Random operations, queries and histories, a hot row, many snapshots and an hour of churn.
 soak:
 	$(CARGO) test --release -p store_tests --test soak -- --ignored --nocapture --test-threads 1
 	STORE_HISTORY_TXNS=20000000 $(CARGO) test --release -p store_tests --test history -- --nocapture
 	STORE_MODEL_STEPS=100000 $(CARGO) test --release -p store_tests --test model -- --nocapture
+	STORE_QUERY_PREDICATES=1000000 STORE_QUERIES=250000 $(CARGO) test --release -p store_tests --test queries -- --nocapture
 
 # The core's tests under the address sanitizer (x86-64 Linux, a nightly feature of rustc).
 SANITIZE = RUSTC_BOOTSTRAP=1 $(CARGO) test --target x86_64-unknown-linux-gnu -p store_core --lib

@@ -928,6 +928,15 @@ STORE_API store_status store_close(struct store_db **db);
  */
 STORE_API store_status store_checkpoint(const struct store_db *db, struct store_error **err);
 
+/**
+ * Ends every query and cursor of this store that has begun: their next call that reads on returns
+ * STORE_CANCELLED. What begins afterwards runs; writes are not touched.
+ *
+ * Reading on looks for it once for each page or batch of rows; rows that were gathered are sorted
+ * first. Thread-safe. Since 0.1.
+ */
+STORE_API store_status store_interrupt(const struct store_db *db, struct store_error **err);
+
 /* ---- transactions ---- */
 
 /**
@@ -1011,7 +1020,8 @@ store_status store_release(struct store_txn *txn,
  * `schema` is the text form, as in
  * "id int64 key, name text notnull default '', seen timestamp index, index(name, id)": columns
  * with a type and the options key, index, unique, notnull, default VALUE; then key(...),
- * index(...) and unique(...) over several columns. A table without a key gets a hidden number
+ * index(...) and unique(...) over several columns. `nocase` behind index or unique makes upper and
+ * lower case equal in its text. A table without a key gets a hidden number
  * of the row. `table_out` may be NULL. STORE_DUPLICATE: there is a table of this name.
  * Thread-safe. Since 0.1.
  */
@@ -1492,8 +1502,9 @@ store_status store_query_new(const struct store_table *table,
  * Keeps the rows for which an SQL expression is true, as in
  * "altitude > 10000 and origin in ('KAUS', 'KDFW')"; several calls must all hold.
  *
- * STORE_INVALID: the text is no expression; the message shows the place. STORE_NOT_FOUND: an
- * unknown column. STORE_TYPE: a value does not fit its column. The query is unchanged then.
+ * Patterns: LIKE, ILIKE, GLOB, MATCH (a glob without case), ~ or REGEXP, ~* (without case), as in
+ * "name like 'UAL%'". STORE_INVALID: the text is no expression, or a pattern is wrong; the message
+ * shows the place. STORE_NOT_FOUND: an unknown column. STORE_TYPE: a value does not fit its column. The query is unchanged then.
  * One thread at a time. Since 0.1.
  */
 STORE_API
@@ -1535,6 +1546,20 @@ store_status store_query_offset(struct store_query *query,
                                 struct store_error **err);
 
 /**
+ * Has the query walk the index of this name, whatever would be chosen otherwise; an empty name
+ * leaves the choice to the store.
+ *
+ * STORE_NOT_FOUND: there is no such index; the query is unchanged then. Running the query is
+ * STORE_INVALID if neither its filter nor its order can use the index.
+ * One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_query_index(struct store_query *query,
+                               const uint8_t *name,
+                               size_t name_len,
+                               struct store_error **err);
+
+/**
  * Runs the query: *cursor_out stands before its first row; close it with store_cursor_close.
  *
  * `txn` may be NULL: the rows as of now, read as the cursor moves, however long that takes. With
@@ -1559,12 +1584,25 @@ store_status store_query_count(struct store_query *query,
                                struct store_error **err);
 
 /**
- * Returns one line that says how the rows would be found, and why.
+ * Returns one line that says how the rows would be found, about how many there are, and why.
  *
  * Free *text_out with store_text_free. One thread at a time. Since 0.1.
  */
 STORE_API
 store_status store_query_explain(struct store_query *query,
+                                 char **text_out,
+                                 struct store_error **err);
+
+/**
+ * Runs the query to its end and returns one line: what store_query_explain says, then how many
+ * rows were read, how many of them matched and were given, and the time it took.
+ *
+ * `txn` may be NULL: as of now. Free *text_out with store_text_free. One thread at a time.
+ * Since 0.1.
+ */
+STORE_API
+store_status store_query_analyze(struct store_query *query,
+                                 struct store_txn *txn,
                                  char **text_out,
                                  struct store_error **err);
 

@@ -183,6 +183,7 @@ pub struct IngestArgs {
 
 /// `store query`.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct QueryArgs {
     /// The store's directory
     #[arg(value_name = "DB")]
@@ -191,6 +192,10 @@ pub struct QueryArgs {
     #[arg(value_name = "TABLE")]
     pub table: String,
     /// Keep the rows for which this holds, such as "altitude > 10000 and origin in ('KAUS','KDFW')"
+    ///
+    /// Tests: = != < <= > >=, BETWEEN, IN, IS NULL; for text LIKE and ILIKE (% and _, ESCAPE), GLOB
+    /// and MATCH (* ? [a-z]), ~ and ~* (regular expressions). ILIKE, MATCH and ~* ignore case. AND,
+    /// OR and NOT combine them.
     #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true)]
     pub filter: Option<String>,
     /// Print these columns, separated by commas, in this order
@@ -208,16 +213,22 @@ pub struct QueryArgs {
     /// Print how many rows there are instead of the rows
     #[arg(long)]
     pub count: bool,
-    /// Print the way to the rows instead of the rows
+    /// Walk this index, whatever would be chosen otherwise
+    #[arg(long, value_name = "NAME")]
+    pub index: Option<String>,
+    /// Print the way to the rows, and about how many there are, instead of the rows
     #[arg(long, conflicts_with = "count")]
     pub explain: bool,
+    /// Run the query and print the way with the rows read and matched, instead of the rows
+    #[arg(long, conflicts_with_all = ["count", "explain"])]
+    pub analyze: bool,
     /// Print a row for each group of rows with equal values in these columns; --sort, --limit and
     /// --offset apply to the groups, by the names of the result
-    #[arg(long, value_name = "COLUMN,…", conflicts_with_all = ["select", "count", "explain"])]
+    #[arg(long, value_name = "COLUMN,…", conflicts_with_all = ["select", "count", "explain", "analyze"])]
     pub group_by: Option<String>,
     /// What to compute of each group, or of all rows: count(*), count(distinct x), sum, avg, min, max,
     /// stddev, variance, as in "count(*), avg(delay) as late"
-    #[arg(long, value_name = "LIST", conflicts_with_all = ["select", "count", "explain"])]
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["select", "count", "explain", "analyze"])]
     pub agg: Option<String>,
     /// Scan on so many threads for --agg
     #[arg(long, value_name = "N", env = "STORE_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]

@@ -81,7 +81,7 @@ mod wal;
 mod sim_device;
 
 pub use check::CheckReport;
-pub use cursor::{Batches, ColumnBatch, Cursor, Groups, Query, Reader, RowRef};
+pub use cursor::{Analysis, Batches, ColumnBatch, Cursor, Groups, Query, Reader, RowRef};
 pub use error::{Error, Kind, Result};
 pub use mem::{Holder, HolderUsage, MemoryBudget};
 pub use record::{

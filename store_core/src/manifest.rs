@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::Xxh3;
 pub(crate) const MANIFEST_NAME: &str = "manifest";
 const TEMPORARY_NAME: &str = "manifest.tmp";
 const MAGIC: [u8; 8] = *b"storeman";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_BYTES: usize = 32;
 const CHECKED_BYTES: usize = 24;
 /// Longest file: some hundred thousand tables. More is damage.

@@ -236,6 +236,23 @@ impl Store {
         check(&self.engine, self.home.as_deref())
     }
 
+    /// Ends every query of this store that has begun: at its next page or batch of rows it gives
+    /// [`crate::Kind::Cancelled`]. Queries that begin later run; writes are not touched.
+    ///
+    /// ```
+    /// # use store_core::Kind;
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// let snapshot = store.snapshot()?;
+    /// let mut cursor = flights.query(&snapshot).run()?;
+    /// store.interrupt();
+    /// assert_eq!(cursor.next().err().map(|error| error.kind()), Some(Kind::Cancelled));
+    /// assert!(flights.query(&snapshot).run()?.next()?.is_some());
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn interrupt(&self) {
+        self.engine.interrupt();
+    }
+
     /// The store in numbers.
     pub fn stats(&self) -> Stats {
         Stats::of(&self.engine)

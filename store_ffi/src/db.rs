@@ -61,3 +61,19 @@ pub unsafe extern "C" fn store_checkpoint(
 ) -> store_status {
     guard(err, || handle::shared(db)?.checkpoint())
 }
+
+/// Ends every query and cursor of this store that has begun: their next call that reads on returns
+/// STORE_CANCELLED. What begins afterwards runs; writes are not touched.
+///
+/// Reading on looks for it once for each page or batch of rows; rows that were gathered are sorted
+/// first. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_interrupt(
+    db: *const store_db,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        handle::shared(db)?.interrupt();
+        Ok(())
+    })
+}

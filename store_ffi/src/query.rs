@@ -27,6 +27,7 @@ pub(crate) struct Question {
     sort: Vec<String>,
     limit: Option<u64>,
     offset: u64,
+    index: Option<String>,
 }
 
 opaque!(store_query, Question, b"st_query");
@@ -39,6 +40,10 @@ impl Question {
     /// The question put to a query that has nothing yet.
     pub(crate) fn shape<'a>(&self, query: Query<'a>) -> Result<Query<'a>> {
         let query = query.filter(self.predicate.clone()).sort(&self.sort)?.offset(self.offset);
+        let query = match &self.index {
+            Some(name) => query.index(name),
+            None => query,
+        };
         Ok(match self.limit {
             Some(limit) => query.limit(limit),
             None => query,
@@ -64,7 +69,8 @@ pub unsafe extern "C" fn store_query_new(
         let out = Out::handle(query_out, "query_out")?;
         let table = handle::shared(table)?.clone();
         let (predicate, sort) = (Predicate::all(), Vec::new());
-        out.set(handle::new(Question { table, predicate, sort, limit: None, offset: 0 }));
+        let question = Question { table, predicate, sort, limit: None, offset: 0, index: None };
+        out.set(handle::new(question));
         Ok(())
     })
 }
@@ -72,8 +78,9 @@ pub unsafe extern "C" fn store_query_new(
 /// Keeps the rows for which an SQL expression is true, as in
 /// "altitude > 10000 and origin in ('KAUS', 'KDFW')"; several calls must all hold.
 ///
-/// STORE_INVALID: the text is no expression; the message shows the place. STORE_NOT_FOUND: an
-/// unknown column. STORE_TYPE: a value does not fit its column. The query is unchanged then.
+/// Patterns: LIKE, ILIKE, GLOB, MATCH (a glob without case), ~ or REGEXP, ~* (without case), as in
+/// "name like 'UAL%'". STORE_INVALID: the text is no expression, or a pattern is wrong; the message
+/// shows the place. STORE_NOT_FOUND: an unknown column. STORE_TYPE: a value does not fit its column. The query is unchanged then.
 /// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_query_where(
@@ -143,6 +150,32 @@ pub unsafe extern "C" fn store_query_offset(
     })
 }
 
+/// Has the query walk the index of this name, whatever would be chosen otherwise; an empty name
+/// leaves the choice to the store.
+///
+/// STORE_NOT_FOUND: there is no such index; the query is unchanged then. Running the query is
+/// STORE_INVALID if neither its filter nor its order can use the index.
+/// One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_query_index(
+    query: *mut store_query,
+    name: *const u8,
+    name_len: usize,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let mut query = handle::exclusive(query)?;
+        let name = args::text(name, name_len, "name")?;
+        if name.is_empty() {
+            query.index = None;
+            return Ok(());
+        }
+        query.table.table.schema().index_position(name)?;
+        query.index = Some(name.to_owned());
+        Ok(())
+    })
+}
+
 /// Runs the query: *cursor_out stands before its first row; close it with store_cursor_close.
 ///
 /// `txn` may be NULL: the rows as of now, read as the cursor moves, however long that takes. With
@@ -192,7 +225,7 @@ pub unsafe extern "C" fn store_query_count(
     })
 }
 
-/// Returns one line that says how the rows would be found, and why.
+/// Returns one line that says how the rows would be found, about how many there are, and why.
 ///
 /// Free *text_out with store_text_free. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
@@ -204,6 +237,30 @@ pub unsafe extern "C" fn store_query_explain(
     guard(err, || {
         let out = Out::handle(text_out, "text_out")?;
         out.set(text::give(handle::exclusive(query)?.now()?.explain()?));
+        Ok(())
+    })
+}
+
+/// Runs the query to its end and returns one line: what store_query_explain says, then how many
+/// rows were read, how many of them matched and were given, and the time it took.
+///
+/// `txn` may be NULL: as of now. Free *text_out with store_text_free. One thread at a time.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_query_analyze(
+    query: *mut store_query,
+    txn: *mut store_txn,
+    text_out: *mut *mut c_char,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::handle(text_out, "text_out")?;
+        let query = handle::exclusive(query)?;
+        let analysis = match txn::of_table(txn, &query.table)? {
+            Some(txn) => query.shape(query.table.table.query(&txn.txn))?.analyze()?,
+            None => query.now()?.analyze()?,
+        };
+        out.set(text::give(analysis.to_string()));
         Ok(())
     })
 }

@@ -50,7 +50,8 @@ impl OpenTable {
 /// `schema` is the text form, as in
 /// "id int64 key, name text notnull default '', seen timestamp index, index(name, id)": columns
 /// with a type and the options key, index, unique, notnull, default VALUE; then key(...),
-/// index(...) and unique(...) over several columns. A table without a key gets a hidden number
+/// index(...) and unique(...) over several columns. `nocase` behind index or unique makes upper and
+/// lower case equal in its text. A table without a key gets a hidden number
 /// of the row. `table_out` may be NULL. STORE_DUPLICATE: there is a table of this name.
 /// Thread-safe. Since 0.1.
 #[unsafe(no_mangle)]

@@ -35,6 +35,8 @@ pub struct FieldOptions {
     pub unique: Option<()>,
     /// Precision and scale of the column.
     pub decimal: Option<(u8, u8)>,
+    /// The index ignores case.
+    pub nocase: Option<()>,
     pub default: Option<Expr>,
     /// The column's name, if it is not the field's.
     pub rename: Option<LitStr>,
@@ -71,6 +73,7 @@ impl FieldOptions {
             "key" => set(&mut options.key, meta, alone),
             "index" => set(&mut options.index, meta, alone),
             "unique" => set(&mut options.unique, meta, alone),
+            "nocase" => set(&mut options.nocase, meta, alone),
             "decimal" => set(&mut options.decimal, meta, digits),
             "default" => set(&mut options.default, meta, |meta| meta.value()?.parse()),
             "rename" => set(&mut options.rename, meta, |meta| not_empty(meta.value()?.parse()?)),
@@ -78,9 +81,14 @@ impl FieldOptions {
             other => Err(unknown(
                 meta,
                 other,
-                "key, index, unique, decimal, default, rename or constant",
+                "key, index, unique, nocase, decimal, default, rename or constant",
             )),
         })?;
+        if let (Some(()), None, None) = (options.nocase, options.index, options.unique) {
+            let attr = attrs.iter().find(|attr| attr.path().is_ident("record"));
+            let message = "`nocase` says what `index` or `unique` is: give one of them";
+            return Err(syn::Error::new_spanned(attr, message));
+        }
         Ok(options)
     }
 }

@@ -17,7 +17,8 @@ use proc_macro::TokenStream;
 ///
 /// On the struct: `table = "name"` (by default the struct's name in `snake_case`), `key(a, b)`,
 /// `index(a, b)`, `unique(a, b)`, and `crate = "path"` for a `store_core` under another name. On a
-/// field: `key`, `index`, `unique`, `default = EXPR`, `rename = "name"` and `constant = NAME`.
+/// field: `key`, `index`, `unique`, `nocase` with one of these two, `decimal(p, s)`, `default = EXPR`,
+/// `rename = "name"` and `constant = NAME`.
 #[proc_macro_derive(Record, attributes(record))]
 pub fn derive_record(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);

@@ -61,8 +61,12 @@ impl Column<'_> {
     /// The calls on the schema's builder that declare the column.
     fn declaration(&self, core: &Path) -> TokenStream {
         let Self { ty, name, options, .. } = self;
-        let index = options.index.map(|()| quote!(.index()));
-        let unique = options.unique.map(|()| quote!(.unique()));
+        let nocase = options.nocase.is_some();
+        let index =
+            options.index.map(|()| if nocase { quote!(.index_nocase()) } else { quote!(.index()) });
+        let unique = options
+            .unique
+            .map(|()| if nocase { quote!(.unique_nocase()) } else { quote!(.unique()) });
         // Spanned as the value, so that one of a wrong type is an error there.
         let default = options.default.as_ref().map(
             |value| quote_spanned!(value.span()=> .default(#core::Operand::<#ty>::into_value(#value))),
@@ -213,7 +217,7 @@ mod tests {
                 a: i32,
             }
         ));
-        let known = "must be key, index, unique, decimal, default, rename or constant";
+        let known = "must be key, index, unique, nocase, decimal, default, rename or constant";
         assert_eq!(on_field, format!("unknown option `indexed`: {known}"));
         let digits = refusal(&parse_quote!(
             struct X {
@@ -233,6 +237,13 @@ mod tests {
             }
         ));
         assert_eq!(twice, "`key` is given twice");
+        let alone = refusal(&parse_quote!(
+            struct X {
+                #[record(nocase)]
+                a: String,
+            }
+        ));
+        assert_eq!(alone, "`nocase` says what `index` or `unique` is: give one of them");
         assert!(
             expand(&parse_quote!(
                 struct X {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use store_core::{Error, Result};
 
 /// One option of a subcommand: `-word value`, or a bare `-word`.
+#[derive(Clone, Copy)]
 pub struct Opt {
     /// The word with its dash, matched exactly.
     pub word: &'static str,

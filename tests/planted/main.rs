@@ -71,6 +71,9 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I13", "model", "every_type_nullable", "decimal_sign_kept"),
     ("I13", "model", "keys_of_decimals", "decimal_sign_kept"),
     ("I13", "model", "keys_of_decimals", "upper_key_word_ignored"),
+    ("I13", "queries", "random_predicates_find", "or_range_forgotten"),
+    ("I13", "queries", "random_predicates_find", "prefix_cut_short"),
+    ("I13", "queries", "random_queries_give", "folded_text_sorted"),
     ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
 ];
 

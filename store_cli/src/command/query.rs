@@ -23,6 +23,8 @@ pub fn run(common: &Common, args: &QueryArgs) -> Done {
         write_groups(query.threads(args.threads), args, &mut *writer(format, args))?;
     } else if args.explain {
         print_line(&query.explain()?)?;
+    } else if args.analyze {
+        print_line(&query.analyze()?.to_string())?;
     } else if args.count {
         print_count(common, query.count()?)?;
     } else {
@@ -69,6 +71,9 @@ fn build<'s>(
         query = query
             .sort(&words(Some(sort)))
             .map_err(|error| Failure::usage(format!("--sort: {error}")))?;
+    }
+    if let Some(name) = &args.index {
+        query = query.index(name);
     }
     if let Some(rows) = args.limit {
         query = query.limit(rows);

@@ -50,7 +50,7 @@ fn schema_json(schema: &Schema) -> Value {
             "default": default,
         })
     };
-    let index = |index: &store_core::Index| json!({ "name": index.name, "columns": names(&index.columns), "unique": index.unique });
+    let index = |index: &store_core::Index| json!({ "name": index.name, "columns": names(&index.columns), "unique": index.unique, "nocase": index.nocase });
     json!({
         "table": schema.table,
         "columns": schema.visible_columns().map(column).collect::<Vec<_>>(),

@@ -88,6 +88,7 @@ impl Query<'_> {
     /// The groups of all rows, found on as many threads as wanted.
     fn groups(self, by: &[usize], aggregates: &[BoundAggregate]) -> Result<GroupTable> {
         if self.threads > 1
+            && self.poll.is_none()
             && let Some(snapshot) = self.source.snapshot()
             && self.bind()?.plan.path == AccessPath::Scan
         {

@@ -7,13 +7,16 @@
 //!
 //! A cursor holds no lock and no epoch guard between calls; its snapshot alone keeps its rows.
 
+mod analysis;
 mod batches;
 mod candidates;
 mod group_table;
 mod groups;
+mod poll;
 mod read;
 mod run;
 
+pub use analysis::Analysis;
 pub use batches::{Batches, ColumnBatch};
 pub use groups::Groups;
 pub use read::{Reader, RowRef};
@@ -25,12 +28,16 @@ pub(crate) use run::RowNumbers;
 use crate::error::{Error, Result};
 use crate::mem::budget::Reservation;
 use crate::options::THREADS_MAX;
-use crate::query::{AccessPath, Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
+use crate::query::{
+    AccessPath, Filter, PlanInput, Predicate, RowCount, SortKey, SortName, bind_sort, plan,
+};
 use crate::query::{Plan, parse_sort};
 use crate::txn::{Engine, Rows};
 use candidates::estimate;
+use poll::Question;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A question about one table, at one snapshot or inside one transaction.
 ///
@@ -56,6 +63,9 @@ pub struct Query<'a> {
     threads: u32,
     /// Scan these pages only, whatever the filter.
     pages: Option<Range<u32>>,
+    /// The index that must be walked.
+    index: Option<String>,
+    poll: Option<Question<'a>>,
 }
 
 /// A query bound to its table's schema.
@@ -77,6 +87,8 @@ impl<'a> Query<'a> {
             offset: 0,
             threads: 1,
             pages: None,
+            index: None,
+            poll: None,
         }
     }
 
@@ -112,9 +124,35 @@ impl<'a> Query<'a> {
     }
 
     /// Lets [`Query::aggregate`] scan on so many threads, the caller's among them: 1 unless this is
-    /// called, at most [`THREADS_MAX`](crate::options::THREADS_MAX). Inside a transaction it is one.
+    /// called, at most [`THREADS_MAX`](crate::options::THREADS_MAX). Inside a transaction, and with a
+    /// question to [`Query::poll`], it is one.
     pub fn threads(mut self, threads: u32) -> Self {
         self.threads = threads.clamp(1, THREADS_MAX);
+        self
+    }
+
+    /// Walks this index whatever the planner thinks of it. An index that is not there, or that
+    /// neither filter nor sort can use, is an error when the query runs.
+    pub fn index(mut self, name: impl Into<String>) -> Self {
+        self.index = Some(name.into());
+        self
+    }
+
+    /// Asks about every so many rows looked at, matching or not, whether to go on; false ends the
+    /// query with [`crate::Kind::Cancelled`].
+    ///
+    /// Rows are counted by pages and batches, so it is asked a little late, and costs nothing
+    /// between. Rows already gathered are sorted without asking.
+    ///
+    /// ```
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// # let snapshot = store.snapshot()?;
+    /// let stopped = flights.query(&snapshot).poll(1, || false).count();
+    /// assert_eq!(stopped.unwrap_err().kind(), store_core::Kind::Cancelled);
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn poll(mut self, every: u64, go_on: impl FnMut() -> bool + 'a) -> Self {
+        self.poll = Some(Question::new(every, Box::new(go_on)));
         self
     }
 
@@ -144,9 +182,37 @@ impl<'a> Query<'a> {
         self.run()?.into_row_numbers(grow)
     }
 
-    /// One line: the way to the rows, and why.
+    /// One line: the way to the rows, about how many there are, and why.
     pub fn explain(&self) -> Result<String> {
         Ok(self.bind()?.plan.reason)
+    }
+
+    /// Runs the query to its end and says what it read, beside what [`Query::explain`] says.
+    ///
+    /// Costs more than the query: rows are looked at one by one.
+    ///
+    /// ```
+    /// # use store_core::query::column;
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// # let snapshot = store.snapshot()?;
+    /// let analysis = flights.query(&snapshot).filter(column("altitude").ge(30_000)).analyze()?;
+    /// assert!(analysis.rows_read >= analysis.rows_matched);
+    /// println!("{analysis}");
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn analyze(self) -> Result<Analysis> {
+        let began = Instant::now();
+        let mut bound = self.bind()?;
+        let way = bound.plan.reason.clone();
+        let (read, matched) = (RowCount::default(), RowCount::default());
+        bound.filter = bound.filter.counted(&read, &matched);
+        let mut cursor = Cursor::start(self, bound)?;
+        let mut rows_given = 0;
+        while cursor.next()?.is_some() {
+            rows_given += 1;
+        }
+        let (rows_read, rows_matched) = (read.count(), matched.count());
+        Ok(Analysis { way, rows_read, rows_matched, rows_given, elapsed: began.elapsed() })
     }
 
     fn bind(&self) -> Result<Bound> {
@@ -160,6 +226,7 @@ impl<'a> Query<'a> {
             let plan = Plan { path: AccessPath::Scan, reason: "scan: a part of it".to_owned() };
             return Ok(Bound { filter, sort, plan });
         }
+        let hint = self.index.as_ref().map(|name| schema.index_position(name));
         let estimates = |index: usize, range: &crate::query::KeyRange| {
             estimate(&self.rows.indexes[index], range)
         };
@@ -169,9 +236,10 @@ impl<'a> Query<'a> {
             sort: &sort,
             estimates: &estimates,
             table_rows: self.rows.primary.len(),
+            hint: hint.transpose()?,
             overlay: self.source.has_writes(),
         };
-        let plan = plan(&input);
+        let plan = plan(&input)?;
         Ok(Bound { filter, sort, plan })
     }
 }

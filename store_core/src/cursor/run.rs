@@ -1,12 +1,13 @@
 //! The cursor: a walk or candidates in, rows out.
 
 use super::candidates::{Batch, Candidates};
+use super::poll::Poll;
 use super::read::{ReadSource, RowRef};
 use super::{Bound, Query};
 use crate::error::Result;
 use crate::mem::budget::Reservation;
 use crate::mem::row_batch::RowBatch;
-use crate::mvcc::{SlotWords, Walk};
+use crate::mvcc::{SlotWords, Versions, Walk};
 use crate::planted;
 use crate::query::{AccessPath, Filter, Quick, SortEncoder, SortKey, TopK, complete_sort};
 use crate::schema::Schema;
@@ -56,6 +57,7 @@ pub struct Cursor<'a> {
     left: u64,
     /// What a sorted result holds.
     held: Option<Reservation>,
+    poll: Poll<'a>,
     // Dropped last: it may be the store's last handle, and the index walked needs its memory.
     source: ReadSource<'a>,
 }
@@ -64,7 +66,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn start(query: Query<'a>, bound: Bound) -> Result<Self> {
         let Bound { filter, sort, plan } = bound;
         let serves_sort = matches!(plan.path, AccessPath::Index { serves_sort: true, .. });
-        let Query { rows, source, limit, offset, pages, .. } = query;
+        let Query { rows, source, limit, offset, poll, pages, .. } = query;
         source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let walked = matches!(plan.path, AccessPath::Scan);
@@ -88,6 +90,7 @@ impl<'a> Cursor<'a> {
             skip: offset,
             left: limit.unwrap_or(u64::MAX),
             held: None,
+            poll: Poll::new(source.engine(), poll),
             rows,
             source,
             filter,
@@ -124,7 +127,9 @@ impl<'a> Cursor<'a> {
     /// Counts the rows that are left without fetching more of them than the filter needs.
     pub(super) fn count_all(mut self) -> Result<u64> {
         let mut count = 0;
-        while self.takes_all() && self.walk.turn_page(&self.rows.versions)? {
+        while self.takes_all()
+            && turn_page(&mut self.walk, &self.rows.versions, &mut self.poll, &self.source)?
+        {
             count += self.walk.count_page(&self.rows.versions)?;
         }
         self.needed = needed_words(&self.rows, &self.filter);
@@ -150,7 +155,9 @@ impl<'a> Cursor<'a> {
         let mut filled = 0;
         while filled + picks.len() <= out.len() {
             filled += self.walk.gather(versions, picks, &mut out[filled..])?;
-            if filled + picks.len() <= out.len() && !self.walk.turn_page(versions)? {
+            if filled + picks.len() <= out.len()
+                && !turn_page(&mut self.walk, versions, &mut self.poll, &self.source)?
+            {
                 break;
             }
         }
@@ -229,7 +236,7 @@ impl<'a> Cursor<'a> {
             if filled > 0 {
                 return Ok(self.ahead.filled(filled));
             }
-            if !self.walk.turn_page(versions)? {
+            if !turn_page(&mut self.walk, versions, &mut self.poll, &self.source)? {
                 return Ok(0);
             }
         }
@@ -266,6 +273,7 @@ impl<'a> Cursor<'a> {
             self.at = 0;
             if self.more {
                 self.more = self.candidates.fill(&self.rows, &mut self.batch)?;
+                self.poll.pass(self.batch.rows.len() as u64, self.source.engine())?;
                 self.source.check_kept()?; // what should be in the batch may be gone
             } else if let Some(own) = self.own.take() {
                 self.batch.clear();
@@ -291,7 +299,7 @@ impl<'a> Cursor<'a> {
             if self.walk.next(versions, &self.needed, &mut self.words, quick, &wanted)? {
                 return Ok(true);
             }
-            if !self.walk.turn_page(versions)? {
+            if !turn_page(&mut self.walk, versions, &mut self.poll, &self.source)? {
                 return Ok(false);
             }
         }
@@ -386,6 +394,17 @@ impl<'a> Cursor<'a> {
             self.needed = cover(&self.needed, &words_of(&self.rows, columns));
         }
     }
+}
+
+/// Goes to the walk's next page, asking first, now and then, whether to go on.
+fn turn_page(
+    walk: &mut Walk,
+    versions: &Versions,
+    poll: &mut Poll<'_>,
+    source: &ReadSource<'_>,
+) -> Result<bool> {
+    poll.pass(walk.page_rows(versions), source.engine())?;
+    walk.turn_page(versions)
 }
 
 /// Whether a row of a walk matches and is not one of the transaction's own, which come later.

@@ -8,12 +8,15 @@
 
 use super::expr::NESTING_MAX;
 use super::filter::{Filter, Node};
+use super::matcher::{Compiled, compile};
 use super::number::{Place, place_number};
+use super::pattern::Pattern;
 use super::predicate::{Literal, Op, Predicate};
 use crate::error::{Error, Result};
 use crate::schema::Schema;
 use crate::value::{Decimal, Type, Value, ValueRef, parse_value};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// Deepest tree that binds: whatever the parser or clauses of [`NESTING_MAX`] levels make.
 pub(super) const DEPTH_MAX: usize = 4 * NESTING_MAX + 4;
@@ -84,6 +87,7 @@ impl Binder<'_> {
                 self.pair(column, [(Op::Ge, low), (Op::Le, high)], sense)
             }
             Predicate::In { column, values } => self.in_values(column, values, sense),
+            Predicate::Match { column, pattern } => self.matches(column, pattern, holds),
             Predicate::IsNull(column) => self.null_test(column, holds),
             Predicate::IsNotNull(column) => self.null_test(column, !holds),
             Predicate::IsTrue(column) => self.truth(column, holds),
@@ -139,6 +143,26 @@ impl Binder<'_> {
             Sense::Fails if has_null => Node::Never,
             Sense::Fails if values.is_empty() => Node::always(),
             Sense::Fails => Node::NotIn { column, points },
+        })
+    }
+
+    fn matches(&self, name: &str, pattern: &Pattern, wanted: bool) -> Result<Node> {
+        let column = self.schema.column_position(name)?;
+        let ty = self.schema.columns[column].ty;
+        if ty != Type::Text {
+            let message = format!("{ty} cannot match a {}: only text can", pattern.noun());
+            return Err(self.at_column(column, &message));
+        }
+        let compiled =
+            compile(pattern).map_err(|error| error.at(format_args!("column \"{name}\"")))?;
+        let op = if wanted { Op::Eq } else { Op::Ne };
+        Ok(match (compiled, wanted) {
+            (Compiled::Never, true) | (Compiled::Always, false) => Node::Never,
+            (Compiled::Never, false) | (Compiled::Always, true) => Node::IsNotNull(column),
+            (Compiled::Exactly(text), _) => Node::Compare { column, op, value: text.into() },
+            (Compiled::Matcher(matcher), wanted) => {
+                Node::Match { column, matcher: Arc::new(matcher), wanted }
+            }
         })
     }
 

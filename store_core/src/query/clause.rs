@@ -1,6 +1,7 @@
 //! Speedtables' words: a predicate as a list of clauses `{op column args…}`, all of which hold.
 
 use super::expr::NESTING_MAX;
+use super::pattern::{Case, Pattern, PatternSyntax};
 use super::predicate::{Literal, Op, Predicate};
 use crate::error::{Error, Result};
 
@@ -38,6 +39,8 @@ enum Form {
     Range,
     Between,
     In,
+    Match(PatternSyntax, Case),
+    NotMatch(Case),
     IsNull,
     IsNotNull,
     IsTrue,
@@ -45,7 +48,7 @@ enum Form {
 }
 
 /// Every operator: its word, its form, its arguments as usage shows them.
-const OPERATORS: [(&str, Form, &str); 13] = [
+const OPERATORS: [(&str, Form, &str); 18] = [
     ("=", Form::Compare(Op::Eq), "column value"),
     ("!=", Form::Compare(Op::Ne), "column value"),
     ("<", Form::Compare(Op::Lt), "column value"),
@@ -55,6 +58,11 @@ const OPERATORS: [(&str, Form, &str); 13] = [
     ("range", Form::Range, "column low high"),
     ("between", Form::Between, "column low high"),
     ("in", Form::In, "column list"),
+    ("match", Form::Match(PatternSyntax::Glob, Case::Folded), "column glob"),
+    ("notmatch", Form::NotMatch(Case::Folded), "column glob"),
+    ("match_case", Form::Match(PatternSyntax::Glob, Case::Sensitive), "column glob"),
+    ("notmatch_case", Form::NotMatch(Case::Sensitive), "column glob"),
+    ("regexp", Form::Match(PatternSyntax::Regexp, Case::Sensitive), "column expression"),
     ("null", Form::IsNull, "column"),
     ("notnull", Form::IsNotNull, "column"),
     ("true", Form::IsTrue, "column"),
@@ -102,6 +110,12 @@ fn simple(words: &[String]) -> Result<Predicate> {
         (Form::Range, 3) => Predicate::Range { column, low: text(1), high: text(2) },
         (Form::Between, 3) => Predicate::Between { column, low: text(1), high: text(2) },
         (Form::In, 1..) => Predicate::In { column, values: (1..rest.len()).map(text).collect() },
+        (Form::Match(syntax, case), 2) => {
+            Predicate::Match { column, pattern: Pattern { syntax, case, text: rest[1].clone() } }
+        }
+        (Form::NotMatch(case), 2) => {
+            Predicate::Match { column, pattern: Pattern::glob(&*rest[1], case) }.not()
+        }
         (Form::IsNull, 1) => Predicate::IsNull(column),
         (Form::IsNotNull, 1) => Predicate::IsNotNull(column),
         (Form::IsTrue, 1) => Predicate::IsTrue(column),
@@ -141,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_word_makes_its_predicate() {
-        let cases: [(&[&str], &str); 11] = [
+        let cases: [(&[&str], &str); 16] = [
             (&["=", "a", "1"], "a = '1'"),
             (&["==", "a", "1"], "a = '1'"),
             (&["<>", "a", "1"], "a != '1'"),
@@ -149,6 +163,11 @@ mod tests {
             (&["range", "a", "1", "2"], "(a >= '1' AND a < '2')"),
             (&["between", "a", "1", "2"], "a BETWEEN '1' AND '2'"),
             (&["in", "a"], "a IN ()"),
+            (&["match", "a", "x*"], "a MATCH 'x*'"),
+            (&["notmatch", "a", "x*"], "NOT (a MATCH 'x*')"),
+            (&["match_case", "a", "it's"], "a GLOB 'it''s'"),
+            (&["notmatch_case", "a", "x"], "NOT (a GLOB 'x')"),
+            (&["regexp", "a", "^x"], "a ~ '^x'"),
             (&["null", "a"], "a IS NULL"),
             (&["notnull", "a"], "a IS NOT NULL"),
             (&["true", "a"], "a"),
@@ -174,9 +193,9 @@ mod tests {
     #[test]
     fn a_bad_clause_says_what_is_allowed() {
         assert_eq!(
-            message(&["match", "a", "x*"]),
-            "bad operator \"match\": must be =, !=, <, <=, >, >=, range, between, in, null, \
-             notnull, true, false, or, or not"
+            message(&["frob", "a", "x*"]),
+            "bad operator \"frob\": must be =, !=, <, <=, >, >=, range, between, in, match, \
+             notmatch, match_case, notmatch_case, regexp, null, notnull, true, false, or, or not"
         );
         assert_eq!(
             message(&["range", "a", "1"]),

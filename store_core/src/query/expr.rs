@@ -8,9 +8,13 @@
 //!        | column IS [NOT] (NULL | TRUE | FALSE)
 //!        | column [NOT] IN '(' [value (',' value)*] ')'
 //!        | column [NOT] BETWEEN value AND value
-//! value := 'text' | [+|-] number | TRUE | FALSE | NULL
+//!        | column [NOT] (LIKE | ILIKE) 'pattern' [ESCAPE 'c']
+//!        | column [NOT] (MATCH | GLOB) 'glob'             MATCH ignores case
+//!        | column ([NOT] REGEXP | ~ | !~ | ~* | !~*) 'expression'     * ignores case
+//! value := 'text' | x'hex' | [+|-] number | TRUE | FALSE | NULL
 //! ```
 
+use super::pattern::{Case, Pattern};
 use super::predicate::{KEYWORDS, Literal, Op, Predicate};
 use super::token::{Fault, Lexer, Token};
 use crate::error::Result;
@@ -126,8 +130,14 @@ impl Parser<'_> {
         if self.take_word("is")? {
             return self.is_test(column);
         }
+        if let Some((negated, case)) = self.take_tilde()? {
+            let test = Predicate::Match { column, pattern: Pattern::regexp(self.text()?, case) };
+            return Ok(if negated { test.not() } else { test });
+        }
         let negated = self.take_word("not")?;
-        let test = if self.take_word("in")? {
+        let test = if let Some(word) = self.take_pattern_word()? {
+            Predicate::Match { column, pattern: self.pattern(word)? }
+        } else if self.take_word("in")? {
             Predicate::In { column, values: self.value_list()? }
         } else if self.take_word("between")? {
             let low = self.value()?;
@@ -136,11 +146,66 @@ impl Parser<'_> {
             }
             Predicate::Between { column, low, high: self.value()? }
         } else if negated {
-            return Err(self.unexpected("IN or BETWEEN"));
+            return Err(self.unexpected("IN, BETWEEN, LIKE or another test"));
         } else {
             Predicate::IsTrue(column)
         };
         Ok(if negated { test.not() } else { test })
+    }
+
+    /// `~ !~ ~* !~*`: whether it is negated, and whether case counts.
+    fn take_tilde(&mut self) -> Parsed<Option<(bool, Case)>> {
+        let Token::Symbol(symbol) = self.token else { return Ok(None) };
+        let found = match symbol {
+            "~" => (false, Case::Sensitive),
+            "~*" => (false, Case::Folded),
+            "!~" => (true, Case::Sensitive),
+            "!~*" => (true, Case::Folded),
+            _ => return Ok(None),
+        };
+        self.advance()?;
+        Ok(Some(found))
+    }
+
+    fn take_pattern_word(&mut self) -> Parsed<Option<&'static str>> {
+        for word in ["like", "ilike", "match", "glob", "regexp"] {
+            if self.take_word(word)? {
+                return Ok(Some(word));
+            }
+        }
+        Ok(None)
+    }
+
+    /// After one of those words.
+    fn pattern(&mut self, word: &str) -> Parsed<Pattern> {
+        let text = self.text()?;
+        let like = match word {
+            "like" => Pattern::like(text, Case::Sensitive),
+            "ilike" => Pattern::like(text, Case::Folded),
+            "match" => return Ok(Pattern::glob(text, Case::Folded)),
+            "glob" => return Ok(Pattern::glob(text, Case::Sensitive)),
+            _ => return Ok(Pattern::regexp(text, Case::Sensitive)),
+        };
+        if !self.take_word("escape")? {
+            return Ok(like);
+        }
+        let at = self.at;
+        let escape = self.text()?;
+        let mut chars = escape.chars();
+        match (chars.next(), chars.next()) {
+            (Some(escape), None) => Ok(like.escaped_by(escape)),
+            _ => Err(Fault { at, message: "the escape must be one character".to_owned() }),
+        }
+    }
+
+    /// Text in single quotes.
+    fn text(&mut self) -> Parsed<String> {
+        let Token::Text(text) = &mut self.token else {
+            return Err(self.unexpected("a pattern in single quotes"));
+        };
+        let text = std::mem::take(text);
+        self.advance()?;
+        Ok(text)
     }
 
     /// After `column IS`: a test that is never unknown.
@@ -223,6 +288,7 @@ impl Parser<'_> {
             }
             _ if sign.is_some() => return Err(self.unexpected("a number after the sign")),
             Token::Text(text) => Literal::Text(std::mem::take(text)),
+            Token::Bytes(bytes) => Literal::Value(Value::Bytes(std::mem::take(bytes))),
             Token::Quoted(name) => {
                 let column = Operand::Column(std::mem::take(name));
                 self.advance()?;

@@ -1,10 +1,14 @@
 //! The bound predicate: typed tests on column positions, fast to run on a row.
 
 use super::bounds::ColumnBounds;
+use super::matcher::Matcher;
+use super::pattern::Case;
 use super::predicate::Op;
 use crate::mem::layout::RowView;
+use crate::sync::{AtomicU64, Relaxed};
 use crate::value::{Value, ValueRef};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// A row whose cells can be read by column position.
 pub trait Cells {
@@ -52,10 +56,35 @@ pub(super) enum Node {
         column: usize,
         points: Vec<Value>,
     },
+    /// A text column matches, or does not; a NULL cell fails either way.
+    Match {
+        column: usize,
+        matcher: Arc<Matcher>,
+        wanted: bool,
+    },
     IsNull(usize),
     IsNotNull(usize),
+    /// Every row; counts those that come by.
+    Counted(RowCount),
     And(Vec<Node>),
     Or(Vec<Node>),
+}
+
+/// A count of rows that came by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RowCount(Arc<AtomicU64>);
+
+impl RowCount {
+    /// How many there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl PartialEq for RowCount {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// A predicate bound to a schema; made by [`super::Predicate::bind`].
@@ -96,7 +125,8 @@ impl Filter {
 
     /// True if no row can match, whatever it holds.
     pub fn is_never(&self) -> bool {
-        self.root == Node::Never || self.columns().iter().any(|column| self.bounds(*column).never)
+        self.root == Node::Never
+            || self.columns().iter().any(|column| self.bounds(*column).is_never())
     }
 
     /// The columns the filter reads, ascending.
@@ -110,12 +140,26 @@ impl Filter {
 
     /// The key's values, in the order given, if the filter fixes every one of them by equality.
     pub fn key_equality(&self, key: &[usize]) -> Option<Vec<Value>> {
-        key.iter().map(|column| self.bounds(*column).equal).collect()
+        key.iter().map(|column| self.bounds(*column).equal().cloned()).collect()
     }
 
     /// What a column's value must be for a row to match; see [`ColumnBounds`].
-    pub fn bounds(&self, column: usize) -> ColumnBounds {
-        ColumnBounds::of(self.conjuncts(), column)
+    pub fn bounds(&self, column: usize) -> ColumnBounds<'_> {
+        ColumnBounds::of(self.conjuncts(), column, Case::Sensitive)
+    }
+
+    /// What a column's text, its case folded, must be for a row to match. Other columns as in
+    /// [`Filter::bounds`].
+    pub(super) fn folded_bounds(&self, column: usize) -> ColumnBounds<'_> {
+        ColumnBounds::of(self.conjuncts(), column, Case::Folded)
+    }
+
+    /// The same filter, which counts the rows that it is asked about and those that match; it is
+    /// asked about every row.
+    pub(crate) fn counted(self, asked: &RowCount, matched: &RowCount) -> Self {
+        let (asked, matched) = (Node::Counted(asked.clone()), Node::Counted(matched.clone()));
+        // Behind an OR no test can be taken out and decided before the rows are counted.
+        Self::new(Node::And(vec![asked, Node::Or(vec![self.root]), matched]))
     }
 
     /// The tests that must all hold.
@@ -148,8 +192,16 @@ impl Node {
                 let cell = row.cell(*column);
                 !cell.is_null() && !contains(points, cell)
             }
+            Self::Match { column, matcher, wanted } => match row.cell(*column) {
+                ValueRef::Text(text) => matcher.matches(text) == *wanted,
+                _ => false,
+            },
             Self::IsNull(column) => row.cell(*column).is_null(),
             Self::IsNotNull(column) => !row.cell(*column).is_null(),
+            Self::Counted(count) => {
+                count.0.fetch_add(1, Relaxed);
+                true
+            }
             Self::And(parts) => parts.iter().all(|part| part.holds(row)),
             Self::Or(parts) => parts.iter().any(|part| part.holds(row)),
         }
@@ -157,10 +209,11 @@ impl Node {
 
     fn collect_columns(&self, out: &mut Vec<usize>) {
         match self {
-            Self::Never => {}
+            Self::Never | Self::Counted(_) => {}
             Self::Compare { column, .. }
             | Self::In { column, .. }
             | Self::NotIn { column, .. }
+            | Self::Match { column, .. }
             | Self::IsNull(column)
             | Self::IsNotNull(column) => out.push(*column),
             Self::And(parts) | Self::Or(parts) => {

@@ -15,8 +15,11 @@ mod bounds;
 mod clause;
 mod expr;
 mod filter;
+mod glob;
+mod matcher;
 mod number;
 mod order;
+mod pattern;
 mod plan;
 mod predicate;
 mod quick;
@@ -28,13 +31,15 @@ mod testing;
 
 pub use aggregate::{Aggregate, Function};
 pub(crate) use aggregate::{BoundAggregate, State};
-pub use bounds::ColumnBounds;
+pub use bounds::{ColumnBounds, ValueRange};
 pub use clause::Clause;
 pub use expr::NESTING_MAX;
+pub(crate) use filter::RowCount;
 pub use filter::{Cells, Filter};
 pub use order::{
     NullsOrder, SortKey, SortName, bind_sort, compare_rows, complete_sort, parse_sort,
 };
+pub use pattern::{Case, Pattern, PatternSyntax};
 pub use plan::{AccessPath, KeyRange, Plan, PlanInput, plan};
 pub use predicate::{ColumnName, Literal, Op, Predicate, column};
 pub(crate) use quick::Quick;

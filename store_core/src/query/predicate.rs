@@ -1,5 +1,6 @@
 //! The unbound predicate: a tree of tests on named columns, as users build it.
 
+use super::pattern::{Case, Pattern};
 use crate::value::{Decimal, Inet, Mac, Value, ValueRef, write_value};
 use std::fmt;
 use std::net::IpAddr;
@@ -131,6 +132,13 @@ pub enum Predicate {
         /// The values.
         values: Vec<Literal>,
     },
+    /// A text column matches a pattern; unknown for NULL.
+    Match {
+        /// The column's name.
+        column: String,
+        /// The pattern.
+        pattern: Pattern,
+    },
     /// The column is NULL; true or false, never unknown.
     IsNull(String),
     /// The column is not NULL; true or false, never unknown.
@@ -242,6 +250,37 @@ impl ColumnName {
         Predicate::In { column: self.0, values }
     }
 
+    /// The text matches a glob, upper and lower case being equal: `*` stands for any characters,
+    /// `?` for one, `[a-z]` for one of these, `\x` for x itself.
+    pub fn matches(self, glob: impl Into<String>) -> Predicate {
+        self.matches_pattern(Pattern::glob(glob, Case::Folded))
+    }
+
+    /// The text matches a glob; case counts.
+    pub fn matches_case(self, glob: impl Into<String>) -> Predicate {
+        self.matches_pattern(Pattern::glob(glob, Case::Sensitive))
+    }
+
+    /// SQL's LIKE: `%` stands for any characters, `_` for one; case counts.
+    pub fn like(self, pattern: impl Into<String>) -> Predicate {
+        self.matches_pattern(Pattern::like(pattern, Case::Sensitive))
+    }
+
+    /// As [`ColumnName::like`], upper and lower case being equal.
+    pub fn ilike(self, pattern: impl Into<String>) -> Predicate {
+        self.matches_pattern(Pattern::like(pattern, Case::Folded))
+    }
+
+    /// The regular expression is found in the text, anywhere unless it is anchored.
+    pub fn regexp(self, regexp: impl Into<String>) -> Predicate {
+        self.matches_pattern(Pattern::regexp(regexp, Case::Sensitive))
+    }
+
+    /// The text matches a pattern of any kind.
+    pub fn matches_pattern(self, pattern: Pattern) -> Predicate {
+        Predicate::Match { column: self.0, pattern }
+    }
+
     /// The column is NULL.
     pub fn is_null(self) -> Predicate {
         Predicate::IsNull(self.0)
@@ -323,6 +362,11 @@ impl fmt::Display for Literal {
             ValueRef::Float32(value) if value.is_finite() => write!(f, "{value:?}"),
             ValueRef::Float64(value) if value.is_finite() => write!(f, "{value:?}"),
             ValueRef::Text(text) => write_text(text, f),
+            ValueRef::Bytes(bytes) => {
+                f.write_str("x'")?;
+                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                f.write_str("'")
+            }
             other => {
                 let mut text = Vec::new();
                 write_value(other, &mut text);
@@ -354,6 +398,7 @@ impl fmt::Display for Predicate {
                 }
                 f.write_str(")")
             }
+            Self::Match { column, pattern } => write!(f, "{} {pattern}", Identifier(column)),
             Self::IsNull(column) => write!(f, "{} IS NULL", Identifier(column)),
             Self::IsNotNull(column) => write!(f, "{} IS NOT NULL", Identifier(column)),
             Self::IsTrue(column) => write!(f, "{}", Identifier(column)),

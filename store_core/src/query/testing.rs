@@ -1,5 +1,6 @@
 //! Random schemas' rows and predicates for the model tests, and the naive evaluator they trust.
 
+use super::pattern::{Case, Pattern, PatternSyntax};
 use super::predicate::{Literal, Op, Predicate, column};
 use crate::schema::Schema;
 use crate::value::{Decimal, Type, Value, ValueRef};
@@ -39,7 +40,8 @@ impl Rng {
 pub(super) const NAMES: [&str; 9] =
     ["id", "small", "price", "single", "name", "flag", "note", "amount", "host"];
 const HOSTS: [&str; 4] = ["::1", "10.0.0.1", "10.0.0.2", "2001:db8::1"];
-const TEXTS: [&str; 6] = ["", "a", "aa", "b", "b\u{1}c", "é"];
+const TEXTS: [&str; 10] = ["", "a", "aa", "b", "b\u{1}c", "é", "A", "aB", "É\n", "7a"];
+const PIECES: [&str; 9] = ["a", "A", "b", "é", "7", "*", "?", "[a-b]", "\\"];
 
 pub(super) fn schema() -> Schema {
     Schema::builder("t")
@@ -61,6 +63,8 @@ pub(super) fn schema() -> Schema {
         .index_of(&["flag", "note", "price"], false)
         .index_of(&["amount"], false)
         .index_of(&["host", "amount"], false)
+        .index_of_nocase(&["name"], false)
+        .index_of_nocase(&["note", "name", "small"], false)
         .build()
         .unwrap()
 }
@@ -127,7 +131,11 @@ pub(super) fn random_predicate(rng: &mut Rng, depth: usize) -> Predicate {
     let mut literal = || random_literal(rng, at);
     let (low, high) = (literal(), literal());
     let ops = [Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge];
-    match rng.below(12) {
+    match rng.below(15) {
+        12.. => {
+            let at = if rng.chance(50) { 4 } else { 6 };
+            column(NAMES[at]).matches_pattern(random_pattern(rng))
+        }
         0 => name.range(low, high),
         1 => name.between(low, high),
         2 | 3 => {
@@ -141,6 +149,93 @@ pub(super) fn random_predicate(rng: &mut Rng, depth: usize) -> Predicate {
         _ => {
             let op = ops[rng.below(6)];
             Predicate::Compare { column: NAMES[at].to_owned(), op, value: low }
+        }
+    }
+}
+
+/// A pattern of any kind that [`fits`] understands.
+fn random_pattern(rng: &mut Rng) -> Pattern {
+    let case = if rng.chance(50) { Case::Sensitive } else { Case::Folded };
+    let pieces: String = (0..rng.below(4)).map(|_| rng.pick(&PIECES)).collect();
+    match rng.below(3) {
+        0 => Pattern::like(pieces.replace('*', "%").replace('?', "_"), case).escaped_by('^'),
+        1 => {
+            let plain: String = pieces.chars().filter(|char| char.is_alphanumeric()).collect();
+            let (start, end) = (rng.chance(50), rng.chance(30));
+            let (start, end) = (if start { "^" } else { "" }, if end { "$" } else { "" });
+            Pattern::regexp(format!("{start}{plain}{end}"), case)
+        }
+        _ => Pattern::glob(pieces, case),
+    }
+}
+
+/// Whether a text matches, told by trying every way.
+fn fits(pattern: &Pattern, text: &str) -> bool {
+    let cased = |text: &str| match pattern.case {
+        Case::Sensitive => text.to_owned(),
+        Case::Folded => text.to_lowercase(),
+    };
+    let (wanted, text) = (cased(&pattern.text), cased(text));
+    match pattern.syntax {
+        PatternSyntax::Glob => fits_glob(&wanted, &text),
+        PatternSyntax::Like { .. } => {
+            let glob = |char: char| match char {
+                '%' => "*".to_owned(),
+                '_' => "?".to_owned(),
+                char => format!("\\{char}"),
+            };
+            fits_glob(&wanted.chars().map(glob).collect::<String>(), &text)
+        }
+        PatternSyntax::Regexp => {
+            let plain = wanted.trim_start_matches('^').trim_end_matches('$');
+            match (wanted.starts_with('^'), wanted.ends_with('$')) {
+                (true, true) => text == plain,
+                (true, false) => text.starts_with(plain),
+                (false, true) => text.ends_with(plain),
+                (false, false) => text.contains(plain),
+            }
+        }
+    }
+}
+
+/// A glob as Tcl's manual explains it, without a thought of cost.
+pub(super) fn fits_glob(glob: &str, text: &str) -> bool {
+    let (mut rest, mut chars) = (glob.chars(), text.chars());
+    let Some(first) = rest.next() else { return text.is_empty() };
+    if first == '*' {
+        let tails = text.char_indices().map(|(at, _)| &text[at..]).chain([""]);
+        return tails.into_iter().any(|tail| fits_glob(rest.as_str(), tail));
+    }
+    let Some(char) = chars.next() else { return false };
+    let fits_here = match first {
+        '?' => true,
+        '[' => {
+            let Some(found) = in_set(&mut rest, char) else { return false };
+            found
+        }
+        '\\' => rest.next() == Some(char),
+        plain => plain == char,
+    };
+    fits_here && fits_glob(rest.as_str(), chars.as_str())
+}
+
+/// Reads a set to its end; whether the character is in it. `None` if no character is.
+fn in_set(rest: &mut std::str::Chars<'_>, char: char) -> Option<bool> {
+    let mut members = 0;
+    let mut found = false;
+    loop {
+        match rest.next() {
+            None | Some(']') => return (members > 0).then_some(found),
+            Some(low) if rest.as_str().starts_with('-') => {
+                rest.next();
+                let Some(high) = rest.next() else { continue };
+                members += 1;
+                found |= (low <= char && char <= high) || (high <= char && char <= low);
+            }
+            Some(member) => {
+                members += 1;
+                found |= member == char;
+            }
         }
     }
 }
@@ -160,6 +255,10 @@ pub(super) fn truth(predicate: &Predicate, row: &[Value]) -> Option<bool> {
         Predicate::In { column, values } => {
             negate(and(values.iter().map(|value| negate(test(column, Op::Eq, value)))))
         }
+        Predicate::Match { column, pattern } => match cell(column) {
+            ValueRef::Text(text) => Some(fits(pattern, text)),
+            _ => None,
+        },
         Predicate::IsNull(column) => Some(cell(column).is_null()),
         Predicate::IsNotNull(column) => Some(!cell(column).is_null()),
         Predicate::IsTrue(column) => is_true(cell(column)),

@@ -1,6 +1,7 @@
 //! Tokens of the SQL form, and errors that point at their place in the text.
 
 use crate::error::Error;
+use crate::value::decode_hex;
 
 /// Most characters of the text an error shows before and after its place.
 const SHOWN_CHARS_MAX: usize = 60;
@@ -14,6 +15,8 @@ pub(super) enum Token<'t> {
     Quoted(String),
     /// A `'string'`.
     Text(String),
+    /// Bytes in hexadecimal, as in `x'00ff'`.
+    Bytes(Vec<u8>),
     /// A number without its sign.
     Number(&'t str),
     /// An operator or punctuation.
@@ -30,8 +33,10 @@ pub(super) struct Fault {
 }
 
 /// Longer symbols come before those they begin with.
-const SYMBOLS: [&str; 14] =
-    ["==", "!=", "<>", "<=", ">=", "=", "<", ">", "(", ")", ",", "+", "-", "*"];
+const SYMBOLS: [&str; 18] = [
+    "==", "!=", "<>", "<=", ">=", "!~*", "!~", "~*", "~", "=", "<", ">", "(", ")", ",", "+", "-",
+    "*",
+];
 
 /// Cuts the text into tokens, one at a time.
 pub(super) struct Lexer<'t> {
@@ -53,6 +58,7 @@ impl<'t> Lexer<'t> {
         let token = match first {
             '\'' => Token::Text(self.quoted('\'')?),
             '"' => Token::Quoted(self.quoted('"')?),
+            'x' | 'X' if rest[1..].starts_with('\'') => Token::Bytes(self.bytes()?),
             '0'..='9' | '.' => Token::Number(self.number()?),
             c if c.is_alphabetic() || c == '_' => Token::Word(self.word()),
             _ => Token::Symbol(self.symbol(first)?),
@@ -78,6 +84,17 @@ impl<'t> Lexer<'t> {
         }
         self.at = self.text.len() - rest.len();
         Ok(out)
+    }
+
+    /// What stands in quotes behind an `x`.
+    fn bytes(&mut self) -> Result<Vec<u8>, Fault> {
+        let start = self.at;
+        self.at += 1;
+        let digits = self.quoted('\'')?;
+        decode_hex(&digits).ok_or_else(|| {
+            let message = "bytes are written as pairs of hexadecimal digits".to_owned();
+            Fault { at: start, message }
+        })
     }
 
     fn word(&mut self) -> &'t str {
@@ -133,6 +150,7 @@ impl Token<'_> {
     pub(super) fn shown(&self) -> String {
         let text = match self {
             Self::End => return "the end".to_owned(),
+            Self::Bytes(_) => return "bytes".to_owned(),
             Self::Word(text) | Self::Number(text) | Self::Symbol(text) => text,
             Self::Quoted(text) | Self::Text(text) => text.as_str(),
         };
@@ -213,6 +231,8 @@ mod tests {
             ("1.2.3", 0),
             ("a ; b", 2),
             ("\"", 0),
+            ("a x'0g'", 2),
+            ("x'0", 1),
         ] {
             assert_eq!(tokens(text).unwrap_err().at, at, "{text}");
         }

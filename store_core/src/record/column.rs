@@ -181,6 +181,34 @@ impl<R, T: Field> TypedColumn<R, Option<T>> {
     }
 }
 
+macro_rules! patterns {
+    ($($field:ty),*) => { $(
+        impl<R> TypedColumn<R, $field> {
+            /// The text matches a glob, upper and lower case being equal; see [`ColumnName::matches`].
+            pub fn matches(self, glob: impl Into<String>) -> TypedPredicate<R> {
+                self.untyped().matches(glob).into()
+            }
+
+            /// The text matches a glob; case counts.
+            pub fn matches_case(self, glob: impl Into<String>) -> TypedPredicate<R> {
+                self.untyped().matches_case(glob).into()
+            }
+
+            /// SQL's LIKE: `%` stands for any characters, `_` for one; case counts.
+            pub fn like(self, pattern: impl Into<String>) -> TypedPredicate<R> {
+                self.untyped().like(pattern).into()
+            }
+
+            /// The regular expression is found in the text, anywhere unless it is anchored.
+            pub fn regexp(self, regexp: impl Into<String>) -> TypedPredicate<R> {
+                self.untyped().regexp(regexp).into()
+            }
+        }
+    )* };
+}
+
+patterns!(String, Option<String>);
+
 macro_rules! truth {
     ($($field:ty),*) => { $(
         impl<R> TypedColumn<R, $field> {

@@ -36,6 +36,8 @@ pub use write::TypedChange;
 /// | `index(a, b)`, `unique(a, b)` | struct | an index, a unique index over these fields, the most significant first |
 /// | `key` | field | part of the key, in the order of the fields |
 /// | `index`, `unique` | field | an index, a unique index |
+/// | `nocase` | field | with one of these: upper and lower case are equal in it |
+/// | `decimal(10, 2)` | field | the digits of a [`Decimal`](crate::Decimal): in all, and after the point; without it, `decimal(18, 3)` |
 /// | `default = EXPR` | field | what inserts that do not name the column take |
 /// | `rename = "name"` | field | the column's name, if it is not the field's |
 /// | `constant = NAME` | field | the name of the column's constant, if it is not the field's in upper case |

@@ -77,14 +77,16 @@ fn key_difference(declared: &Schema, found: &Schema) -> Option<String> {
     (ours != theirs).then(|| format!("the key is {theirs} there, {ours} here"))
 }
 
-/// Indexes are the same if they are over the same columns; their names and order do not matter.
+/// Indexes are the same if they are over the same columns, with or without case; their names and
+/// order do not matter.
 fn index_difference(declared: &Schema, found: &Schema) -> Option<String> {
     let twin = |index: &Index, of: &Schema| {
-        of.indexes.iter().find(|known| known.columns == index.columns).map(|known| known.unique)
+        let same = |known: &&Index| known.columns == index.columns && known.nocase == index.nocase;
+        of.indexes.iter().find(same).map(|known| known.unique)
     };
     let word = |unique| if unique { "unique" } else { "not unique" };
     for index in &declared.indexes {
-        let columns = names(declared, &index.columns);
+        let columns = index_columns(declared, index);
         match twin(index, found) {
             None => return Some(format!("an index over {columns} is not there")),
             Some(unique) if unique != index.unique => {
@@ -95,7 +97,11 @@ fn index_difference(declared: &Schema, found: &Schema) -> Option<String> {
         }
     }
     let extra = found.indexes.iter().find(|index| twin(index, declared).is_none());
-    extra.map(|index| format!("an index over {} is not here", names(found, &index.columns)))
+    extra.map(|index| format!("an index over {} is not here", index_columns(found, index)))
+}
+
+fn index_columns(schema: &Schema, index: &Index) -> String {
+    names(schema, &index.columns) + if index.nocase { " nocase" } else { "" }
 }
 
 fn names(schema: &Schema, columns: &[usize]) -> String {

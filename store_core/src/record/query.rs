@@ -3,9 +3,9 @@
 use super::Record;
 use super::column::TypedPredicate;
 use super::order::TypedSort;
-use crate::cursor::{Cursor, Query};
+use crate::cursor::{Analysis, Cursor, Groups, Query};
 use crate::error::Result;
-use crate::query::SortName;
+use crate::query::{Aggregate, SortName};
 use std::marker::PhantomData;
 
 /// A question about the table of one [`Record`]: a [`Query`] whose rows come as structs.
@@ -68,6 +68,24 @@ impl<'r, R: Record> TypedQuery<'r, R> {
         self
     }
 
+    /// Walks this index whatever the planner thinks of it; see [`Query::index`].
+    pub fn index(mut self, name: impl Into<String>) -> Self {
+        self.query = self.query.index(name);
+        self
+    }
+
+    /// Asks about every so many rows looked at whether to go on; see [`Query::poll`].
+    pub fn poll(mut self, every: u64, go_on: impl FnMut() -> bool + 'r) -> Self {
+        self.query = self.query.poll(every, go_on);
+        self
+    }
+
+    /// Lets [`TypedQuery::aggregate`] scan on so many threads; see [`Query::threads`].
+    pub fn threads(mut self, threads: u32) -> Self {
+        self.query = self.query.threads(threads);
+        self
+    }
+
     /// Every row at once; [`TypedQuery::run`] holds one at a time.
     ///
     /// The vector belongs to the caller and is not part of the memory budget.
@@ -91,9 +109,20 @@ impl<'r, R: Record> TypedQuery<'r, R> {
         self.sorted()?.count()
     }
 
-    /// One line: the way to the rows, and why.
+    /// Computes aggregates by groups; see [`Query::aggregate`]. A sort is by columns of the record that
+    /// are among those grouped by.
+    pub fn aggregate<N: AsRef<str>>(self, by: &[N], aggregates: &[Aggregate]) -> Result<Groups> {
+        self.sorted()?.aggregate(by, aggregates)
+    }
+
+    /// One line: the way to the rows, about how many there are, and why.
     pub fn explain(self) -> Result<String> {
         self.sorted()?.explain()
+    }
+
+    /// Runs the query and says what it read; see [`Query::analyze`].
+    pub fn analyze(self) -> Result<Analysis> {
+        self.sorted()?.analyze()
     }
 
     fn sorted(self) -> Result<Query<'r>> {

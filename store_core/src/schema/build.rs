@@ -46,12 +46,23 @@ impl SchemaBuilder {
 
     /// Gives the last column an index.
     pub fn index(self) -> Self {
-        self.with_last("index", |schema, last| add_index(schema, vec![last], false))
+        self.with_last("index", |schema, last| add_index(schema, vec![last], PLAIN))
+    }
+
+    /// Gives the last column, a text, an index in which upper and lower case are equal: `match`
+    /// finds its rows there, besides what finds them in any index.
+    pub fn index_nocase(self) -> Self {
+        self.with_last("index nocase", |schema, last| add_index(schema, vec![last], NOCASE))
     }
 
     /// Gives the last column a unique index.
     pub fn unique(self) -> Self {
-        self.with_last("unique", |schema, last| add_index(schema, vec![last], true))
+        self.with_last("unique", |schema, last| add_index(schema, vec![last], UNIQUE))
+    }
+
+    /// Gives the last column, a text, a unique index in which upper and lower case are equal.
+    pub fn unique_nocase(self) -> Self {
+        self.with_last("unique nocase", |schema, last| add_index(schema, vec![last], UNIQUE_NOCASE))
     }
 
     /// Refuses NULL in the last column.
@@ -83,7 +94,14 @@ impl SchemaBuilder {
 
     /// Adds an index over the named columns, most significant first.
     pub fn index_of(self, names: &[&str], unique: bool) -> Self {
-        self.with_named(names, |schema, positions| add_index(schema, positions, unique))
+        let traits = Traits { unique, nocase: false };
+        self.with_named(names, |schema, positions| add_index(schema, positions, traits))
+    }
+
+    /// The same with upper and lower case being equal in its text columns; it needs one.
+    pub fn index_of_nocase(self, names: &[&str], unique: bool) -> Self {
+        let traits = Traits { unique, nocase: true };
+        self.with_named(names, |schema, positions| add_index(schema, positions, traits))
     }
 
     fn with_last(mut self, option: &str, apply: impl FnOnce(&mut Schema, usize)) -> Self {
@@ -113,6 +131,7 @@ impl SchemaBuilder {
         check_name("table", &schema.table)?;
         check_columns(schema)?;
         check_positions(schema)?;
+        check_nocase(schema)?;
         if self.schema.key.is_empty() {
             let last = self.schema.columns.len();
             self = self.column(ROW_COLUMN, Type::Int64);
@@ -123,15 +142,28 @@ impl SchemaBuilder {
     }
 }
 
-fn add_index(schema: &mut Schema, columns: Vec<usize>, unique: bool) {
+/// What an index is besides its columns.
+#[derive(Clone, Copy)]
+struct Traits {
+    unique: bool,
+    nocase: bool,
+}
+
+const PLAIN: Traits = Traits { unique: false, nocase: false };
+const NOCASE: Traits = Traits { unique: false, nocase: true };
+const UNIQUE: Traits = Traits { unique: true, nocase: false };
+const UNIQUE_NOCASE: Traits = Traits { unique: true, nocase: true };
+
+fn add_index(schema: &mut Schema, columns: Vec<usize>, Traits { unique, nocase }: Traits) {
     let id = schema.indexes.len() as u32 + 1;
     let names: Vec<&str> = columns.iter().map(|at| schema.columns[*at].name.as_str()).collect();
-    let name = names.join("+");
-    if let Some(known) = schema.indexes.iter_mut().find(|index| index.columns == columns) {
+    let name = names.join("+") + if nocase { " nocase" } else { "" };
+    let same = |index: &&mut Index| index.columns == columns && index.nocase == nocase;
+    if let Some(known) = schema.indexes.iter_mut().find(same) {
         known.unique |= unique; // `-index -unique` on one column is one index
         return;
     }
-    schema.indexes.push(Index { id, name, columns, unique });
+    schema.indexes.push(Index { id, name, columns, unique, nocase });
 }
 
 fn check_columns(schema: &Schema) -> Result<()> {
@@ -172,6 +204,21 @@ fn check_positions(schema: &Schema) -> Result<()> {
     Ok(())
 }
 
+/// Without text an index has no case to ignore.
+fn check_nocase(schema: &Schema) -> Result<()> {
+    for index in schema.indexes.iter().filter(|index| index.nocase) {
+        let has_text = index.columns.iter().any(|at| schema.columns[*at].ty == Type::Text);
+        if !has_text {
+            let first = &schema.columns[index.columns[0]];
+            return Err(Error::invalid(format!(
+                "an index over \"{}\" cannot be nocase: {} is not text",
+                first.name, first.ty
+            )));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +243,7 @@ mod tests {
             let error = Schema::builder("t").column("a", digits).build().unwrap_err();
             assert!(error.to_string().starts_with("column \"a\": bad type"), "{error}");
         }
+        assert!(Schema::builder("t").column("a", Type::Int32).index_nocase().build().is_err());
         let default = Schema::builder("t").column("a", Type::Int32).default("x").build();
         assert_eq!(default.unwrap_err().kind(), Kind::Type);
     }

@@ -44,6 +44,8 @@ pub struct Index {
     pub columns: Vec<usize>,
     /// No two rows may hold equal values; NULLs never collide.
     pub unique: bool,
+    /// Upper and lower case are equal in its text, by Unicode simple folding.
+    pub nocase: bool,
 }
 
 /// A table's name, columns, key and indexes.
@@ -90,6 +92,17 @@ impl Schema {
             ))
             .detail(&self.table)
             .detail(name)
+        })
+    }
+
+    /// The position of the index of this name.
+    pub fn index_position(&self, name: &str) -> Result<usize> {
+        self.indexes.iter().position(|index| index.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.indexes.iter().map(|index| index.name.as_str()).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            Error::not_found(format!("no index \"{name}\" in `{}`: it has {known}", self.table))
+                .detail(&self.table)
+                .detail(name)
         })
     }
 

@@ -4,8 +4,8 @@
 //! schema  = clause { "," clause }
 //! clause  = name type { option }
 //! type    = word [ "(" number [ "," number ] ")" ]                 (digits of a decimal)
-//!         | ("key" | "index" | "unique") "(" name { "," name } ")"
-//! option  = "key" | "index" | "unique" | "notnull"
+//!         | ("key" | "index" | "unique") "(" name { "," name } ")" [ "nocase" ]     (not after key)
+//! option  = "key" | ("index" | "unique") [ "nocase" ] | "notnull"
 //!         | "default" value | "property" name value
 //! name    = word | "word in double quotes"
 //! value   = word | 'text in single quotes, '' for one' | x'hex'     (bytes only)
@@ -13,7 +13,7 @@
 
 use super::{Schema, SchemaBuilder};
 use crate::error::{Error, Result};
-use crate::value::{Type, Value, ValueRef, parse_value, write_value};
+use crate::value::{Type, Value, ValueRef, decode_hex, parse_value, write_value};
 use std::fmt;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -45,9 +45,10 @@ impl Schema {
         for clause in split_clauses(text)? {
             let tokens = tokens(clause).map_err(|error| within(clause, &error))?;
             if let [Token::Word(word), Token::Open, list @ ..] = tokens.as_slice() {
+                let (list, nocase) = split_nocase(list);
                 let names = list_names(list).map_err(|error| within(clause, &error))?;
                 key_lists += usize::from(word.eq_ignore_ascii_case("key"));
-                lists.push((clause, word.to_ascii_lowercase(), names));
+                lists.push((clause, word.to_ascii_lowercase(), names, nocase));
             } else {
                 let is_key;
                 (builder, is_key) =
@@ -58,16 +59,27 @@ impl Schema {
                 return Err(within(clause, "the key is named twice"));
             }
         }
-        for (clause, word, names) in lists {
+        for (clause, word, names, nocase) in lists {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             builder = match word.as_str() {
-                "key" => builder.key_of(&names),
+                "key" if !nocase => builder.key_of(&names),
+                "index" if nocase => builder.index_of_nocase(&names, false),
+                "unique" if nocase => builder.index_of_nocase(&names, true),
                 "index" => builder.index_of(&names, false),
                 "unique" => builder.index_of(&names, true),
+                "key" => return Err(within(clause, "a key cannot be nocase")),
                 _ => return Err(within(clause, "a list belongs to key, index or unique")),
             };
         }
         builder.build()
+    }
+}
+
+/// What stands before a last `nocase`, and whether there is one.
+fn split_nocase<'t, 'a>(tokens: &'t [Token<'a>]) -> (&'t [Token<'a>], bool) {
+    match tokens {
+        [list @ .., last] if is_word(last, "nocase") => (list, true),
+        list => (list, false),
     }
 }
 
@@ -100,8 +112,17 @@ fn column(builder: SchemaBuilder, tokens: &[Token<'_>]) -> Result<(SchemaBuilder
                 is_key = true;
                 builder.key()
             }
-            "index" => builder.index(),
-            "unique" => builder.unique(),
+            "index" | "unique" => {
+                let nocase = matches!(rest, [next, ..] if is_word(next, "nocase"));
+                rest = &rest[usize::from(nocase)..];
+                match (word.eq_ignore_ascii_case("unique"), nocase) {
+                    (false, false) => builder.index(),
+                    (false, true) => builder.index_nocase(),
+                    (true, false) => builder.unique(),
+                    (true, true) => builder.unique_nocase(),
+                }
+            }
+            "nocase" => return Err("nocase belongs behind index or unique".to_owned()),
             "notnull" => builder.notnull(),
             "default" => {
                 let (value, after) = default_value(ty, rest)?;
@@ -165,12 +186,6 @@ fn default_value<'t, 'a>(
     let text = plain(token)?;
     let value = parse_value(text.as_bytes(), ty).map_err(|error| format!("default {error}"))?;
     Ok((value.to_owned(), rest))
-}
-
-fn decode_hex(hex: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = hex.chars().map(|char| char.to_digit(16)).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    Some(digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect())
 }
 
 fn plain(token: &Token<'_>) -> Result<String, String> {
@@ -288,6 +303,7 @@ impl fmt::Display for Schema {
             }
             if let Some(index) = inline.iter().find(|index| index.columns == [position]) {
                 f.write_str(if index.unique { " unique" } else { " index" })?;
+                f.write_str(if index.nocase { " nocase" } else { "" })?;
             }
             if column.notnull && !self.is_key(position) {
                 f.write_str(" notnull")?;
@@ -306,6 +322,7 @@ impl fmt::Display for Schema {
         for index in &self.indexes[inline.len()..] {
             let word = if index.unique { "unique" } else { "index" };
             write!(f, ", {word}({})", self.names_of(&index.columns))?;
+            f.write_str(if index.nocase { " nocase" } else { "" })?;
         }
         Ok(())
     }

@@ -41,6 +41,8 @@ pub(crate) struct Engine {
     /// The lock on the directory: held until the last handle of any kind is gone.
     owner: OnceLock<Box<dyn Send + Sync>>,
     closed: AtomicBool,
+    /// How often running queries were told to end.
+    interrupts: AtomicU64,
     next_transaction: AtomicU64,
 }
 
@@ -112,6 +114,7 @@ impl Engine {
             ddl: crate::sync::Mutex::new(()),
             owner: OnceLock::new(),
             closed: AtomicBool::new(false),
+            interrupts: AtomicU64::new(0),
             next_transaction: AtomicU64::new(1),
         }))
     }
@@ -179,6 +182,16 @@ impl Engine {
             ));
         }
         Ok(())
+    }
+
+    /// Tells the queries that run now to end.
+    pub(crate) fn interrupt(&self) {
+        self.interrupts.fetch_add(1, Relaxed);
+    }
+
+    /// How often that was done. Relaxed: a query that begins after the call returned sees it.
+    pub(crate) fn interrupts(&self) -> u64 {
+        self.interrupts.load(Relaxed)
     }
 
     /// Refuses calls after `close`.

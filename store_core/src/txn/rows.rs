@@ -14,7 +14,7 @@ use crate::mvcc::{Timeline, Versions};
 use crate::options::PAGE_BYTES;
 use crate::schema::{Index, Schema};
 use crate::sync::{AtomicU64, Relaxed};
-use crate::value::{KEY_BYTES_MAX, encode_key, encoded_width};
+use crate::value::{KEY_BYTES_MAX, ValueRef, encode_key, encoded_width, fold};
 use std::sync::Arc;
 
 /// One table's data and everything that leads to it.
@@ -331,7 +331,12 @@ impl SecondaryIndex {
         let start = out.len();
         for column in &self.spec.columns {
             let spec = &rows.schema.columns[*column];
-            encode_key(view.cell(*column), spec.ty, spec.notnull, out)?;
+            match view.cell(*column) {
+                ValueRef::Text(text) if self.spec.nocase => {
+                    encode_key(ValueRef::Text(&fold(text)), spec.ty, spec.notnull, out)?;
+                }
+                cell => encode_key(cell, spec.ty, spec.notnull, out)?,
+            }
         }
         if out.len() - start > KEY_BYTES_MAX {
             return Err(Error::invalid(format!(
@@ -350,6 +355,9 @@ impl SecondaryIndex {
             return true;
         }
         let (a, b) = (rows.view(a), rows.view(b));
-        self.spec.columns.iter().all(|column| a.cell(*column).order(b.cell(*column)).is_eq())
+        self.spec.columns.iter().all(|column| match (a.cell(*column), b.cell(*column)) {
+            (ValueRef::Text(a), ValueRef::Text(b)) if self.spec.nocase => fold(a) == fold(b),
+            (a, b) => a.order(b).is_eq(),
+        })
     }
 }

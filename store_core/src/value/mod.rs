@@ -20,6 +20,7 @@ mod column_type;
 mod compare;
 mod decimal;
 mod encode;
+mod fold;
 mod format;
 mod number;
 mod parse;
@@ -31,9 +32,10 @@ pub(crate) use number::{Number, power_of_ten};
 
 pub(crate) use encode::encoded_width;
 pub use encode::{KEY_BYTES_MAX, encode_key};
+pub(crate) use fold::{fold, is_caseless, strip_folded};
 pub use format::write_value;
 pub use parse::parse_value;
-pub(crate) use parse::parse_value_into;
+pub(crate) use parse::{decode_hex, parse_value_into};
 
 use crate::error::{Error, Result};
 use decimal::Misfit;

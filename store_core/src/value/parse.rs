@@ -226,6 +226,13 @@ pub(super) fn shown(text: &[u8]) -> String {
     out
 }
 
+/// Bytes from pairs of hexadecimal digits.
+pub(crate) fn decode_hex(hex: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = hex.chars().map(|char| char.to_digit(16)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,7 +31,7 @@
 
 #define CHECK_OK(call) CHECK_STATUS(STORE_OK, call)
 
-#define PEOPLE "id int64 key, name text, age int32 index, seen timestamp"
+#define PEOPLE "id int64 key, name text index nocase, age int32 index, seen timestamp"
 
 static inline store_db *open_memory(void)
 {

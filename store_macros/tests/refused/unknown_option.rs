@@ -4,7 +4,7 @@ use store_macros::Record;
 struct Flight {
     #[record(key)]
     flight_id: String,
-    #[record(index, nocase)]
+    #[record(index, sparse)]
     origin: String,
 }
 

@@ -96,6 +96,12 @@ impl Walk {
         self.next_page == NO_PAGE
     }
 
+    /// How many rows the next page has room for; none if there is no page.
+    pub(crate) fn page_rows(&self, versions: &Versions) -> u64 {
+        let there = self.next_page < versions.pages();
+        if there { versions.page_rows(self.next_page).len() as u64 } else { 0 }
+    }
+
     /// Goes to the next page; false if there is none. An error if the snapshot was given up and
     /// rows may have been missing from the page before.
     pub(crate) fn turn_page(&mut self, versions: &Versions) -> Result<bool> {

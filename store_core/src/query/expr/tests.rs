@@ -3,7 +3,7 @@
 use super::NESTING_MAX;
 use crate::Kind;
 use crate::query::testing::{Rng, schema};
-use crate::query::{Literal, Predicate, column};
+use crate::query::{Case, Literal, Pattern, Predicate, column};
 use crate::value::Value;
 
 fn parse(text: &str) -> Predicate {
@@ -46,6 +46,19 @@ fn every_form_makes_its_tree() {
         ("(a or b) and c", { a().is_true().or(column("b").is_true()).and(column("c").is_true()) }),
         ("\"odd \"\"name\" = 'it''s'", column("odd \"name").eq("it's")),
         ("TRUE", Predicate::all()),
+        ("a like 'x%'", a().like("x%")),
+        ("a NOT LIKE 'it''s'", a().like("it's").not()),
+        ("a ilike '_' ESCAPE ''''", {
+            a().matches_pattern(Pattern::like("_", Case::Folded).escaped_by('\''))
+        }),
+        ("a match '*x'", a().matches("*x")),
+        ("a not glob '?'", a().matches_case("?").not()),
+        ("a regexp '^x'", a().regexp("^x")),
+        ("a ~ '^x'", a().regexp("^x")),
+        ("a !~* 'x'", a().matches_pattern(Pattern::regexp("x", Case::Folded)).not()),
+        ("a = X'00fF'", a().eq(vec![0_u8, 255])),
+        ("x = x''", column("x").eq(Vec::<u8>::new())),
+        ("like like 'x' and match", column("like").like("x").and(column("match").is_true())),
     ];
     for (text, expected) in cases {
         assert_eq!(parse(text), expected, "{text}");
@@ -62,13 +75,16 @@ fn errors_point_at_their_place() {
         ("1 = 2", 5, "one side of a comparison must be a column"),
         ("1", 2, "expected a comparison after the value, found the end"),
         ("a = 1 b", 7, "expected AND, OR or the end, found \"b\""),
-        ("a like 'x'", 3, "expected AND, OR or the end, found \"like\""),
+        ("a like x", 8, "expected a pattern in single quotes, found \"x\""),
+        ("a ~ 5", 5, "expected a pattern in single quotes, found \"5\""),
+        ("a like 'x' escape 'yz'", 19, "the escape must be one character"),
+        ("a glob 'x' escape 'y'", 12, "expected AND, OR or the end, found \"escape\""),
         ("(a = 1", 7, "expected \")\", found the end"),
         ("a in (1 2)", 9, "expected \",\" or \")\", found \"2\""),
         ("a in 1", 6, "expected \"(\", found \"1\""),
         ("a between 1 or 2", 13, "expected AND, found \"or\""),
         ("a is 5", 6, "expected NULL, TRUE or FALSE, found \"5\""),
-        ("a not 5", 7, "expected IN or BETWEEN, found \"5\""),
+        ("a not 5", 7, "expected IN, BETWEEN, LIKE or another test, found \"5\""),
         ("a = - b", 7, "expected a number after the sign, found \"b\""),
         ("a = 'x", 5, "no closing ' for this one"),
         ("é = 1;", 6, "unexpected character ';'"),
@@ -104,7 +120,8 @@ fn no_text_makes_the_parser_panic() {
     let pieces = [
         "id", "small", "name", "\"na", "me\"", "'", "''", "'x'", "(", ")", ",", "=", "<>", "<",
         "-", "1", "1.5", ".", "e9", "1e-400", "null", "true", "and", "or", "not", "in", "is",
-        "between", " ", "\n", "\t", "é", "😀", "\0", ";", "\\", "--", "\u{2028}",
+        "between", "like", "~", "escape", "match", " ", "\n", "\t", "é", "😀", "\0", ";", "\\",
+        "--", "\u{2028}",
     ];
     let schema = schema();
     let mut parsed = 0;

@@ -2,7 +2,7 @@
 
 use crate::Kind;
 use crate::query::testing::{NAMES, Rng, random_predicate, random_row, schema, truth};
-use crate::query::{ColumnName, Filter, Literal, Predicate, column};
+use crate::query::{ColumnBounds, ColumnName, Filter, Literal, Predicate, ValueRange, column};
 use crate::value::{Value, ValueRef};
 
 fn bind(text: &str) -> Filter {
@@ -165,23 +165,85 @@ fn a_value_of_the_wrong_type_fails_the_whole_call() {
     assert_eq!(unknown.kind(), Kind::NotFound);
 }
 
+/// The ranges as mathematicians write them, and NULL.
+fn shown(bounds: &ColumnBounds<'_>) -> String {
+    let plain = |value: &Value| match value {
+        Value::Text(text) => format!("{text:?}"),
+        value => value.as_ref().to_string(),
+    };
+    let range = |range: &ValueRange<'_>| {
+        let low = range.low.as_ref().map_or("(".to_owned(), |(value, inside)| {
+            format!("{}{}", if *inside { '[' } else { '(' }, plain(value))
+        });
+        let high = range.high.as_ref().map_or(")".to_owned(), |(value, inside)| {
+            format!("{}{}", plain(value), if *inside { ']' } else { ')' })
+        });
+        format!("{low},{high}")
+    };
+    let null = bounds.null.then(|| "NULL".to_owned());
+    bounds.ranges.iter().map(range).chain(null).collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn bounds_are_the_intersection_of_what_must_hold() {
-    let bounds = |text: &str| bind(text).bounds(1);
-    let two_sided = bounds("small > 1 and small >= 2 and small <= 9 and small < 9 and name = 'x'");
-    assert_eq!(two_sided.low, Some((Value::Int(2), true)));
-    assert_eq!(two_sided.high, Some((Value::Int(9), false)));
-    assert!(two_sided.excludes_null && two_sided.equal.is_none());
-    assert_eq!(bounds("not (small < 4 or small > 4)").equal, Some(Value::Int(4)));
-    let points = bounds("(small = 7 or small in (3, 1)) and small < 7");
-    assert_eq!(points.points, Some(vec![Value::Int(1), Value::Int(3)]));
-    assert_eq!(points.high, Some((Value::Int(3), true)));
-    assert!(bounds("small = 1 and small = 2").never);
-    assert!(bounds("small > 2 and small <= 2").never);
-    assert!(bounds("small in (1, 2) and small in (3, 4)").never);
-    assert!(bounds("small is null and small != 2").never);
-    assert!(bounds("small is null").only_null);
-    assert!(!bounds("small = 1 or name = 'x'").is_bounded());
+fn bounds_are_what_is_left_of_the_column() {
+    for (text, expected) in [
+        ("small > 1 and small >= 2 and small <= 9 and small < 9 and name = 'x'", "[2,9)"),
+        ("not (small < 4 or small > 4)", "[4,4]"),
+        ("(small = 7 or small in (3, 1)) and small < 7", "[1,1] [3,3]"),
+        ("small = 1 and small = 2", ""),
+        ("small > 2 and small <= 2", ""),
+        ("small in (1, 2) and small in (3, 4)", ""),
+        ("small is null and small != 2", ""),
+        ("small is null", "NULL"),
+        ("small = 1 or name = 'x'", "(,) NULL"),
+        ("small < 3 or small between 7 and 9 or small is null", "(,3) [7,9] NULL"),
+        ("small < 3 or small >= 3", "(,)"),
+        ("small < 3 or small > 3", "(,3) (3,)"),
+        ("small != 3 and small not in (1, 5)", "(,1) (1,3) (3,5) (5,)"),
+        ("(small < 5 and name = 'x') or small = 9", "(,5) [9,9]"),
+        ("(small < 5 or small > 8) and (small > 3 or small < 1)", "(,1) (3,5) (8,)"),
+        ("false or small = 2", "[2,2]"),
+    ] {
+        assert_eq!(shown(&bind(text).bounds(1)), expected, "{text}");
+    }
+    assert_eq!(bind("small in (4)").bounds(1).equal(), Some(&Value::Int(4)));
+    assert_eq!(bind("small in (4, 2)").bounds(1).points().map(|points| points.len()), Some(2));
+    assert!(!bind("small = 1 or name = 'x'").bounds(1).is_bounded());
+    assert!(bind("small = 1 and small = 2").bounds(1).is_never());
+}
+
+#[test]
+fn a_pattern_bounds_the_text_by_its_beginning() {
+    for (text, plain, folded) in [
+        ("name glob 'ab*'", r#"["ab","ac")"#, r#"["ab","ac")"#),
+        ("name glob 'Ab?*'", r#"["Ab","Ac")"#, r#"["ab","ac")"#),
+        ("name match 'Ab*'", "(,)", r#"["ab","ac")"#),
+        ("name match 'AB'", "(,)", r#"["ab","ab"]"#),
+        ("name match '12ab'", r#"["12","13")"#, r#"["12ab","12ab"]"#),
+        ("name match '12'", r#"["12","12"]"#, r#"["12","12"]"#),
+        ("name glob 'AB'", r#"["AB","AB"]"#, r#"["ab","ab"]"#),
+        (
+            "name like 'a\u{D7FF}%'",
+            "[\"a\\u{d7ff}\",\"a\\u{e000}\")",
+            "[\"a\\u{d7ff}\",\"a\\u{e000}\")",
+        ),
+        ("name like '\u{10FFFF}%'", "[\"\\u{10ffff}\",)", "[\"\\u{10ffff}\",)"),
+        ("name not like 'ab%'", "(,)", "(,)"),
+        ("name like '%ab'", "(,)", "(,)"),
+        ("name ~ '^ab+c'", r#"["a","b")"#, r#"["a","b")"#),
+        ("name ~ '^a|b'", "(,)", "(,)"),
+        ("name ~ '(?m)^a'", "(,)", "(,)"),
+        ("name ~ '(?i)^a'", "(,)", "(,)"),
+        ("name ~* '^1a'", r#"["1","2")"#, r#"["1a","1b")"#),
+        ("name in ('B', 'b', 'a')", r#"["B","B"] ["a","a"] ["b","b"]"#, r#"["a","a"] ["b","b"]"#),
+        ("name < 'B'", r#"(,"B")"#, "(,)"),
+        ("name != 'B'", r#"(,"B") ("B",)"#, "(,)"),
+        ("name is null or name match 'x'", "(,) NULL", r#"["x","x"] NULL"#),
+    ] {
+        let filter = bind(text);
+        assert_eq!(shown(&filter.bounds(4)), plain, "{text}");
+        assert_eq!(shown(&filter.folded_bounds(4)), folded, "{text} folded");
+    }
 }
 
 #[test]

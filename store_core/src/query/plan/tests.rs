@@ -1,20 +1,26 @@
 //! Which path is chosen, and that no matching row is ever outside it.
 
-use super::{AccessPath, KeyRange, Plan, PlanInput, RANGES_MAX, after, plan};
+use super::ranges::after;
+use super::{AccessPath, KeyRange, Plan, PlanInput, RANGES_MAX, plan};
 use crate::query::testing::{NAMES, Rng, random_predicate, random_row, schema};
 use crate::query::{Filter, NullsOrder, Predicate, SortKey, column};
 use crate::schema::Schema;
-use crate::value::{Type, Value, encode_key};
+use crate::value::{Type, Value, encode_key, fold};
 use std::ops::Bound;
 
 const SMALL: usize = 0;
 const NAME_SMALL: usize = 3;
+const NAME_NOCASE: usize = 5;
 
 fn entry(schema: &Schema, index: usize, row: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     for at in &schema.indexes[index].columns {
         let column = &schema.columns[*at];
-        encode_key(row[*at].as_ref(), column.ty, column.notnull, &mut out).unwrap();
+        let folded = match &row[*at] {
+            Value::Text(text) if schema.indexes[index].nocase => Value::from(&*fold(text)),
+            value => value.clone(),
+        };
+        encode_key(folded.as_ref(), column.ty, column.notnull, &mut out).unwrap();
     }
     out
 }
@@ -31,9 +37,10 @@ fn choose_for(
         sort,
         estimates: estimate,
         table_rows: 1000,
+        hint: None,
         overlay: false,
     };
-    plan(&input)
+    plan(&input).unwrap()
 }
 
 fn choose(text: &str, sort: &[SortKey], entries: u64) -> Plan {
@@ -156,6 +163,132 @@ fn points_are_ranges_of_their_own_up_to_a_limit() {
 }
 
 #[test]
+fn or_of_ranges_on_one_column_is_several_ranges() {
+    assert_eq!(
+        ranges(&choose("small < -2 or small between 1 and 2 or small > 3", &[], 1)).len(),
+        3
+    );
+    assert_eq!(ranges(&choose("small != 1", &[], 1)).len(), 2);
+    assert_eq!(ranges(&choose("small is null or small = 1", &[], 1)).len(), 2);
+    assert_eq!(choose("small < 1 or price > 2", &[], 1).path, AccessPath::Scan);
+}
+
+#[test]
+fn lists_of_several_columns_are_combined() {
+    let near = |text: &str| {
+        let filter = Predicate::parse(text).unwrap().bind(&schema()).unwrap();
+        choose_for(&filter, &[], &|index, _| if index == NAME_SMALL { 1 } else { 250 })
+    };
+    let plan = near("name in ('a', 'b') and small in (1, 2, 3)");
+    assert_eq!(ranges(&plan).len(), 6);
+    assert_eq!(plan.reason, "index `name+small`: about 6 of 1000 rows in 6 ranges");
+    assert_eq!(ranges(&near("name in ('a', 'b') and (small < 1 or small > 3)")).len(), 4);
+    assert_eq!(ranges(&near("(name = 'a' or name is null) and small > 3")).len(), 2);
+}
+
+#[test]
+fn a_pattern_with_a_beginning_walks_what_begins_so() {
+    let index_of = |text: &str| {
+        let filter = Predicate::parse(text).unwrap().bind(&schema()).unwrap();
+        let narrow = |range: &KeyRange| matches!(&range.low, Bound::Included(low) if low.len() > 1);
+        let estimate = |index, range: &KeyRange| if narrow(range) { index as u64 } else { 900 };
+        match choose_for(&filter, &[], &estimate).path {
+            AccessPath::Index { index, ranges, .. } => {
+                Some((schema().indexes[index].name.clone(), ranges))
+            }
+            _ => None,
+        }
+    };
+    let prefix = |text: &str| {
+        let mut low = vec![1];
+        low.extend(text.as_bytes());
+        Some(KeyRange { high: Bound::Excluded(after(&low).unwrap()), low: Bound::Included(low) })
+    };
+    for (text, index, range) in [
+        ("name glob 'ab*'", "name", prefix("ab")),
+        ("name like 'Ab_c%'", "name", prefix("Ab")),
+        ("name ~ '^aB'", "name", prefix("aB")),
+        ("name match '12*'", "name", prefix("12")),
+        ("name match 'aB*'", "name nocase", prefix("ab")),
+        ("name ilike 'aÉ%'", "name nocase", prefix(&fold("aé"))),
+        ("name ~* '^A.c'", "name nocase", prefix("a")),
+    ] {
+        let (found, ranges) = index_of(text).unwrap();
+        assert_eq!(found, index, "{text}");
+        // A bound of text ends where the next text begins: its cell has an end mark more.
+        let ends = |range: &KeyRange| {
+            let (Bound::Included(low), Bound::Excluded(high)) = (&range.low, &range.high) else {
+                panic!("{range:?}")
+            };
+            (low[..low.len() - 2].to_vec(), high[..high.len() - 2].to_vec())
+        };
+        let (low, high) = ends(&ranges[0]);
+        let Some(KeyRange { low: Bound::Included(wanted), high: Bound::Excluded(after) }) = range
+        else {
+            panic!("a range has two ends")
+        };
+        assert_eq!((low, high), (wanted, after), "{text}");
+    }
+    assert_eq!(index_of("name match '*a'"), None);
+    assert_eq!(index_of("name not like 'a%'"), None);
+    let exact = Predicate::parse("name = 'aB'").unwrap().bind(&schema()).unwrap();
+    let plan = choose_for(&exact, &[], &|index, _| if index == NAME_NOCASE { 0 } else { 9 });
+    assert!(plan.reason.starts_with("index `name nocase`: about 0 "), "{}", plan.reason);
+}
+
+#[test]
+fn an_index_without_case_serves_no_sort_of_its_text() {
+    let sorted = |text: &str, column: usize| {
+        let filter = Predicate::parse(text).unwrap().bind(&schema()).unwrap();
+        let only = |index: usize, _: &KeyRange| if index >= NAME_NOCASE { 1 } else { 300 };
+        match choose_for(&filter, &[SortKey::ascending(column)], &only).path {
+            AccessPath::Index { index, serves_sort, .. } => (index, serves_sort),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(sorted("name match 'a*'", 4), (NAME_NOCASE, false));
+    let behind_fixed_text = NAME_NOCASE + 1;
+    assert_eq!(sorted("note match 'a' and name match 'b'", 1), (behind_fixed_text, true));
+}
+
+fn hinted(text: &str, sort: &[SortKey], hint: usize) -> crate::Result<Plan> {
+    let schema = schema();
+    let filter = Predicate::parse(text).unwrap().bind(&schema).unwrap();
+    plan(&PlanInput {
+        filter: &filter,
+        schema: &schema,
+        sort,
+        estimates: &|_, _| 900,
+        table_rows: 1000,
+        hint: Some(hint),
+        overlay: false,
+    })
+}
+
+#[test]
+fn a_hint_is_followed_if_the_index_says_anything() {
+    let found = hinted("id = 3 and small > 1", &[], SMALL).unwrap();
+    assert_eq!(found.reason, "index `small`: about 900 of 1000 rows, as asked");
+    let sorted = hinted("true", &[SortKey::ascending(1)], SMALL).unwrap();
+    assert!(sorted.reason.ends_with("rows, in the order of the sort, as asked"));
+    for (text, index, column) in
+        [("price > 1", SMALL, "small"), ("name < 'a' and small = 1", NAME_NOCASE, "name")]
+    {
+        let error = hinted(text, &[], index);
+        if text.starts_with("price") {
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Invalid);
+            assert!(
+                error.to_string().contains(&format!("says anything of \"{column}\"")),
+                "{error}"
+            );
+        } else {
+            assert!(error.is_ok(), "it excludes NULL at least");
+        }
+    }
+}
+
+#[test]
 fn a_sort_is_served_only_where_the_walk_has_its_nulls_right() {
     let served = |text: &str, sort: SortKey| match choose(text, &[sort], 900).path {
         AccessPath::Index { descending, serves_sort: true, .. } => Some(descending),
@@ -182,9 +315,10 @@ fn an_overlay_takes_the_order_away_but_not_the_index() {
         sort: &[SortKey::ascending(1)],
         estimates: &|_, _| 1,
         table_rows: 1000,
+        hint: None,
         overlay: true,
     };
-    let path = plan(&input).path;
+    let path = plan(&input).unwrap().path;
     assert!(matches!(path, AccessPath::Index { serves_sort: false, descending: false, .. }));
 }
 

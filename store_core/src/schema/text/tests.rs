@@ -74,6 +74,18 @@ fn a_builders_schema_prints_and_reads_back() {
 }
 
 #[test]
+fn an_index_may_ignore_case_beside_one_that_does_not() {
+    let text = "a text index, b text unique nocase, c int32, index(a) nocase, unique(c, a) nocase";
+    let schema = Schema::parse("t", text).unwrap();
+    let shown = |at: usize| (schema.indexes[at].name.as_str(), schema.indexes[at].nocase);
+    assert_eq!([shown(0), shown(1)], [("a", false), ("b nocase", true)]);
+    assert_eq!([shown(2), shown(3)], [("a nocase", true), ("c+a nocase", true)]);
+    assert_eq!(schema.to_string(), text);
+    let again = Schema::parse("t", "a text, index(a), INDEX(a) NOCASE, index(a) nocase").unwrap();
+    assert_eq!(again.indexes.len(), 2);
+}
+
+#[test]
 fn errors_name_the_clause() {
     for (text, expected) in [
         ("a int, b frob", "schema clause \"b frob\": unknown type \"frob\""),
@@ -97,6 +109,9 @@ fn errors_name_the_clause() {
         ("a int, key()", "list of column names"),
         ("a int, key(a b)", "separated by commas"),
         ("a int, index(a) x", "unexpected \"x\" after the list"),
+        ("a int index nocase", "an index over \"a\" cannot be nocase: int32 is not text"),
+        ("a text nocase", "nocase belongs behind index or unique"),
+        ("a text, key(a) nocase", "a key cannot be nocase"),
         ("a int, frob(a)", "a list belongs to key, index or unique"),
         ("a int, key(b)", "no column \"b\""),
         ("a int key, b int, key(b)", "the key is named twice"),

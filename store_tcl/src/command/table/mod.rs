@@ -17,6 +17,7 @@ mod lock;
 mod methods;
 mod name;
 mod null;
+mod poll;
 mod progress;
 mod query;
 mod schema;

@@ -6,13 +6,14 @@ use crate::text::decode_bytes;
 use store_core::query::{Clause, Literal, NESTING_MAX, Predicate, bind_sort, parse_sort};
 use store_core::{Error, Query, Result, Schema, Type, Value};
 
-/// Every option of `search` and `explain`.
+/// Every option of `search`.
 pub const OPTIONS: &[Opt] = &[
     option("-compare", "CLAUSES"),
     option("-where", "EXPR"),
     option("-sort", "COLUMNS"),
     option("-limit", "N"),
     option("-offset", "N"),
+    option("-index", "NAME"),
     option("-fields", "COLUMNS"),
     option("-key", "VAR"),
     option("-get", "VAR"),
@@ -20,6 +21,8 @@ pub const OPTIONS: &[Opt] = &[
     option("-array_get", "VAR"),
     option("-dict", "VAR"),
     option("-countOnly", "BOOLEAN"),
+    option("-poll_code", "SCRIPT"),
+    option("-poll_interval", "N"),
     option("-code", "SCRIPT"),
     option("-update", "{column value ...}"),
     option("-delete", "BOOLEAN"),
@@ -31,6 +34,7 @@ pub struct Question {
     sort: Vec<String>,
     limit: Option<u64>,
     offset: u64,
+    index: Option<String>,
 }
 
 impl Question {
@@ -49,7 +53,8 @@ impl Question {
         let sort = sort.iter().map(|word| Ok(word.text()?.into_owned()));
         let sort = sort.collect::<Result<Vec<String>>>()?;
         let (limit, offset) = (options.number("-limit")?, options.number("-offset")?);
-        Ok(Self { predicate, sort, limit, offset: offset.unwrap_or(0) })
+        let index = options.get("-index").map(|name| Ok(name.text()?.into_owned())).transpose()?;
+        Ok(Self { predicate, sort, limit, offset: offset.unwrap_or(0), index })
     }
 
     /// Asks it of a query that has nothing yet.
@@ -57,6 +62,9 @@ impl Question {
         let mut query = query.filter(self.predicate.clone()).offset(self.offset);
         if !self.sort.is_empty() {
             query = query.sort(&self.sort)?;
+        }
+        if let Some(name) = &self.index {
+            query = query.index(name);
         }
         Ok(match self.limit {
             Some(limit) => query.limit(limit),

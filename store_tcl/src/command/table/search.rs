@@ -12,6 +12,8 @@
 //! With `-update {column value ...}` every row that matches gets these values, with `-delete 1` it is
 //! deleted: all of them or none, in a transaction of its own unless one is open.
 //!
+//! `-poll_code` and `-poll_interval`: see [`super::poll`]. `-index NAME` walks that index.
+//!
 //! Returns the number of rows matched, offset and limit applied; after `break`, of those handed
 //! out. Without a script, or with `-countOnly 1`, it just counts.
 //!
@@ -19,6 +21,7 @@
 //! changes them, destroys the handle or closes the store. Outside a transaction rows stream from a
 //! snapshot; inside one they are read before the first is handed out.
 
+use super::poll::Poll;
 use super::query::{OPTIONS, Question};
 use super::set::read_pairs;
 use crate::args::{Call, Options, Subcommand};
@@ -47,14 +50,16 @@ fn run(call: &Call<'_, TableHandle>) -> Outcome {
     if let Some(change) = Change::read(&call.options, table.schema())? {
         return Ok(count_obj(change.apply(database, &table, &question)?).into());
     }
+    let poll = Poll::read(call.interp, &call.options, database)?;
     match call.options.get("-code") {
         Some(code) if !count_only => {
-            let rows = Rows::start(database, &table, &question, &picker)?;
-            for_each(call.interp, rows, &picker, code)
+            let rows = Rows::start(database, &table, &question, &picker, &poll);
+            for_each(call.interp, rows.map_err(|error| poll.failure(error))?, &picker, &poll, code)
         }
         _ => {
-            let count = question.ask(database.view()?.query(&table))?.count()?;
-            Ok(count_obj(count).into())
+            let view = database.view()?;
+            let count = poll.ask(question.ask(view.query(&table))?).count();
+            Ok(count_obj(count.map_err(|error| poll.failure(error))?).into())
         }
     }
 }
@@ -99,9 +104,15 @@ impl Change {
 }
 
 /// Hands the rows to the script, one by one. Nothing of the store is borrowed meanwhile.
-fn for_each(interp: &Interp, mut rows: Rows, picker: &Picker<'_>, code: &Obj) -> Outcome {
+fn for_each(
+    interp: &Interp,
+    mut rows: Rows,
+    picker: &Picker<'_>,
+    poll: &Poll<'_>,
+    code: &Obj,
+) -> Outcome {
     let mut count = 0;
-    while let Some(row) = rows.next(picker)? {
+    while let Some(row) = rows.next(picker).map_err(|error| poll.failure(error))? {
         count += 1;
         picker.set_variables(interp, &row)?;
         match interp.eval(code) {
@@ -136,10 +147,11 @@ impl Rows {
         table: &Table,
         question: &Question,
         picker: &Picker<'_>,
+        poll: &Poll<'_>,
     ) -> Result<Self> {
         match database.view()? {
             View::Snapshot(snapshot) => {
-                let cursor = question.ask(table.query_at(&snapshot))?.run()?;
+                let cursor = poll.ask(question.ask(table.query_at(&snapshot))?).run()?;
                 Ok(Self::Streamed(Box::new(cursor)))
             }
             view @ View::Txn(_) => {
