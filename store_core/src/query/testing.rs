@@ -61,10 +61,10 @@ pub(super) fn schema() -> Schema {
         .column("host", Type::Inet)
         .index_of(&["name", "small"], false)
         .index_of(&["flag", "note", "price"], false)
-        .index_of(&["amount"], false)
-        .index_of(&["host", "amount"], false)
         .index_of_nocase(&["name"], false)
         .index_of_nocase(&["note", "name", "small"], false)
+        .index_of(&["amount"], false)
+        .index_of(&["host", "amount"], false)
         .build()
         .unwrap()
 }
