@@ -21,7 +21,7 @@ stage:
 	@scripts/stage.sh $(TARGET)/release $(STAGE)
 
 # The store beside maps and SQLite in memory: ratios, and the gates they should reach.
-# BENCH=load,reads,many,scan,updates,batch,ycsb,threads,beside,open,bytes,indexed runs some groups only;
+# BENCH=load,reads,many,scan,queries,updates,batch,ycsb,threads,beside,open,bytes,indexed runs some groups only;
 # ROWS= sets the made rows; FLIGHTS= names another flights file for the group load.
 bench-store:
 	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench

@@ -1,7 +1,7 @@
 //! SQLite in memory: prepared statements, `without rowid`, no journal, no sync.
 
 use super::Engines;
-use super::store::indexed_value;
+use super::store::{Asked, indexed_value};
 use crate::keys::Keys;
 use crate::rows::update_of;
 use rusqlite::{Connection, params};
@@ -70,6 +70,39 @@ impl Sqlite {
             let changed = update.execute(params![value, keys.texts[at]]);
             assert_eq!(changed.expect("an update commits"), 1);
         }
+    }
+
+    /// The latitudes of the rows asked for.
+    pub fn range_sorted(&self, asked: &Asked) -> i64 {
+        let sql = "select * from flights where altitude >= ? and altitude < ? order by lat limit ?";
+        let mut select = self.0.prepare_cached(sql).expect("the select is right");
+        let lat = |row: &rusqlite::Row<'_>| row.get::<_, f64>(1);
+        let rows = select.query_map(params![asked.low, asked.high, asked.limit as i64], lat);
+        rows.expect("the query runs").map(|lat| (lat.expect("a number") * 1e4) as i64).sum()
+    }
+
+    pub fn count_from(&self, origin: &str) -> i64 {
+        let sql = "select count(*) from flights where origin = ?";
+        let mut select = self.0.prepare_cached(sql).expect("the select is right");
+        select.query_row([origin], |row| row.get(0)).expect("the query runs")
+    }
+
+    /// How many rows are north of 30 degrees, and the mean of their speeds in millionths.
+    pub fn north(&self) -> i64 {
+        let sql = "select count(*), avg(gs) from flights where lat > 30";
+        let mut select = self.0.prepare_cached(sql).expect("the select is right");
+        let found = select.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?)));
+        let (count, mean) = found.expect("the query runs");
+        (mean * 1e6) as i64 + count
+    }
+
+    /// The ten lowest altitudes.
+    pub fn lowest(&self) -> i64 {
+        let sql = "select * from flights order by altitude limit 10";
+        let mut select = self.0.prepare_cached(sql).expect("the select is right");
+        let altitude = |row: &rusqlite::Row<'_>| row.get::<_, i64>(3);
+        let rows = select.query_map([], altitude).expect("the query runs");
+        rows.map(|altitude| altitude.expect("a number")).sum()
     }
 
     pub fn speeds(&self, keys: &Keys) -> i64 {

@@ -4,16 +4,25 @@ use crate::keys::{Keys, Random};
 use crate::rows::{text, update_of};
 use std::ops::Range;
 use store_core::ingest::{Format, IngestMode, IngestOptions, Source};
-use store_core::{RowRef, Schema, Snapshot, Store, Table, TableStats, Txn, ValueRef};
+use store_core::query::{Aggregate, column};
+use store_core::{RowRef, Schema, Snapshot, Store, Table, TableStats, Txn, Value, ValueRef};
 use store_etl::generate::FLIGHTS_SCHEMA;
 
 /// More than the versions of a round with a snapshot held.
 const MEMORY: u64 = 8 << 30;
 /// Columns by position.
+const LAT: usize = 1;
 const LON: usize = 2;
 const ALTITUDE: usize = 3;
 const GS: usize = 4;
 const UPDATED_AT: usize = 7;
+
+/// Rows in a range of altitudes, the southernmost.
+pub struct Asked {
+    pub low: i32,
+    pub high: i32,
+    pub limit: usize,
+}
 
 pub struct Ours {
     pub store: Store,
@@ -129,9 +138,8 @@ impl Ours {
                 let (gs, updated_at) = update_of(round, *rank);
                 [ValueRef::Int(gs.into()), ValueRef::Timestamp(updated_at)]
             }));
-            let update = |txn: &mut Txn| {
-                self.table.update_many(txn, &rows, &[GS, UPDATED_AT], &cells)
-            };
+            let update =
+                |txn: &mut Txn| self.table.update_many(txn, &rows, &[GS, UPDATED_AT], &cells);
             let found = self.store.write(update).expect("an update commits");
             assert_eq!(found, texts.len(), "the rows are there");
         }
@@ -193,6 +201,50 @@ impl Ours {
         while let Some(row) = rows.next().expect("rows come") {
             let ValueRef::Float64(lon) = row.get(LON) else { panic!("lon is a float") };
             sum += altitude(row) + lon as i64;
+        }
+        sum
+    }
+
+    /// The latitudes of the rows asked for.
+    pub fn range_sorted(&self, asked: &Asked) -> i64 {
+        let snapshot = self.snapshot();
+        let query = self.table.query(&snapshot);
+        let query = query.filter(column("altitude").range(asked.low, asked.high));
+        let query = query.sort(&["lat"]).expect("lat is a column").limit(asked.limit as u64);
+        let mut sum = 0;
+        let mut rows = query.run().expect("the query runs");
+        while let Some(row) = rows.next().expect("rows come") {
+            let ValueRef::Float64(lat) = row.get(LAT) else { panic!("lat is a float") };
+            sum += (lat * 1e4) as i64;
+        }
+        sum
+    }
+
+    pub fn count_from(&self, origin: &str) -> i64 {
+        let snapshot = self.snapshot();
+        let query = self.table.query(&snapshot).filter(column("origin").eq(origin));
+        query.count().expect("the query runs").cast_signed()
+    }
+
+    /// How many rows are north of 30 degrees, and the mean of their speeds in millionths.
+    pub fn north(&self, threads: u32) -> i64 {
+        let snapshot = self.snapshot();
+        let query = self.table.query(&snapshot).filter(column("lat").gt(30.0)).threads(threads);
+        let wanted = [Aggregate::count(), Aggregate::avg("gs")];
+        let found = query.aggregate::<&str>(&[], &wanted).expect("the query runs");
+        match found.rows()[0][..] {
+            [Value::Int(count), Value::Float64(mean)] => (mean * 1e6) as i64 + count,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    /// The ten lowest altitudes.
+    pub fn lowest(&self) -> i64 {
+        let snapshot = self.snapshot();
+        let query = self.table.query(&snapshot).sort(&["altitude"]).expect("a column").limit(10);
+        let (mut rows, mut sum) = (query.run().expect("the query runs"), 0);
+        while let Some(row) = rows.next().expect("rows come") {
+            sum += altitude(row);
         }
         sum
     }

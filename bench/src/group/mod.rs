@@ -6,6 +6,7 @@ mod bytes;
 mod indexed;
 mod many;
 mod open;
+mod queries;
 mod reads;
 mod scan;
 mod threads;
@@ -18,10 +19,11 @@ use crate::engine::Engines;
 pub type Run = fn(&Engines);
 
 /// In the order of running; `indexed` changes what reads add up, so it is the last.
-pub const GROUPS: [(&str, Run); 11] = [
+pub const GROUPS: [(&str, Run); 12] = [
     ("reads", reads::run),
     ("many", many::run),
     ("scan", scan::run),
+    ("queries", queries::run),
     ("updates", updates::run),
     ("batch", batch::run),
     ("ycsb", ycsb::run),

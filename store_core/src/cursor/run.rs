@@ -11,7 +11,7 @@ use crate::mvcc::{SlotWords, Versions, Walk};
 use crate::planted;
 use crate::query::{AccessPath, Filter, Quick, SortEncoder, SortKey, TopK, complete_sort};
 use crate::schema::Schema;
-use crate::txn::Rows;
+use crate::txn::{AHEAD, Rows};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ pub struct Cursor<'a> {
     more: bool,
     /// The needed words of the row at hand.
     words: Box<[u64]>,
+    /// Room for the index key of the row at hand.
+    encoded: Vec<u8>,
     /// Rows ready to be given.
     ahead: RowBatch,
     skip: u64,
@@ -80,6 +82,7 @@ impl<'a> Cursor<'a> {
                 needed_words(&rows, &filter)
             },
             words: vec![0; rows.layout.words()].into_boxed_slice(),
+            encoded: Vec::new(),
             candidates: Candidates::new(plan.path),
             quick: Quick::new(&filter, &rows.layout),
             ahead: RowBatch::new(rows.layout.words()),
@@ -265,6 +268,9 @@ impl<'a> Cursor<'a> {
             while let Some(row) = self.batch.rows.get(self.at).copied() {
                 let at = self.at;
                 self.at += 1;
+                if let Some(next) = self.batch.rows.get(at + AHEAD) {
+                    self.rows.versions.fetch(*next);
+                }
                 if self.sees(row, at)? {
                     self.row = Some(row);
                     return Ok(true);
@@ -273,6 +279,9 @@ impl<'a> Cursor<'a> {
             self.at = 0;
             if self.more {
                 self.more = self.candidates.fill(&self.rows, &mut self.batch)?;
+                for row in self.batch.rows.iter().take(AHEAD) {
+                    self.rows.versions.fetch(*row);
+                }
                 self.poll.pass(self.batch.rows.len() as u64, self.source.engine())?;
                 self.source.check_kept()?; // what should be in the batch may be gone
             } else if let Some(own) = self.own.take() {
@@ -313,24 +322,26 @@ impl<'a> Cursor<'a> {
         if !self.source.read(&self.rows, row, &self.needed, &mut self.words)? {
             return Ok(false);
         }
-        if let Some(key) = self.batch.key(at)
-            && !self.is_entry_of_version(key)
-        {
+        if !self.is_entry_of_version(at) {
             return Ok(false);
         }
-        Ok(self.filter.matches(&RowRef::new(&self.rows, &self.words)))
+        let words = &self.words;
+        Ok(self.quick.holds(|at| words[at])
+            && (self.quick.decides() || self.filter.matches(&RowRef::new(&self.rows, words))))
     }
 
     /// Rechecks an index entry: is it the entry of the version that the reader sees?
-    fn is_entry_of_version(&self, key: &[u8]) -> bool {
-        let Some(index) = self.candidates.index() else { return true };
+    fn is_entry_of_version(&mut self, at: usize) -> bool {
+        let (Some(key), Some(index)) = (self.batch.key(at), self.candidates.index()) else {
+            return true;
+        };
         if planted::bug("index_entry_not_rechecked") {
             return true;
         }
-        let mut encoded = Vec::with_capacity(key.len());
-        let index = &self.rows.indexes[index];
+        let (index, encoded) = (&self.rows.indexes[index], &mut self.encoded);
+        encoded.clear();
         // Keys are prefix-free; an index of fixed width pads its short ones with zeros.
-        index.encode(&self.rows, &self.words, &mut encoded).is_ok() && key.starts_with(&encoded)
+        index.encode(&self.rows, &self.words, encoded).is_ok() && key.starts_with(encoded)
     }
 
     /// Reads every row and keeps those the limit asks for, in order.
