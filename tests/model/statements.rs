@@ -5,7 +5,7 @@ use crate::schemas::value;
 use crate::world::{
     Expected, Key, Rows, World, expected, key_cells, key_of, random_row, refs, some_columns,
 };
-use store_core::{Kind, Schema, Table, Txn, Type, Value, ValueRef};
+use store_core::{Decimal, Kind, Schema, Table, Txn, Type, Value, ValueRef};
 use store_tests::random::Random;
 
 impl World {
@@ -214,6 +214,15 @@ fn sum(ty: Type, held: &Value, amount: &Value) -> Option<Value> {
             let bits = bits.iter().find(|known| known.0 == ty)?.1;
             let limit = 1_i128 << (bits - 1);
             (-limit..limit).contains(&sum).then_some(Value::Int(sum as i64))
+        }
+        Type::Decimal { precision, scale } => {
+            let units = |value: &Value| match value {
+                Value::Decimal(value) => value.units(),
+                _ => 0,
+            };
+            let sum = units(held).checked_add(units(amount))?;
+            let fits = sum.unsigned_abs() < 10_u128.pow(precision.into());
+            fits.then(|| Value::Decimal(Decimal::new(sum, scale).unwrap()))
         }
         Type::Float32 => Some(Value::Float32((float(held)? + float(amount)?) as f32)),
         Type::Float64 => Some(Value::Float64(float(held)? + float(amount)?)),
