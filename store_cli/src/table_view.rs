@@ -49,7 +49,7 @@ impl<W: Write> TableWriter<W> {
             ValueRef::Int(_)
             | ValueRef::Float32(_)
             | ValueRef::Float64(_)
-            | ValueRef::Decimal(_) => cell.set_alignment(CellAlignment::Right),
+            | ValueRef::Decimal(..) => cell.set_alignment(CellAlignment::Right),
             _ => cell,
         }
     }

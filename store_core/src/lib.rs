@@ -95,5 +95,5 @@ pub use store::{Options, Store};
 pub use store_macros::Record;
 pub use table::{Row, Table};
 pub use txn::{Isolation, Lost, Retry, Savepoint, Snapshot, Txn, TxnOptions};
-pub use value::{Decimal, Inet, Mac, Type, Value, ValueRef};
+pub use value::{Decimal, DecimalUnits, Inet, Mac, Type, Value, ValueRef};
 pub use wal::{Device, DeviceFile, Directory, OpenMode};

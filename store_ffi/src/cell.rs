@@ -68,15 +68,17 @@ impl<'r> Cell<'r> {
             ValueRef::Float64(value) => Ok(value),
             ValueRef::Float32(value) => Ok(f64::from(value)),
             ValueRef::Int(value) => Ok(value as f64),
-            ValueRef::Decimal(value) => Ok(value.to_f64()),
-            _ => Err(self.not("a number")),
+            _ => match self.value.as_decimal() {
+                Some(value) => Ok(value.to_f64()),
+                None => Err(self.not("a number")),
+            },
         }
     }
 
     pub(crate) fn decimal(self) -> Result<store_decimal> {
-        match self.value {
-            ValueRef::Decimal(value) => Ok(value.into()),
-            ValueRef::Int(value) => Ok(Decimal::from(value).into()),
+        match (self.value.as_decimal(), self.value) {
+            (Some(value), _) => Ok(value.into()),
+            (None, ValueRef::Int(value)) => Ok(Decimal::from(value).into()),
             _ => Err(self.not("a decimal")),
         }
     }

@@ -226,7 +226,9 @@ impl store_value {
             }
             ValueRef::Date(days) => Self::integer(kind::STORE_VALUE_DATE, i64::from(days)),
             ValueRef::Timestamp(micros) => Self::integer(kind::STORE_VALUE_TIMESTAMP, micros),
-            ValueRef::Decimal(value) => Self::decimal(value.into()),
+            ValueRef::Decimal(units, scale) => {
+                Self::decimal(store_decimal { units: units.get().into(), scale: scale.into() })
+            }
             ValueRef::Inet(address) => {
                 Self::of(kind::STORE_VALUE_INET, store_value_data { inet: address.into() })
             }
@@ -277,7 +279,7 @@ impl store_value {
             store_value_kind::STORE_VALUE_DECIMAL => {
                 // SAFETY: the kind says that this member counts; any bits are two integers.
                 let units = unsafe { self.data.units };
-                ValueRef::Decimal(store_decimal { units, scale: self.scale }.try_into()?)
+                Decimal::try_from(store_decimal { units, scale: self.scale })?.into()
             }
             store_value_kind::STORE_VALUE_INET => {
                 // SAFETY: the kind says that this member counts; any bytes are an address.
@@ -323,11 +325,15 @@ impl store_mac {
     pub(crate) const EMPTY: Self = Self { bytes: [0; 6] };
 }
 
+impl From<i128> for store_units {
+    fn from(units: i128) -> Self {
+        Self { low: units as u64, high: (units >> 64) as i64 }
+    }
+}
+
 impl From<Decimal> for store_decimal {
     fn from(value: Decimal) -> Self {
-        let units = value.units();
-        let units = store_units { low: units as u64, high: (units >> 64) as i64 };
-        Self { units, scale: value.scale().into() }
+        Self { units: value.units().into(), scale: value.scale().into() }
     }
 }
 
@@ -499,9 +505,9 @@ mod tests {
             ValueRef::Bytes(b"\0\xff"),
             ValueRef::Date(-1),
             ValueRef::Timestamp(i64::MAX),
-            ValueRef::Decimal("-0.05".parse().unwrap()),
-            ValueRef::Decimal(Decimal::new(10_i128.pow(38) - 1, 38).unwrap()),
-            ValueRef::Decimal(Decimal::new(1 - 10_i128.pow(38), 0).unwrap()),
+            "-0.05".parse::<Decimal>().unwrap().into(),
+            Decimal::new(10_i128.pow(38) - 1, 38).unwrap().into(),
+            Decimal::new(1 - 10_i128.pow(38), 0).unwrap().into(),
             ValueRef::Inet("2001:db8::fe".parse().unwrap()),
             ValueRef::Mac(Mac::from_octets([1, 2, 3, 4, 5, 255])),
         ] {

@@ -23,7 +23,7 @@ use super::key_hash::{hash_words, mix};
 use super::key_steps::KeySteps;
 use crate::error::Result;
 use crate::schema::Schema;
-use crate::value::{Decimal, Inet, Mac, Type, ValueRef};
+use crate::value::{Type, ValueRef};
 use place::{Kind, Place, pack};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -142,18 +142,18 @@ impl Layout {
                 place.set_wide(words, long(bytes)?.0);
                 return Ok(());
             }
-            ValueRef::Decimal(value) if place.ty.is_wide() => {
-                place.set_wide(words, halves(value.units().to_le_bytes()));
+            ValueRef::Decimal(units, _) if place.ty.is_wide() => {
+                place.set_wide(words, units.words());
                 return Ok(());
             }
             ValueRef::Inet(value) => {
-                place.set_wide(words, halves(value.octets()));
+                place.set_wide(words, value.words());
                 return Ok(());
             }
             ValueRef::Bool(value) => u64::from(value),
             ValueRef::Int(value) | ValueRef::Timestamp(value) => value as u64,
             ValueRef::Date(value) => value as u64,
-            ValueRef::Decimal(value) => value.units() as u64,
+            ValueRef::Decimal(units, _) => units.get() as u64,
             ValueRef::Mac(value) => value.to_bits(),
             ValueRef::Float32(value) => {
                 u64::from(place.canonical(f64::from(value), |_| value).to_bits())
@@ -258,17 +258,6 @@ impl Layout {
     }
 }
 
-/// Sixteen bytes as the two words of a cell.
-fn halves(bytes: [u8; 16]) -> [u64; 2] {
-    let both = u128::from_le_bytes(bytes);
-    [both as u64, (both >> 64) as u64]
-}
-
-/// The bytes that [`halves`] took.
-fn whole_bytes([low, high]: [u64; 2]) -> [u8; 16] {
-    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
-}
-
 /// A row's words with their layout, as somebody may read them.
 #[derive(Clone, Copy)]
 pub(crate) struct RowView<'a> {
@@ -314,24 +303,9 @@ impl<'a> RowView<'a> {
             Type::Date => ValueRef::Date(bits as i32),
             Type::Timestamp => ValueRef::Timestamp(bits as i64),
             Type::Bytes | Type::Text => self.long_value(place),
-            Type::Decimal { .. } | Type::Inet | Type::Mac => self.other_value(place),
-        }
-    }
-
-    /// The value of a decimal or an address that is not NULL; apart, to keep the loops short that
-    /// read other cells.
-    #[inline(never)]
-    fn other_value(&self, place: &Place) -> ValueRef<'a> {
-        let word = self.words[place.word];
-        let both = || whole_bytes([word, self.words[place.word + 1]]);
-        match place.ty {
-            Type::Decimal { scale, .. } => {
-                let wide = place.ty.is_wide();
-                let units = if wide { i128::from_le_bytes(both()) } else { (word as i64).into() };
-                ValueRef::Decimal(Decimal::of(units, scale))
+            Type::Decimal { .. } | Type::Inet | Type::Mac => {
+                place.exact_value(bits, || self.words[place.word + 1])
             }
-            Type::Inet => ValueRef::Inet(Inet::from_octets(both())),
-            _ => ValueRef::Mac(Mac::from_bits(word)),
         }
     }
 
@@ -430,6 +404,7 @@ impl Layout {
 mod tests {
     use super::*;
     use crate::schema::Schema;
+    use crate::value::{Decimal, Mac};
 
     fn row(layout: &Layout, values: &[ValueRef<'_>]) -> Vec<u64> {
         let mut words = vec![0; layout.words()];
@@ -474,8 +449,8 @@ mod tests {
             ValueRef::Bytes(&[0, 255]),
             ValueRef::Date(-1),
             ValueRef::Timestamp(i64::MAX),
-            ValueRef::Decimal(Decimal::new(1 - 10_i128.pow(38), 2).unwrap()),
-            ValueRef::Decimal(Decimal::new(1 - 10_i128.pow(18), 18).unwrap()),
+            Decimal::new(1 - 10_i128.pow(38), 2).unwrap().into(),
+            Decimal::new(1 - 10_i128.pow(18), 18).unwrap().into(),
             ValueRef::Inet("2001:db8::fe".parse().unwrap()),
             ValueRef::Mac(Mac::from_octets([0x80, 1, 2, 3, 4, 255])),
         ];
@@ -497,7 +472,7 @@ mod tests {
         let layout = Layout::new(&Schema::parse("t", schema).unwrap());
         let key = |units: i128, address: &str, text: &'static str, card: u64| {
             let cells = [
-                ValueRef::Decimal(Decimal::new(units, 0).unwrap()),
+                Decimal::new(units, 0).unwrap().into(),
                 ValueRef::Inet(address.parse().unwrap()),
                 ValueRef::Text(text),
                 ValueRef::Mac(Mac::from_bits(card)),

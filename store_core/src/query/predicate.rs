@@ -358,7 +358,7 @@ impl fmt::Display for Literal {
             ValueRef::Null => f.write_str("NULL"),
             ValueRef::Bool(value) => f.write_str(if value { "TRUE" } else { "FALSE" }),
             ValueRef::Int(value) => write!(f, "{value}"),
-            ValueRef::Decimal(value) => write!(f, "{value}"),
+            ValueRef::Decimal(..) => write!(f, "{value}"),
             ValueRef::Float32(value) if value.is_finite() => write!(f, "{value:?}"),
             ValueRef::Float64(value) if value.is_finite() => write!(f, "{value:?}"),
             ValueRef::Text(text) => write_text(text, f),

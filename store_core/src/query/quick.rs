@@ -72,9 +72,9 @@ fn neighbour(value: ValueRef<'_>, step: i8) -> Option<ValueRef<'_>> {
         ValueRef::Int(value) => value.checked_add(step.into()).map(ValueRef::Int),
         ValueRef::Timestamp(value) => value.checked_add(step.into()).map(ValueRef::Timestamp),
         ValueRef::Date(value) => value.checked_add(step.into()).map(ValueRef::Date),
-        ValueRef::Decimal(value) => {
-            let units = value.units().checked_add(step.into())?;
-            Some(ValueRef::Decimal(Decimal::of(units, value.scale())))
+        ValueRef::Decimal(units, scale) => {
+            let units = units.get().checked_add(step.into())?;
+            Some(Decimal::of(units, scale).into())
         }
         ValueRef::Mac(value) => {
             let bits = value.to_bits().checked_add_signed(step.into())?;

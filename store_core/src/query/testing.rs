@@ -297,7 +297,7 @@ fn as_number(value: ValueRef<'_>) -> f64 {
         ValueRef::Int(value) => value as f64,
         ValueRef::Float32(value) => f64::from(value),
         ValueRef::Float64(value) => value,
-        ValueRef::Decimal(value) => value.units() as f64 / 10_f64.powi(value.scale().into()),
+        ValueRef::Decimal(units, scale) => units.get() as f64 / 10_f64.powi(scale.into()),
         other => panic!("{other:?} is no number"),
     }
 }

@@ -180,15 +180,14 @@ impl Field for Decimal {
 
     #[inline]
     fn as_value(&self) -> ValueRef<'_> {
-        ValueRef::Decimal(*self)
+        (*self).into()
     }
 
     fn from_value(value: ValueRef<'_>) -> Result<Self> {
-        match value {
-            ValueRef::Decimal(value) => Ok(value),
-            ValueRef::Null => Err(null_in_notnull()),
-            other => Err(Error::type_mismatch(format!("{other} is not a decimal"))),
-        }
+        value.as_decimal().ok_or_else(|| match value {
+            ValueRef::Null => null_in_notnull(),
+            other => Error::type_mismatch(format!("{other} is not a decimal")),
+        })
     }
 }
 

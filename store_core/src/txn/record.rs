@@ -173,7 +173,7 @@ fn put_cell(value: ValueRef<'_>, column: &Column, out: &mut Vec<u8>) {
         ValueRef::Text(value) => codec::put_bytes(out, value.as_bytes()),
         ValueRef::Bytes(value) => codec::put_bytes(out, value),
         ValueRef::Date(value) => codec::put_i64(out, i64::from(value)),
-        ValueRef::Decimal(value) => codec::put_i128(out, value.units()),
+        ValueRef::Decimal(units, _) => codec::put_i128(out, units.get()),
         ValueRef::Inet(value) => out.extend_from_slice(&value.octets()),
         ValueRef::Mac(value) => out.extend_from_slice(&value.octets()),
     }
@@ -273,7 +273,7 @@ fn read_cell<'a>(reader: &mut Reader<'a>, column: &Column) -> Result<ValueRef<'a
             if units.unsigned_abs() >= power_of_ten(precision).unsigned_abs() {
                 return Err(Error::corrupt("a decimal has too many digits"));
             }
-            ValueRef::Decimal(Decimal::of(units, scale))
+            Decimal::of(units, scale).into()
         }
         Type::Inet => ValueRef::Inet(Inet::from_octets(reader.array()?)),
         Type::Mac => ValueRef::Mac(Mac::from_octets(reader.array()?)),
@@ -290,8 +290,8 @@ mod tests {
         let schema = "a decimal(3,1) notnull, b decimal(38,38), c inet notnull, d mac";
         let schema = Schema::parse("t", schema).unwrap();
         let cells = [
-            ValueRef::Decimal(Decimal::of(-999, 1)),
-            ValueRef::Decimal(Decimal::of(power_of_ten(38) - 1, 38)),
+            Decimal::of(-999, 1).into(),
+            Decimal::of(power_of_ten(38) - 1, 38).into(),
             ValueRef::Inet(Inet::from_octets([9; 16])),
             ValueRef::Mac(Mac::from_octets([7; 6])),
         ];
@@ -311,7 +311,7 @@ mod tests {
             assert_eq!(read(&bytes[..len]).unwrap_err().kind(), Kind::Corrupt, "{len}");
         }
         let mut beyond = Vec::new();
-        put_cell(ValueRef::Decimal(Decimal::of(1000, 1)), &schema.columns[0], &mut beyond);
+        put_cell(Decimal::of(1000, 1).into(), &schema.columns[0], &mut beyond);
         assert_eq!(read(&beyond).unwrap_err().to_string(), "a decimal has too many digits");
     }
 }

@@ -21,16 +21,28 @@ use std::str::FromStr;
 /// # Ok::<_, store_core::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode)]
-pub struct Inet([u8; 16]);
+pub struct Inet([u64; 2]); // the bytes as numbers, the first eight first
 
 impl Inet {
     /// The address of these bytes.
     pub const fn from_octets(octets: [u8; 16]) -> Self {
-        Self(octets)
+        let all = u128::from_be_bytes(octets);
+        Self([(all >> 64) as u64, all as u64])
     }
 
     /// The bytes; an IPv4 address is the last four, after ten zeros and two of 255.
     pub const fn octets(self) -> [u8; 16] {
+        ((self.0[0] as u128) << 64 | self.0[1] as u128).to_be_bytes()
+    }
+
+    /// The address of these words.
+    #[inline(always)]
+    pub(crate) const fn from_words(words: [u64; 2]) -> Self {
+        Self(words)
+    }
+
+    /// The words of the address, which compare as its bytes do.
+    pub(crate) const fn words(self) -> [u64; 2] {
         self.0
     }
 
@@ -58,13 +70,13 @@ impl From<Ipv4Addr> for Inet {
 
 impl From<Ipv6Addr> for Inet {
     fn from(address: Ipv6Addr) -> Self {
-        Self(address.octets())
+        Self::from_octets(address.octets())
     }
 }
 
 impl From<Inet> for IpAddr {
     fn from(address: Inet) -> Self {
-        Ipv6Addr::from(address.0).to_canonical()
+        Ipv6Addr::from(address.octets()).to_canonical()
     }
 }
 
@@ -101,33 +113,40 @@ impl fmt::Debug for Inet {
 /// # Ok::<_, store_core::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode)]
-pub struct Mac([u8; 6]);
+pub struct Mac(u64); // the bytes as a number, its upper 16 bits zero
 
 impl Mac {
     /// The address of these bytes.
     pub const fn from_octets(octets: [u8; 6]) -> Self {
-        Self(octets)
+        let mut bits = 0;
+        let mut at = 0;
+        while at < octets.len() {
+            bits = bits << 8 | octets[at] as u64;
+            at += 1;
+        }
+        Self(bits)
     }
 
     /// The bytes.
-    pub const fn octets(self) -> [u8; 6] {
-        self.0
+    pub fn octets(self) -> [u8; 6] {
+        std::array::from_fn(|at| (self.0 >> (40 - 8 * at)) as u8)
     }
 
     /// The bytes as a number, which compares as they do.
-    pub(crate) fn to_bits(self) -> u64 {
-        self.0.iter().fold(0, |bits, octet| bits << 8 | u64::from(*octet))
+    pub(crate) const fn to_bits(self) -> u64 {
+        self.0
     }
 
     /// The address of this number; its upper 16 bits say nothing.
-    pub(crate) fn from_bits(bits: u64) -> Self {
-        Self(std::array::from_fn(|at| (bits >> (40 - 8 * at)) as u8))
+    #[inline]
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits & ((1 << 48) - 1))
     }
 
     /// Appends the text.
     pub(super) fn write(self, out: &mut Vec<u8>) {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        for (nth, octet) in self.0.iter().enumerate() {
+        for (nth, octet) in self.octets().into_iter().enumerate() {
             if nth > 0 {
                 out.push(b':');
             }

@@ -22,7 +22,7 @@ impl ValueRef<'_> {
             (Text(a), Text(b)) => a.as_bytes().cmp(b.as_bytes()),
             (Bytes(a), Bytes(b)) => a.cmp(b),
             (Date(a), Date(b)) => a.cmp(&b),
-            (Decimal(a), Decimal(b)) => a.cmp(&b),
+            (Decimal(..), Decimal(..)) => order_decimals(self, other),
             (Inet(a), Inet(b)) => a.cmp(&b),
             (Mac(a), Mac(b)) => a.cmp(&b),
             (a, b) => a.rank().cmp(&b.rank()),
@@ -40,12 +40,29 @@ impl ValueRef<'_> {
             Self::Bytes(_) => 5,
             Self::Date(_) => 6,
             Self::Timestamp(_) => 7,
-            Self::Decimal(_) => 8,
+            Self::Decimal(..) => 8,
             Self::Inet(_) => 9,
             Self::Mac(_) => 10,
             Self::Null => 11,
         }
     }
+}
+
+/// True for the same value of the same type; unlike in [`ValueRef::order`] NaN does not equal itself.
+impl PartialEq for ValueRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (*self, *other) {
+            (Self::Float32(a), Self::Float32(b)) => a == b,
+            (Self::Float64(a), Self::Float64(b)) => a == b,
+            (a, b) => a.order(b).is_eq(),
+        }
+    }
+}
+
+/// Apart: it divides numbers of two words, and the rest of the order is short.
+#[inline(never)]
+fn order_decimals(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
+    a.as_decimal().cmp(&b.as_decimal())
 }
 
 fn order_floats(a: f64, b: f64) -> Ordering {
@@ -55,6 +72,7 @@ fn order_floats(a: f64, b: f64) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Decimal;
 
     #[test]
     fn nan_is_greater_than_every_number_and_zeros_are_equal() {
@@ -63,5 +81,17 @@ mod tests {
         assert_eq!(order(f64::NAN, f64::NAN), Ordering::Equal);
         assert_eq!(order(-0.0, 0.0), Ordering::Equal);
         assert_eq!(ValueRef::Null.order(ValueRef::Int(i64::MAX)), Ordering::Greater);
+    }
+
+    #[test]
+    fn values_are_equal_across_scales_but_not_across_types() {
+        let decimal = |text: &str| ValueRef::from(text.parse::<Decimal>().unwrap());
+        assert_eq!(decimal("1.5"), decimal("1.50"));
+        assert_eq!(decimal("1.5").order(decimal("1.50")), Ordering::Equal);
+        assert_eq!(decimal("-2").order(decimal("-1.999")), Ordering::Less);
+        assert!(decimal("1") != ValueRef::Int(1) && ValueRef::Date(1) != ValueRef::Timestamp(1));
+        assert!(ValueRef::Float64(f64::NAN) != ValueRef::Float64(f64::NAN));
+        assert!(ValueRef::Float64(-0.0) == ValueRef::Float64(0.0));
+        assert!(ValueRef::Null == ValueRef::Null && ValueRef::Text("a") != ValueRef::Bytes(b"a"));
     }
 }

@@ -24,10 +24,38 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, bincode::Encode, bincode::Decode)]
 pub struct Decimal {
-    /// Bytes, low first: an `i128` wants 16 bytes of alignment, which would make every
-    /// [`super::ValueRef`] a third larger.
-    units: [u8; 16],
+    units: DecimalUnits,
     scale: u8,
+}
+
+/// A [`Decimal`] without its point: the number times `10^scale`.
+///
+/// Two words, and not an `i128`, which lies at multiples of 16: it would make every
+/// [`ValueRef`](super::ValueRef) a third larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct DecimalUnits([u64; 2]);
+
+impl DecimalUnits {
+    const fn of(units: i128) -> Self {
+        Self([units as u64, (units >> 64) as u64])
+    }
+
+    /// The units of these words, the lower first.
+    #[inline(always)]
+    pub(crate) const fn from_words(words: [u64; 2]) -> Self {
+        Self(words)
+    }
+
+    /// The words of these units, the lower first.
+    pub(crate) const fn words(self) -> [u64; 2] {
+        self.0
+    }
+
+    /// The whole number.
+    #[inline]
+    pub const fn get(self) -> i128 {
+        (self.0[1] as i128) << 64 | self.0[0] as i128
+    }
 }
 
 /// Why a number is none of a column's.
@@ -71,19 +99,31 @@ impl Decimal {
     /// The same without the check, for units that a column held.
     #[inline]
     pub(crate) const fn of(units: i128, scale: u8) -> Self {
-        Self { units: units.to_le_bytes(), scale }
+        Self { units: DecimalUnits::of(units), scale }
     }
 
     /// The number without its point: the number times `10^scale`.
     #[inline]
     pub const fn units(self) -> i128 {
-        i128::from_le_bytes(self.units)
+        self.units.get()
     }
 
     /// How many digits stand after the point.
     #[inline]
     pub const fn scale(self) -> u8 {
         self.scale
+    }
+
+    /// Both parts, as a [`ValueRef`](super::ValueRef) has them.
+    #[inline]
+    pub(super) const fn parts(self) -> (DecimalUnits, u8) {
+        (self.units, self.scale)
+    }
+
+    /// The decimal of both parts.
+    #[inline]
+    pub(super) const fn joined(units: DecimalUnits, scale: u8) -> Self {
+        Self { units, scale }
     }
 
     /// The same number with so many digits after the point; `None` if that would drop one that is

@@ -1,7 +1,7 @@
 //! Value to text: the shortest text that reads back as the same value.
 
-use super::ValueRef;
 use super::calendar::{write_date, write_timestamp};
+use super::{Decimal, ValueRef};
 use std::fmt;
 use std::io::Write;
 
@@ -35,7 +35,7 @@ pub fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
         ValueRef::Bytes(bytes) => out.extend_from_slice(bytes),
         ValueRef::Date(days) => write_date(i64::from(days), out),
         ValueRef::Timestamp(micros) => write_timestamp(micros, out),
-        ValueRef::Decimal(value) => value.write(out),
+        ValueRef::Decimal(units, scale) => Decimal::joined(units, scale).write(out),
         ValueRef::Inet(value) => write!(out, "{value}").expect("a vector takes every write"),
         ValueRef::Mac(value) => value.write(out),
     }
@@ -70,7 +70,7 @@ impl fmt::Display for ValueRef<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::{Decimal, Inet, Mac, Type, parse_value};
+    use crate::value::{Inet, Mac, Type, parse_value};
 
     fn shown(value: impl Into<ValueRef<'static>>) -> String {
         value.into().to_string()
@@ -152,8 +152,8 @@ mod tests {
                 (Type::Bytes, ValueRef::Bytes(&bytes)),
                 (Type::Date, ValueRef::Date(days as i32)),
                 (Type::Timestamp, ValueRef::Timestamp(days * DAY_US + (bits % 86_400) as i64)),
-                (Type::decimal(38, 9).unwrap(), ValueRef::Decimal(Decimal::of(units, 9))),
-                (Type::decimal(38, 38).unwrap(), ValueRef::Decimal(Decimal::of(units, 38))),
+                (Type::decimal(38, 9).unwrap(), Decimal::of(units, 9).into()),
+                (Type::decimal(38, 38).unwrap(), Decimal::of(units, 38).into()),
                 (Type::Inet, ValueRef::Inet(Inet::from_octets(units.to_be_bytes()))),
                 (Type::Mac, ValueRef::Mac(Mac::from_bits(bits))),
             ];

@@ -27,7 +27,7 @@ mod parse;
 
 pub use address::{Inet, Mac};
 pub use column_type::Type;
-pub use decimal::Decimal;
+pub use decimal::{Decimal, DecimalUnits};
 pub(crate) use number::{Number, power_of_ten};
 
 pub(crate) use encode::encoded_width;
@@ -79,7 +79,7 @@ pub enum Value {
 }
 
 /// A cell's value, borrowed from whoever holds the row.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {
     /// No value; not the empty string.
@@ -100,8 +100,9 @@ pub enum ValueRef<'a> {
     Date(i32),
     /// Microseconds since 1970, UTC.
     Timestamp(i64),
-    /// An exact decimal number.
-    Decimal(Decimal),
+    /// An exact decimal number, in its two parts, which pack with the other variants: without its
+    /// point, and how many digits stand after it. [`ValueRef::as_decimal`] joins them.
+    Decimal(DecimalUnits, u8),
     /// An internet address.
     Inet(Inet),
     /// The address of a network card.
@@ -124,7 +125,7 @@ impl Value {
             Self::Bytes(value) => ValueRef::Bytes(value),
             Self::Date(value) => ValueRef::Date(*value),
             Self::Timestamp(value) => ValueRef::Timestamp(*value),
-            Self::Decimal(value) => ValueRef::Decimal(*value),
+            Self::Decimal(value) => (*value).into(),
             Self::Inet(value) => ValueRef::Inet(*value),
             Self::Mac(value) => ValueRef::Mac(*value),
         }
@@ -144,9 +145,18 @@ impl ValueRef<'_> {
             Self::Bytes(value) => Value::Bytes(value.to_owned()),
             Self::Date(value) => Value::Date(value),
             Self::Timestamp(value) => Value::Timestamp(value),
-            Self::Decimal(value) => Value::Decimal(value),
+            Self::Decimal(units, scale) => Value::Decimal(Decimal::joined(units, scale)),
             Self::Inet(value) => Value::Inet(value),
             Self::Mac(value) => Value::Mac(value),
+        }
+    }
+
+    /// The decimal, if it is one.
+    #[inline]
+    pub const fn as_decimal(self) -> Option<Decimal> {
+        match self {
+            Self::Decimal(units, scale) => Some(Decimal::joined(units, scale)),
+            _ => None,
         }
     }
 
@@ -188,7 +198,7 @@ impl ValueRef<'_> {
                 Self::Float32(value as f32)
             }
             (Type::Decimal { precision, scale }, _) => {
-                Self::Decimal(self.to_decimal(ty, precision, scale)?)
+                self.to_decimal(ty, precision, scale)?.into()
             }
             _ => return Err(self.mismatch(ty)),
         })
@@ -196,7 +206,7 @@ impl ValueRef<'_> {
 
     fn to_decimal(self, ty: Type, precision: u8, scale: u8) -> Result<Decimal> {
         let fitted = match self {
-            Self::Decimal(value) => value.fit(precision, scale),
+            Self::Decimal(units, own) => Decimal::joined(units, own).fit(precision, scale),
             Self::Int(value) => Decimal::from(value).fit(precision, scale),
             Self::Float32(value) => Decimal::from_float(value.into(), precision, scale),
             Self::Float64(value) => Decimal::from_float(value, precision, scale),
@@ -223,7 +233,7 @@ impl ValueRef<'_> {
             Self::Bytes(_) => "bytes",
             Self::Date(_) => "a date",
             Self::Timestamp(_) => "a timestamp",
-            Self::Decimal(_) => "a decimal",
+            Self::Decimal(..) => "a decimal",
             Self::Inet(_) => "an inet",
             Self::Mac(_) => "a mac",
         };
@@ -286,7 +296,10 @@ value_ref_from! {
     &'a str => |value| ValueRef::Text(value);
     &'a String => |value| ValueRef::Text(value);
     &'a [u8] => |value| ValueRef::Bytes(value);
-    Decimal => |value| ValueRef::Decimal(value);
+    Decimal => |value| {
+        let (units, scale) = value.parts();
+        ValueRef::Decimal(units, scale)
+    };
     Inet => |value| ValueRef::Inet(value);
     IpAddr => |value| ValueRef::Inet(value.into());
     Mac => |value| ValueRef::Mac(value);

@@ -64,7 +64,7 @@ pub(crate) fn parse_value_into<'a, R>(
         Type::Date => take(ValueRef::Date(moment(text, ty, parse_date)?)),
         Type::Timestamp => take(ValueRef::Timestamp(moment(text, ty, parse_timestamp)?)),
         Type::Decimal { precision, scale } => {
-            take(ValueRef::Decimal(parse_decimal(text, ty, precision, scale)?))
+            take(parse_decimal(text, ty, precision, scale)?.into())
         }
         Type::Inet => {
             take(ValueRef::Inet(Inet::parse(text).ok_or_else(|| not_a(text, ty, INET_FORM))?))

@@ -80,7 +80,7 @@ impl JsonObject {
 
 fn value_into(value: ValueRef<'_>, out: &mut Vec<u8>) {
     match value {
-        ValueRef::Bool(_) | ValueRef::Int(_) | ValueRef::Decimal(_) => write_value(value, out),
+        ValueRef::Bool(_) | ValueRef::Int(_) | ValueRef::Decimal(..) => write_value(value, out),
         ValueRef::Float32(number) if number.is_finite() => write_value(value, out),
         ValueRef::Float64(number) if number.is_finite() => write_value(value, out),
         ValueRef::Null | ValueRef::Float32(_) | ValueRef::Float64(_) => {

@@ -1,6 +1,6 @@
 //! Tests of single cells by their bits, for scans that pass over most rows.
 
-use super::{Layout, LongCell, Place, halves};
+use super::{Layout, LongCell, Place};
 use crate::mem::cell::INLINE_BYTES_MAX;
 use crate::value::{Type, ValueRef};
 
@@ -52,8 +52,8 @@ impl Layout {
             (Type::Int16 | Type::Int32 | Type::Int64, Some(ValueRef::Int(value)))
             | (Type::Timestamp, Some(ValueRef::Timestamp(value))) => Some(value),
             (Type::Date, Some(ValueRef::Date(value))) => Some(i64::from(value)),
-            (Type::Decimal { .. }, Some(ValueRef::Decimal(value))) => {
-                i64::try_from(value.units()).ok()
+            (Type::Decimal { .. }, Some(ValueRef::Decimal(units, _))) => {
+                i64::try_from(units.get()).ok()
             }
             (Type::Mac, Some(ValueRef::Mac(value))) => Some(value.to_bits() as i64),
             (_, None) => Some(otherwise),
@@ -97,11 +97,11 @@ impl Place {
         let bytes = match (self.ty, value) {
             (Type::Text, ValueRef::Text(text)) => text.as_bytes(),
             (Type::Bytes, ValueRef::Bytes(bytes)) => bytes,
-            (Type::Decimal { .. }, ValueRef::Decimal(value)) => {
-                return Some(self.test(Passes::Words(halves(value.units().to_le_bytes()))));
+            (Type::Decimal { .. }, ValueRef::Decimal(units, _)) => {
+                return Some(self.test(Passes::Words(units.words())));
             }
             (Type::Inet, ValueRef::Inet(value)) => {
-                return Some(self.test(Passes::Words(halves(value.octets()))));
+                return Some(self.test(Passes::Words(value.words())));
             }
             _ => return None,
         };

@@ -2,7 +2,7 @@
 
 use crate::mem::cell::{INLINE_BYTES_MAX, LongCell};
 use crate::planted;
-use crate::value::Type;
+use crate::value::{DecimalUnits, Inet, Mac, Type, ValueRef};
 
 /// Where a column lies in a row's words.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,23 @@ impl Place {
             words[self.null_word] &= !self.null_mask;
         }
         words[self.word..self.word + 2].copy_from_slice(&cell);
+    }
+
+    /// The value of a decimal or an address with this word, or these two.
+    ///
+    /// Without a call: a loop that reads cells of all types would keep them in memory for it.
+    #[inline(always)]
+    pub(super) fn exact_value(&self, low: u64, high: impl FnOnce() -> u64) -> ValueRef<'static> {
+        match self.ty {
+            Type::Mac => ValueRef::Mac(Mac::from_bits(low)),
+            Type::Inet => ValueRef::Inet(Inet::from_words([low, high()])),
+            Type::Decimal { scale, .. } => {
+                let sign = (low as i64 >> 63) as u64;
+                let high = if self.ty.is_wide() { high() } else { sign };
+                ValueRef::Decimal(DecimalUnits::from_words([low, high]), scale)
+            }
+            _ => ValueRef::Null, // of no other type
+        }
     }
 
     /// The place of a column of this type, nowhere yet.

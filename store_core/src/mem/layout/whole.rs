@@ -35,7 +35,9 @@ impl<'a> WholeRow<'a> {
             Type::Date => ValueRef::Date(self.fixed(place.byte)),
             Type::Timestamp => ValueRef::Timestamp(self.fixed(place.byte)),
             Type::Bytes | Type::Text => self.0.long_value(place),
-            Type::Decimal { .. } | Type::Inet | Type::Mac => self.0.other_value(place),
+            Type::Decimal { .. } | Type::Inet | Type::Mac => {
+                place.exact_value(self.fixed(place.byte), || self.fixed(place.byte + 8))
+            }
         }
     }
 
@@ -61,5 +63,6 @@ impl Number for u8 {}
 impl Number for i16 {}
 impl Number for i32 {}
 impl Number for i64 {}
+impl Number for u64 {}
 impl Number for f32 {}
 impl Number for f64 {}
