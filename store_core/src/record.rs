@@ -12,7 +12,7 @@ use crate::schema::{Index, Schema, SchemaBuilder};
 use crate::store::Store;
 use crate::table::Table;
 use crate::txn::Txn;
-use crate::value::{Type, ValueRef};
+use crate::value::{Type, Value, ValueRef};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -442,6 +442,12 @@ impl<'r, R: Record> TypedQuery<'r, R> {
     /// Leaves out the first rows.
     pub fn offset(mut self, rows: u64) -> Self {
         self.query = self.query.offset(rows);
+        self
+    }
+
+    /// Gives only rows behind this place in the order; see [`Query::after`].
+    pub fn after(mut self, place: impl Into<Vec<Value>>) -> Self {
+        self.query = self.query.after(place);
         self
     }
 
