@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test stage bench-store planted loom shuttle soak asan fmt clean
+.PHONY: demo test test-peers stage bench-store planted loom shuttle soak asan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -25,6 +25,10 @@ stage:
 # ROWS= sets the made rows; FLIGHTS= names another flights file for the group load.
 bench-store:
 	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
+
+# Random queries, asked of the store and of SQLite in the same words. STORE_PEER_QUERIES= sets how many.
+test-peers:
+	$(CARGO) test --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench --test peers -- --nocapture
 
 # Every planted bug must turn its test red. Also part of `make test`.
 planted:

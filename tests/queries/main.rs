@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 mod conditions;
+mod controls;
 mod patterns;
 mod values;
 mod world;
@@ -135,6 +136,51 @@ fn compare(sort: &[By], a: &[Value], b: &[Value]) -> Ordering {
     };
     let ordered = sort.iter().map(by).find(|order| order.is_ne());
     ordered.unwrap_or_else(|| order(&a[0], &b[0]))
+}
+
+#[test]
+fn pages_behind_one_another_are_the_whole() {
+    let mut pages = 0;
+    ask_all(number("STORE_QUERIES", 5_000) / 5, |world, random, place| {
+        let schema = world.schema();
+        let (condition, predicate) = random_condition(schema, random);
+        let (moment, mut sort) = (*random.pick(&MOMENTS), random_sort(schema, random));
+        if sort.is_empty() {
+            sort.push((0, random.once_in(2), false));
+        }
+        let words = words(schema, &sort);
+        let mut expected = matching(world, moment, &condition);
+        let rows = world.rows(moment);
+        expected.sort_by(|a, b| compare(&sort, &rows[a], &rows[b]));
+        let columns =
+            sort.iter().map(|by| by.0).chain((sort.iter().all(|by| by.0 != 0)).then_some(0));
+        let columns: Vec<usize> = columns.collect();
+        let limit = 1 + random.below(9);
+        let shape = Shape { sort: &words, limit: Some(limit), offset: 0 };
+        let (mut found, mut last): (Vec<i64>, Option<Vec<Value>>) = (Vec::new(), None);
+        loop {
+            // Another way for each page.
+            let mut ways = world.ways(moment, &predicate, |query| query.sort(&words).unwrap());
+            let (way, query) = ways.swap_remove(random.below(ways.len() as u64) as usize);
+            let query = match &last {
+                Some(place) => shape.of(query).after(place.clone()),
+                None => shape.of(query),
+            };
+            let mut cursor =
+                query.run().unwrap_or_else(|error| panic!("{place} by {way}: {error}"));
+            let before = found.len();
+            while let Some(row) = cursor.next().unwrap() {
+                found.push(store_tests::rows::int(&row.get(0).to_owned()));
+                last = Some(columns.iter().map(|at| row.get(*at).to_owned()).collect());
+            }
+            pages += 1;
+            if found.len() - before < limit as usize {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{place}: {moment:?}: {predicate} sort {words:?} by {limit}");
+    });
+    assert!(pages > 1000, "only {pages} pages: the test says little");
 }
 
 #[test]

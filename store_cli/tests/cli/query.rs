@@ -78,6 +78,31 @@ fn explain_names_the_way_to_the_rows() {
 }
 
 #[test]
+fn text_is_matched_by_patterns() {
+    let place = Place::with_flights();
+    let ids = |filter: &str| rows(&place, &["--where", filter, "--sort", "id", "--select", "id"]);
+    assert_eq!(ids("origin like 'J%'"), ids("origin = 'JFK'"));
+    assert_eq!(ids("origin match 'jf?'"), ids("origin = 'JFK'"));
+    assert_eq!(ids("origin ~ '^(JFK|EWR)$'"), ids("origin in ('JFK', 'EWR')"));
+    let wrong = ["query", "db", "flights", "--where", "origin ~ '('"];
+    let run = place.run_args(&wrong);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.err.contains("regular expression: position 1: unclosed group"), "{}", run.err);
+}
+
+#[test]
+fn an_analysis_runs_the_query_and_an_index_can_be_named() {
+    let place = Place::with_flights();
+    let line = rows(&place, &["--analyze", "--where", "delay > 0"]);
+    assert!(line.contains("; read 4, matched 2, gave 2 rows in "), "{line}");
+    let run = place.run_args(&["query", "db", "flights", "--index", "nowhere"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.err.contains("no index \"nowhere\" in `flights`: it has "), "{}", run.err);
+    let both = ["query", "db", "flights", "--analyze", "--explain"];
+    assert_eq!(place.run_args(&both).code, 2);
+}
+
+#[test]
 fn the_hidden_row_number_shows_when_it_is_asked_for() {
     let place = Place::new();
     place.file("t.tsv", "x\ny\n");

@@ -31,8 +31,9 @@ use crate::options::THREADS_MAX;
 use crate::query::{
     AccessPath, Filter, PlanInput, Predicate, RowCount, SortKey, SortName, bind_sort, plan,
 };
-use crate::query::{Plan, parse_sort};
+use crate::query::{Plan, behind, complete_sort, parse_sort};
 use crate::txn::{Engine, Rows};
+use crate::value::Value;
 use candidates::estimate;
 use poll::Question;
 use std::ops::Range;
@@ -63,6 +64,8 @@ pub struct Query<'a> {
     threads: u32,
     /// Scan these pages only, whatever the filter.
     pages: Option<Range<u32>>,
+    /// The place in the order behind which the rows lie.
+    after: Option<Vec<Value>>,
     /// The index that must be walked.
     index: Option<String>,
     poll: Option<Question<'a>>,
@@ -87,6 +90,7 @@ impl<'a> Query<'a> {
             offset: 0,
             threads: 1,
             pages: None,
+            after: None,
             index: None,
             poll: None,
         }
@@ -131,6 +135,30 @@ impl<'a> Query<'a> {
         self
     }
 
+    /// Gives only rows that come behind this place in the order: the values of the sort columns, then
+    /// those of the key columns that are not among them, as the last row of another query had them.
+    ///
+    /// Reading on so costs nothing for the rows before it where an index serves the order, unlike an
+    /// offset, and no row is given twice or left out, whatever was inserted or deleted meanwhile.
+    /// Without a sort, or with too few values, the query fails when it runs.
+    ///
+    /// ```
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// let snapshot = store.snapshot()?;
+    /// let page = || flights.query(&snapshot).sort(&["-altitude"]).map(|query| query.limit(1));
+    /// let mut first = page()?.run()?;
+    /// let last = first.next()?.unwrap();
+    /// let (altitude, id) = (flights.schema().column_position("altitude")?, 0);
+    /// let place = [last.get(altitude).to_owned(), last.get(id).to_owned()];
+    /// let mut second = page()?.after(place).run()?;
+    /// assert_ne!(second.next()?.unwrap().get(0), first.current().get(0));
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn after(mut self, place: impl Into<Vec<Value>>) -> Self {
+        self.after = Some(place.into());
+        self
+    }
+
     /// Walks this index whatever the planner thinks of it. An index that is not there, or that
     /// neither filter nor sort can use, is an error when the query runs.
     pub fn index(mut self, name: impl Into<String>) -> Self {
@@ -164,6 +192,9 @@ impl<'a> Query<'a> {
 
     /// How many rows match, after offset and limit.
     pub fn count(mut self) -> Result<u64> {
+        if let Some(behind) = self.behind(&bind_sort(&self.sort, &self.rows.schema)?)? {
+            (self.predicate, self.after) = (self.predicate.and(behind), None);
+        }
         self.sort.clear();
         let (limit, offset) = (self.limit.take(), std::mem::take(&mut self.offset));
         let matched = self.run()?.count_all()?;
@@ -215,13 +246,26 @@ impl<'a> Query<'a> {
         Ok(Analysis { way, rows_read, rows_matched, rows_given, elapsed: began.elapsed() })
     }
 
+    /// What [`Query::after`] demands.
+    fn behind(&self, sort: &[SortKey]) -> Result<Option<Predicate>> {
+        let Some(place) = &self.after else { return Ok(None) };
+        if sort.is_empty() {
+            return Err(Error::invalid("rows behind a place need an order: give the query a sort"));
+        }
+        let schema = &self.rows.schema;
+        behind(&complete_sort(sort, &schema.key), place, schema).map(Some)
+    }
+
     fn bind(&self) -> Result<Bound> {
         if !Arc::ptr_eq(self.source.engine(), &self.engine) {
             return Err(Error::invalid("the snapshot or transaction belongs to another store"));
         }
         let schema = &self.rows.schema;
-        let filter = self.predicate.bind(schema)?;
         let sort = bind_sort(&self.sort, schema)?;
+        let filter = match self.behind(&sort)? {
+            None => self.predicate.bind(schema)?,
+            Some(behind) => self.predicate.clone().and(behind).bind(schema)?,
+        };
         if self.pages.is_some() {
             let plan = Plan { path: AccessPath::Scan, reason: "scan: a part of it".to_owned() };
             return Ok(Bound { filter, sort, plan });

@@ -9,6 +9,7 @@
 //! Everything here knows values and schemas and nothing of tables, so it is tested alone. Logic is
 //! SQL's: a comparison with NULL is unknown, and a row matches only when its predicate is true.
 
+mod after;
 mod aggregate;
 mod bind;
 mod bounds;
@@ -29,6 +30,7 @@ mod top_k;
 #[cfg(test)]
 mod testing;
 
+pub use after::behind;
 pub use aggregate::{Aggregate, Function};
 pub(crate) use aggregate::{BoundAggregate, State};
 pub use bounds::{ColumnBounds, ValueRange};

@@ -6,6 +6,7 @@ use super::order::TypedSort;
 use crate::cursor::{Analysis, Cursor, Groups, Query};
 use crate::error::Result;
 use crate::query::{Aggregate, SortName};
+use crate::value::Value;
 use std::marker::PhantomData;
 
 /// A question about the table of one [`Record`]: a [`Query`] whose rows come as structs.
@@ -65,6 +66,12 @@ impl<'r, R: Record> TypedQuery<'r, R> {
     /// Leaves out the first rows.
     pub fn offset(mut self, rows: u64) -> Self {
         self.query = self.query.offset(rows);
+        self
+    }
+
+    /// Gives only rows that come behind this place in the order; see [`Query::after`].
+    pub fn after(mut self, place: impl Into<Vec<Value>>) -> Self {
+        self.query = self.query.after(place);
         self
     }
 

@@ -62,9 +62,8 @@ impl ValueRef<'_> {
 
     fn add_decimal(self, amount: ValueRef<'_>, ty: Type) -> Result<Value> {
         let held = self.or_zero();
-        let (ValueRef::Decimal(one), ValueRef::Decimal(more)) =
-            (held.coerce(ty)?, amount.coerce(ty)?)
-        else {
+        let (one, more) = (held.coerce(ty)?.as_decimal(), amount.coerce(ty)?.as_decimal());
+        let (Some(one), Some(more)) = (one, more) else {
             return Err(Error::type_mismatch(format!(
                 "{} cannot be added to {ty}: give a decimal",
                 amount.shown()

@@ -70,8 +70,8 @@ impl State {
         match (&mut self.inner, value) {
             (Inner::Nothing, _) => {}
             (Inner::Ints(sum), ValueRef::Int(value)) => *sum += i128::from(value),
-            (Inner::Decimals(sum, _), ValueRef::Decimal(value)) => {
-                *sum = sum.checked_add(value.units()).ok_or_else(too_large)?;
+            (Inner::Decimals(sum, _), ValueRef::Decimal(units, _)) => {
+                *sum = sum.checked_add(units.get()).ok_or_else(too_large)?;
             }
             (Inner::Floats(sum), value) => sum.add(float(value)),
             (Inner::Moments(moments), value) => moments.merge(Moments::of(float(value))),
@@ -251,8 +251,7 @@ fn float(value: ValueRef<'_>) -> f64 {
         ValueRef::Int(value) => value as f64,
         ValueRef::Float32(value) => f64::from(value),
         ValueRef::Float64(value) => value,
-        ValueRef::Decimal(value) => value.to_f64(),
-        _ => unreachable!("the column's type was checked"),
+        other => other.as_decimal().expect("the column's type was checked").to_f64(),
     }
 }
 
