@@ -8,6 +8,7 @@ mod closed;
 mod found;
 mod indexes;
 mod kept;
+mod live_indexes;
 mod log_first;
 mod lost_update;
 mod many;

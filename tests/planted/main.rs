@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Invariant, test binary, test, planted bug.
-const PAIRS: [(&str, &str, &str, &str); 53] = [
+const PAIRS: [(&str, &str, &str, &str); 60] = [
     ("I1", "isolation", "atomic::a_snapshot_sees_whole", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_between_rows"),
     ("I1", "isolation", "atomic::rows_appear_and_vanish", "published_before_install"),
@@ -46,6 +46,7 @@ const PAIRS: [(&str, &str, &str, &str); 53] = [
     ("I5", "history", "rows_serializable", "phantoms_not_validated"),
     ("I5", "anomalies", "serializable_transactions", "phantoms_not_validated"),
     ("I6", "crash", "power::what_was_acknowledged", "sync_skipped"),
+    ("I6", "crash", "power::what_was_acknowledged", "schema_change_not_synced"),
     ("I6", "model", "cases::a_row_inserted_over", "absent_row_logged"),
     ("I6", "history", "rows_after_the_power_went_anywhere", "sync_skipped"),
     ("I7", "crash", "syncs::a_commit_after_a_failed", "sync_failure_ignored"),
@@ -56,6 +57,10 @@ const PAIRS: [(&str, &str, &str, &str); 53] = [
     ("I9", "isolation", "indexes::a_row_with_several", "index_entry_not_rechecked"),
     ("I9", "isolation", "indexes::index_and_scan_agree", "index_entry_not_rechecked"),
     ("I9", "isolation", "indexes::index_and_scan_agree", "needed_entry_forgotten"),
+    ("I9", "isolation", "live_indexes::a_writer_from_before", "old_writers_not_waited_for"),
+    ("I9", "isolation", "live_indexes::indexes_that_come_and_go", "old_writers_not_waited_for"),
+    ("I9", "isolation", "live_indexes::indexes_that_come_and_go", "index_used_too_early"),
+    ("I9", "isolation", "live_indexes::snapshots_from_before", "index_used_too_early"),
     ("I9", "model", "indexes_over_several", "index_entry_not_rechecked"),
     ("I9", "history", "rows_at_snapshot", "index_entry_not_rechecked"),
     ("I9", "anomalies", "snapshots_prevent", "index_entry_not_rechecked"),
@@ -64,6 +69,8 @@ const PAIRS: [(&str, &str, &str, &str); 53] = [
     ("I10", "isolation", "many::a_refused_row_is_named", "call_half_applied"),
     ("I10", "isolation", "row_atomic::a_refused_statement_changes", "unique_not_checked"),
     ("I10", "isolation", "unique::one_of_many", "unique_not_checked"),
+    ("I10", "isolation", "live_indexes::rows_with_equal_values", "twins_not_looked_for"),
+    ("I10", "isolation", "live_indexes::a_value_written_twice", "twins_not_looked_for"),
     ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
 ];
 

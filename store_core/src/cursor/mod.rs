@@ -17,9 +17,9 @@ pub use run::Cursor;
 pub(crate) use read::ReadSource;
 
 use crate::error::{Error, Result};
-use crate::query::{Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
+use crate::query::{AccessPath, Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
 use crate::query::{Plan, parse_sort};
-use crate::txn::{Engine, Rows};
+use crate::txn::{Engine, LiveTable, SecondaryIndex};
 use candidates::estimate;
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ use std::sync::Arc;
 /// ```
 #[must_use]
 pub struct Query<'a> {
-    rows: Arc<Rows>,
+    table: Arc<LiveTable>,
     /// The table's store, which the reader's must be.
     engine: Arc<Engine>,
     source: ReadSource<'a>,
@@ -51,12 +51,14 @@ struct Bound {
     filter: Filter,
     sort: Vec<SortKey>,
     plan: Plan,
+    /// The index that the plan walks.
+    index: Option<Arc<SecondaryIndex>>,
 }
 
 impl<'a> Query<'a> {
-    pub(crate) fn new(engine: Arc<Engine>, rows: Arc<Rows>, source: ReadSource<'a>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, table: Arc<LiveTable>, source: ReadSource<'a>) -> Self {
         Self {
-            rows,
+            table,
             engine,
             source,
             predicate: Predicate::all(),
@@ -115,21 +117,29 @@ impl<'a> Query<'a> {
         if !Arc::ptr_eq(self.source.engine(), &self.engine) {
             return Err(Error::invalid("the snapshot or transaction belongs to another store"));
         }
-        let schema = &self.rows.schema;
+        // For the length of this call: a change of the indexes waits for it.
+        let rows = self.table.share();
+        let schema = &*rows.schema;
         let filter = self.predicate.bind(schema)?;
         let sort = bind_sort(&self.sort, schema)?;
-        let estimates = |index: usize, range: &crate::query::KeyRange| {
-            estimate(&self.rows.indexes[index], range)
-        };
+        let estimates =
+            |index: usize, range: &crate::query::KeyRange| estimate(&rows.indexes[index], range);
+        let at = self.source.at().at;
+        let serves = |index: usize| rows.indexes[index].serves(at);
         let input = PlanInput {
             filter: &filter,
             schema,
             sort: &sort,
+            serves: &serves,
             estimates: &estimates,
-            table_rows: self.rows.primary.len(),
+            table_rows: rows.primary.len(),
             overlay: self.source.has_writes(),
         };
         let plan = plan(&input);
-        Ok(Bound { filter, sort, plan })
+        let index = match plan.path {
+            AccessPath::Index { index, .. } => Some(Arc::clone(&rows.indexes[index])),
+            _ => None,
+        };
+        Ok(Bound { filter, sort, plan, index })
     }
 }

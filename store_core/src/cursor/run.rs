@@ -9,7 +9,7 @@ use crate::mem::row_batch::RowBatch;
 use crate::mvcc::{SlotWords, Walk};
 use crate::planted;
 use crate::query::{AccessPath, Filter, Quick, SortEncoder, SortKey, TopK, complete_sort};
-use crate::txn::Rows;
+use crate::txn::TableData;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ const SORT_LUMP_BYTES: usize = 64 << 10;
 /// Closing is dropping. Between calls it holds nothing but its snapshot, so a loop over it may
 /// write to the table it walks.
 pub struct Cursor<'a> {
-    rows: Arc<Rows>,
+    rows: Arc<TableData>,
     filter: Filter,
     /// The filter's tests that a slot's own words decide.
     quick: Quick,
@@ -52,9 +52,10 @@ pub struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) fn start(query: Query<'a>, bound: Bound) -> Result<Self> {
-        let Bound { filter, sort, plan } = bound;
+        let Bound { filter, sort, plan, index } = bound;
         let serves_sort = matches!(plan.path, AccessPath::Index { serves_sort: true, .. });
-        let Query { rows, source, limit, offset, .. } = query;
+        let Query { table, source, limit, offset, .. } = query;
+        let rows = Arc::clone(&table.data);
         source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let walked = matches!(plan.path, AccessPath::Scan);
@@ -68,7 +69,7 @@ impl<'a> Cursor<'a> {
                 needed_words(&rows, &filter)
             },
             words: vec![0; rows.layout.words()].into_boxed_slice(),
-            candidates: Candidates::new(plan.path),
+            candidates: Candidates::new(plan.path, index),
             quick: Quick::new(&filter, &rows.layout),
             ahead: RowBatch::new(rows.layout.words()),
             batch: Batch::default(),
@@ -259,7 +260,6 @@ impl<'a> Cursor<'a> {
             return true;
         }
         let mut encoded = Vec::with_capacity(key.len());
-        let index = &self.rows.indexes[index];
         // Keys are prefix-free; an index of fixed width pads its short ones with zeros.
         index.encode(&self.rows, &self.words, &mut encoded).is_ok() && key.starts_with(&encoded)
     }
@@ -321,7 +321,7 @@ impl<'a> Cursor<'a> {
 
     fn need_index_words(&mut self) {
         if let Some(index) = self.candidates.index() {
-            let columns = self.rows.indexes[index].spec.columns.iter().copied();
+            let columns = index.spec.columns.iter().copied();
             self.needed = cover(&self.needed, &words_of(&self.rows, columns));
         }
     }
@@ -329,7 +329,7 @@ impl<'a> Cursor<'a> {
 
 /// Whether a row of a walk matches and is not one of the transaction's own, which come later.
 fn wanted<'c>(
-    rows: &'c Rows,
+    rows: &'c TableData,
     filter: &'c Filter,
     quick: &'c Quick,
     own: Option<&'c ReadSource<'_>>,
@@ -341,12 +341,12 @@ fn wanted<'c>(
 }
 
 /// The words that the filter and the recheck of an index entry read.
-fn needed_words(rows: &Rows, filter: &Filter) -> Range<usize> {
+fn needed_words(rows: &TableData, filter: &Filter) -> Range<usize> {
     words_of(rows, filter.columns().into_iter())
 }
 
 /// The smallest range of words that holds these columns and their null bits.
-fn words_of(rows: &Rows, columns: impl Iterator<Item = usize>) -> Range<usize> {
+fn words_of(rows: &TableData, columns: impl Iterator<Item = usize>) -> Range<usize> {
     columns.fold(0..0, |range, column| cover(&range, &rows.layout.needed_words(column)))
 }
 

@@ -37,6 +37,8 @@ pub struct PlanInput<'a> {
     pub schema: &'a Schema,
     /// The order asked for, without the completing key columns; empty if none.
     pub sort: &'a [SortKey],
+    /// True if the reader may use the index at this position.
+    pub serves: &'a dyn Fn(usize) -> bool,
     /// About how many entries of the index at this position lie in the range.
     pub estimates: &'a dyn Fn(usize, &KeyRange) -> u64,
     /// Rows of the table.
@@ -118,7 +120,7 @@ pub struct Plan {
 /// # let schema = Schema::builder("t").column("id", Type::Int64).key().build()?;
 /// let filter = column("id").eq(7).bind(&schema)?;
 /// let input = PlanInput {
-///     filter: &filter, schema: &schema, sort: &[], estimates: &|_, _| 0, table_rows: 10, overlay: false,
+///     filter: &filter, schema: &schema, sort: &[], serves: &|_| true, estimates: &|_, _| 0, table_rows: 10, overlay: false,
 /// };
 /// assert_eq!(plan(&input).path, AccessPath::Key(vec![7_i64.into()]));
 /// # Ok::<_, store_core::Error>(())
@@ -131,8 +133,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     if let Some(plan) = key_plan(input) {
         return plan;
     }
-    let usable = (0..input.schema.indexes.len()).filter_map(|at| Candidate::of(input, at));
-    let candidates: Vec<Candidate> = usable.collect();
+    let usable = (0..input.schema.indexes.len()).filter(|at| (input.serves)(*at));
+    let candidates: Vec<Candidate> = usable.filter_map(|at| Candidate::of(input, at)).collect();
     let rows = input.table_rows;
     let cheapest = candidates.iter().min_by_key(|found| (found.entries, !found.serves_sort));
     if let Some(best) = cheapest.filter(|best| best.is_selective(rows)) {

@@ -86,6 +86,16 @@ impl SchemaBuilder {
         self.with_named(names, |schema, positions| add_index(schema, positions, unique))
     }
 
+    /// The same with a name of its own; else it is called after its columns.
+    pub fn index_named(self, name: impl Into<String>, names: &[&str], unique: bool) -> Self {
+        let name = name.into();
+        self.with_named(names, |schema, positions| {
+            add_index(schema, positions.clone(), unique);
+            let index = schema.indexes.iter_mut().find(|index| index.columns == positions);
+            index.expect("added above, or there before").name = name;
+        })
+    }
+
     fn with_last(mut self, option: &str, apply: impl FnOnce(&mut Schema, usize)) -> Self {
         match self.schema.columns.len().checked_sub(1) {
             Some(last) => apply(&mut self.schema, last),
@@ -113,6 +123,7 @@ impl SchemaBuilder {
         check_name("table", &schema.table)?;
         check_columns(schema)?;
         check_positions(schema)?;
+        check_index_names(schema)?;
         if self.schema.key.is_empty() {
             let last = self.schema.columns.len();
             self = self.column(ROW_COLUMN, Type::Int64);
@@ -125,8 +136,7 @@ impl SchemaBuilder {
 
 fn add_index(schema: &mut Schema, columns: Vec<usize>, unique: bool) {
     let id = schema.indexes.len() as u32 + 1;
-    let names: Vec<&str> = columns.iter().map(|at| schema.columns[*at].name.as_str()).collect();
-    let name = names.join("+");
+    let name = schema.index_name(&columns);
     if let Some(known) = schema.indexes.iter_mut().find(|index| index.columns == columns) {
         known.unique |= unique; // `-index -unique` on one column is one index
         return;
@@ -166,6 +176,18 @@ fn check_positions(schema: &Schema) -> Result<()> {
                 let name = &schema.columns[*position].name;
                 return Err(Error::invalid(format!("column \"{name}\" twice in one key or index")));
             }
+        }
+    }
+    Ok(())
+}
+
+fn check_index_names(schema: &Schema) -> Result<()> {
+    for (nth, index) in schema.indexes.iter().enumerate() {
+        if index.name != schema.index_name(&index.columns) {
+            check_name("index", &index.name)?;
+        }
+        if schema.indexes[..nth].iter().any(|known| known.name == index.name) {
+            return Err(Error::invalid(format!("two indexes with the name \"{}\"", index.name)));
         }
     }
     Ok(())

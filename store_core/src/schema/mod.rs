@@ -1,9 +1,11 @@
 //! Schemas: the columns, key and indexes of a table.
 
 mod build;
+mod index_spec;
 mod text;
 
 pub use build::SchemaBuilder;
+pub use index_spec::IndexSpec;
 
 use crate::error::{Error, Result};
 use crate::value::{Type, Value};
@@ -37,7 +39,7 @@ pub struct Column {
 pub struct Index {
     /// Stable number in this table, never used again.
     pub id: u32,
-    /// The name; the column's own for an index over one column.
+    /// The name: if none was given, the names of its columns with `+` between them.
     pub name: String,
     /// Positions in [`Schema::columns`], most significant first.
     pub columns: Vec<usize>,
@@ -67,7 +69,7 @@ pub struct Schema {
     pub key: Vec<usize>,
     /// The secondary indexes.
     pub indexes: Vec<Index>,
-    /// Counts the changes of this table's schema.
+    /// Counts the changes of this table's columns.
     pub version: u32,
 }
 
@@ -90,6 +92,23 @@ impl Schema {
             .detail(&self.table)
             .detail(name)
         })
+    }
+
+    /// The index of this name.
+    pub fn index(&self, name: &str) -> Result<&Index> {
+        self.indexes.iter().find(|index| index.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.indexes.iter().map(|index| index.name.as_str()).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            Error::not_found(format!("no index \"{name}\" of `{}`: it has {names}", self.table))
+                .detail(&self.table)
+                .detail(name)
+        })
+    }
+
+    /// The name of an index over these columns that is given none.
+    pub(crate) fn index_name(&self, columns: &[usize]) -> String {
+        let names: Vec<&str> = columns.iter().map(|at| self.columns[*at].name.as_str()).collect();
+        names.join("+")
     }
 
     /// The columns a user named: all but a hidden `_row`.

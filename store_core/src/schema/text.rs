@@ -4,6 +4,7 @@
 //! schema  = clause { "," clause }
 //! clause  = name type { option }
 //!         | ("key" | "index" | "unique") "(" name { "," name } ")"
+//!         | ("index" | "unique") name "(" name { "," name } ")"        (an index with a name of its own)
 //! option  = "key" | "index" | "unique" | "notnull"
 //!         | "default" value | "property" name value
 //! name    = word | "word in double quotes"
@@ -43,10 +44,10 @@ impl Schema {
         let (mut lists, mut inline_key, mut key_lists) = (Vec::new(), false, 0);
         for clause in split_clauses(text)? {
             let tokens = tokens(clause).map_err(|error| within(clause, &error))?;
-            if let [Token::Word(word), Token::Open, list @ ..] = tokens.as_slice() {
+            if let Some((word, own_name, list)) = list_clause(&tokens) {
                 let names = list_names(list).map_err(|error| within(clause, &error))?;
                 key_lists += usize::from(word.eq_ignore_ascii_case("key"));
-                lists.push((clause, word.to_ascii_lowercase(), names));
+                lists.push((clause, word.to_ascii_lowercase(), own_name, names));
             } else {
                 let is_key;
                 (builder, is_key) =
@@ -57,16 +58,35 @@ impl Schema {
                 return Err(within(clause, "the key is named twice"));
             }
         }
-        for (clause, word, names) in lists {
+        for (clause, word, own_name, names) in lists {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            builder = match word.as_str() {
-                "key" => builder.key_of(&names),
-                "index" => builder.index_of(&names, false),
-                "unique" => builder.index_of(&names, true),
+            builder = match (word.as_str(), own_name) {
+                ("key", None) => builder.key_of(&names),
+                ("key", Some(_)) => return Err(within(clause, "a key has no name")),
+                ("index", None) => builder.index_of(&names, false),
+                ("unique", None) => builder.index_of(&names, true),
+                ("index", Some(name)) => builder.index_named(name, &names, false),
+                ("unique", Some(name)) => builder.index_named(name, &names, true),
                 _ => return Err(within(clause, "a list belongs to key, index or unique")),
             };
         }
         builder.build()
+    }
+}
+
+/// The word before a list in parentheses, the name between them, if there is one, and the list.
+type ListClause<'t, 'a> = (&'a str, Option<String>, &'t [Token<'a>]);
+
+fn list_clause<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<ListClause<'t, 'a>> {
+    match tokens {
+        [Token::Word(word), Token::Open, list @ ..] => Some((word, None, list)),
+        // Else it is a column and its type.
+        [Token::Word(word), Token::Word(name) | Token::Name(name), Token::Open, list @ ..]
+            if ["key", "index", "unique"].iter().any(|known| word.eq_ignore_ascii_case(known)) =>
+        {
+            Some((word, Some((*name).to_owned()), list))
+        }
+        _ => None,
     }
 }
 
@@ -279,19 +299,29 @@ impl fmt::Display for Schema {
         }
         for index in &self.indexes[inline.len()..] {
             let word = if index.unique { "unique" } else { "index" };
-            write!(f, ", {word}({})", self.names_of(&index.columns))?;
+            let columns = self.names_of(&index.columns);
+            if self.has_own_name(index) {
+                write!(f, ", {word} {}({columns})", Name(&index.name))?;
+            } else {
+                write!(f, ", {word}({columns})")?;
+            }
         }
         Ok(())
     }
 }
 
 impl Schema {
+    /// True if the index was given a name: else it is called after its columns.
+    fn has_own_name(&self, index: &super::Index) -> bool {
+        index.name != self.index_name(&index.columns)
+    }
+
     /// The first indexes, as long as each is over one column and they follow the columns' order;
     /// the rest are clauses of their own, so that reading back keeps the order of all.
     fn inline_indexes(&self) -> &[super::Index] {
         let mut from = 0;
         let fits = |index: &&super::Index| match index.columns.as_slice() {
-            [column] if *column >= from => {
+            [column] if *column >= from && !self.has_own_name(index) => {
                 from = *column + 1;
                 true
             }

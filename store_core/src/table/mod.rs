@@ -5,10 +5,11 @@ mod read;
 mod row;
 
 use crate::error::{Error, Kind, Result};
+use crate::indexing;
 use crate::query::{Predicate, column};
-use crate::schema::Schema;
+use crate::schema::{IndexSpec, Schema};
 use crate::stats::TableStats;
-use crate::txn::{Engine, RowWords, Rows, Txn, prepare_key, prepare_row};
+use crate::txn::{Engine, LiveTable, RowWords, TableData, Txn, prepare_key, prepare_row};
 use crate::value::ValueRef;
 use std::fmt;
 use std::sync::Arc;
@@ -34,13 +35,14 @@ pub use row::Row;
 #[derive(Clone)]
 pub struct Table {
     // Dropped before the engine, whose end unmaps what these hold.
-    rows: Arc<Rows>,
+    rows: Arc<TableData>,
+    live: Arc<LiveTable>,
     engine: Arc<Engine>,
 }
 
 impl Table {
-    pub(crate) fn new(engine: Arc<Engine>, rows: Arc<Rows>) -> Self {
-        Self { rows, engine }
+    pub(crate) fn new(engine: Arc<Engine>, live: Arc<LiveTable>) -> Self {
+        Self { rows: Arc::clone(&live.data), live, engine }
     }
 
     /// The table's name.
@@ -48,9 +50,50 @@ impl Table {
         &self.rows.schema.table
     }
 
-    /// The table's columns, key and indexes.
+    /// The table's columns, key and indexes, as they are now.
     pub fn schema(&self) -> &Schema {
-        &self.rows.schema
+        self.live.schema()
+    }
+
+    // ---- indexes
+
+    /// Makes an index of the rows that are there, while others read and write; returns when it is
+    /// complete and durable.
+    ///
+    /// Takes the table's rows in batches, each at a snapshot of its own, and stops nobody. Snapshots
+    /// older than the last of these do without the index. It waits for transactions that wrote to
+    /// this table before and have not ended ([`Kind::Busy`] if they do not within
+    /// [`IndexSpec::patience`]), so it cannot be called inside one. If rows have equal values, a
+    /// unique index is refused with the keys of two of them. After any error nothing is left.
+    ///
+    /// ```
+    /// # use store_core::IndexSpec;
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// flights.create_index(&IndexSpec::on(&["origin", "altitude"]))?;
+    /// let snapshot = store.snapshot()?;
+    /// let query = flights.query(&snapshot).sort(&["origin"])?;
+    /// assert!(query.explain()?.starts_with("index `origin+altitude`"));
+    /// flights.drop_index("origin+altitude")?;
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn create_index(&self, spec: &IndexSpec) -> Result<()> {
+        self.create_index_with(spec, &mut |_| true)
+    }
+
+    /// The same with a look at the rows entered so far, before each batch of some 65,536 and at the
+    /// end; if `progress` gives false it ends with [`Kind::Cancelled`].
+    pub fn create_index_with(
+        &self,
+        spec: &IndexSpec,
+        progress: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<()> {
+        indexing::create(&self.engine, &self.live, spec, progress)
+    }
+
+    /// Drops the index of this name; durable when this returns. Queries that walk it go on, and its
+    /// memory comes back when they, and every snapshot that is open now, have ended.
+    pub fn drop_index(&self, name: &str) -> Result<()> {
+        indexing::drop_index(&self.engine, &self.live, name)
     }
 
     // ---- writing
@@ -79,7 +122,7 @@ impl Table {
         self.check_writer(txn)?;
         self.check_columns(columns, cells)?;
         let words = self.prepare(columns, cells)?;
-        txn.insert(&self.rows, &words)
+        txn.insert(&self.live, &words)
     }
 
     /// Writes these columns over the row with their key, or inserts it; true if it was inserted.
@@ -102,11 +145,11 @@ impl Table {
         let rest: Vec<usize> = (0..columns.len()).filter(is_rest).collect();
         let rest_columns: Vec<usize> = rest.iter().map(|at| columns[*at]).collect();
         let rest_cells: Vec<ValueRef<'_>> = rest.iter().map(|at| cells[*at]).collect();
-        if txn.update_prepared(&self.rows, &key, &rest_columns, &rest_cells)? {
+        if txn.update_prepared(&self.live, &key, &rest_columns, &rest_cells)? {
             return Ok(false);
         }
         let words = self.prepare(columns, cells)?;
-        txn.insert(&self.rows, &words)?;
+        txn.insert(&self.live, &words)?;
         Ok(true)
     }
 
@@ -142,7 +185,7 @@ impl Table {
     ) -> Result<bool> {
         self.check_writer(txn)?;
         self.check_columns(columns, cells)?;
-        txn.update(&self.rows, key, columns, cells)
+        txn.update(&self.live, key, columns, cells)
     }
 
     /// Changes columns, by position, of the rows with these keys: `cells` has the new values of each,
@@ -172,7 +215,7 @@ impl Table {
         cells: &[C],
     ) -> Result<usize> {
         self.check_writer(txn)?;
-        txn.update_many(&self.rows, keys, columns, cells)
+        txn.update_many(&self.live, keys, columns, cells)
     }
 
     /// Keeps others from writing the row with this key until the transaction ends, without changing
@@ -182,7 +225,7 @@ impl Table {
         self.check_writer(txn)?;
         let mut key_words = RowWords::new();
         prepare_key(&self.rows, key, &mut key_words)?;
-        txn.lock(&self.rows, &key_words)
+        txn.lock(&self.live, &key_words)
     }
 
     /// Deletes the row with this key; false if there is none.
@@ -190,12 +233,12 @@ impl Table {
         self.check_writer(txn)?;
         let mut key_words = RowWords::new();
         prepare_key(&self.rows, key, &mut key_words)?;
-        txn.delete(&self.rows, &key_words)
+        txn.delete(&self.live, &key_words)
     }
 
     /// What the table holds.
     pub fn stats(&self) -> TableStats {
-        TableStats::of(&self.rows)
+        TableStats::of(&self.live)
     }
 
     fn prepare(&self, columns: &[usize], cells: &[ValueRef<'_>]) -> Result<RowWords> {

@@ -1,5 +1,6 @@
 //! Updates of many rows in one statement: the memory of 16 rows is waited for at once.
 
+use super::live_table::LiveTable;
 use super::rows::Rows;
 use super::update::{Change, Found, key_refused};
 use super::write_set::Txn;
@@ -8,7 +9,6 @@ use crate::mem::key_steps::{AnyKey, KeyWords};
 use crate::mvcc::FreeNodes;
 use crate::planted;
 use crate::value::ValueRef;
-use std::sync::Arc;
 
 /// Keys whose memory is fetched at the same time.
 pub(crate) const AHEAD: usize = 16;
@@ -21,12 +21,13 @@ impl Txn {
     /// error nothing of the call stays.
     pub(crate) fn update_many<'k, 'c, K: AsRef<[ValueRef<'k>]>, C: AsRef<[ValueRef<'c>]>>(
         &mut self,
-        rows: &Arc<Rows>,
+        table: &LiveTable,
         keys: &[K],
         columns: &[usize],
         cells: &[C],
     ) -> Result<usize> {
         self.check_write()?;
+        let (number, rows) = self.join(table);
         check_columns(rows, columns)?;
         if keys.len() != cells.len() {
             return Err(Error::invalid(format!(
@@ -43,7 +44,7 @@ impl Txn {
             for ((key, cells), given) in keys.iter().zip(cells).zip(&mut given) {
                 *given = (key.as_ref(), cells.as_ref());
             }
-            match self.update_given(rows, change, &given[..keys.len()]) {
+            match self.update_given(rows, number, change, &given[..keys.len()]) {
                 Ok(more) => found += more,
                 Err((at, error)) => {
                     if !planted::bug("call_half_applied") {
@@ -60,7 +61,8 @@ impl Txn {
     /// Changes up to [`AHEAD`] rows; an error comes with the position of its key.
     fn update_given(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         change: Change<'_>,
         given: &[Given<'_, '_, '_>],
     ) -> Result<usize, (usize, Error)> {
@@ -69,13 +71,13 @@ impl Txn {
         let done = if rows.schema.key.len() == 1 {
             let one =
                 |key: &[ValueRef<'_>]| if let [cell] = key { steps.build_one(cell) } else { None };
-            self.update_chunk(rows, change, given, one, &mut nodes)
+            self.update_chunk(rows, table, change, given, one, &mut nodes)
         } else {
             let any = |key: &[ValueRef<'_>]| {
                 let mut built = AnyKey::NONE;
                 steps.build(&mut built, key).then_some(built)
             };
-            self.update_chunk(rows, change, given, any, &mut nodes)
+            self.update_chunk(rows, table, change, given, any, &mut nodes)
         };
         rows.versions.free_all(&nodes, self.place);
         done
@@ -84,7 +86,8 @@ impl Txn {
     #[inline(always)]
     fn update_chunk<const MOST: usize>(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         change: Change<'_>,
         given: &[Given<'_, '_, '_>],
         build: impl Fn(&[ValueRef<'_>]) -> Option<KeyWords<MOST>>,
@@ -110,7 +113,7 @@ impl Txn {
         if is_short {
             rows.versions.new_nodes(self.place, rows_found, nodes);
         }
-        let (table, mut found) = (self.table_number(rows), 0);
+        let mut found = 0;
         for (at, (key, cells)) in given.iter().enumerate() {
             let fail = |error| (at, error);
             if cells.len() != change.columns.len() {
@@ -121,7 +124,7 @@ impl Txn {
                     let wanted = &built[at].0;
                     self.update_found(rows, table, wanted, place, change, cells, || nodes.pop())
                 });
-            if is_done || self.update_any(rows, key, change, cells).map_err(fail)? {
+            if is_done || self.update_any(rows, table, key, change, cells).map_err(fail)? {
                 found += 1;
             }
         }
