@@ -87,6 +87,11 @@ fn a_store_lives_on_disk() {
 }
 
 #[test]
+fn indexes_come_and_go() {
+    run_test("indexes");
+}
+
+#[test]
 fn transactions_are_isolated() {
     run_test("transactions");
 }

@@ -1,13 +1,14 @@
-//! Tables: the handle, and writing rows; `read` reads them, `load` loads them from text.
+//! Tables: the handle, and writing rows; `read` reads them, `load` loads them from text, `indexes`
+//! makes and drops indexes.
 
+mod indexes;
 mod load;
 mod read;
 mod row;
 
 use crate::error::{Error, Kind, Result};
-use crate::indexing;
 use crate::query::{Predicate, column};
-use crate::schema::{IndexSpec, Schema};
+use crate::schema::Schema;
 use crate::stats::TableStats;
 use crate::txn::{Engine, LiveTable, RowWords, TableData, Txn, prepare_key, prepare_row};
 use crate::value::ValueRef;
@@ -53,47 +54,6 @@ impl Table {
     /// The table's columns, key and indexes, as they are now.
     pub fn schema(&self) -> &Schema {
         self.live.schema()
-    }
-
-    // ---- indexes
-
-    /// Makes an index of the rows that are there, while others read and write; returns when it is
-    /// complete and durable.
-    ///
-    /// Takes the table's rows in batches, each at a snapshot of its own, and stops nobody. Snapshots
-    /// older than the last of these do without the index. It waits for transactions that wrote to
-    /// this table before and have not ended ([`Kind::Busy`] if they do not within
-    /// [`IndexSpec::patience`]), so it cannot be called inside one. If rows have equal values, a
-    /// unique index is refused with the keys of two of them. After any error nothing is left.
-    ///
-    /// ```
-    /// # use store_core::IndexSpec;
-    /// # let (store, flights) = store_core::doctest::flights();
-    /// flights.create_index(&IndexSpec::on(&["origin", "altitude"]))?;
-    /// let snapshot = store.snapshot()?;
-    /// let query = flights.query(&snapshot).sort(&["origin"])?;
-    /// assert!(query.explain()?.starts_with("index `origin+altitude`"));
-    /// flights.drop_index("origin+altitude")?;
-    /// # Ok::<_, store_core::Error>(())
-    /// ```
-    pub fn create_index(&self, spec: &IndexSpec) -> Result<()> {
-        self.create_index_with(spec, &mut |_| true)
-    }
-
-    /// The same with a look at the rows entered so far, before each batch of some 65,536 and at the
-    /// end; if `progress` gives false it ends with [`Kind::Cancelled`].
-    pub fn create_index_with(
-        &self,
-        spec: &IndexSpec,
-        progress: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<()> {
-        indexing::create(&self.engine, &self.live, spec, progress)
-    }
-
-    /// Drops the index of this name; durable when this returns. Queries that walk it go on, and its
-    /// memory comes back when they, and every snapshot that is open now, have ended.
-    pub fn drop_index(&self, name: &str) -> Result<()> {
-        indexing::drop_index(&self.engine, &self.live, name)
     }
 
     // ---- writing

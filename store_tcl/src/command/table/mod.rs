@@ -9,6 +9,7 @@ mod exists;
 mod explain;
 mod fields;
 mod get;
+mod index;
 mod ingest;
 mod insert;
 mod lock;
@@ -36,6 +37,14 @@ pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
     explain::SUBCOMMAND,
     fields::SUBCOMMAND,
     get::SUBCOMMAND,
+    index::count::SUBCOMMAND,
+    index::create::SUBCOMMAND,
+    index::drop::SUBCOMMAND,
+    index::indexable::SUBCOMMAND,
+    index::indexed::SUBCOMMAND,
+    index::list::SUBCOMMAND,
+    index::span::SUBCOMMAND,
+    index::unique::SUBCOMMAND,
     ingest::SUBCOMMAND,
     insert::SUBCOMMAND,
     lock::SUBCOMMAND,
