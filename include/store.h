@@ -1020,8 +1020,9 @@ store_status store_release(struct store_txn *txn,
  * `schema` is the text form, as in
  * "id int64 key, name text notnull default '', seen timestamp index, index(name, id)": columns
  * with a type and the options key, index, unique, notnull, default VALUE; then key(...),
- * index(...) and unique(...) over several columns. `nocase` behind index or unique makes upper and
- * lower case equal in its text. A table without a key gets a hidden number
+ * index(...) and unique(...) over several columns, or index NAME(...) and unique NAME(...). `nocase`
+ * behind index or unique makes upper and lower case equal in its text. A table without a key gets a
+ * hidden number
  * of the row. `table_out` may be NULL. STORE_DUPLICATE: there is a table of this name.
  * Thread-safe. Since 0.1.
  */
@@ -1074,6 +1075,42 @@ STORE_API
 store_status store_table_schema(const struct store_table *table,
                                 char **schema_out,
                                 struct store_error **err);
+
+/**
+ * Makes an index of the rows that are there, while other threads read and write, and returns
+ * when it is complete and durable.
+ *
+ * `columns` are the names of its columns, most significant first, with commas between them, as in
+ * "origin, altitude". `name` may be NULL: then it is called after them, as in "origin+altitude".
+ * `unique` is 1 if no two rows may hold equal values (those with a NULL never collide), else 0.
+ * `nocase` is 1 if upper and lower case are equal in its text, of which it needs some, else 0; the
+ * name is "origin nocase" then, unless one is given.
+ * Not for use inside a transaction: it waits for every transaction that wrote to this table before,
+ * STORE_BUSY if one does not end within 10 seconds, or if another index of the table is being made.
+ * STORE_DUPLICATE: there is an index of this name or over these columns, or rows have equal values:
+ * the message names the keys of two. After an error nothing is left. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_table_create_index(const struct store_table *table,
+                                      const uint8_t *columns,
+                                      size_t columns_len,
+                                      const uint8_t *name,
+                                      size_t name_len,
+                                      int32_t unique,
+                                      int32_t nocase,
+                                      struct store_error **err);
+
+/**
+ * Drops the index of this name; durable on return. Cursors that walk it go on.
+ *
+ * STORE_NOT_FOUND: there is none. STORE_BUSY: an index of the table is being made. Thread-safe.
+ * Since 0.1.
+ */
+STORE_API
+store_status store_table_drop_index(const struct store_table *table,
+                                    const uint8_t *name,
+                                    size_t name_len,
+                                    struct store_error **err);
 
 /**
  * Returns how many columns the table has.

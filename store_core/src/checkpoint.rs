@@ -15,7 +15,7 @@ use crate::mvcc::Moment;
 use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
 use crate::store::Home;
 use crate::sync::Relaxed;
-use crate::txn::{Engine, RowWords, Rows, SharedEngine, Snapshot, record};
+use crate::txn::{Engine, LiveTable, RowWords, SharedEngine, Snapshot, TableData, record};
 use crate::wal::Lsn;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
     let Some(log) = engine.log() else { return Ok(()) };
     engine.check_log()?;
-    // One checkpoint at a time, and no new table between the log's start and the snapshot.
+    // One checkpoint at a time, and no change of the schema between the log's start and the snapshot.
     let _changing = engine.ddl.lock();
     let mut manifest = home.manifest.lock();
     let start = {
@@ -32,10 +32,10 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
     };
     engine.wait_published(engine.timeline.newest())?;
     let snapshot = Snapshot::new(engine)?;
-    let tables: Vec<Arc<Rows>> = engine.tables.read().values().cloned().collect();
+    let tables: Vec<Arc<LiveTable>> = engine.tables.read().values().cloned().collect();
     let mut entries = Vec::with_capacity(tables.len());
-    for rows in &tables {
-        match write_table(engine, home, rows, &snapshot) {
+    for table in &tables {
+        match write_table(engine, home, table, &snapshot) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
                 remove_segments(home, &entries);
@@ -64,10 +64,10 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
 fn write_table(
     engine: &Arc<Engine>,
     home: &Home,
-    rows: &Arc<Rows>,
+    table: &LiveTable,
     snapshot: &Snapshot,
 ) -> Result<TableEntry> {
-    let at = snapshot.at();
+    let (rows, at) = (&table.data, snapshot.at());
     let name = format!("table-{:08x}-{:016x}.seg", rows.id, at.0);
     let mut writer = SegmentWriter::create(
         Arc::clone(&home.device),
@@ -92,12 +92,19 @@ fn write_table(
         None
     };
     let next_row = rows.next_row.load(Relaxed) as i64;
-    Ok(TableEntry { id: rows.id, schema: rows.schema.clone(), next_row, segment, rows: written })
+    Ok(TableEntry {
+        id: rows.id,
+        schema: table.schema().clone(),
+        next_row,
+        next_index: table.next_index(),
+        segment,
+        rows: written,
+    })
 }
 
 /// Shows the words of every row that a registered snapshot sees.
 pub(crate) fn for_each_visible(
-    rows: &Rows,
+    rows: &TableData,
     at: Moment,
     mut visit: impl FnMut(&[u64]) -> Result<()>,
 ) -> Result<()> {

@@ -29,6 +29,7 @@
 //! ```text
 //! record                                               Rust structs as rows
 //! store  table  cursor  check  checkpoint  recovery    what users touch; jobs over the core
+//! indexing  schema_log
 //! ingest                                               text into rows
 //! txn                                                  snapshots, write sets, commit
 //! query                                                predicates, plans
@@ -53,6 +54,7 @@ mod cursor;
 pub mod doctest;
 pub mod error;
 mod index;
+mod indexing;
 pub mod ingest;
 mod manifest;
 pub mod mem;
@@ -66,6 +68,7 @@ mod random;
 mod record;
 mod recovery;
 pub mod schema;
+mod schema_log;
 mod segment;
 mod stats;
 mod store;
@@ -89,7 +92,7 @@ pub use record::{
     TypedPredicate, TypedQuery, TypedSort, TypedTable,
 };
 pub use recovery::RecoveryReport;
-pub use schema::{Column, Index, Schema, SchemaBuilder};
+pub use schema::{Column, Index, IndexSpec, Schema, SchemaBuilder};
 pub use stats::{Stats, TableStats};
 pub use store::{Options, Store};
 pub use store_macros::Record;

@@ -54,6 +54,9 @@ pub(crate) const READ_KEYS_MAX: usize = 1 << 16;
 /// Most bytes kept to say which rows recent commits wrote; a serializable transaction that began
 /// before gets a conflict.
 pub(crate) const SEQUENCED_BYTES_MAX: usize = 8 << 20;
+/// How long making an index waits for transactions that do not know of it: longer than most last,
+/// and an answer soon enough for whoever waits for itself.
+pub(crate) const INDEX_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a retry waits for the transaction that owns its row, or whose commit it needs to see:
 /// several syncs of a slow disk. Then it tries all the same.
 pub(crate) const OUTCOME_WAIT_MAX: Duration = Duration::from_millis(100);

@@ -1,25 +1,21 @@
 //! Opening a durable store: manifest, segments, the log's prefix, then the secondary indexes.
 //!
 //! Rows of the checkpoint and of the log are written in place, without versions: nobody reads yet.
-//! The secondary indexes are built last, each from one sorted batch.
+//! The secondary indexes are built last, each from sorted batches.
 
 use crate::codec::{self, Reader};
 use crate::error::{Error, Kind, Result};
-use crate::index::ordered::EntryBatch;
 use crate::manifest::{self, ManifestBody, TableEntry};
 use crate::mvcc::Timestamp;
-use crate::schema::Schema;
+use crate::schema::{Index, Schema};
+use crate::schema_log::SchemaRecord;
 use crate::segment::{SegmentKind, SegmentReader};
 use crate::sync::Relaxed;
 use crate::txn::record::{self, Op};
-use crate::txn::{Engine, Rows, load};
+use crate::txn::{Bulk, Engine, LiveTable, TableData, load};
 use crate::wal::{Device, Lsn, Record, RecordKind, Wal, WalOptions, replay};
-use bincode::{Decode, Encode};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Index entries built at once: bounds the memory beside the index itself.
-const BUILD_ENTRIES: usize = 64 * 1024;
 
 /// What opening a store found.
 #[derive(Clone, Debug, Default)]
@@ -33,20 +29,6 @@ pub struct RecoveryReport {
     pub timestamp: u64,
     /// Where a torn tail of the log was cut, with its length, if a crash left one.
     pub cut: Option<(String, u64, u64)>,
-}
-
-/// A table's birth, as the log has it.
-#[derive(Encode, Decode)]
-struct TableRecord {
-    id: u32,
-    schema: Schema,
-}
-
-/// The payload of a new table's record.
-pub(crate) fn encode_table(id: u32, schema: &Schema) -> Result<Vec<u8>> {
-    let mut payload = Vec::new();
-    codec::encode(&TableRecord { id, schema: schema.clone() }, &mut payload)?;
-    Ok(payload)
 }
 
 /// Brings the engine to the last durable commit and attaches a fresh log file.
@@ -130,7 +112,7 @@ fn remove_strays(device: &dyn Device, manifest: &ManifestBody) -> Result<()> {
 struct Recovery<'a> {
     engine: &'a Arc<Engine>,
     checkpoint: Timestamp,
-    tables: HashMap<u32, Arc<Rows>>,
+    tables: HashMap<u32, Arc<LiveTable>>,
     fragments: HashMap<(Lsn, u64), Vec<u8>>,
     last_table: u32,
 }
@@ -141,16 +123,54 @@ impl<'a> Recovery<'a> {
         Self { engine, checkpoint, tables, fragments, last_table: 0 }
     }
 
-    fn add_table(&mut self, id: u32, schema: Schema) -> Result<Arc<Rows>> {
-        let rows = self.engine.new_rows(id, schema)?;
+    fn add_table(&mut self, id: u32, schema: Schema) -> Result<Arc<LiveTable>> {
+        let table = self.engine.new_table(id, schema)?;
         self.last_table = self.last_table.max(id);
-        self.tables.insert(id, Arc::clone(&rows));
-        self.engine.tables.write().insert(rows.schema.table.clone(), Arc::clone(&rows));
-        Ok(rows)
+        self.tables.insert(id, Arc::clone(&table));
+        self.engine.tables.write().insert(table.schema().table.clone(), Arc::clone(&table));
+        Ok(table)
+    }
+
+    /// Applies a change of the schema; nobody else uses the tables yet.
+    fn change_schema(&mut self, change: SchemaRecord) -> Result<()> {
+        match change {
+            SchemaRecord::Table { id, schema } => self.add_table(id, schema).map(drop),
+            SchemaRecord::Index { table, index } => self.add_index(table, &index),
+            SchemaRecord::DropIndex { table, index } => {
+                let table = self.known(table)?;
+                if !table.schema().indexes.iter().any(|known| known.id == index) {
+                    let name = &table.data.schema.table;
+                    return Err(Error::corrupt(format!("`{name}` has no index {index} to drop")));
+                }
+                table.remove_index(index);
+                table.let_go(Timestamp(0));
+                Ok(())
+            }
+        }
+    }
+
+    fn add_index(&self, table: u32, index: &Index) -> Result<()> {
+        let table = self.known(table)?;
+        let name = &table.data.schema.table;
+        let known = table.data.schema.columns.len();
+        if index.columns.is_empty() || index.columns.iter().any(|column| *column >= known) {
+            return Err(Error::corrupt(format!("an index of `{name}` over unknown columns")));
+        }
+        let added = table.add_index(index)?;
+        table.show_index(&added);
+        table.let_go(Timestamp(0));
+        Ok(())
+    }
+
+    fn known(&self, id: u32) -> Result<&Arc<LiveTable>> {
+        let table = self.tables.get(&id);
+        table.ok_or_else(|| Error::corrupt(format!("a change of an unknown table {id}")))
     }
 
     fn load_table(&mut self, device: &dyn Device, entry: &TableEntry) -> Result<u64> {
-        let rows = self.add_table(entry.id, entry.schema.clone())?;
+        let table = self.add_table(entry.id, entry.schema.clone())?;
+        table.note_index_number(entry.next_index);
+        let rows = &table.data;
         rows.next_row.fetch_max(entry.next_row as u64, Relaxed);
         let Some(name) = &entry.segment else { return Ok(0) };
         let holder = self.engine.holder.child("recovery");
@@ -171,7 +191,7 @@ impl<'a> Recovery<'a> {
             let mut image = Reader::new(image);
             let cells = record::read_row(&mut image, &rows.schema)
                 .map_err(|error| error.at(format_args!("{name}, row {loaded}")))?;
-            load::put(&rows, &cells, self.checkpoint)?;
+            load::put(rows, &cells, self.checkpoint)?;
             loaded += 1;
         }
         if loaded != entry.rows || loaded != reader.rows() {
@@ -192,8 +212,8 @@ impl<'a> Recovery<'a> {
             RecordKind::Fragment => self.keep_fragment(found.payload).map_err(place),
             _ if found.timestamp <= self.checkpoint.0 => self.forget_fragments(found),
             RecordKind::Schema => {
-                let (table, _) = codec::decode::<TableRecord>(found.payload).map_err(place)?;
-                self.add_table(table.id, table.schema).map(drop)
+                let (change, _) = codec::decode::<SchemaRecord>(found.payload).map_err(place)?;
+                self.change_schema(change).map_err(place)
             }
             RecordKind::Commit => self.commit(found).map_err(place),
         }
@@ -233,7 +253,7 @@ impl<'a> Recovery<'a> {
     }
 
     fn apply_ops(&mut self, mut reader: Reader<'_>, at: Timestamp) -> Result<()> {
-        let mut table: Option<Arc<Rows>> = None;
+        let mut table: Option<Arc<TableData>> = None;
         while !reader.is_empty() {
             let op = record::read_op(&mut reader, table.as_ref().map(|rows| &rows.schema))?;
             let known = || table.as_ref().expect("an operation on a row was read with its schema");
@@ -251,9 +271,11 @@ impl<'a> Recovery<'a> {
         Ok(())
     }
 
-    fn known_table(&self, id: u32, version: u32, columns: &[u32]) -> Result<Arc<Rows>> {
-        let rows = self.tables.get(&id);
-        let rows = rows.ok_or_else(|| Error::corrupt(format!("rows of an unknown table {id}")))?;
+    fn known_table(&self, id: u32, version: u32, columns: &[u32]) -> Result<Arc<TableData>> {
+        let table = self.tables.get(&id);
+        let table =
+            table.ok_or_else(|| Error::corrupt(format!("rows of an unknown table {id}")))?;
+        let rows = &table.data;
         let same = rows.schema.columns.iter().map(|column| column.id).eq(columns.iter().copied());
         if rows.schema.version != version || !same {
             return Err(Error::corrupt(format!(
@@ -265,36 +287,24 @@ impl<'a> Recovery<'a> {
     }
 
     fn build_indexes(&self) -> Result<()> {
-        self.tables.values().try_for_each(|rows| build_indexes(self.engine, rows))
+        self.tables.values().try_for_each(|table| build_indexes(self.engine, table))
     }
 }
 
-/// Enters every row of a table in its secondary indexes, a sorted batch at a time.
-fn build_indexes(engine: &Engine, rows: &Arc<Rows>) -> Result<()> {
+/// Enters every row of a table in its secondary indexes.
+fn build_indexes(engine: &Engine, table: &LiveTable) -> Result<()> {
+    let rows = table.share();
     for index in &rows.indexes {
-        let mut batch = EntryBatch::new(index.key_width);
-        let mut held = engine.holder.child("recovery").reserve(0)?;
-        let (mut key, mut key_bytes) = (Vec::new(), 0);
-        let mut flush = |batch: &mut EntryBatch, key_bytes: usize| -> Result<()> {
-            held.grow_to(batch.bytes())?;
-            batch.sort();
-            let promise = rows.pool.promise(index.pages_for(batch.len(), key_bytes))?;
-            index.tree.insert_sorted(batch);
-            drop(promise);
-            batch.clear();
-            Ok(())
-        };
-        load::for_each(rows, |row, words| {
-            key.clear();
-            index.encode(rows, words, &mut key)?;
-            key_bytes += key.len();
-            batch.push(&key, row);
-            if batch.len() == BUILD_ENTRIES {
-                flush(&mut batch, std::mem::take(&mut key_bytes))?;
+        let mut bulk = Bulk::new(&table.data, index, &engine.holder.child("recovery"))?;
+        load::for_each(&table.data, |row, words| {
+            bulk.push(row, words)?;
+            if bulk.is_full() {
+                bulk.flush(|pages| table.data.pool.promise(pages))?;
             }
             Ok(())
         })?;
-        flush(&mut batch, key_bytes)?;
+        bulk.flush(|pages| table.data.pool.promise(pages))?;
+        index.set_complete_from(Timestamp(0)); // nobody has read before
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use crate::mem::HolderUsage;
 use crate::sync::Relaxed;
-use crate::txn::{Engine, Rows};
+use crate::txn::{Engine, LiveTable, SecondaryIndex};
+use std::sync::Arc;
 
 /// A store in numbers, as of one moment without stopping anybody.
 #[derive(Clone, Debug)]
@@ -70,7 +71,7 @@ pub struct TableStats {
     pub bytes: u64,
     /// Bytes of text and bytes values too long for their cell, old versions included.
     pub value_bytes: u64,
-    /// Its secondary indexes.
+    /// Its secondary indexes, one that is being built among them.
     pub indexes: Vec<IndexStats>,
 }
 
@@ -113,14 +114,15 @@ impl Stats {
             wal_end: log.map_or(0, |log| log.wal.end().0),
             wal_durable: log.map_or(0, |log| log.wal.durable().0),
             poisoned: engine.check_log().is_err(),
-            tables: engine.tables.read().values().map(|rows| TableStats::of(rows)).collect(),
+            tables: engine.tables.read().values().map(|table| TableStats::of(table)).collect(),
         }
     }
 }
 
 impl TableStats {
-    pub(crate) fn of(rows: &Rows) -> Self {
-        let index = |index: &crate::txn::SecondaryIndex| IndexStats {
+    pub(crate) fn of(table: &LiveTable) -> Self {
+        let rows = table.share_locked();
+        let index = |index: &Arc<SecondaryIndex>| IndexStats {
             name: index.spec.name.clone(),
             entries: index.tree.len(),
             bytes: index.tree.bytes(),

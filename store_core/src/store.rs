@@ -4,14 +4,14 @@ use crate::check::{CheckReport, check};
 use crate::checkpoint;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::ManifestBody;
-use crate::mvcc::Timestamp;
 use crate::recovery::{self, RecoveryReport};
 use crate::schema::Schema;
+use crate::schema_log::{SchemaRecord, log_change};
 use crate::stats::Stats;
 use crate::sync::Mutex;
 use crate::table::Table;
-use crate::txn::{Engine, Lost, Retry, Rows, SharedEngine, Snapshot, Txn, TxnOptions};
-use crate::wal::{Device, Directory, HashedPayload, RecordKind};
+use crate::txn::{Engine, Lost, Retry, SharedEngine, Snapshot, Txn, TxnOptions};
+use crate::wal::{Device, Directory};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -138,10 +138,13 @@ impl Store {
                 .detail(&schema.table));
         }
         let id = self.take_table_number();
-        let rows = self.engine.new_rows(id, schema)?;
-        self.log_table(&rows)?;
-        self.engine.tables.write().insert(rows.schema.table.clone(), Arc::clone(&rows));
-        Ok(Table::new(self.engine.clone(), rows))
+        let table = self.engine.new_table(id, schema)?;
+        let record = SchemaRecord::Table { id, schema: table.schema().clone() };
+        if self.engine.log().is_some() {
+            log_change(&self.engine, &record, || ())?;
+        }
+        self.engine.tables.write().insert(table.schema().table.clone(), Arc::clone(&table));
+        Ok(Table::new(self.engine.clone(), table))
     }
 
     /// The table of this name.
@@ -288,22 +291,6 @@ impl Store {
             }
             None => self.engine.tables.read().len() as u32 + 1,
         }
-    }
-
-    /// Logs a new table and waits until it is durable and published.
-    fn log_table(&self, rows: &Rows) -> Result<()> {
-        let Some(log) = self.engine.log() else { return Ok(()) };
-        let payload = recovery::encode_table(rows.id, &rows.schema)?;
-        let hashed = HashedPayload::new(&payload);
-        let timeline = &self.engine.timeline;
-        let appended = log.wal.append(RecordKind::Schema, &hashed, || timeline.take().0)?;
-        self.engine.sequencer.enter_empty(Timestamp(appended.timestamp), timeline);
-        let durable = log.wal.wait_durable(appended.end);
-        if durable.is_err() {
-            timeline.give_up();
-        }
-        durable?;
-        timeline.publish(Timestamp(appended.timestamp))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::text;
 use crate::value::store_type;
 use std::ffi::c_char;
 use std::sync::Arc;
-use store_core::{Column, Error, Result, Schema, Store, Table, Type};
+use store_core::{Column, Error, IndexSpec, Result, Schema, Store, Table, Type};
 
 /// An open table.
 ///
@@ -50,8 +50,9 @@ impl OpenTable {
 /// `schema` is the text form, as in
 /// "id int64 key, name text notnull default '', seen timestamp index, index(name, id)": columns
 /// with a type and the options key, index, unique, notnull, default VALUE; then key(...),
-/// index(...) and unique(...) over several columns. `nocase` behind index or unique makes upper and
-/// lower case equal in its text. A table without a key gets a hidden number
+/// index(...) and unique(...) over several columns, or index NAME(...) and unique NAME(...). `nocase`
+/// behind index or unique makes upper and lower case equal in its text. A table without a key gets a
+/// hidden number
 /// of the row. `table_out` may be NULL. STORE_DUPLICATE: there is a table of this name.
 /// Thread-safe. Since 0.1.
 #[unsafe(no_mangle)]
@@ -137,6 +138,64 @@ pub unsafe extern "C" fn store_table_schema(
         let out = Out::handle(schema_out, "schema_out")?;
         out.set(text::give(handle::shared(table)?.table.schema().to_string()));
         Ok(())
+    })
+}
+
+/// Makes an index of the rows that are there, while other threads read and write, and returns
+/// when it is complete and durable.
+///
+/// `columns` are the names of its columns, most significant first, with commas between them, as in
+/// "origin, altitude". `name` may be NULL: then it is called after them, as in "origin+altitude".
+/// `unique` is 1 if no two rows may hold equal values (those with a NULL never collide), else 0.
+/// `nocase` is 1 if upper and lower case are equal in its text, of which it needs some, else 0; the
+/// name is "origin nocase" then, unless one is given.
+/// Not for use inside a transaction: it waits for every transaction that wrote to this table before,
+/// STORE_BUSY if one does not end within 10 seconds, or if another index of the table is being made.
+/// STORE_DUPLICATE: there is an index of this name or over these columns, or rows have equal values:
+/// the message names the keys of two. After an error nothing is left. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_create_index(
+    table: *const store_table,
+    columns: *const u8,
+    columns_len: usize,
+    name: *const u8,
+    name_len: usize,
+    unique: i32,
+    nocase: i32,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let table = handle::shared(table)?;
+        let columns: Vec<&str> =
+            args::text(columns, columns_len, "columns")?.split(',').map(str::trim).collect();
+        let mut spec = IndexSpec::on(&columns);
+        if !name.is_null() {
+            spec = spec.name(args::text(name, name_len, "name")?);
+        }
+        if args::flag(unique, "unique")? {
+            spec = spec.unique();
+        }
+        if args::flag(nocase, "nocase")? {
+            spec = spec.nocase();
+        }
+        table.table.create_index(&spec)
+    })
+}
+
+/// Drops the index of this name; durable on return. Cursors that walk it go on.
+///
+/// STORE_NOT_FOUND: there is none. STORE_BUSY: an index of the table is being made. Thread-safe.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_drop_index(
+    table: *const store_table,
+    name: *const u8,
+    name_len: usize,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let name = args::text(name, name_len, "name")?;
+        handle::shared(table)?.table.drop_index(name)
     })
 }
 

@@ -92,6 +92,11 @@ fn decimals_and_addresses_come_back() {
 }
 
 #[test]
+fn indexes_come_and_go() {
+    run_test("indexes");
+}
+
+#[test]
 fn transactions_are_isolated() {
     run_test("transactions");
 }

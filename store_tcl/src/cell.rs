@@ -110,6 +110,17 @@ pub fn key_obj(row: &RowRef<'_>) -> Obj {
     }
 }
 
+/// The value of an index as a Tcl value: plain, or a list if it has several columns.
+pub fn value_obj(cells: &[Value]) -> Obj {
+    match cells {
+        [cell] => cell_obj(cell.as_ref()),
+        cells => {
+            let parts: Vec<Obj> = cells.iter().map(|cell| cell_obj(cell.as_ref())).collect();
+            Obj::from_list(&parts)
+        }
+    }
+}
+
 /// The positions of columns by name; the visible ones in order if none is named.
 pub fn column_positions(schema: &Schema, names: &[Obj]) -> Result<Vec<usize>> {
     if names.is_empty() {

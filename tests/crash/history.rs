@@ -1,15 +1,22 @@
 //! What was committed in which order, and what of it must be found again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store_core::query::Predicate;
-use store_core::{Kind, Result, Schema, Store, Txn, Type, ValueRef};
+use store_core::{IndexSpec, Kind, Result, Schema, Store, Txn, Type, ValueRef};
 use store_tests::random::Random;
 use store_tests::rows::{assert_sound, int, matching};
 use store_tests::sim_device::SimDevice;
 
-/// Tables with their rows.
-pub type State = BTreeMap<String, BTreeMap<i64, (i64, String)>>;
+/// Tables with what they hold.
+pub type State = BTreeMap<String, TableState>;
+
+/// A table's rows, and the names of its indexes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TableState {
+    pub rows: BTreeMap<i64, (i64, String)>,
+    pub indexes: BTreeSet<String>,
+}
 
 /// Every state the store was brought to, the first one empty.
 #[derive(Clone, Debug)]
@@ -47,7 +54,8 @@ pub fn state_of(store: &Store) -> State {
             other => panic!("{other:?}"),
         };
         let rows = rows.iter().map(|row| (int(&row[0]), (int(&row[1]), text(row)))).collect();
-        (name, rows)
+        let indexes = table.schema().indexes.iter().map(|index| index.name.clone()).collect();
+        (name, TableState { rows, indexes })
     };
     store.tables().into_iter().map(rows_of).collect()
 }
@@ -94,6 +102,7 @@ impl History {
                 3 => self.create(store, "b"),
                 8 => self.create(store, "c"),
                 _ if step % 5 == 4 => store.checkpoint(),
+                _ if step % 7 >= 5 => self.change_index(store, &mut random),
                 _ => self.commit(store, workload, &mut random),
             };
             if let Err(error) = result {
@@ -115,8 +124,28 @@ impl History {
             .column("text", Type::Text);
         let schema = schema.index_of(&["value", "id"], true).build()?;
         let mut next = self.acknowledged_state().clone();
-        next.insert(name.to_owned(), BTreeMap::new());
+        let indexes = ["value", "value+id"].map(str::to_owned).into();
+        next.insert(name.to_owned(), TableState { rows: BTreeMap::new(), indexes });
         self.attempt(next, || store.create_table(schema).map(drop))
+    }
+
+    /// Makes an index of a table that has rows, or drops it.
+    fn change_index(&mut self, store: &Store, random: &mut Random) -> Result<()> {
+        let mut next = self.acknowledged_state().clone();
+        let Some(mut known) = next.first_entry() else { return Ok(()) };
+        let table = store.open_table(known.key())?;
+        let indexes = &mut known.get_mut().indexes;
+        let columns = *random.pick(&[&["value"][..], &["text", "id"], &["id", "text"]]);
+        let name = columns.join("+");
+        if indexes.remove(&name) {
+            self.attempt(next, || table.drop_index(&name))
+        } else {
+            indexes.insert(name);
+            let spec = IndexSpec::on(columns);
+            // One of them is unique: its first column is the key.
+            let spec = if columns[0] == "id" { spec.unique() } else { spec };
+            self.attempt(next, || table.create_index(&spec))
+        }
     }
 
     fn commit(&mut self, store: &Store, workload: Workload, random: &mut Random) -> Result<()> {
@@ -161,7 +190,7 @@ fn write(
     let names: Vec<String> = next.keys().cloned().collect();
     let name = random.pick(&names);
     let table = store.open_table(name)?;
-    let rows = next.get_mut(name).unwrap();
+    let rows = &mut next.get_mut(name).unwrap().rows;
     let id = random.below(12) as i64;
     let value = random.below(1_000) as i64;
     let text = "t".repeat(random.below(workload.text_bytes) as usize);

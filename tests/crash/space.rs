@@ -34,7 +34,7 @@ fn a_full_disk_refuses_commits_until_there_is_room() {
         assert!(matches!(checkpoint, Ok(()) | Err(Kind::NoSpace)), "{checkpoint:?}");
         assert!(!store.stats().poisoned);
         let before = state_of(&store);
-        assert_eq!(before["a"].keys().filter(|id| **id > 100).count() as i64, id - 101);
+        assert_eq!(before["a"].rows.keys().filter(|id| **id > 100).count() as i64, id - 101);
         device.set_capacity(None);
         store.write(|txn| table.insert(txn, &cells(id))).unwrap();
         store.checkpoint().unwrap();

@@ -10,7 +10,7 @@ const KEYS: u64 = 1_500;
 const VALUES: u64 = 400;
 
 /// `a` and `b` are indexed alone and together; `name` is an indexed text of any length.
-fn table(store: &Store) -> Table {
+pub(crate) fn table(store: &Store) -> Table {
     let schema = Schema::builder("t")
         .column("id", Type::Int64)
         .key()
@@ -24,7 +24,7 @@ fn table(store: &Store) -> Table {
     store.create_table(schema.unwrap()).unwrap()
 }
 
-fn churn(store: &Store, table: &Table, random: &mut Random) {
+pub(crate) fn churn(store: &Store, table: &Table, random: &mut Random) {
     let outcome = store.write(|txn| {
         for _ in 0..=random.below(8) {
             let id = random.below(KEYS) as i64;
@@ -46,14 +46,14 @@ fn churn(store: &Store, table: &Table, random: &mut Random) {
     }
 }
 
-fn ids(rows: &[Vec<Value>]) -> Vec<i64> {
+pub(crate) fn ids(rows: &[Vec<Value>]) -> Vec<i64> {
     let mut ids: Vec<i64> = rows.iter().map(|row| int(&row[0])).collect();
     ids.sort_unstable();
     ids
 }
 
 /// Asks by index, and filters the rows of a scan by hand.
-fn compare(table: &Table, snapshot: &Snapshot, random: &mut Random) {
+pub(crate) fn compare(table: &Table, snapshot: &Snapshot, random: &mut Random) {
     let all = drain(table.query(snapshot).run().unwrap());
     let by_order = drain(table.query(snapshot).sort(&["a"]).unwrap().run().unwrap());
     assert_eq!(ids(&by_order), ids(&all), "the whole index");

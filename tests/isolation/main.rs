@@ -10,6 +10,7 @@ mod groups;
 mod incr;
 mod indexes;
 mod kept;
+mod live_indexes;
 mod log_first;
 mod lost_update;
 mod many;

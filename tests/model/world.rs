@@ -6,7 +6,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store_core::{
-    Kind, Reader, Result, RowRef, Savepoint, Schema, Snapshot, Store, Table, Txn, Value, ValueRef,
+    IndexSpec, Kind, Reader, Result, RowRef, Savepoint, Schema, Snapshot, Store, Table, Txn, Value,
+    ValueRef,
 };
 use store_tests::random::Random;
 use store_tests::rows::assert_sound;
@@ -46,7 +47,12 @@ struct Open {
     txn: Txn,
     rows: Vec<Rows>,
     savepoints: Vec<(Savepoint, Vec<Rows>)>,
+    /// The tables it has tried to write to: it means the indexes they had then.
+    written: Vec<usize>,
 }
+
+/// Indexes of a table at most, so that writing does not become slower and slower.
+const INDEXES_MAX: usize = 5;
 
 pub struct World {
     pub place: String,
@@ -95,6 +101,7 @@ impl World {
                 0 => self.reopen(random),
                 1 => self.store().checkpoint().unwrap(),
                 2 | 3 => self.hold(random),
+                4..7 => self.change_index(random),
                 _ => self.begin(),
             }
         } else {
@@ -104,6 +111,7 @@ impl World {
                 4 => self.savepoint(),
                 5 => self.end_savepoint(random),
                 6 => self.hold(random),
+                7 => self.change_index(random),
                 _ => self.statement(random),
             }
         }
@@ -128,7 +136,8 @@ impl World {
 
     fn begin(&mut self) {
         let txn = self.store().begin().unwrap();
-        self.open = Some(Open { txn, rows: self.committed.clone(), savepoints: Vec::new() });
+        let (rows, savepoints) = (self.committed.clone(), Vec::new());
+        self.open = Some(Open { txn, rows, savepoints, written: Vec::new() });
     }
 
     fn commit(&mut self) {
@@ -168,6 +177,40 @@ impl World {
         }
     }
 
+    /// Makes or drops an index of a table that the open transaction has not written to.
+    fn change_index(&mut self, random: &mut Random) {
+        let at = random.below(self.tables.len() as u64) as usize;
+        if self.open.as_ref().is_some_and(|open| open.written.contains(&at)) {
+            return;
+        }
+        let (table, rows) = (&self.tables[at], &self.committed[at]);
+        let schema = table.schema();
+        if schema.indexes.len() >= INDEXES_MAX || random.once_in(3) {
+            if !schema.indexes.is_empty() {
+                table.drop_index(&random.pick(&schema.indexes).name).unwrap();
+            }
+            return;
+        }
+        let mut columns: Vec<usize> = Vec::new();
+        for _ in 0..=random.below(3) {
+            let column = random.below(schema.visible_len() as u64) as usize;
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        let names: Vec<&str> =
+            columns.iter().map(|column| schema.columns[*column].name.as_str()).collect();
+        let (spec, unique) = (IndexSpec::on(&names), random.once_in(3));
+        let known = schema.indexes.iter().any(|index| index.columns == columns);
+        let result = table.create_index(&if unique { spec.unique() } else { spec });
+        let expected = if known || unique && has_twins(rows, &columns) {
+            Expected::Refused(&[Kind::Duplicate])
+        } else {
+            Expected::Done
+        };
+        self.as_expected(&result, &expected);
+    }
+
     /// Closes and opens again; half of the time the power goes in between.
     fn reopen(&mut self, random: &mut Random) {
         let names: Vec<String> = self.tables.iter().map(|table| table.name().to_owned()).collect();
@@ -190,6 +233,7 @@ impl World {
         let at = random.below(self.tables.len() as u64) as usize;
         let table = self.tables[at].clone();
         let Some(mut open) = self.open.take() else { return };
+        open.written.push(at);
         let rows = &mut open.rows[at];
         match random.below(15) {
             0..3 => self.insert(&table, &mut open.txn, rows, random),
@@ -446,6 +490,14 @@ pub fn random_row(table: &Table, random: &mut Random) -> Vec<Value> {
         value(column.ty, nullable, long, random)
     };
     columns.map(cell).collect()
+}
+
+/// True if two rows have equal values in these columns, none of them NULL.
+fn has_twins(rows: &Rows, columns: &[usize]) -> bool {
+    let value = |row: &Vec<Value>| columns.iter().map(|at| row[*at].clone()).collect();
+    let whole = rows.values().map(value).filter(|value: &Vec<Value>| !value.contains(&Value::Null));
+    let mut seen = std::collections::BTreeSet::new();
+    whole.into_iter().any(|value| !seen.insert(Key(value)))
 }
 
 /// What writing this row over the one with `own` key, or as a new one, should give.

@@ -40,3 +40,19 @@ fn a_killed_ingest_leaves_whole_batches() {
     place.out("ingest db t one.tsv --mode insert");
     assert_eq!(place.count("t"), loaded + 1);
 }
+
+#[test]
+fn an_index_made_by_a_program_is_shown_and_used() {
+    let place = Place::with_flights();
+    let store = store_core::Store::options().open(place.path("db")).unwrap();
+    let flights = store.open_table("flights").unwrap();
+    let spec = store_core::IndexSpec::on(&["origin", "id"]).name("by_origin").unique();
+    flights.create_index(&spec).unwrap();
+    flights.drop_index("delay").unwrap();
+    drop((flights, store));
+    let schema = place.out("schema db flights");
+    assert!(schema.ends_with(", unique by_origin(origin, id)\n"), "{schema}");
+    assert!(place.out("schema db flights --json").contains("\"name\": \"by_origin\""));
+    let why = place.out("query db flights --sort origin --explain");
+    assert!(why.starts_with("index `by_origin`"), "{why}");
+}

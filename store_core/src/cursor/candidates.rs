@@ -4,8 +4,9 @@ use crate::error::Result;
 use crate::index::ordered::{Direction, KeyRange, Scan};
 use crate::query;
 use crate::query::AccessPath;
-use crate::txn::{RowWords, Rows, SecondaryIndex, prepare_key};
+use crate::txn::{RowWords, SecondaryIndex, TableData, prepare_key};
 use crate::value::Value;
+use std::sync::Arc;
 
 /// Entries looked at in one step.
 const BATCH: usize = 256;
@@ -15,7 +16,12 @@ pub(super) enum Candidates {
     /// The rows of these keys.
     Keys(std::vec::IntoIter<Vec<Value>>),
     /// Ranges of an index, the next one last.
-    Index { index: usize, ranges: Vec<query::KeyRange>, direction: Direction, scan: Option<Scan> },
+    Index {
+        index: Arc<SecondaryIndex>,
+        ranges: Vec<query::KeyRange>,
+        direction: Direction,
+        scan: Option<Scan>,
+    },
     /// These rows.
     List(std::vec::IntoIter<u32>),
 }
@@ -45,30 +51,32 @@ impl Batch {
 }
 
 impl Candidates {
-    pub(super) fn new(path: AccessPath) -> Self {
+    /// The candidates of a path, with the index that it walks, if it does.
+    pub(super) fn new(path: AccessPath, index: Option<Arc<SecondaryIndex>>) -> Self {
         match path {
             // A scan is the cursor's own walk.
             AccessPath::Empty | AccessPath::Scan => Self::List(Vec::new().into_iter()),
             AccessPath::Key(key) => Self::Keys(vec![key].into_iter()),
             AccessPath::Keys(keys) => Self::Keys(keys.into_iter()),
-            AccessPath::Index { index, mut ranges, descending, .. } => {
+            AccessPath::Index { mut ranges, descending, .. } => {
                 let direction =
                     if descending { Direction::Descending } else { Direction::Ascending };
                 if !descending {
                     ranges.reverse();
                 }
+                let index = index.expect("a plan that walks an index comes with it");
                 Self::Index { index, ranges, direction, scan: None }
             }
         }
     }
 
-    /// The position of the index walked, if one is.
-    pub(super) fn index(&self) -> Option<usize> {
-        if let Self::Index { index, .. } = self { Some(*index) } else { None }
+    /// The index walked, if one is.
+    pub(super) fn index(&self) -> Option<&SecondaryIndex> {
+        if let Self::Index { index, .. } = self { Some(index) } else { None }
     }
 
     /// Fills the batch; false once there are no more after it.
-    pub(super) fn fill(&mut self, rows: &Rows, batch: &mut Batch) -> Result<bool> {
+    pub(super) fn fill(&mut self, rows: &TableData, batch: &mut Batch) -> Result<bool> {
         batch.clear();
         match self {
             Self::List(list) => {
@@ -82,14 +90,14 @@ impl Candidates {
                 Ok(keys.len() > 0)
             }
             Self::Index { index, ranges, direction, scan } => {
-                Ok(fill_from_index(&rows.indexes[*index], ranges, *direction, scan, batch))
+                Ok(fill_from_index(index, ranges, *direction, scan, batch))
             }
         }
     }
 }
 
 /// Every row whose key hashes like this one; the reader checks which it sees.
-fn find_key(rows: &Rows, key: &[Value], found: &mut Vec<u32>) -> Result<()> {
+fn find_key(rows: &TableData, key: &[Value], found: &mut Vec<u32>) -> Result<()> {
     let cells: Vec<_> = key.iter().map(Value::as_ref).collect();
     let mut words = RowWords::new();
     prepare_key(rows, &cells, &mut words)?;

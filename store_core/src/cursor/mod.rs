@@ -32,7 +32,7 @@ use crate::query::{
     AccessPath, Filter, PlanInput, Predicate, RowCount, SortKey, SortName, bind_sort, plan,
 };
 use crate::query::{Plan, behind, complete_sort, parse_sort};
-use crate::txn::{Engine, Rows};
+use crate::txn::{Engine, LiveTable, SecondaryIndex};
 use crate::value::Value;
 use candidates::estimate;
 use poll::Question;
@@ -53,7 +53,7 @@ use std::time::Instant;
 /// ```
 #[must_use]
 pub struct Query<'a> {
-    rows: Arc<Rows>,
+    table: Arc<LiveTable>,
     /// The table's store, which the reader's must be.
     engine: Arc<Engine>,
     source: ReadSource<'a>,
@@ -76,12 +76,14 @@ struct Bound {
     filter: Filter,
     sort: Vec<SortKey>,
     plan: Plan,
+    /// The index that the plan walks.
+    index: Option<Arc<SecondaryIndex>>,
 }
 
 impl<'a> Query<'a> {
-    pub(crate) fn new(engine: Arc<Engine>, rows: Arc<Rows>, source: ReadSource<'a>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, table: Arc<LiveTable>, source: ReadSource<'a>) -> Self {
         Self {
-            rows,
+            table,
             engine,
             source,
             predicate: Predicate::all(),
@@ -160,7 +162,8 @@ impl<'a> Query<'a> {
     }
 
     /// Walks this index whatever the planner thinks of it. An index that is not there, or that
-    /// neither filter nor sort can use, is an error when the query runs.
+    /// neither filter nor sort can use, is an error when the query runs; so is one that was made after
+    /// the reader's snapshot.
     pub fn index(mut self, name: impl Into<String>) -> Self {
         self.index = Some(name.into());
         self
@@ -192,7 +195,7 @@ impl<'a> Query<'a> {
 
     /// How many rows match, after offset and limit.
     pub fn count(mut self) -> Result<u64> {
-        if let Some(behind) = self.behind(&bind_sort(&self.sort, &self.rows.schema)?)? {
+        if let Some(behind) = self.behind(&bind_sort(&self.sort, &self.table.data.schema)?)? {
             (self.predicate, self.after) = (self.predicate.and(behind), None);
         }
         self.sort.clear();
@@ -252,7 +255,7 @@ impl<'a> Query<'a> {
         if sort.is_empty() {
             return Err(Error::invalid("rows behind a place need an order: give the query a sort"));
         }
-        let schema = &self.rows.schema;
+        let schema = &self.table.data.schema;
         behind(&complete_sort(sort, &schema.key), place, schema).map(Some)
     }
 
@@ -260,7 +263,9 @@ impl<'a> Query<'a> {
         if !Arc::ptr_eq(self.source.engine(), &self.engine) {
             return Err(Error::invalid("the snapshot or transaction belongs to another store"));
         }
-        let schema = &self.rows.schema;
+        // For the length of this call: a change of the indexes waits for it.
+        let rows = self.table.share();
+        let schema = &*rows.schema;
         let sort = bind_sort(&self.sort, schema)?;
         let filter = match self.behind(&sort)? {
             None => self.predicate.bind(schema)?,
@@ -268,22 +273,28 @@ impl<'a> Query<'a> {
         };
         if self.pages.is_some() {
             let plan = Plan { path: AccessPath::Scan, reason: "scan: a part of it".to_owned() };
-            return Ok(Bound { filter, sort, plan });
+            return Ok(Bound { filter, sort, plan, index: None });
         }
         let hint = self.index.as_ref().map(|name| schema.index_position(name));
-        let estimates = |index: usize, range: &crate::query::KeyRange| {
-            estimate(&self.rows.indexes[index], range)
-        };
+        let estimates =
+            |index: usize, range: &crate::query::KeyRange| estimate(&rows.indexes[index], range);
+        let at = self.source.at().at;
+        let serves = |index: usize| rows.indexes[index].serves(at);
         let input = PlanInput {
             filter: &filter,
             schema,
             sort: &sort,
+            serves: &serves,
             estimates: &estimates,
-            table_rows: self.rows.primary.len(),
+            table_rows: rows.primary.len(),
             hint: hint.transpose()?,
             overlay: self.source.has_writes(),
         };
         let plan = plan(&input)?;
-        Ok(Bound { filter, sort, plan })
+        let index = match plan.path {
+            AccessPath::Index { index, .. } => Some(Arc::clone(&rows.indexes[index])),
+            _ => None,
+        };
+        Ok(Bound { filter, sort, plan, index })
     }
 }

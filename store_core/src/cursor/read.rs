@@ -5,7 +5,7 @@ use crate::mem::layout::{WholeRow, whole};
 use crate::mvcc::Moment;
 use crate::query::{Cells, Filter};
 use crate::schema::Schema;
-use crate::txn::{Engine, Rows, Snapshot, Txn};
+use crate::txn::{Engine, Snapshot, TableData, Txn};
 use crate::value::ValueRef;
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl ReadSource<'_> {
     #[inline]
     pub(crate) fn read(
         &self,
-        rows: &Rows,
+        rows: &TableData,
         row: u32,
         range: &Range<usize>,
         out: &mut [u64],
@@ -89,7 +89,7 @@ impl ReadSource<'_> {
     }
 
     /// Notes what a query looks for, for a serializable transaction.
-    pub(crate) fn note_range(&self, rows: &Rows, filter: &Filter) {
+    pub(crate) fn note_range(&self, rows: &TableData, filter: &Filter) {
         if let Self::Txn(txn) = self {
             txn.note_range(rows, filter);
         }
@@ -108,12 +108,12 @@ impl ReadSource<'_> {
     }
 
     /// True if the row is one of the transaction's own.
-    pub(crate) fn owns(&self, rows: &Rows, row: u32) -> bool {
+    pub(crate) fn owns(&self, rows: &TableData, row: u32) -> bool {
         matches!(self, Self::Txn(txn) if txn.owns(rows, row))
     }
 
     /// The transaction's own rows of this table.
-    pub(crate) fn own_rows(&self, rows: &Rows) -> Vec<u32> {
+    pub(crate) fn own_rows(&self, rows: &TableData) -> Vec<u32> {
         match self {
             Self::Snapshot(_) | Self::Owned(_) => Vec::new(),
             Self::Txn(txn) => txn.own_rows(rows),
@@ -132,13 +132,13 @@ impl ReadSource<'_> {
 /// One row of a result, valid until the cursor moves on.
 #[derive(Clone, Copy)]
 pub struct RowRef<'a> {
-    rows: &'a Rows,
+    rows: &'a TableData,
     view: WholeRow<'a>,
 }
 
 impl<'a> RowRef<'a> {
     #[inline(always)]
-    pub(crate) fn new(rows: &'a Rows, words: &'a [u64]) -> Self {
+    pub(crate) fn new(rows: &'a TableData, words: &'a [u64]) -> Self {
         Self { rows, view: whole(&rows.layout, words) }
     }
 
@@ -153,7 +153,7 @@ impl<'a> RowRef<'a> {
         self.view.pick(picks, out);
     }
 
-    /// The table's schema.
+    /// The table's columns and key; its indexes, which may change, are in [`crate::Table::schema`].
     pub fn schema(&self) -> &'a Schema {
         &self.rows.schema
     }

@@ -11,7 +11,7 @@ use crate::mvcc::{SlotWords, Versions, Walk};
 use crate::planted;
 use crate::query::{AccessPath, Filter, Quick, SortEncoder, SortKey, TopK, complete_sort};
 use crate::schema::Schema;
-use crate::txn::{AHEAD, Rows};
+use crate::txn::{AHEAD, TableData};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(crate) struct RowNumbers {
 /// Closing is dropping. Between calls it holds nothing but its snapshot, so a loop over it may
 /// write to the table it walks.
 pub struct Cursor<'a> {
-    rows: Arc<Rows>,
+    rows: Arc<TableData>,
     filter: Filter,
     /// The filter's tests that a slot's own words decide.
     quick: Quick,
@@ -66,9 +66,10 @@ pub struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) fn start(query: Query<'a>, bound: Bound) -> Result<Self> {
-        let Bound { filter, sort, plan } = bound;
+        let Bound { filter, sort, plan, index } = bound;
         let serves_sort = matches!(plan.path, AccessPath::Index { serves_sort: true, .. });
-        let Query { rows, source, limit, offset, poll, pages, .. } = query;
+        let Query { table, source, limit, offset, poll, pages, .. } = query;
+        let rows = Arc::clone(&table.data);
         source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let walked = matches!(plan.path, AccessPath::Scan);
@@ -83,7 +84,7 @@ impl<'a> Cursor<'a> {
             },
             words: vec![0; rows.layout.words()].into_boxed_slice(),
             encoded: Vec::new(),
-            candidates: Candidates::new(plan.path),
+            candidates: Candidates::new(plan.path, index),
             quick: Quick::new(&filter, &rows.layout),
             ahead: RowBatch::new(rows.layout.words()),
             batch: Batch::default(),
@@ -338,7 +339,7 @@ impl<'a> Cursor<'a> {
         if planted::bug("index_entry_not_rechecked") {
             return true;
         }
-        let (index, encoded) = (&self.rows.indexes[index], &mut self.encoded);
+        let encoded = &mut self.encoded;
         encoded.clear();
         // Keys are prefix-free; an index of fixed width pads its short ones with zeros.
         index.encode(&self.rows, &self.words, encoded).is_ok() && key.starts_with(encoded)
@@ -401,7 +402,7 @@ impl<'a> Cursor<'a> {
 
     fn need_index_words(&mut self) {
         if let Some(index) = self.candidates.index() {
-            let columns = self.rows.indexes[index].spec.columns.iter().copied();
+            let columns = index.spec.columns.iter().copied();
             self.needed = cover(&self.needed, &words_of(&self.rows, columns));
         }
     }
@@ -420,7 +421,7 @@ fn turn_page(
 
 /// Whether a row of a walk matches and is not one of the transaction's own, which come later.
 fn wanted<'c>(
-    rows: &'c Rows,
+    rows: &'c TableData,
     filter: &'c Filter,
     quick: &'c Quick,
     own: Option<&'c ReadSource<'_>>,
@@ -432,12 +433,12 @@ fn wanted<'c>(
 }
 
 /// The words that the filter and the recheck of an index entry read.
-fn needed_words(rows: &Rows, filter: &Filter) -> Range<usize> {
+fn needed_words(rows: &TableData, filter: &Filter) -> Range<usize> {
     words_of(rows, filter.columns().into_iter())
 }
 
 /// The smallest range of words that holds these columns and their null bits.
-fn words_of(rows: &Rows, columns: impl Iterator<Item = usize>) -> Range<usize> {
+fn words_of(rows: &TableData, columns: impl Iterator<Item = usize>) -> Range<usize> {
     columns.fold(0..0, |range, column| cover(&range, &rows.layout.needed_words(column)))
 }
 

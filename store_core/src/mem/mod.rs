@@ -3,6 +3,7 @@
 pub(crate) mod arena;
 pub mod budget;
 pub(crate) mod cell;
+pub(crate) mod current;
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) mod epoch;
 #[cfg(any(loom, shuttle))]
@@ -10,6 +11,7 @@ pub(crate) mod epoch;
 pub(crate) mod epoch;
 pub(crate) mod key_hash;
 pub(crate) mod key_steps;
+pub(crate) mod lasting;
 pub(crate) mod layout;
 pub(crate) mod page_pool;
 pub(crate) mod region;

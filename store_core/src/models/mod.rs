@@ -15,6 +15,8 @@ mod arena;
 mod budget;
 #[cfg(loom)]
 mod chain;
+#[cfg(loom)]
+mod current;
 #[cfg(shuttle)]
 mod engine;
 #[cfg(loom)]

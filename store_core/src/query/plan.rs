@@ -35,6 +35,8 @@ pub struct PlanInput<'a> {
     pub schema: &'a Schema,
     /// The order asked for, without the completing key columns; empty if none.
     pub sort: &'a [SortKey],
+    /// True if the reader may use the index at this position.
+    pub serves: &'a dyn Fn(usize) -> bool,
     /// About how many entries of the index at this position lie in the range.
     pub estimates: &'a dyn Fn(usize, &KeyRange) -> u64,
     /// Rows of the table.
@@ -92,8 +94,8 @@ pub struct Plan {
 /// # let schema = Schema::builder("t").column("id", Type::Int64).key().build()?;
 /// let filter = column("id").eq(7).bind(&schema)?;
 /// let input = PlanInput {
-///     filter: &filter, schema: &schema, sort: &[], estimates: &|_, _| 0, table_rows: 10,
-///     hint: None, overlay: false,
+///     filter: &filter, schema: &schema, sort: &[], serves: &|_| true, estimates: &|_, _| 0,
+///     table_rows: 10, hint: None, overlay: false,
 /// };
 /// assert_eq!(plan(&input)?.path, AccessPath::Key(vec![7_i64.into()]));
 /// # Ok::<_, store_core::Error>(())
@@ -101,6 +103,9 @@ pub struct Plan {
 pub fn plan(input: &PlanInput<'_>) -> Result<Plan> {
     let chosen = |path, reason| Plan { path, reason };
     if let Some(position) = input.hint {
+        if !(input.serves)(position) {
+            return Err(too_young(input, position));
+        }
         let hinted = Candidate::of(input, position).ok_or_else(|| useless(input, position))?;
         let order = if hinted.serves_sort { ", in the order of the sort" } else { "" };
         return Ok(hinted.plan(input, &format!("{order}, as asked")));
@@ -111,8 +116,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan> {
     if let Some(plan) = key_plan(input) {
         return Ok(plan);
     }
-    let usable = (0..input.schema.indexes.len()).filter_map(|at| Candidate::of(input, at));
-    let candidates: Vec<Candidate> = usable.collect();
+    let usable = (0..input.schema.indexes.len()).filter(|at| (input.serves)(*at));
+    let candidates: Vec<Candidate> = usable.filter_map(|at| Candidate::of(input, at)).collect();
     let rows = input.table_rows;
     let cheapest = candidates.iter().min_by_key(|found| (found.entries, !found.serves_sort));
     if let Some(best) = cheapest.filter(|best| best.is_selective(rows)) {
@@ -130,6 +135,16 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan> {
         },
     );
     Ok(chosen(AccessPath::Scan, reason))
+}
+
+fn too_young(input: &PlanInput<'_>, position: usize) -> Error {
+    let (table, index) = (&input.schema.table, &input.schema.indexes[position].name);
+    Error::invalid(format!(
+        "index `{index}` of `{table}` was made after this snapshot or transaction began, which cannot \
+         use it: begin another, or leave the index to the planner"
+    ))
+    .detail(table)
+    .detail(index)
 }
 
 fn useless(input: &PlanInput<'_>, position: usize) -> Error {

@@ -376,11 +376,22 @@ fn the_first_difference_is_named() {
     let wider = all(altitude().field::<f64>("lat").key());
     assert_eq!(mismatch(wider), "the key is (flight_id, lat) there, (flight_id) here");
     let plain = id().key().field::<i32>("altitude").field::<f64>("lat");
-    assert_eq!(mismatch(all(plain)), "an index over (altitude) is not there");
+    assert_eq!(
+        mismatch(all(plain)),
+        "an index over (altitude) is not there (`Table::create_index` makes it)"
+    );
     let unique = id().key().field::<i32>("altitude").unique().field::<f64>("lat");
     assert_eq!(mismatch(all(unique)), "the index over (altitude) is unique there, not unique here");
-    let more = all(lat()).index_of(&["lat", "origin"], false);
-    assert_eq!(mismatch(more), "an index over (lat, origin) is not here");
+}
+
+#[test]
+fn a_table_may_have_more_indexes_than_its_record() {
+    let store = Store::in_memory().unwrap();
+    let flights = store.table::<Flight>().unwrap();
+    flights.untyped().create_index(&crate::IndexSpec::on(&["lat", "origin"])).unwrap();
+    assert!(store.table::<Flight>().is_ok());
+    flights.untyped().drop_index("altitude").unwrap();
+    assert!(store.table::<Flight>().is_err());
 }
 
 #[test]

@@ -104,6 +104,26 @@ impl SchemaBuilder {
         self.with_named(names, |schema, positions| add_index(schema, positions, traits))
     }
 
+    /// The same with a name of its own; else it is called after its columns.
+    pub fn index_named(self, name: impl Into<String>, names: &[&str], unique: bool) -> Self {
+        self.add_named(name.into(), names, Traits { unique, nocase: false })
+    }
+
+    /// The same with upper and lower case being equal in its text columns; it needs one.
+    pub fn index_named_nocase(self, name: impl Into<String>, names: &[&str], unique: bool) -> Self {
+        self.add_named(name.into(), names, Traits { unique, nocase: true })
+    }
+
+    fn add_named(self, name: String, names: &[&str], traits: Traits) -> Self {
+        self.with_named(names, |schema, positions| {
+            add_index(schema, positions.clone(), traits);
+            let same =
+                |index: &&mut Index| index.columns == positions && index.nocase == traits.nocase;
+            let index = schema.indexes.iter_mut().find(same);
+            index.expect("added above, or there before").name = name;
+        })
+    }
+
     fn with_last(mut self, option: &str, apply: impl FnOnce(&mut Schema, usize)) -> Self {
         match self.schema.columns.len().checked_sub(1) {
             Some(last) => apply(&mut self.schema, last),
@@ -132,6 +152,7 @@ impl SchemaBuilder {
         check_columns(schema)?;
         check_positions(schema)?;
         check_nocase(schema)?;
+        check_index_names(schema)?;
         if self.schema.key.is_empty() {
             let last = self.schema.columns.len();
             self = self.column(ROW_COLUMN, Type::Int64);
@@ -156,8 +177,7 @@ const UNIQUE_NOCASE: Traits = Traits { unique: true, nocase: true };
 
 fn add_index(schema: &mut Schema, columns: Vec<usize>, Traits { unique, nocase }: Traits) {
     let id = schema.indexes.len() as u32 + 1;
-    let names: Vec<&str> = columns.iter().map(|at| schema.columns[*at].name.as_str()).collect();
-    let name = names.join("+") + if nocase { " nocase" } else { "" };
+    let name = schema.index_name(&columns, nocase);
     let same = |index: &&mut Index| index.columns == columns && index.nocase == nocase;
     if let Some(known) = schema.indexes.iter_mut().find(same) {
         known.unique |= unique; // `-index -unique` on one column is one index
@@ -206,14 +226,28 @@ fn check_positions(schema: &Schema) -> Result<()> {
 
 /// Without text an index has no case to ignore.
 fn check_nocase(schema: &Schema) -> Result<()> {
-    for index in schema.indexes.iter().filter(|index| index.nocase) {
-        let has_text = index.columns.iter().any(|at| schema.columns[*at].ty == Type::Text);
-        if !has_text {
-            let first = &schema.columns[index.columns[0]];
-            return Err(Error::invalid(format!(
-                "an index over \"{}\" cannot be nocase: {} is not text",
-                first.name, first.ty
-            )));
+    schema.indexes.iter().try_for_each(|index| check_has_case(schema, index))
+}
+
+pub(super) fn check_has_case(schema: &Schema, index: &Index) -> Result<()> {
+    let has_text = index.columns.iter().any(|at| schema.columns[*at].ty == Type::Text);
+    if !index.nocase || has_text {
+        return Ok(());
+    }
+    let first = &schema.columns[index.columns[0]];
+    Err(Error::invalid(format!(
+        "an index over \"{}\" cannot be nocase: {} is not text",
+        first.name, first.ty
+    )))
+}
+
+fn check_index_names(schema: &Schema) -> Result<()> {
+    for (nth, index) in schema.indexes.iter().enumerate() {
+        if index.name != schema.index_name(&index.columns, index.nocase) {
+            check_name("index", &index.name)?;
+        }
+        if schema.indexes[..nth].iter().any(|known| known.name == index.name) {
+            return Err(Error::invalid(format!("two indexes with the name \"{}\"", index.name)));
         }
     }
     Ok(())

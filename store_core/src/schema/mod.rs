@@ -2,9 +2,11 @@
 
 mod build;
 mod hash;
+mod index_spec;
 mod text;
 
 pub use build::SchemaBuilder;
+pub use index_spec::IndexSpec;
 
 use crate::error::{Error, Result};
 use crate::value::{Type, Value};
@@ -38,7 +40,8 @@ pub struct Column {
 pub struct Index {
     /// Stable number in this table, never used again.
     pub id: u32,
-    /// The name; the column's own for an index over one column.
+    /// The name: if none was given, the names of its columns with `+` between them, and
+    /// ` nocase` behind them if it is that.
     pub name: String,
     /// Positions in [`Schema::columns`], most significant first.
     pub columns: Vec<usize>,
@@ -70,7 +73,7 @@ pub struct Schema {
     pub key: Vec<usize>,
     /// The secondary indexes.
     pub indexes: Vec<Index>,
-    /// Counts the changes of this table's schema.
+    /// Counts the changes of this table's columns.
     pub version: u32,
 }
 
@@ -104,6 +107,17 @@ impl Schema {
                 .detail(&self.table)
                 .detail(name)
         })
+    }
+
+    /// The index of this name.
+    pub fn index(&self, name: &str) -> Result<&Index> {
+        self.index_position(name).map(|at| &self.indexes[at])
+    }
+
+    /// The name of an index over these columns that is given none.
+    pub(crate) fn index_name(&self, columns: &[usize], nocase: bool) -> String {
+        let names: Vec<&str> = columns.iter().map(|at| self.columns[*at].name.as_str()).collect();
+        names.join("+") + if nocase { " nocase" } else { "" }
     }
 
     /// The columns a user named: all but a hidden `_row`.

@@ -4,7 +4,8 @@
 //! schema  = clause { "," clause }
 //! clause  = name type { option }
 //! type    = word [ "(" number [ "," number ] ")" ]                 (digits of a decimal)
-//!         | ("key" | "index" | "unique") "(" name { "," name } ")" [ "nocase" ]     (not after key)
+//!         | "key" list | ("index" | "unique") [ name ] list [ "nocase" ]        (a name of its own)
+//! list    = "(" name { "," name } ")"
 //! option  = "key" | ("index" | "unique") [ "nocase" ] | "notnull"
 //!         | "default" value | "property" name value
 //! name    = word | "word in double quotes"
@@ -44,11 +45,11 @@ impl Schema {
         let (mut lists, mut inline_key, mut key_lists) = (Vec::new(), false, 0);
         for clause in split_clauses(text)? {
             let tokens = tokens(clause).map_err(|error| within(clause, &error))?;
-            if let [Token::Word(word), Token::Open, list @ ..] = tokens.as_slice() {
+            if let Some((word, own_name, list)) = list_clause(&tokens) {
                 let (list, nocase) = split_nocase(list);
                 let names = list_names(list).map_err(|error| within(clause, &error))?;
                 key_lists += usize::from(word.eq_ignore_ascii_case("key"));
-                lists.push((clause, word.to_ascii_lowercase(), names, nocase));
+                lists.push((clause, word.to_ascii_lowercase(), own_name, names, nocase));
             } else {
                 let is_key;
                 (builder, is_key) =
@@ -59,15 +60,21 @@ impl Schema {
                 return Err(within(clause, "the key is named twice"));
             }
         }
-        for (clause, word, names, nocase) in lists {
+        for (clause, word, own_name, names, nocase) in lists {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            builder = match word.as_str() {
-                "key" if !nocase => builder.key_of(&names),
-                "index" if nocase => builder.index_of_nocase(&names, false),
-                "unique" if nocase => builder.index_of_nocase(&names, true),
-                "index" => builder.index_of(&names, false),
-                "unique" => builder.index_of(&names, true),
-                "key" => return Err(within(clause, "a key cannot be nocase")),
+            let unique = word == "unique";
+            builder = match (word.as_str(), own_name, nocase) {
+                ("key", None, false) => builder.key_of(&names),
+                ("key", None, true) => return Err(within(clause, "a key cannot be nocase")),
+                ("key", Some(_), _) => return Err(within(clause, "a key has no name")),
+                ("index" | "unique", None, false) => builder.index_of(&names, unique),
+                ("index" | "unique", None, true) => builder.index_of_nocase(&names, unique),
+                ("index" | "unique", Some(name), false) => {
+                    builder.index_named(name, &names, unique)
+                }
+                ("index" | "unique", Some(name), true) => {
+                    builder.index_named_nocase(name, &names, unique)
+                }
                 _ => return Err(within(clause, "a list belongs to key, index or unique")),
             };
         }
@@ -80,6 +87,23 @@ fn split_nocase<'t, 'a>(tokens: &'t [Token<'a>]) -> (&'t [Token<'a>], bool) {
     match tokens {
         [list @ .., last] if is_word(last, "nocase") => (list, true),
         list => (list, false),
+    }
+}
+
+/// The word before a list in parentheses, the name between them, if there is one, and the list.
+type ListClause<'t, 'a> = (&'a str, Option<String>, &'t [Token<'a>]);
+
+fn list_clause<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<ListClause<'t, 'a>> {
+    match tokens {
+        [Token::Word(word), Token::Open, list @ ..] => Some((word, None, list)),
+        // A column may be called like these words, and its type have digits in parentheses.
+        [Token::Word(_), Token::Word(ty), rest @ ..] if column_type(ty, rest).is_ok() => None,
+        [Token::Word(word), Token::Word(name) | Token::Name(name), Token::Open, list @ ..]
+            if ["key", "index", "unique"].iter().any(|known| word.eq_ignore_ascii_case(known)) =>
+        {
+            Some((word, Some((*name).to_owned()), list))
+        }
+        _ => None,
     }
 }
 
@@ -321,7 +345,12 @@ impl fmt::Display for Schema {
         }
         for index in &self.indexes[inline.len()..] {
             let word = if index.unique { "unique" } else { "index" };
-            write!(f, ", {word}({})", self.names_of(&index.columns))?;
+            let columns = self.names_of(&index.columns);
+            if self.has_own_name(index) {
+                write!(f, ", {word} {}({columns})", Name(&index.name))?;
+            } else {
+                write!(f, ", {word}({columns})")?;
+            }
             f.write_str(if index.nocase { " nocase" } else { "" })?;
         }
         Ok(())
@@ -329,12 +358,17 @@ impl fmt::Display for Schema {
 }
 
 impl Schema {
+    /// True if the index was given a name: else it is called after its columns.
+    fn has_own_name(&self, index: &super::Index) -> bool {
+        index.name != self.index_name(&index.columns, index.nocase)
+    }
+
     /// The first indexes, as long as each is over one column and they follow the columns' order;
     /// the rest are clauses of their own, so that reading back keeps the order of all.
     fn inline_indexes(&self) -> &[super::Index] {
         let mut from = 0;
         let fits = |index: &&super::Index| match index.columns.as_slice() {
-            [column] if *column >= from => {
+            [column] if *column >= from && !self.has_own_name(index) => {
                 from = *column + 1;
                 true
             }

@@ -49,7 +49,7 @@ impl Table {
         let mut key_words = RowWords::new();
         prepare_key(&self.rows, key, &mut key_words)?;
         let mut sums = NewCells::new();
-        let found = txn.update_seen(&self.rows, &key_words, columns, &mut |row| {
+        let found = txn.update_seen(&self.live, &key_words, columns, &mut |row| {
             let pairs = columns.iter().zip(amounts);
             sums = pairs
                 .map(|(at, amount)| self.sum(*at, row.cell(*at), *amount))

@@ -50,8 +50,8 @@ impl ingest::RowSink for Sink<'_> {
                 let words = self.table.prepare(&self.columns, cells)?;
                 let before = txn.savepoint()?;
                 let replaced = txn
-                    .delete(&self.table.rows, &words)
-                    .and_then(|_| txn.insert(&self.table.rows, &words));
+                    .delete(&self.table.live, &words)
+                    .and_then(|_| txn.insert(&self.table.live, &words));
                 match replaced {
                     Ok(()) => txn.release(before),
                     Err(error) => {

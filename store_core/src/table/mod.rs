@@ -1,7 +1,9 @@
 //! Tables: the handle, and writing rows one by one; `write_many` and `write_where` write several in
-//! one statement, `incr` adds to columns, `read` reads rows, `load` loads them from text.
+//! one statement, `incr` adds to columns, `read` reads rows, `load` loads them from text, `indexes`
+//! makes and drops indexes.
 
 mod incr;
+mod indexes;
 mod load;
 mod read;
 mod row;
@@ -12,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::query::{Predicate, column};
 use crate::schema::Schema;
 use crate::stats::TableStats;
-use crate::txn::{RowWords, Rows, SharedEngine, Txn, prepare_key, prepare_row};
+use crate::txn::{LiveTable, RowWords, SharedEngine, TableData, Txn, prepare_key, prepare_row};
 use crate::value::ValueRef;
 use std::fmt;
 use std::sync::Arc;
@@ -38,13 +40,14 @@ pub use row::Row;
 #[derive(Clone)]
 pub struct Table {
     // Dropped before the engine, whose end unmaps what these hold.
-    rows: Arc<Rows>,
+    rows: Arc<TableData>,
+    live: Arc<LiveTable>,
     engine: SharedEngine,
 }
 
 impl Table {
-    pub(crate) fn new(engine: SharedEngine, rows: Arc<Rows>) -> Self {
-        Self { rows, engine }
+    pub(crate) fn new(engine: SharedEngine, live: Arc<LiveTable>) -> Self {
+        Self { rows: Arc::clone(&live.data), live, engine }
     }
 
     /// The table's name.
@@ -52,9 +55,9 @@ impl Table {
         &self.rows.schema.table
     }
 
-    /// The table's columns, key and indexes.
+    /// The table's columns, key and indexes, as they are now.
     pub fn schema(&self) -> &Schema {
-        &self.rows.schema
+        self.live.schema()
     }
 
     // ---- writing
@@ -83,7 +86,7 @@ impl Table {
         self.check_writer(txn)?;
         self.check_columns(columns, cells)?;
         let words = self.prepare(columns, cells)?;
-        txn.insert(&self.rows, &words)
+        txn.insert(&self.live, &words)
     }
 
     /// Writes these columns over the row with their key, or inserts it; true if it was inserted.
@@ -106,11 +109,11 @@ impl Table {
         let rest: Vec<usize> = (0..columns.len()).filter(is_rest).collect();
         let rest_columns: Vec<usize> = rest.iter().map(|at| columns[*at]).collect();
         let rest_cells: Vec<ValueRef<'_>> = rest.iter().map(|at| cells[*at]).collect();
-        if txn.update_prepared(&self.rows, &key, &rest_columns, &rest_cells)? {
+        if txn.update_prepared(&self.live, &key, &rest_columns, &rest_cells)? {
             return Ok(false);
         }
         let words = self.prepare(columns, cells)?;
-        txn.insert(&self.rows, &words)?;
+        txn.insert(&self.live, &words)?;
         Ok(true)
     }
 
@@ -144,7 +147,7 @@ impl Table {
     ) -> Result<bool> {
         self.check_writer(txn)?;
         self.check_columns(columns, cells)?;
-        txn.update(&self.rows, key, columns, cells)
+        txn.update(&self.live, key, columns, cells)
     }
 
     /// Changes columns, by position, of the rows with these keys: `cells` has the new values of each,
@@ -174,7 +177,7 @@ impl Table {
         cells: &[C],
     ) -> Result<usize> {
         self.check_writer(txn)?;
-        txn.update_many(&self.rows, keys, columns, cells)
+        txn.update_many(&self.live, keys, columns, cells)
     }
 
     /// Keeps others from writing the row with this key until the transaction ends, without changing
@@ -184,7 +187,7 @@ impl Table {
         self.check_writer(txn)?;
         let mut key_words = RowWords::new();
         prepare_key(&self.rows, key, &mut key_words)?;
-        txn.lock(&self.rows, &key_words)
+        txn.lock(&self.live, &key_words)
     }
 
     /// Deletes the row with this key; false if there is none.
@@ -192,12 +195,12 @@ impl Table {
         self.check_writer(txn)?;
         let mut key_words = RowWords::new();
         prepare_key(&self.rows, key, &mut key_words)?;
-        txn.delete(&self.rows, &key_words)
+        txn.delete(&self.live, &key_words)
     }
 
     /// What the table holds.
     pub fn stats(&self) -> TableStats {
-        TableStats::of(&self.rows)
+        TableStats::of(&self.live)
     }
 
     /// Columns by position with their values.

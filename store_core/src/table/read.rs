@@ -135,13 +135,13 @@ impl Table {
 
     /// Starts a query; without a filter it gives every row.
     pub fn query<'r, R: Reader>(&self, reader: &'r R) -> Query<'r> {
-        Query::new(Arc::clone(&self.engine), Arc::clone(&self.rows), reader.source())
+        Query::new(Arc::clone(&self.engine), Arc::clone(&self.live), reader.source())
     }
 
     /// Starts a query that keeps its own share of the snapshot, for handles that outlive a borrow.
     pub fn query_at(&self, snapshot: &Snapshot) -> Query<'static> {
         let source = ReadSource::Owned(snapshot.clone());
-        Query::new(Arc::clone(&self.engine), Arc::clone(&self.rows), source)
+        Query::new(Arc::clone(&self.engine), Arc::clone(&self.live), source)
     }
 
     /// How many rows the reader sees.

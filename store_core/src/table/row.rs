@@ -2,14 +2,14 @@
 
 use crate::cursor::RowRef;
 use crate::error::Result;
-use crate::txn::{RowWords, Rows};
+use crate::txn::{RowWords, TableData};
 use crate::value::{Value, ValueRef};
 use std::fmt;
 use std::marker::PhantomData;
 
 /// One row as its reader sees it.
 pub struct Row<'r> {
-    pub(super) rows: &'r Rows,
+    pub(super) rows: &'r TableData,
     pub(super) words: RowWords,
     // A long value is kept by the reader's snapshot.
     pub(super) _reader: PhantomData<&'r ()>,

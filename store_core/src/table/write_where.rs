@@ -58,11 +58,11 @@ impl Table {
         self.check_columns(columns, cells)?;
         txn.check_update(&self.rows, columns)?;
         let found = self.find_rows(txn, &ask)?;
-        txn.update_rows(&self.rows, &found.numbers, columns, cells)?;
+        txn.update_rows(&self.live, &found.numbers, columns, cells)?;
         let mut count = found.numbers.len();
         if planted::bug("own_output_met") {
             let again = self.find_rows(txn, &ask)?;
-            txn.update_rows(&self.rows, &again.numbers, columns, cells)?;
+            txn.update_rows(&self.live, &again.numbers, columns, cells)?;
             count += again.numbers.len();
         }
         Ok(count as u64)
@@ -85,7 +85,7 @@ impl Table {
         self.check_writer(txn)?;
         txn.check_update(&self.rows, &[])?;
         let found = txn.relieved(|txn| ask(self.query(txn))?.row_numbers_to_delete())?;
-        txn.delete_rows(&self.rows, &found.numbers)?;
+        txn.delete_rows(&self.live, &found.numbers)?;
         Ok(found.numbers.len() as u64)
     }
 
@@ -127,7 +127,7 @@ impl Table {
         let filter = predicate.bind(self.schema())?;
         let mut key_words = RowWords::new();
         prepare_key(&self.rows, key, &mut key_words)?;
-        let changed = txn.update_seen(&self.rows, &key_words, columns, &mut |row| {
+        let changed = txn.update_seen(&self.live, &key_words, columns, &mut |row| {
             let new = || cells.iter().map(|cell| (*cell).to_owned()).collect::<NewCells>();
             Ok(filter.matches(row).then(new))
         })?;

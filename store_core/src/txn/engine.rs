@@ -1,6 +1,7 @@
 //! What all tables and transactions of one store share.
 
-use super::rows::{Rows, Shared};
+use super::live_table::LiveTable;
+use super::rows::{Shared, TableData};
 use super::sequencer::Sequencer;
 use super::turns::Turns;
 use super::upkeep::Upkeep;
@@ -20,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 /// One store, below its public handles.
 pub(crate) struct Engine {
     pub timeline: Arc<Timeline>,
-    pub tables: RwLock<BTreeMap<String, Arc<Rows>>>,
+    pub tables: RwLock<BTreeMap<String, Arc<LiveTable>>>,
     pub pool: Arc<PagePool>,
     pub epoch: Arc<Epoch>,
     pub budget: Arc<MemoryBudget>,
@@ -136,8 +137,8 @@ impl Engine {
         self.wal.get()
     }
 
-    /// Makes a table's rows, entered nowhere yet.
-    pub(crate) fn new_rows(&self, id: u32, schema: Schema) -> Result<Arc<Rows>> {
+    /// Makes a table, entered nowhere yet.
+    pub(crate) fn new_table(&self, id: u32, schema: Schema) -> Result<Arc<LiveTable>> {
         let shared = Shared {
             pool: &self.pool,
             epoch: &self.epoch,
@@ -145,21 +146,22 @@ impl Engine {
             tables: &self.tables_holder,
             garbage: &self.upkeep.garbage,
         };
-        let rows = Arc::new(Rows::new(id, schema, &shared)?);
-        self.upkeep.add_table(&rows);
-        Ok(rows)
+        let table = Arc::new(LiveTable::new(id, schema, &shared)?);
+        self.upkeep.add_table(&table);
+        Ok(table)
     }
 
     /// The table of this name.
-    pub(crate) fn table(&self, name: &str) -> Result<Arc<Rows>> {
+    pub(crate) fn table(&self, name: &str) -> Result<Arc<LiveTable>> {
         self.tables.read().get(name).cloned().ok_or_else(|| {
             Error::not_found(format!("no table `{name}` in this store")).detail(name)
         })
     }
 
-    /// The table of this number.
-    pub(crate) fn table_by_id(&self, id: u32) -> Option<Arc<Rows>> {
-        self.tables.read().values().find(|rows| rows.id == id).cloned()
+    /// The rows of the table of this number.
+    pub(crate) fn rows_of(&self, id: u32) -> Option<Arc<TableData>> {
+        let tables = self.tables.read();
+        tables.values().find(|table| table.data.id == id).map(|table| Arc::clone(&table.data))
     }
 
     /// Waits until everything sequenced so far is published; the caller stops nobody.

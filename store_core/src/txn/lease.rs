@@ -11,7 +11,9 @@
 //! ```
 
 use super::engine::Engine;
+use super::live_table::LiveTable;
 use super::rows::Rows;
+use crate::mem::current::Held;
 use crate::sync::Mutex;
 use smallvec::SmallVec;
 use std::ops::Deref;
@@ -23,7 +25,7 @@ const LEASES: usize = 16;
 /// Tables that a lease keeps for its next transaction.
 const SPARE_TABLES: usize = 2;
 
-type Tables = SmallVec<[Arc<Rows>; SPARE_TABLES]>;
+type Tables = SmallVec<[Held<Rows>; SPARE_TABLES]>;
 
 /// The engine as public handles keep it.
 #[derive(Clone)]
@@ -37,7 +39,7 @@ struct Leases {
 /// The engine as snapshots and transactions keep it.
 #[repr(align(128))]
 pub(crate) struct Lease {
-    /// Handles of tables that an earlier transaction has counted.
+    /// Tables that an earlier transaction has counted, none of them replaced.
     // Dropped before the engine, whose end unmaps what these hold.
     spare: Mutex<Tables>,
     engine: Arc<Engine>,
@@ -54,6 +56,14 @@ impl SharedEngine {
     #[inline]
     pub(crate) fn lease(&self, place: usize) -> Arc<Lease> {
         Arc::clone(&self.0.of_places[place % LEASES])
+    }
+
+    /// Lets go of what leases keep of a table whose list of indexes was replaced: from now on nobody
+    /// holds the old list but transactions that have not ended.
+    pub(crate) fn let_go_of_replaced(&self) {
+        for lease in &self.0.of_places {
+            lease.spare.lock().retain(|rows| !rows.is_replaced());
+        }
     }
 }
 
@@ -76,22 +86,26 @@ impl Deref for Lease {
 }
 
 impl Lease {
-    /// A handle of a table: one that is left over, or a new one.
+    /// A share of a table for a transaction that is registered: one that is left over, or a new one.
     #[inline]
-    pub(super) fn table(&self, rows: &Arc<Rows>) -> Arc<Rows> {
+    pub(super) fn table(&self, table: &LiveTable) -> Held<Rows> {
         let spare = self.spare.try_lock().and_then(|mut spare| {
-            let at = spare.iter().position(|known| Arc::ptr_eq(known, rows))?;
+            let at = spare.iter().position(|known| Arc::ptr_eq(known.data(), &table.data))?;
             Some(spare.swap_remove(at))
         });
-        spare.unwrap_or_else(|| Arc::clone(rows))
+        match spare {
+            Some(rows) if !rows.is_replaced() => rows,
+            _ => table.share(),
+        }
     }
 
-    /// Takes the handles of a transaction that has ended, for the next one.
+    /// Takes the shares of a transaction that has ended, for the next one; not those replaced.
     #[inline]
-    pub(super) fn keep_tables(&self, tables: &mut SmallVec<[Arc<Rows>; 2]>) {
+    pub(super) fn keep_tables(&self, tables: &mut Tables) {
+        // Looked at under the lock, which `let_go_of_replaced` takes after they were marked.
         let Some(mut spare) = self.spare.try_lock() else { return };
         for rows in tables.drain(..) {
-            if spare.len() < SPARE_TABLES {
+            if spare.len() < SPARE_TABLES && !rows.is_replaced() {
                 spare.push(rows);
             }
         }
@@ -102,6 +116,7 @@ impl Lease {
 mod tests {
     use super::*;
     use crate::doctest;
+    use std::time::Duration;
 
     #[test]
     fn every_place_has_the_same_engine_and_few_share_a_count() {
@@ -114,7 +129,7 @@ mod tests {
     #[test]
     fn a_lease_hands_the_tables_of_a_transaction_to_the_next() {
         let (store, flights) = doctest::flights();
-        let held = || Arc::strong_count(&store.engine().table("flights").unwrap());
+        let held = || store.engine().table("flights").unwrap().share_locked().others();
         let write = || store.write(|txn| flights.delete(txn, &["nobody".into()])).unwrap();
         write();
         let first = held();
@@ -123,6 +138,26 @@ mod tests {
             store.write(|txn| flights.lock(txn, &["UAL123".into()])).unwrap();
         }
         assert!(held() <= first + 1, "a handle for each lease at most");
+    }
+
+    #[test]
+    fn a_change_of_the_indexes_waits_for_no_lease() {
+        let (store, flights) = doctest::flights();
+        let write = || {
+            let higher = [("altitude", 36_000.into())];
+            store.write(|txn| flights.update(txn, &["UAL123".into()], &higher)).unwrap();
+        };
+        let held = || store.engine().table("flights").unwrap().share_locked().others();
+        let spec =
+            crate::IndexSpec::on(&["altitude", "origin"]).patience(Duration::from_millis(100));
+        write();
+        assert_eq!(held(), 2, "the table's own and the lease's");
+        flights.create_index(&spec).unwrap();
+        assert_eq!(held(), 1, "the table's own");
+        write();
+        assert_eq!(held(), 2, "the lease's is the new list");
+        flights.drop_index("altitude+origin").unwrap();
+        assert_eq!(held(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Writing rows in place while a store is being opened and nobody reads.
 
 use super::prepare::{RowWords, prepare_key, prepare_row, set_cell};
-use super::rows::Rows;
+use super::rows::TableData;
 use crate::error::{Error, Result};
 use crate::index::primary::Inserted;
 use crate::mvcc::Timestamp;
@@ -14,7 +14,7 @@ use crate::value::ValueRef;
 const OPENER: Owner = Owner(1);
 
 /// Writes a whole row, whether its key is there or not.
-pub(crate) fn put(rows: &Rows, cells: &[ValueRef<'_>], at: Timestamp) -> Result<()> {
+pub(crate) fn put(rows: &TableData, cells: &[ValueRef<'_>], at: Timestamp) -> Result<()> {
     let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
     let mut words = RowWords::new();
     prepare_row(rows, &all, cells, &mut words).map_err(damaged)?;
@@ -35,7 +35,7 @@ pub(crate) fn put(rows: &Rows, cells: &[ValueRef<'_>], at: Timestamp) -> Result<
 
 /// Writes some columns of a row that must be there.
 pub(crate) fn update(
-    rows: &Rows,
+    rows: &TableData,
     key: &[ValueRef<'_>],
     columns: &[usize],
     cells: &[ValueRef<'_>],
@@ -51,7 +51,7 @@ pub(crate) fn update(
 }
 
 /// Removes a row that must be there.
-pub(crate) fn delete(rows: &Rows, key: &[ValueRef<'_>]) -> Result<()> {
+pub(crate) fn delete(rows: &TableData, key: &[ValueRef<'_>]) -> Result<()> {
     let row = find_key(rows, key)?;
     let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.copy_newest(row, &mut words);
@@ -64,7 +64,7 @@ pub(crate) fn delete(rows: &Rows, key: &[ValueRef<'_>]) -> Result<()> {
 
 /// Shows every row's number and words.
 pub(crate) fn for_each(
-    rows: &Rows,
+    rows: &TableData,
     mut visit: impl FnMut(u32, &[u64]) -> Result<()>,
 ) -> Result<()> {
     let mut words = RowWords::zeroed(rows.layout.words());
@@ -79,14 +79,14 @@ pub(crate) fn for_each(
     Ok(())
 }
 
-fn overwrite(rows: &Rows, row: u32, words: RowWords, at: Timestamp) -> Result<()> {
+fn overwrite(rows: &TableData, row: u32, words: RowWords, at: Timestamp) -> Result<()> {
     let others: Vec<usize> =
         (0..rows.schema.columns.len()).filter(|column| !rows.schema.is_key(*column)).collect();
     overwrite_columns(rows, row, words, &others, at)
 }
 
 fn overwrite_columns(
-    rows: &Rows,
+    rows: &TableData,
     row: u32,
     mut words: RowWords,
     columns: &[usize],
@@ -101,7 +101,7 @@ fn overwrite_columns(
     Ok(())
 }
 
-fn find_key(rows: &Rows, key: &[ValueRef<'_>]) -> Result<u32> {
+fn find_key(rows: &TableData, key: &[ValueRef<'_>]) -> Result<u32> {
     let mut words = RowWords::new();
     prepare_key(rows, key, &mut words).map_err(damaged)?;
     find(rows, &words).ok_or_else(|| {
@@ -109,7 +109,7 @@ fn find_key(rows: &Rows, key: &[ValueRef<'_>]) -> Result<u32> {
     })
 }
 
-fn find(rows: &Rows, words: &[u64]) -> Option<u32> {
+fn find(rows: &TableData, words: &[u64]) -> Option<u32> {
     let key = rows.view(words);
     let mut theirs = RowWords::zeroed(rows.layout.words());
     rows.primary.candidates(key.key_hash()).find(|row| {
@@ -119,7 +119,7 @@ fn find(rows: &Rows, words: &[u64]) -> Option<u32> {
 }
 
 /// Restores the counter of hidden row numbers past one that was read.
-fn note_row_number(rows: &Rows, cells: &[ValueRef<'_>]) {
+fn note_row_number(rows: &TableData, cells: &[ValueRef<'_>]) {
     if rows.schema.has_hidden_key()
         && let Some(ValueRef::Int(number)) = cells.last()
         && rows.schema.columns.last().is_some_and(|column| column.name == ROW_COLUMN)

@@ -10,12 +10,16 @@
 //!
 //! Snapshot isolation after Berenson et al. (1995); the commit order is the log's order.
 
+mod bulk;
 mod commit;
+mod effects;
 mod engine;
 mod garbage;
 mod guard;
+mod index_build;
 mod isolation;
 mod lease;
+mod live_table;
 pub(crate) mod load;
 mod own;
 mod prepare;
@@ -25,6 +29,7 @@ pub(crate) mod record;
 mod retry;
 mod rows;
 mod savepoint;
+mod secondary;
 mod sequencer;
 mod snapshot;
 mod turns;
@@ -37,13 +42,17 @@ mod write;
 mod write_set;
 mod write_where;
 
+pub(crate) use bulk::Bulk;
 pub(crate) use engine::Engine;
+pub(crate) use index_build::{check_values, fill};
 pub use isolation::{Isolation, TxnOptions};
 pub(crate) use lease::SharedEngine;
+pub(crate) use live_table::LiveTable;
 pub(crate) use prepare::{RowWords, prepare_key, prepare_row};
 pub use retry::{Lost, Retry};
-pub(crate) use rows::{Rows, SecondaryIndex};
+pub(crate) use rows::TableData;
 pub use savepoint::Savepoint;
+pub(crate) use secondary::SecondaryIndex;
 pub use snapshot::Snapshot;
 pub(crate) use update_many::AHEAD;
 pub use write_set::Txn;

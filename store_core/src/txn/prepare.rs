@@ -1,7 +1,7 @@
 //! From values to a row's words: types, NULLs and defaults are checked before anything is touched
 //! (invariant I10).
 
-use super::rows::Rows;
+use super::rows::{Rows, TableData};
 use crate::error::{Error, Kind, Result};
 pub(crate) use crate::mem::RowWords;
 use crate::mem::cell::LongCell;
@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 ///
 /// `columns[i]` is the column of `cells[i]`; columns not named take their default or NULL.
 pub(crate) fn prepare_row(
-    rows: &Rows,
+    rows: &TableData,
     columns: &[usize],
     cells: &[ValueRef<'_>],
     words: &mut RowWords,
@@ -35,7 +35,11 @@ pub(crate) fn prepare_row(
 }
 
 /// The key words of a key whose long cells borrow from `cells`; one cell per key column, in order.
-pub(crate) fn prepare_key(rows: &Rows, cells: &[ValueRef<'_>], words: &mut RowWords) -> Result<()> {
+pub(crate) fn prepare_key(
+    rows: &TableData,
+    cells: &[ValueRef<'_>],
+    words: &mut RowWords,
+) -> Result<()> {
     let schema = &rows.schema;
     if cells.len() != schema.key.len() {
         let names: Vec<&str> =
@@ -58,7 +62,7 @@ pub(crate) fn prepare_key(rows: &Rows, cells: &[ValueRef<'_>], words: &mut RowWo
 /// Checks a value and writes it as a borrowing cell.
 #[inline]
 pub(crate) fn set_cell(
-    rows: &Rows,
+    rows: &TableData,
     words: &mut [u64],
     column: usize,
     value: ValueRef<'_>,
@@ -70,7 +74,12 @@ pub(crate) fn set_cell(
 }
 
 #[inline(never)]
-fn set_checked(rows: &Rows, words: &mut [u64], column: usize, value: ValueRef<'_>) -> Result<()> {
+fn set_checked(
+    rows: &TableData,
+    words: &mut [u64],
+    column: usize,
+    value: ValueRef<'_>,
+) -> Result<()> {
     let value = check_cell(&rows.schema, column, value)?;
     rows.layout.set(words, column, value, |bytes| Ok(LongCell::borrowing(bytes)))
 }
@@ -91,7 +100,7 @@ fn check_cell<'a>(schema: &Schema, column: usize, value: ValueRef<'a>) -> Result
     Ok(coerced)
 }
 
-fn set_default(rows: &Rows, words: &mut [u64], column: usize) -> Result<()> {
+fn set_default(rows: &TableData, words: &mut [u64], column: usize) -> Result<()> {
     let spec = &rows.schema.columns[column];
     match &spec.default {
         Some(value) => {
@@ -107,27 +116,35 @@ fn set_default(rows: &Rows, words: &mut [u64], column: usize) -> Result<()> {
     }
 }
 
-/// A row must fit in a page of a segment with room to spare, and an index key in its block.
-pub(super) fn check_bytes(rows: &Rows, words: &[u64]) -> Result<()> {
-    let layout = &rows.layout;
-    let mut bytes = 0;
-    for column in layout.long_columns().iter().chain(layout.long_key_columns()) {
-        bytes += layout.long_cell(words, *column).map_or(0, LongCell::len);
-    }
+/// A row must fit in a page of a segment with room to spare.
+pub(super) fn check_bytes(rows: &TableData, words: &[u64]) -> Result<()> {
+    let bytes = long_bytes(rows, words);
     if bytes > ROW_BYTES_MAX {
         return Err(Error::invalid(format!(
             "a row of {bytes} bytes in `{}`: at most {ROW_BYTES_MAX} are allowed",
             rows.schema.table
         )));
     }
-    if bytes > LONG_ENOUGH_TO_CHECK {
+    Ok(())
+}
+
+/// An index key must fit in its block.
+pub(super) fn check_index_keys(rows: &Rows, words: &[u64]) -> Result<()> {
+    let varying = || rows.indexes.iter().filter(|index| index.key_width.is_none());
+    if varying().next().is_some() && long_bytes(rows, words) > LONG_ENOUGH_TO_CHECK {
         let mut key = Vec::new();
-        for index in rows.indexes.iter().filter(|index| index.key_width.is_none()) {
+        for index in varying() {
             key.clear();
             index.encode(rows, words, &mut key)?;
         }
     }
     Ok(())
+}
+
+fn long_bytes(rows: &TableData, words: &[u64]) -> usize {
+    let layout = &rows.layout;
+    let columns = layout.long_columns().iter().chain(layout.long_key_columns());
+    columns.filter_map(|column| layout.long_cell(words, *column)).map(LongCell::len).sum()
 }
 
 /// Below this no index key can be too long, even if every byte needs two.

@@ -1,6 +1,6 @@
 //! What a serializable transaction has read: keys, found or absent, and ranges with their filter.
 
-use super::rows::Rows;
+use super::rows::TableData;
 use crate::error::Result;
 use crate::mem::budget::{Holder, Reservation};
 use crate::options::READ_KEYS_MAX;
@@ -39,7 +39,7 @@ impl ReadSet {
     }
 
     /// Notes that a key was looked for.
-    pub(super) fn note_key(&self, rows: &Rows, hash: u64) {
+    pub(super) fn note_key(&self, rows: &TableData, hash: u64) {
         let reads = &mut *self.0.borrow_mut();
         let table = reads.table(rows);
         if table.all || table.keys.contains(&hash) {
@@ -57,7 +57,7 @@ impl ReadSet {
     }
 
     /// Notes that every row for which this holds was looked for.
-    pub(super) fn note_range(&self, rows: &Rows, filter: &Filter) {
+    pub(super) fn note_range(&self, rows: &TableData, filter: &Filter) {
         let reads = &mut *self.0.borrow_mut();
         let table = reads.table(rows);
         if table.all || table.ranges.contains(filter) {
@@ -93,7 +93,7 @@ impl TableLook<'_> {
 }
 
 impl Reads {
-    fn table(&mut self, rows: &Rows) -> &mut TableReads {
+    fn table(&mut self, rows: &TableData) -> &mut TableReads {
         let known = self.tables.iter().position(|table| table.id == rows.id);
         let at = known.unwrap_or_else(|| {
             let table = TableReads {
@@ -108,7 +108,7 @@ impl Reads {
         &mut self.tables[at]
     }
 
-    fn note_all(&mut self, rows: &Rows) {
+    fn note_all(&mut self, rows: &TableData) {
         let table = self.table(rows);
         (table.keys, table.ranges, table.all) = (HashSet::default(), Vec::new(), true);
     }

@@ -8,7 +8,8 @@
 use super::engine::Counters;
 use super::garbage::{From, Garbage, Looker};
 use super::prepare::RowWords;
-use super::rows::{Rows, SecondaryIndex};
+use super::rows::{Rows, TableData};
+use super::secondary::SecondaryIndex;
 use super::write::RECLAIMER;
 use crate::mem::cell::LongCell;
 use crate::mvcc::chain::{CutOff, Held, Newest};
@@ -18,6 +19,7 @@ use crate::options::RECLAIM_STEPS;
 use crate::planted;
 use crate::sync::Relaxed;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// Room for most index keys.
 const KEY_ROOM: usize = 64;
@@ -224,7 +226,7 @@ impl<'a> Visit<'a> {
 }
 
 /// Gives an owned row back whose tombstone everybody sees.
-fn drop_row(rows: &Rows, row: u32, live: &LiveSnapshots, newest: Newest) {
+fn drop_row(rows: &TableData, row: u32, live: &LiveSnapshots, newest: Newest) {
     let Newest::Deleted(at) = newest else { unreachable!("only deleted rows go") };
     let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.key_words(row, &mut words);
@@ -283,9 +285,9 @@ fn are_covered(rows: &Rows, row: u32, live: &LiveSnapshots, dropped: &[Pruned]) 
 /// Takes the entries of `dropped` versions out of these indexes, unless a committed version that
 /// is still in the owned row's chain has the same value.
 pub(super) fn forget_entries<'i>(
-    rows: &Rows,
+    rows: &TableData,
     row: u32,
-    indexes: impl Iterator<Item = &'i SecondaryIndex>,
+    indexes: impl Iterator<Item = &'i Arc<SecondaryIndex>>,
     dropped: &[&[u64]],
 ) {
     let mut kept: Option<Vec<RowWords>> = None;
@@ -306,7 +308,7 @@ pub(super) fn forget_entries<'i>(
 }
 
 /// Takes one entry out of an index.
-pub(super) fn remove_entry(rows: &Rows, index: &SecondaryIndex, key: &[u8], row: u32) {
+pub(super) fn remove_entry(rows: &TableData, index: &SecondaryIndex, key: &[u8], row: u32) {
     // Without the pages the removal goes over the budget for a moment, to free more.
     let promise = rows.pool.promise(index.pages_for(1, key.len())).ok();
     index.tree.remove(key, row);
@@ -314,7 +316,7 @@ pub(super) fn remove_entry(rows: &Rows, index: &SecondaryIndex, key: &[u8], row:
 }
 
 /// Key and payload of each committed version of an owned row that is not a tombstone.
-pub(super) fn committed_versions(rows: &Rows, row: u32) -> Vec<RowWords> {
+pub(super) fn committed_versions(rows: &TableData, row: u32) -> Vec<RowWords> {
     let mut versions = Vec::new();
     let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.copy_newest(row, &mut words);
@@ -334,7 +336,7 @@ pub(super) fn committed_versions(rows: &Rows, row: u32) -> Vec<RowWords> {
 ///
 /// A value is shared by versions in sequence only, so the newest of those that go answers for it,
 /// and it stays if a version that stays holds it, above or below.
-fn release_values(rows: &Rows, row: u32, live: &LiveSnapshots, dropped: &[Dropped]) {
+fn release_values(rows: &TableData, row: u32, live: &LiveSnapshots, dropped: &[Dropped]) {
     if rows.layout.long_columns().is_empty() {
         return;
     }
@@ -356,7 +358,7 @@ fn release_values(rows: &Rows, row: u32, live: &LiveSnapshots, dropped: &[Droppe
 }
 
 /// Notes the long values of versions that an expired snapshot saw, before any of them can go.
-fn note_shown(rows: &Rows, live: &LiveSnapshots, dropped: &[Dropped]) {
+fn note_shown(rows: &TableData, live: &LiveSnapshots, dropped: &[Dropped]) {
     if !live.has_expired() {
         return;
     }
@@ -370,7 +372,7 @@ fn note_shown(rows: &Rows, live: &LiveSnapshots, dropped: &[Dropped]) {
 }
 
 /// Gives a long value back that versions before `ended` held, unless it must still be kept.
-fn release_value(rows: &Rows, live: &LiveSnapshots, ended: Timestamp, cell: LongCell) {
+fn release_value(rows: &TableData, live: &LiveSnapshots, ended: Timestamp, cell: LongCell) {
     if cell.block().is_some() && !(live.has_expired() && rows.garbage.keeps_value(ended, cell)) {
         cell.release(&rows.values);
     }

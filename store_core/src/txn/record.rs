@@ -13,7 +13,7 @@
 //! Numbers are bincode's variable-length integers (`codec`).
 
 use super::engine::Log;
-use super::rows::Rows;
+use super::rows::TableData;
 use crate::codec::{self, Reader};
 use crate::error::{Error, Result};
 use crate::options::RECORD_BYTES_MAX;
@@ -51,7 +51,7 @@ impl<'a> CommitEncoder<'a> {
     }
 
     /// Logs every cell of a row.
-    pub(super) fn put(&mut self, rows: &Rows, words: &[u64]) -> Result<()> {
+    pub(super) fn put(&mut self, rows: &TableData, words: &[u64]) -> Result<()> {
         self.start(rows)?;
         self.payload.push(OP_PUT);
         put_row(rows, words, &mut self.payload);
@@ -59,7 +59,7 @@ impl<'a> CommitEncoder<'a> {
     }
 
     /// Logs a row's key and the columns that changed.
-    pub(super) fn update(&mut self, rows: &Rows, before: &[u64], after: &[u64]) -> Result<()> {
+    pub(super) fn update(&mut self, rows: &TableData, before: &[u64], after: &[u64]) -> Result<()> {
         self.start(rows)?;
         self.payload.push(OP_UPDATE);
         put_key(rows, after, &mut self.payload);
@@ -76,7 +76,7 @@ impl<'a> CommitEncoder<'a> {
     }
 
     /// Logs a row's key.
-    pub(super) fn delete(&mut self, rows: &Rows, words: &[u64]) -> Result<()> {
+    pub(super) fn delete(&mut self, rows: &TableData, words: &[u64]) -> Result<()> {
         self.start(rows)?;
         self.payload.push(OP_DELETE);
         put_key(rows, words, &mut self.payload);
@@ -88,7 +88,7 @@ impl<'a> CommitEncoder<'a> {
         Encoded { payload: self.payload, _passed: self.passed }
     }
 
-    fn start(&mut self, rows: &Rows) -> Result<()> {
+    fn start(&mut self, rows: &TableData) -> Result<()> {
         if self.payload.len() >= RECORD_BYTES_MAX {
             self.cut_fragment()?;
         }
@@ -136,14 +136,14 @@ pub(crate) fn read_head(reader: &mut Reader<'_>) -> Result<Option<(Lsn, u64)>> {
 }
 
 /// Appends every cell of a row, in the order of the columns.
-pub(crate) fn put_row(rows: &Rows, words: &[u64], out: &mut Vec<u8>) {
+pub(crate) fn put_row(rows: &TableData, words: &[u64], out: &mut Vec<u8>) {
     let view = rows.view(words);
     for (column, spec) in rows.schema.columns.iter().enumerate() {
         put_cell(view.cell(column), spec, out);
     }
 }
 
-fn put_key(rows: &Rows, words: &[u64], out: &mut Vec<u8>) {
+fn put_key(rows: &TableData, words: &[u64], out: &mut Vec<u8>) {
     let view = rows.view(words);
     for column in &rows.schema.key {
         put_cell(view.cell(*column), &rows.schema.columns[*column], out);

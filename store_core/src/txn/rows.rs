@@ -1,41 +1,36 @@
-//! The rows of one table: versions, primary index, secondary indexes, long values.
+//! The rows of one table: versions, primary index, long values; and the indexes that lead to them.
 
+use super::effects::{Effect, effects_of};
 use super::garbage::Garbage;
+use super::secondary::SecondaryIndex;
 use crate::error::{Awaited, Error, Result};
-use crate::index::ordered::OrderedIndex;
 use crate::index::primary::PrimaryIndex;
 use crate::mem::budget::Holder;
 use crate::mem::cell::LongCell;
 use crate::mem::epoch::Epoch;
 use crate::mem::layout::{Layout, RowView};
 use crate::mem::page_pool::PagePool;
-use crate::mem::slab::{SIZE_CLASSES, Slab};
+use crate::mem::slab::Slab;
 use crate::mvcc::{Timeline, Versions};
-use crate::options::PAGE_BYTES;
-use crate::schema::{Index, Schema};
-use crate::sync::{AtomicU64, Relaxed};
-use crate::value::{KEY_BYTES_MAX, ValueRef, encode_key, encoded_width, fold};
+use crate::schema::Schema;
+use crate::sync::{AtomicBool, AtomicU64, Relaxed};
+use std::ops::Deref;
 use std::sync::Arc;
 
-/// One table's data and everything that leads to it.
-pub(crate) struct Rows {
+/// One table's rows, and what leads to them by key.
+pub(crate) struct TableData {
     /// Stable number of the table.
     pub id: u32,
+    /// Columns and key, which stay; the indexes are those of [`Rows::schema`], and none is here.
     pub schema: Schema,
     pub layout: Layout,
     pub versions: Versions,
     pub primary: PrimaryIndex,
-    pub indexes: Vec<SecondaryIndex>,
-    /// What a change of each column means.
-    effects: Vec<Effect>,
-    /// Bits of the payload in which a version must differ from the next for an index entry or a long
-    /// value to go with it.
-    pub watched: Vec<(usize, u64)>,
     pub pool: Arc<PagePool>,
     /// Long values of rows.
     pub values: Arc<Slab>,
     /// Blocks of its indexes.
-    blocks: Arc<Slab>,
+    pub(super) blocks: Arc<Slab>,
     pub holder: Holder,
     pub timeline: Arc<Timeline>,
     /// Rows with versions to take out.
@@ -48,78 +43,22 @@ pub(crate) struct Rows {
     pub next_row: AtomicU64,
 }
 
-/// One ordered index with its columns.
-pub(crate) struct SecondaryIndex {
-    pub spec: Index,
-    pub tree: OrderedIndex,
-    /// Bytes of a key if they never vary; else a key may be too long.
-    pub key_width: Option<usize>,
-}
-
-/// Indexes of a table; those from the 64th on count as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct IndexSet(u64);
-
-impl IndexSet {
-    pub(crate) const ALL: Self = Self(u64::MAX);
-    pub(crate) const NONE: Self = Self(0);
-
-    pub(crate) fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub(crate) fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    pub(crate) fn has(self, index: usize) -> bool {
-        self.0 >> index.min(63) & 1 != 0
-    }
-
-    fn of(column: usize, indexes: &[Index]) -> Self {
-        let with_column =
-            indexes.iter().enumerate().filter(|(_, index)| index.columns.contains(&column));
-        Self(with_column.fold(0, |set, (nth, _)| set | 1 << nth.min(63)))
-    }
-}
-
-/// What a change of some columns means.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Effect {
-    /// The indexes over any of them.
-    pub indexes: IndexSet,
-    /// Text or bytes are among them.
-    pub long: bool,
-    /// It can be refused, or hold blocks: a unique value, or long cells.
-    pub may_refuse: bool,
-    /// One is part of the key.
-    pub in_key: bool,
-}
-
-impl Effect {
-    const NONE: Self =
-        Self { indexes: IndexSet::NONE, long: false, may_refuse: false, in_key: false };
-
-    /// Of a column that the table has not: whoever writes it says so.
-    const UNKNOWN: Self = Self { may_refuse: true, ..Self::NONE };
-
-    fn of(column: usize, schema: &Schema) -> Self {
-        let indexes = IndexSet::of(column, &schema.indexes);
-        let unique = schema.indexes.iter().enumerate().filter(|(_, index)| index.unique);
-        let unique = unique.fold(0, |set, (nth, _)| set | 1 << nth.min(63));
-        let long = schema.columns[column].ty.is_long();
-        let may_refuse = long || indexes.0 & unique != 0;
-        Self { indexes, long, may_refuse, in_key: schema.is_key(column) }
-    }
-
-    fn with(self, other: Self) -> Self {
-        Self {
-            indexes: self.indexes.with(other.indexes),
-            long: self.long || other.long,
-            may_refuse: self.may_refuse || other.may_refuse,
-            in_key: self.in_key || other.in_key,
-        }
-    }
+/// The table as whoever writes or reclaims uses it, with the indexes it has between two changes of
+/// them. A transaction keeps what it found at its first write: so all its writes mean the same
+/// indexes, and a change of the indexes can wait for those who do not know of it (`live_table`).
+pub(crate) struct Rows {
+    data: Arc<TableData>,
+    /// Columns, key and the indexes that readers may use.
+    pub schema: Arc<Schema>,
+    /// The schema's indexes in their order; one that is being built comes last.
+    pub indexes: Vec<Arc<SecondaryIndex>>,
+    /// What a change of each column means.
+    effects: Vec<Effect>,
+    /// Bits of the payload in which a version must differ from the next for an index entry or a long
+    /// value to go with it.
+    pub watched: Vec<(usize, u64)>,
+    /// A newer list of indexes is in its place.
+    replaced: AtomicBool,
 }
 
 /// What tables of one store share.
@@ -132,9 +71,9 @@ pub(crate) struct Shared<'a> {
     pub garbage: &'a Arc<AtomicU64>,
 }
 
-impl Rows {
-    /// An empty table.
-    pub(crate) fn new(id: u32, schema: Schema, shared: &Shared<'_>) -> Result<Self> {
+impl TableData {
+    /// An empty table with these columns and this key.
+    pub(super) fn new(id: u32, schema: Schema, shared: &Shared<'_>) -> Result<Self> {
         let holder = shared.tables.child(schema.table.clone());
         let layout = Layout::new(&schema);
         let mut versions =
@@ -143,24 +82,11 @@ impl Rows {
         let primary = PrimaryIndex::new(Arc::clone(shared.timeline), holder.child("primary"))?;
         let values = Slab::new(Arc::clone(shared.pool), holder.child("values"));
         let blocks = Slab::new(Arc::clone(shared.pool), holder.child("indexes"));
-        // Each index starts with a block.
-        let _promise = shared.pool.promise(schema.indexes.len())?;
-        let indexes = schema
-            .indexes
-            .iter()
-            .map(|spec| SecondaryIndex::new(spec, &schema, &blocks, shared.epoch, &holder))
-            .collect();
-        let effects = (0..schema.columns.len()).map(|column| Effect::of(column, &schema)).collect();
-        let indexed = schema.indexes.iter().flat_map(|index| &index.columns);
-        let watched = layout.payload_bits(indexed.chain(layout.long_columns()).copied());
         Ok(Self {
             id,
-            watched,
-            effects,
             layout,
             versions,
             primary,
-            indexes,
             pool: Arc::clone(shared.pool),
             values,
             blocks,
@@ -172,12 +98,6 @@ impl Rows {
             next_row: AtomicU64::new(1),
             schema,
         })
-    }
-
-    /// What a change of these columns means.
-    pub(crate) fn effect_of(&self, columns: &[usize]) -> Effect {
-        let of = |column: &usize| self.effects.get(*column).copied().unwrap_or(Effect::UNKNOWN);
-        columns.iter().fold(Effect::NONE, |effect, column| effect.with(of(column)))
     }
 
     /// A row's words as somebody may read them.
@@ -254,18 +174,6 @@ impl Rows {
         nodes + self.old_value_bytes.load(Relaxed)
     }
 
-    /// About how many bytes snapshots hold back: older versions, their index entries, and the queues
-    /// in which their rows wait.
-    pub(crate) fn held_bytes(&self) -> u64 {
-        let rows = self.primary.len();
-        let entries = self.indexes.iter().map(|index| {
-            let entries = index.tree.len();
-            let old = entries.saturating_sub(rows);
-            (u128::from(index.tree.bytes()) * u128::from(old) / u128::from(entries.max(1))) as u64
-        });
-        self.version_bytes() + entries.sum::<u64>() + self.garbage.bytes()
-    }
-
     /// Frees the index blocks that no reader looks at any more.
     pub(crate) fn take_blocks_back(&self) {
         self.blocks.take_back();
@@ -302,62 +210,66 @@ impl Rows {
     }
 }
 
-impl SecondaryIndex {
-    fn new(
-        spec: &Index,
-        schema: &Schema,
-        blocks: &Arc<Slab>,
-        epoch: &Arc<Epoch>,
-        holder: &Holder,
+impl Rows {
+    /// A table's rows with these indexes; only those of the schema are shown to readers.
+    pub(super) fn new(
+        data: &Arc<TableData>,
+        schema: Arc<Schema>,
+        indexes: Vec<Arc<SecondaryIndex>>,
     ) -> Self {
-        let columns = spec.columns.iter().map(|column| &schema.columns[*column]);
-        let widths: Option<Vec<usize>> =
-            columns.map(|column| encoded_width(column.ty, column.notnull)).collect();
-        let width = widths.map(|widths| widths.iter().sum());
-        let tree = OrderedIndex::new(Arc::clone(blocks), Arc::clone(epoch), holder.clone(), width);
-        Self { spec: spec.clone(), tree, key_width: width }
+        let indexed = indexes.iter().flat_map(|index| &index.spec.columns);
+        let layout = &data.layout;
+        let watched = layout.payload_bits(indexed.chain(layout.long_columns()).copied());
+        let effects = effects_of(&schema, &indexes);
+        Self {
+            data: Arc::clone(data),
+            schema,
+            indexes,
+            effects,
+            watched,
+            replaced: AtomicBool::new(false),
+        }
     }
 
-    /// Pages to promise before so many entries of so many key bytes are added or removed: their
-    /// blocks, what size classes waste, and one page more for each class that may have none.
-    pub(crate) fn pages_for(&self, entries: usize, key_bytes: usize) -> usize {
-        let bytes = self.tree.worst_case_bytes(entries, key_bytes);
-        (bytes + bytes / 8).div_ceil(PAGE_BYTES) + (3 * entries).min(SIZE_CLASSES)
+    /// Says that a newer list of indexes is in its place.
+    pub(super) fn set_replaced(&self) {
+        self.replaced.store(true, Relaxed); // whoever must see it locks what the caller locks later
     }
 
-    /// The encoded key of a row, appended to `out`.
-    pub(crate) fn encode(&self, rows: &Rows, words: &[u64], out: &mut Vec<u8>) -> Result<()> {
-        let view = rows.view(words);
-        let start = out.len();
-        for column in &self.spec.columns {
-            let spec = &rows.schema.columns[*column];
-            match view.cell(*column) {
-                ValueRef::Text(text) if self.spec.nocase => {
-                    encode_key(ValueRef::Text(&fold(text)), spec.ty, spec.notnull, out)?;
-                }
-                cell => encode_key(cell, spec.ty, spec.notnull, out)?,
-            }
-        }
-        if out.len() - start > KEY_BYTES_MAX {
-            return Err(Error::invalid(format!(
-                "{}: the value for index `{}` takes {} bytes, at most {KEY_BYTES_MAX} are allowed",
-                rows.schema.table,
-                self.spec.name,
-                out.len() - start
-            )));
-        }
-        Ok(())
+    /// True if a newer list of indexes is in its place, which the caller may not know yet.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.replaced.load(Relaxed)
     }
 
-    /// True if both rows have the same value here.
-    pub(crate) fn same_value(&self, rows: &Rows, a: &[u64], b: &[u64]) -> bool {
-        if self.spec.columns.iter().all(|column| rows.layout.same_bits(a, b, *column)) {
-            return true;
-        }
-        let (a, b) = (rows.view(a), rows.view(b));
-        self.spec.columns.iter().all(|column| match (a.cell(*column), b.cell(*column)) {
-            (ValueRef::Text(a), ValueRef::Text(b)) if self.spec.nocase => fold(a) == fold(b),
-            (a, b) => a.order(b).is_eq(),
-        })
+    /// The rows alone.
+    pub(crate) fn data(&self) -> &Arc<TableData> {
+        &self.data
+    }
+
+    /// What a change of these columns means.
+    pub(crate) fn effect_of(&self, columns: &[usize]) -> Effect {
+        let of = |column: &usize| self.effects.get(*column).copied().unwrap_or(Effect::UNKNOWN);
+        columns.iter().fold(Effect::NONE, |effect, column| effect.with(of(column)))
+    }
+
+    /// About how many bytes snapshots hold back: older versions, their index entries, and the queues
+    /// in which their rows wait.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let rows = self.primary.len();
+        let entries = self.indexes.iter().map(|index| {
+            let entries = index.tree.len();
+            let old = entries.saturating_sub(rows);
+            (u128::from(index.tree.bytes()) * u128::from(old) / u128::from(entries.max(1))) as u64
+        });
+        self.version_bytes() + entries.sum::<u64>() + self.garbage.bytes()
+    }
+}
+
+impl Deref for Rows {
+    type Target = TableData;
+
+    #[inline(always)]
+    fn deref(&self) -> &TableData {
+        &self.data
     }
 }

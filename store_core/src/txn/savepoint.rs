@@ -1,14 +1,13 @@
 //! Savepoints: undoing a part of a transaction.
 
 use super::prepare::RowWords;
-use super::rows::Rows;
+use super::rows::TableData;
 use super::unique::StaleEntry;
 use super::write::release_staged;
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Result};
 use crate::mvcc::chain::Newest;
 use crate::planted;
-use std::sync::Arc;
 
 /// A point of a transaction to return to.
 #[derive(Debug)]
@@ -136,7 +135,7 @@ impl Txn {
 
     fn restore(&mut self, undo: &Undo) {
         let write = self.writes[undo.write];
-        let rows = Arc::clone(&self.tables[write.table as usize]);
+        let rows = self.tables[write.table as usize].clone();
         let payload = &undo.before[rows.layout.key_words()..];
         let staged = staged_words(&rows, write);
         // An outer savepoint may bring the value back that is undone here.
@@ -156,7 +155,7 @@ impl Txn {
 }
 
 /// Key and payload that a written row is about to have.
-fn staged_words(rows: &Rows, write: Write) -> RowWords {
+fn staged_words(rows: &TableData, write: Write) -> RowWords {
     let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.copy_newest(write.row, &mut words);
     if write.node != 0 {

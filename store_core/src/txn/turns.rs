@@ -104,7 +104,7 @@ impl Turn {
     /// Waits until nobody owns the row and its newest version is published.
     fn wait_outcome(&self) {
         let (table, row) = self.place;
-        let Some(rows) = self.engine.table_by_id(table) else { return };
+        let Some(rows) = self.engine.rows_of(table) else { return };
         wait_until(OUTCOME_WAIT_MAX, || {
             let published = self.engine.timeline.published();
             let is_published = match rows.versions.newest(row) {

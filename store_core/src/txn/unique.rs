@@ -6,7 +6,8 @@
 
 use super::prepare::RowWords;
 use super::reclaim::{committed_versions, forget_entries, remove_entry};
-use super::rows::{Rows, SecondaryIndex};
+use super::rows::Rows;
+use super::secondary::SecondaryIndex;
 use super::write::RECLAIMER;
 use super::write_set::Txn;
 use crate::error::{Awaited, Error, Result};
@@ -33,8 +34,7 @@ impl Txn {
             if before.is_some_and(|before| index.same_value(rows, before, words)) {
                 continue;
             }
-            let view = rows.view(words);
-            if index.spec.columns.iter().any(|column| view.cell(*column).is_null()) {
+            if index.has_null(rows, words) {
                 continue;
             }
             self.check_value(rows, index, row, words)?;
@@ -172,16 +172,13 @@ impl StaleEntry {
 }
 
 fn not_unique(rows: &Rows, index: &SecondaryIndex, words: &[u64]) -> Error {
-    let view = rows.view(words);
-    let values: Vec<String> =
-        index.spec.columns.iter().map(|column| view.cell(*column).to_string()).collect();
+    let value = index.value_text(rows, words);
     Error::duplicate(format!(
-        "{} would repeat the value {} of unique index `{}`",
+        "{} would repeat the value {value} of unique index `{}`",
         rows.row_name(words),
-        values.join(", "),
         index.spec.name
     ))
     .detail(&rows.schema.table)
-    .detail(values.join(", "))
+    .detail(value)
     .detail(&index.spec.name)
 }

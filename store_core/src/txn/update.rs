@@ -4,15 +4,16 @@
 //! begins, the row's newest version is the one to change, and nothing about the new values can be
 //! refused. Whatever stands in its way, the short way changes nothing and the long way tells.
 
-use super::prepare::{RowWords, check_bytes, prepare_key, set_cell};
-use super::rows::{Effect, Rows};
+use super::effects::Effect;
+use super::live_table::LiveTable;
+use super::prepare::{RowWords, check_bytes, check_index_keys, prepare_key, set_cell};
+use super::rows::{Rows, TableData};
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Result};
 use crate::mem::key_steps::{AnyKey, KeyWords};
 use crate::mvcc::chain::Fetched;
 use crate::planted;
 use crate::value::ValueRef;
-use std::sync::Arc;
 
 /// The columns that a statement changes in each of its rows, and what that means.
 #[derive(Clone, Copy)]
@@ -45,27 +46,29 @@ impl Txn {
     /// Changes columns of the visible row with this key; false if there is none.
     pub(crate) fn update(
         &mut self,
-        rows: &Arc<Rows>,
+        table: &LiveTable,
         key: &[ValueRef<'_>],
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
+        let (number, rows) = self.join(table);
         let change = Change::new(rows, columns);
         if change.is_plain()
             && self.check_write().is_ok()
             && self.reserve_write().is_ok()
-            && self.update_here(rows, key, change, cells)
+            && self.update_here(rows, number, key, change, cells)
         {
             return Ok(true);
         }
-        self.update_any(rows, key, change, cells)
+        self.update_any(rows, number, key, change, cells)
     }
 
     /// The short way; false tells nothing, and nothing has changed then.
     #[inline(always)]
     fn update_here(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         key: &[ValueRef<'_>],
         change: Change<'_>,
         cells: &[ValueRef<'_>],
@@ -73,16 +76,17 @@ impl Txn {
         let steps = rows.layout.key_steps();
         if let [cell] = key {
             let Some(one) = steps.build_one(cell) else { return false };
-            return self.update_built(rows, &one, change, cells);
+            return self.update_built(rows, table, &one, change, cells);
         }
         let mut any = AnyKey::NONE;
-        steps.build(&mut any, key) && self.update_built(rows, &any, change, cells)
+        steps.build(&mut any, key) && self.update_built(rows, table, &any, change, cells)
     }
 
     #[inline(always)]
     fn update_built<const MOST: usize>(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         key: &KeyWords<MOST>,
         change: Change<'_>,
         cells: &[ValueRef<'_>],
@@ -91,7 +95,6 @@ impl Txn {
         let Some(row) = rows.primary.first(hash) else { return false };
         let found = Found { hash, row, place: rows.versions.place(row) };
         let place = self.place;
-        let table = self.table_number(rows);
         self.update_found(rows, table, key, found, change, cells, || {
             rows.versions.new_node(place).ok()
         })
@@ -138,40 +141,44 @@ impl Txn {
     #[inline(never)]
     pub(super) fn update_any(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         key: &[ValueRef<'_>],
         change: Change<'_>,
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
         let mut key_words = RowWords::new();
         prepare_key(rows, key, &mut key_words)?;
-        self.update_words(rows, &key_words, change, cells)
+        self.update_words(rows, table, &key_words, change, cells)
     }
 
     /// The same for a key in words.
     pub(crate) fn update_prepared(
         &mut self,
-        rows: &Arc<Rows>,
+        table: &LiveTable,
         key: &[u64],
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
-        self.update_words(rows, key, Change::new(rows, columns), cells)
+        let (number, rows) = self.join(table);
+        self.update_words(rows, number, key, Change::new(rows, columns), cells)
     }
 
     fn update_words(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         key: &[u64],
         change: Change<'_>,
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
-        self.relieved(|txn| txn.update_checked(rows, key, change, cells))
+        self.relieved(|txn| txn.update_checked(rows, table, key, change, cells))
     }
 
     fn update_checked(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         key: &[u64],
         change: Change<'_>,
         cells: &[ValueRef<'_>],
@@ -184,14 +191,15 @@ impl Txn {
         if change.effect.in_key {
             return Err(key_refused(rows, change.columns));
         }
-        self.change_row(rows, row, &mut words, change, cells)?;
+        self.change_row(rows, table, row, &mut words, change, cells)?;
         Ok(true)
     }
 
     /// Gives a visible row, whose words these are, new cells; none of them is in the key.
     pub(super) fn change_row(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         row: u32,
         words: &mut RowWords,
         change: Change<'_>,
@@ -200,27 +208,28 @@ impl Txn {
         for (column, value) in change.columns.iter().zip(cells) {
             if let Err(error) = set_cell(rows, words, *column, *value) {
                 if planted::bug("row_half_applied") {
-                    self.update_row(rows, row, words, change)?;
+                    self.update_row(rows, table, row, words, change)?;
                 }
                 return Err(error);
             }
         }
         if change.effect.long {
             check_bytes(rows, words)?;
+            check_index_keys(rows, words)?;
         }
-        let result = self.update_row(rows, row, words, change);
+        let result = self.update_row(rows, table, row, words, change);
         result.map_err(|error| self.note_duplicate(rows, error))
     }
 
     /// Gives a visible row a new payload: `words` with borrowed cells in the columns changed.
     fn update_row(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         row: u32,
         words: &mut RowWords,
         Change { columns, effect }: Change<'_>,
     ) -> Result<()> {
-        let table = self.table_number(rows);
         if self.owns(rows, row)
             && let Some(write) = self.own.find(&self.writes, table, row)
         {
@@ -243,7 +252,7 @@ impl Txn {
     /// Stages the first change of an owned row if nothing about it can be refused but the node.
     fn stage_plain(
         &mut self,
-        rows: &Rows,
+        rows: &TableData,
         table: u32,
         row: u32,
         words: &[u64],
@@ -258,7 +267,7 @@ impl Txn {
 }
 
 #[cold]
-pub(super) fn key_refused(rows: &Rows, columns: &[usize]) -> Error {
+pub(super) fn key_refused(rows: &TableData, columns: &[usize]) -> Error {
     let column = columns.iter().find(|column| rows.schema.is_key(**column));
     let name = &rows.schema.columns[*column.expect("one is in the key")].name;
     Error::invalid(format!(

@@ -1,13 +1,13 @@
 //! Updates of many rows in one statement: the memory of 16 rows is waited for at once.
 
-use super::rows::Rows;
+use super::live_table::LiveTable;
+use super::rows::{Rows, TableData};
 use super::update::{Change, Found, key_refused};
 use super::write_set::Txn;
 use crate::error::{Error, Result};
 use crate::mem::key_steps::{AnyKey, KeyWords};
 use crate::mvcc::FreeNodes;
 use crate::value::ValueRef;
-use std::sync::Arc;
 
 /// Keys whose memory is fetched at the same time.
 pub(crate) const AHEAD: usize = 16;
@@ -20,12 +20,13 @@ impl Txn {
     /// error nothing of the call stays.
     pub(crate) fn update_many<'k, 'c, K: AsRef<[ValueRef<'k>]>, C: AsRef<[ValueRef<'c>]>>(
         &mut self,
-        rows: &Arc<Rows>,
+        table: &LiveTable,
         keys: &[K],
         columns: &[usize],
         cells: &[C],
     ) -> Result<usize> {
         self.check_write()?;
+        let (number, rows) = self.join(table);
         check_columns(rows, columns)?;
         if keys.len() != cells.len() {
             return Err(Error::invalid(format!(
@@ -42,7 +43,7 @@ impl Txn {
                 for ((key, cells), given) in keys.iter().zip(cells).zip(&mut given) {
                     *given = (key.as_ref(), cells.as_ref());
                 }
-                let more = txn.update_given(rows, change, &given[..keys.len()]);
+                let more = txn.update_given(rows, number, change, &given[..keys.len()]);
                 found += more
                     .map_err(|(at, error)| error.at(format_args!("key {}", chunk * AHEAD + at)))?;
             }
@@ -53,7 +54,8 @@ impl Txn {
     /// Changes up to [`AHEAD`] rows; an error comes with the position of its key.
     fn update_given(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         change: Change<'_>,
         given: &[Given<'_, '_, '_>],
     ) -> Result<usize, (usize, Error)> {
@@ -62,13 +64,13 @@ impl Txn {
         let done = if rows.schema.key.len() == 1 {
             let one =
                 |key: &[ValueRef<'_>]| if let [cell] = key { steps.build_one(cell) } else { None };
-            self.update_chunk(rows, change, given, one, &mut nodes)
+            self.update_chunk(rows, table, change, given, one, &mut nodes)
         } else {
             let any = |key: &[ValueRef<'_>]| {
                 let mut built = AnyKey::NONE;
                 steps.build(&mut built, key).then_some(built)
             };
-            self.update_chunk(rows, change, given, any, &mut nodes)
+            self.update_chunk(rows, table, change, given, any, &mut nodes)
         };
         rows.versions.free_all(&nodes, self.place);
         done
@@ -77,7 +79,8 @@ impl Txn {
     #[inline(always)]
     fn update_chunk<const MOST: usize>(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         change: Change<'_>,
         given: &[Given<'_, '_, '_>],
         build: impl Fn(&[ValueRef<'_>]) -> Option<KeyWords<MOST>>,
@@ -103,7 +106,7 @@ impl Txn {
         if is_short {
             rows.versions.new_nodes(self.place, rows_found, nodes);
         }
-        let (table, mut found) = (self.table_number(rows), 0);
+        let mut found = 0;
         for (at, (key, cells)) in given.iter().enumerate() {
             let fail = |error| (at, error);
             if cells.len() != change.columns.len() {
@@ -114,7 +117,7 @@ impl Txn {
                     let wanted = &built[at].0;
                     self.update_found(rows, table, wanted, place, change, cells, || nodes.pop())
                 });
-            if is_done || self.update_any(rows, key, change, cells).map_err(fail)? {
+            if is_done || self.update_any(rows, table, key, change, cells).map_err(fail)? {
                 found += 1;
             }
         }
@@ -122,7 +125,7 @@ impl Txn {
     }
 }
 
-pub(super) fn check_columns(rows: &Rows, columns: &[usize]) -> Result<()> {
+pub(super) fn check_columns(rows: &TableData, columns: &[usize]) -> Result<()> {
     let count = rows.schema.visible_len();
     if let Some(column) = columns.iter().find(|column| **column >= count) {
         return Err(Error::invalid(format!(
@@ -130,7 +133,7 @@ pub(super) fn check_columns(rows: &Rows, columns: &[usize]) -> Result<()> {
             rows.schema.table
         )));
     }
-    if rows.effect_of(columns).in_key {
+    if columns.iter().any(|column| rows.schema.is_key(*column)) {
         return Err(key_refused(rows, columns));
     }
     Ok(())

@@ -8,8 +8,8 @@
 
 use super::engine::{Counters, Engine};
 use super::garbage::Looker;
+use super::live_table::LiveTable;
 use super::reclaim::reclaim;
-use super::rows::Rows;
 use crate::error::{Error, Kind, Result};
 use crate::mem::epoch::Epoch;
 use crate::options::{
@@ -25,7 +25,7 @@ const START_ATTEMPTS: u32 = 100;
 
 /// What the engine and its upkeep thread share.
 pub(crate) struct Upkeep {
-    tables: Mutex<Vec<Weak<Rows>>>,
+    tables: Mutex<Vec<Weak<LiveTable>>>,
     /// Garbage entries of all tables.
     pub garbage: Arc<AtomicU64>,
     epoch: Arc<Epoch>,
@@ -51,10 +51,10 @@ impl Upkeep {
         })
     }
 
-    pub(super) fn add_table(&self, rows: &Arc<Rows>) {
+    pub(super) fn add_table(&self, table: &Arc<LiveTable>) {
         let mut tables = self.tables.lock();
         tables.retain(|table| table.strong_count() > 0);
-        tables.push(Arc::downgrade(rows));
+        tables.push(Arc::downgrade(table));
     }
 
     /// Sees to it that garbage goes even if nobody commits any more.
@@ -158,36 +158,43 @@ impl Upkeep {
 
     /// Reclaims what can be reclaimed now; true if there is more that cannot go yet.
     fn pass(&self) -> bool {
-        let tables: Vec<Arc<Rows>> = self.tables.lock().iter().filter_map(Weak::upgrade).collect();
-        for rows in &tables {
-            while reclaim(rows, &self.counters, Looker::Upkeep, UPKEEP_STEPS) > 0 {
+        let tables: Vec<Arc<LiveTable>> =
+            self.tables.lock().iter().filter_map(Weak::upgrade).collect();
+        for table in &tables {
+            table.collect();
+            while reclaim_some(table, &self.counters, Looker::Upkeep) > 0 {
                 if self.stopping.load(Relaxed) {
                     return false;
                 }
             }
         }
         let waiting = free_waiting(&tables, &self.epoch);
-        for rows in &tables {
-            rows.versions.release_spares();
+        for table in &tables {
+            table.data.versions.release_spares();
         }
         waiting || self.garbage.load(Relaxed) > 0
     }
 }
 
+/// A step of reclaim, in which a change of the table's indexes waits for it.
+fn reclaim_some(table: &LiveTable, counters: &Counters, looker: Looker) -> usize {
+    reclaim(&table.share_locked(), counters, looker, UPKEEP_STEPS)
+}
+
 /// Frees nodes that no reader stands on any more; true if some are left.
-fn free_waiting(tables: &[Arc<Rows>], epoch: &Epoch) -> bool {
-    let waiting = || tables.iter().any(|rows| rows.versions.waiting_nodes() > 0);
+fn free_waiting(tables: &[Arc<LiveTable>], epoch: &Epoch) -> bool {
+    let waiting = || tables.iter().any(|table| table.data.versions.waiting_nodes() > 0);
     if waiting() {
-        for rows in tables {
-            rows.versions.flush_waiting();
+        for table in tables {
+            table.data.versions.flush_waiting();
         }
         epoch.collect();
-        for rows in tables {
-            rows.versions.flush_waiting();
+        for table in tables {
+            table.data.versions.flush_waiting();
         }
     }
-    for rows in tables {
-        rows.take_blocks_back();
+    for table in tables {
+        table.data.take_blocks_back();
     }
     waiting()
 }
@@ -217,7 +224,7 @@ impl Engine {
             return false;
         }
         *attempts += 1;
-        let tables: Vec<Arc<Rows>> = self.tables.read().values().cloned().collect();
+        let tables: Vec<Arc<LiveTable>> = self.tables.read().values().cloned().collect();
         if self.reclaim_all(&tables) {
             return true;
         }
@@ -227,7 +234,7 @@ impl Engine {
             return true;
         }
         // Pruning was tried. Now the oldest snapshot goes, if it is versions that fill the memory.
-        let held: u64 = tables.iter().map(|rows| rows.held_bytes()).sum();
+        let held: u64 = tables.iter().map(|table| table.held_bytes()).sum();
         if held < self.budget.limit() / SNAPSHOT_SHARE || !self.timeline.expire_oldest(place) {
             return false;
         }
@@ -237,23 +244,24 @@ impl Engine {
     }
 
     /// Reclaims all that can be, at most so many rows of each table; true if it was anything.
-    fn reclaim_all(&self, tables: &[Arc<Rows>]) -> bool {
+    fn reclaim_all(&self, tables: &[Arc<LiveTable>]) -> bool {
         let reclaimed = || self.counters.versions_reclaimed.total();
         let before = reclaimed();
-        let waiting = |rows: &Arc<Rows>| rows.versions.waiting_nodes();
+        let waiting = |table: &Arc<LiveTable>| table.data.versions.waiting_nodes();
         let waited: u64 = tables.iter().map(waiting).sum();
-        for rows in tables {
+        for table in tables {
+            table.collect();
             let mut steps = 0;
             while steps < RELIEF_STEPS {
-                match reclaim(rows, &self.counters, Looker::InNeed, UPKEEP_STEPS) {
+                match reclaim_some(table, &self.counters, Looker::InNeed) {
                     0 => break,
                     looked => steps += looked,
                 }
             }
         }
         free_waiting(tables, &self.epoch);
-        for rows in tables {
-            rows.versions.release_spares();
+        for table in tables {
+            table.data.versions.release_spares();
         }
         let trimmed = self.pool.trim();
         trimmed || reclaimed() > before || tables.iter().map(waiting).sum::<u64>() < waited

@@ -8,7 +8,7 @@
 use super::commit::Sequence;
 use super::prepare::RowWords;
 use super::read_set::ReadSet;
-use super::rows::Rows;
+use super::rows::TableData;
 use super::sequencer::{SequencedCommit, Written};
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Awaited, Error, Result};
@@ -87,7 +87,7 @@ impl Txn {
 
     /// What this transaction read that the write changed.
     fn conflict_with(&self, reads: &ReadSet, written: Written) -> Result<Option<String>> {
-        let Some(rows) = self.engine.table_by_id(written.table) else { return Ok(None) };
+        let Some(rows) = self.engine.rows_of(written.table) else { return Ok(None) };
         let found = reads.of_table(written.table, |read| {
             if read.has_key(written.key_hash) {
                 return Ok(Some(name_of(&rows, written.row)));
@@ -120,7 +120,7 @@ impl Txn {
     }
 }
 
-fn name_of(rows: &Rows, row: u32) -> String {
+fn name_of(rows: &TableData, row: u32) -> String {
     let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.key_words(row, &mut words);
     rows.row_name(&words)

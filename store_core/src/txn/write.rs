@@ -1,8 +1,10 @@
 //! Statements: insert, lock and delete of one row, each atomic in itself (invariant I10), and what
 //! they share with updates (`update`): owning a row and staging its new payload.
 
-use super::prepare::RowWords;
-use super::rows::{Effect, IndexSet, Rows};
+use super::effects::{Effect, IndexSet};
+use super::live_table::LiveTable;
+use super::prepare::{RowWords, check_index_keys};
+use super::rows::{Rows, TableData};
 use super::unique::{StaleEntry, forget_replaced, forget_unique};
 use super::write_set::{Txn, Write, WriteKind};
 use crate::error::{Error, Kind, Result};
@@ -13,7 +15,6 @@ use crate::planted;
 use crate::query::Filter;
 use crate::sync::pause;
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// The owner number of whoever cuts chains; it owns a row only for moments.
 pub(super) const RECLAIMER: Owner = Owner(0xFFFE);
@@ -38,7 +39,7 @@ impl Txn {
     /// The visible row with this key; its words are in `out`.
     pub(crate) fn find(
         &self,
-        rows: &Rows,
+        rows: &TableData,
         key: &RowView<'_>,
         out: &mut [u64],
     ) -> Result<Option<u32>> {
@@ -54,17 +55,18 @@ impl Txn {
     }
 
     /// Inserts a prepared row; an existing key is [`Kind::Duplicate`].
-    pub(crate) fn insert(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
+    pub(crate) fn insert(&mut self, table: &LiveTable, words: &RowWords) -> Result<()> {
+        let (number, rows) = self.join(table);
         self.relieved(|txn| {
             txn.check_write()?;
             txn.reserve_write()?;
-            txn.insert_checked(rows, words).map_err(|error| txn.note_duplicate(rows, error))
+            txn.insert_checked(rows, number, words).map_err(|error| txn.note_duplicate(rows, error))
         })
     }
 
     /// A refused value tells of other rows, whichever they are: a serializable transaction that goes
     /// on has read them.
-    pub(super) fn note_duplicate(&self, rows: &Rows, error: Error) -> Error {
+    pub(super) fn note_duplicate(&self, rows: &TableData, error: Error) -> Error {
         if error.kind() == Kind::Duplicate {
             self.note_range(rows, &Filter::all());
         }
@@ -88,16 +90,16 @@ impl Txn {
     }
 
     /// Owns a visible row until the end without changing it; false if there is none.
-    pub(crate) fn lock(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
-        self.relieved(|txn| txn.lock_checked(rows, key))
+    pub(crate) fn lock(&mut self, table: &LiveTable, key: &[u64]) -> Result<bool> {
+        let (number, rows) = self.join(table);
+        self.relieved(|txn| txn.lock_checked(rows, number, key))
     }
 
-    fn lock_checked(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+    fn lock_checked(&mut self, rows: &Rows, table: u32, key: &[u64]) -> Result<bool> {
         self.check_write()?;
         self.reserve_write()?;
         let mut words = RowWords::zeroed(rows.layout.words());
         let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
-        let table = self.table_number(rows);
         if self.owns(rows, row) && self.own.find(&self.writes, table, row).is_some() {
             return Ok(true);
         }
@@ -111,27 +113,28 @@ impl Txn {
     }
 
     /// Deletes a visible row; false if there is none.
-    pub(crate) fn delete(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
-        self.relieved(|txn| txn.delete_checked(rows, key))
+    pub(crate) fn delete(&mut self, table: &LiveTable, key: &[u64]) -> Result<bool> {
+        let (number, rows) = self.join(table);
+        self.relieved(|txn| txn.delete_checked(rows, number, key))
     }
 
-    fn delete_checked(&mut self, rows: &Arc<Rows>, key: &[u64]) -> Result<bool> {
+    fn delete_checked(&mut self, rows: &Rows, table: u32, key: &[u64]) -> Result<bool> {
         self.check_write()?;
         self.reserve_delete()?;
         let mut words = RowWords::zeroed(rows.layout.words());
         let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
-        self.delete_row(rows, row, &words)?;
+        self.delete_row(rows, table, row, &words)?;
         Ok(true)
     }
 
     /// Deletes a visible row, whose words these are; there is room for the write.
     pub(super) fn delete_row(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
+        table: u32,
         row: u32,
         words: &RowWords,
     ) -> Result<()> {
-        let table = self.table_number(rows);
         if self.owns(rows, row)
             && let Some(write) = self.own.find(&self.writes, table, row)
         {
@@ -152,8 +155,8 @@ impl Txn {
 
     // ---- insert
 
-    fn insert_checked(&mut self, rows: &Arc<Rows>, words: &RowWords) -> Result<()> {
-        let table = self.table_number(rows);
+    fn insert_checked(&mut self, rows: &Rows, table: u32, words: &RowWords) -> Result<()> {
+        check_index_keys(rows, words)?;
         let mut owned = words.clone();
         let hash = rows.view(words).key_hash();
         rows.primary.prefetch(hash);
@@ -178,13 +181,7 @@ impl Txn {
 
     /// Enters a fresh row in the primary index, or finds the row to insert over: an owned tombstone
     /// or an own deleted row.
-    fn enter(
-        &self,
-        rows: &Arc<Rows>,
-        hash: u64,
-        fresh: u32,
-        words: &RowWords,
-    ) -> Result<Option<u32>> {
+    fn enter(&self, rows: &Rows, hash: u64, fresh: u32, words: &RowWords) -> Result<Option<u32>> {
         let mut other_keys: SmallVec<[u32; 4]> = SmallVec::new();
         let mut theirs = RowWords::zeroed(rows.layout.words());
         let mut attempt = 0;
@@ -205,15 +202,15 @@ impl Txn {
     }
 
     /// Owns the row of an index entry and looks at its key and state.
-    fn claim(&self, rows: &Arc<Rows>, other: u32, words: &RowWords) -> Result<Claim> {
+    fn claim(&self, rows: &Rows, other: u32, words: &RowWords) -> Result<Claim> {
         let versions = &rows.versions;
         let mut theirs = RowWords::zeroed(rows.layout.words());
         match self.own_in_turn(rows, other) {
             Err(Held::NoRow | Held::By(RECLAIMER)) => return Ok(Claim::Again),
             Err(Held::By(owner)) if owner == self.owner => {
                 versions.key_words(other, &mut theirs);
-                let table = self.tables.iter().position(|table| table.id == rows.id);
-                let write = table.and_then(|at| self.own.find(&self.writes, at as u32, other));
+                let table = self.known_table(rows);
+                let write = table.and_then(|at| self.own.find(&self.writes, at, other));
                 return Ok(match write {
                     Some(write) if rows.view(&theirs).same_key(&rows.view(words)) => {
                         Claim::Own(write)
@@ -242,7 +239,7 @@ impl Txn {
     /// Checks unique values of a row that is in the primary index and keeps its payload.
     fn finish_insert(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
         table: u32,
         row: u32,
         mut words: RowWords,
@@ -275,13 +272,7 @@ impl Txn {
     }
 
     /// Inserts where a row with this key was deleted: by a commit before, or in this transaction.
-    fn insert_over(
-        &mut self,
-        rows: &Arc<Rows>,
-        table: u32,
-        row: u32,
-        words: &RowWords,
-    ) -> Result<()> {
+    fn insert_over(&mut self, rows: &Rows, table: u32, row: u32, words: &RowWords) -> Result<()> {
         let all: Vec<usize> =
             (0..rows.schema.columns.len()).filter(|column| !rows.schema.is_key(*column)).collect();
         let mut words = words.clone();
@@ -299,7 +290,7 @@ impl Txn {
     // ---- owning and staging
 
     /// Takes a row's owner word, unless those who wait for it come first.
-    fn own_in_turn(&self, rows: &Rows, row: u32) -> Result<(), Held> {
+    fn own_in_turn(&self, rows: &TableData, row: u32) -> Result<(), Held> {
         if self.engine.turns.is_others(rows.id, row, self.turn)
             && rows.versions.owner(row) != self.owner
         {
@@ -309,7 +300,7 @@ impl Txn {
     }
 
     /// Owns a row that the snapshot sees; a newer version or another owner is a conflict.
-    pub(super) fn own_visible(&self, rows: &Rows, row: u32, words: &[u64]) -> Result<()> {
+    pub(super) fn own_visible(&self, rows: &TableData, row: u32, words: &[u64]) -> Result<()> {
         let mut attempt = 0;
         loop {
             match self.own_in_turn(rows, row) {
@@ -333,7 +324,7 @@ impl Txn {
     /// Stages the first change of an owned row; on an error the caller gives it up.
     pub(super) fn stage_new(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
         table: u32,
         row: u32,
         words: &mut RowWords,
@@ -363,7 +354,7 @@ impl Txn {
     /// Changes a row that this transaction has written already.
     pub(super) fn restage(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &Rows,
         write: usize,
         words: &mut RowWords,
         columns: &[usize],
@@ -414,7 +405,7 @@ impl Txn {
     /// a savepoint open they are kept until it ends.
     fn replace_staged(
         &mut self,
-        rows: &Rows,
+        rows: &TableData,
         table: u32,
         staged: &[u64],
         words: &[u64],
@@ -434,7 +425,7 @@ impl Txn {
         }
     }
 
-    fn too_new(&self, rows: &Rows, row: u32, words: &[u64], newer: u64) -> Error {
+    fn too_new(&self, rows: &TableData, row: u32, words: &[u64], newer: u64) -> Error {
         let why = format!("was committed at {newer}, after snapshot {}", self.at.0);
         rows.lost_to_another(row, words, &why)
     }
@@ -448,7 +439,7 @@ impl Write {
 
 /// Gives long cells of `staged` back that neither `kept` nor the committed version hold.
 pub(super) fn release_staged(
-    rows: &Rows,
+    rows: &TableData,
     staged: &[u64],
     kept: &[u64],
     committed: Option<&RowWords>,
@@ -462,7 +453,7 @@ pub(super) fn release_staged(
     }
 }
 
-fn duplicate(rows: &Rows, words: &[u64]) -> Error {
+fn duplicate(rows: &TableData, words: &[u64]) -> Error {
     Error::duplicate(format!("{} exists already", rows.row_name(words)))
         .detail(&rows.schema.table)
         .detail(rows.key_text(words))

@@ -1,18 +1,21 @@
 //! The transaction and its write set.
 
+use super::effects::IndexSet;
 use super::engine::Engine;
 use super::isolation::{Isolation, TxnOptions};
 use super::lease::{Lease, SharedEngine};
+use super::live_table::LiveTable;
 use super::own::OwnRows;
 use super::prepare::RowWords;
 use super::read_set::ReadSet;
-use super::rows::{IndexSet, Rows};
+use super::rows::{Rows, TableData};
 use super::savepoint::Undo;
 use super::turns::Turn;
 use super::unique::{StaleEntry, forget_unique};
 use crate::error::{Awaited, Error, Kind, Result};
 use crate::mem::budget::Reservation;
 use crate::mem::cell::LongCell;
+use crate::mem::current::Held;
 use crate::mvcc::chain::{Newest, Owner};
 use crate::mvcc::{Moment, Timestamp};
 use crate::query::Filter;
@@ -38,7 +41,8 @@ use std::sync::Arc;
 /// ```
 #[must_use]
 pub struct Txn {
-    pub(super) tables: SmallVec<[Arc<Rows>; 2]>,
+    /// The tables it writes, each with the indexes it had at the first write.
+    pub(super) tables: SmallVec<[Held<Rows>; 2]>,
     pub(super) writes: SmallVec<[Write; WRITES_INLINE]>,
     pub(super) own: OwnRows,
     pub(super) undo: Vec<Undo>,
@@ -191,7 +195,7 @@ impl Txn {
 
     /// Reads a row as this transaction sees it: its own write, else its snapshot.
     #[inline]
-    pub(crate) fn read(&self, rows: &Rows, row: u32, out: &mut [u64]) -> Result<bool> {
+    pub(crate) fn read(&self, rows: &TableData, row: u32, out: &mut [u64]) -> Result<bool> {
         if self.writes.is_empty() || rows.versions.owner(row) != self.owner {
             return rows.versions.read(row, self.moment(), &(0..rows.layout.words()), out);
         }
@@ -199,7 +203,7 @@ impl Txn {
     }
 
     /// The rows of this table that this transaction wrote and did not delete.
-    pub(crate) fn own_rows(&self, rows: &Rows) -> Vec<u32> {
+    pub(crate) fn own_rows(&self, rows: &TableData) -> Vec<u32> {
         let Some(table) = self.known_table(rows) else { return Vec::new() };
         let kept = |write: &&Write| {
             write.table == table && !matches!(write.kind, WriteKind::Delete | WriteKind::Gone)
@@ -208,11 +212,11 @@ impl Txn {
     }
 
     /// True if this transaction owns the row.
-    pub(crate) fn owns(&self, rows: &Rows, row: u32) -> bool {
+    pub(crate) fn owns(&self, rows: &TableData, row: u32) -> bool {
         !self.writes.is_empty() && rows.versions.owner(row) == self.owner
     }
 
-    fn read_own(&self, rows: &Rows, row: u32, out: &mut [u64]) -> Result<bool> {
+    fn read_own(&self, rows: &TableData, row: u32, out: &mut [u64]) -> Result<bool> {
         let table = self.known_table(rows);
         let write = table.and_then(|table| self.own.find(&self.writes, table, row));
         let Some(at) = write else {
@@ -230,17 +234,22 @@ impl Txn {
         Ok(true)
     }
 
-    fn known_table(&self, rows: &Rows) -> Option<u32> {
-        self.tables.iter().position(|table| table.id == rows.id).map(|at| at as u32)
+    /// The table's number in this transaction, if it has tried to write to it.
+    #[inline]
+    pub(super) fn known_table(&self, rows: &TableData) -> Option<u32> {
+        let is_it = |table: &Held<Rows>| std::ptr::eq(&raw const **table.data(), rows);
+        self.tables.iter().position(is_it).map(|at| at as u32)
     }
 
-    /// The table's number in this transaction.
+    /// The table as this transaction writes it: with the indexes it had at the first write.
     #[inline]
-    pub(super) fn table_number(&mut self, rows: &Arc<Rows>) -> u32 {
-        self.known_table(rows).unwrap_or_else(|| {
-            self.tables.push(self.engine.table(rows));
+    pub(super) fn join<'t>(&mut self, table: &'t LiveTable) -> (u32, &'t Rows) {
+        let number = self.known_table(&table.data).unwrap_or_else(|| {
+            self.tables.push(self.engine.table(table));
             self.tables.len() as u32 - 1
-        })
+        });
+        // Held until the transaction is dropped.
+        (number, table.lend(&self.tables[number as usize]))
     }
 
     /// Refuses writes of a read-only transaction, and what [`Txn::check`] refuses.
@@ -252,14 +261,14 @@ impl Txn {
     }
 
     /// Notes that a key was looked for.
-    pub(super) fn note_key(&self, rows: &Rows, hash: u64) {
+    pub(super) fn note_key(&self, rows: &TableData, hash: u64) {
         if let Some(reads) = &self.reads {
             reads.note_key(rows, hash);
         }
     }
 
     /// Notes that every row for which the filter holds was looked for.
-    pub(crate) fn note_range(&self, rows: &Rows, filter: &Filter) {
+    pub(crate) fn note_range(&self, rows: &TableData, filter: &Filter) {
         if let Some(reads) = &self.reads {
             reads.note_range(rows, filter);
         }
@@ -332,7 +341,7 @@ impl Txn {
     pub(super) fn undo_writes(&mut self, keep: usize) {
         for at in (keep..self.writes.len()).rev() {
             let write = self.writes[at];
-            let rows = Arc::clone(&self.tables[write.table as usize]);
+            let rows = self.tables[write.table as usize].clone();
             let of_row =
                 |entry: &mut StaleEntry| entry.table == write.table && entry.row == write.row;
             self.stale.extract_if(.., of_row).for_each(|entry| entry.forget(&rows, None));

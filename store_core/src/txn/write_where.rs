@@ -5,8 +5,9 @@
 //! its own change (the Halloween problem); they come by row number, which stays the row's own as long
 //! as the transaction's snapshot sees it.
 
+use super::live_table::LiveTable;
 use super::prepare::RowWords;
-use super::rows::Rows;
+use super::rows::TableData;
 use super::update::{Change, key_refused};
 use super::update_many::{AHEAD, check_columns};
 use super::write_set::Txn;
@@ -14,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::mem::layout::RowView;
 use crate::value::{Value, ValueRef};
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// The new values of a row's columns.
 pub(crate) type NewCells = SmallVec<[Value; 2]>;
@@ -24,11 +24,12 @@ impl Txn {
     /// there is no such row, else whether any came.
     pub(crate) fn update_seen(
         &mut self,
-        rows: &Arc<Rows>,
+        table: &LiveTable,
         key: &[u64],
         columns: &[usize],
         decide: &mut dyn FnMut(&RowView<'_>) -> Result<Option<NewCells>>,
     ) -> Result<Option<bool>> {
+        let (number, rows) = self.join(table);
         let change = Change::new(rows, columns);
         self.relieved(|txn| {
             txn.check_write()?;
@@ -40,7 +41,7 @@ impl Txn {
             let Some(row) = txn.find(rows, &rows.view(key), &mut words)? else { return Ok(None) };
             let Some(cells) = decide(&rows.view(&words))? else { return Ok(Some(false)) };
             let cells: SmallVec<[ValueRef<'_>; 2]> = cells.iter().map(Value::as_ref).collect();
-            txn.change_row(rows, row, &mut words, change, &cells)?;
+            txn.change_row(rows, number, row, &mut words, change, &cells)?;
             Ok(Some(true))
         })
     }
@@ -48,37 +49,39 @@ impl Txn {
     /// Gives each of these rows, which the transaction sees, the same values: all or none.
     pub(crate) fn update_rows(
         &mut self,
-        rows: &Arc<Rows>,
+        table: &LiveTable,
         found: &[u32],
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<()> {
+        let (number, rows) = self.join(table);
         let change = Change::new(rows, columns);
         self.each_row(rows, found, &mut |txn, row, words| {
             txn.reserve_write()?;
             txn.read_seen(rows, row, words)?;
-            txn.change_row(rows, row, words, change, cells)
+            txn.change_row(rows, number, row, words, change, cells)
         })
     }
 
     /// Deletes these rows, which the transaction sees: all or none.
-    pub(crate) fn delete_rows(&mut self, rows: &Arc<Rows>, found: &[u32]) -> Result<()> {
+    pub(crate) fn delete_rows(&mut self, table: &LiveTable, found: &[u32]) -> Result<()> {
+        let (number, rows) = self.join(table);
         self.each_row(rows, found, &mut |txn, row, words| {
             txn.reserve_delete()?;
             txn.read_seen(rows, row, words)?;
-            txn.delete_row(rows, row, words)
+            txn.delete_row(rows, number, row, words)
         })
     }
 
     /// Refuses, before any row is looked for, what an update of these columns can never do.
-    pub(crate) fn check_update(&self, rows: &Rows, columns: &[usize]) -> Result<()> {
+    pub(crate) fn check_update(&self, rows: &TableData, columns: &[usize]) -> Result<()> {
         self.check_write()?;
         check_columns(rows, columns)
     }
 
     fn each_row(
         &mut self,
-        rows: &Arc<Rows>,
+        rows: &TableData,
         found: &[u32],
         write: &mut dyn FnMut(&mut Self, u32, &mut RowWords) -> Result<()>,
     ) -> Result<()> {
@@ -102,7 +105,7 @@ impl Txn {
     }
 
     /// Copies a row that this transaction has found.
-    fn read_seen(&self, rows: &Rows, row: u32, words: &mut RowWords) -> Result<()> {
+    fn read_seen(&self, rows: &TableData, row: u32, words: &mut RowWords) -> Result<()> {
         let seen = self.read(rows, row, words)?;
         assert!(seen, "a row that a transaction sees stays visible to it until it deletes it");
         Ok(())
@@ -110,7 +113,7 @@ impl Txn {
 }
 
 /// Says which row was refused, unless the message does.
-fn name_row(rows: &Rows, row: u32, error: Error) -> Error {
+fn name_row(rows: &TableData, row: u32, error: Error) -> Error {
     let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.key_words(row, &mut words);
     let name = rows.row_name(&words);

@@ -8,7 +8,7 @@ use std::cell::{Cell, Ref, RefCell};
 use std::rc::{Rc, Weak};
 use store_core::{
     Error, Kind, Lost, Query, Result, Retry, RowRef, Savepoint, Snapshot, Store, Table, Txn,
-    TxnOptions, ValueRef,
+    TxnOptions, Value, ValueRef,
 };
 
 /// What a database command stands for.
@@ -181,6 +181,18 @@ impl View<'_> {
         match self {
             Self::Txn(txn) => table.query(&**txn),
             Self::Snapshot(snapshot) => table.query(snapshot),
+        }
+    }
+
+    /// The lowest and the highest value of an index.
+    pub fn index_span(
+        &self,
+        table: &Table,
+        name: &str,
+    ) -> Result<Option<(Vec<Value>, Vec<Value>)>> {
+        match self {
+            Self::Txn(txn) => table.index_span(&**txn, name),
+            Self::Snapshot(snapshot) => table.index_span(snapshot, name),
         }
     }
 

@@ -31,6 +31,31 @@ fn clauses_name_several_columns_before_or_after_them() {
 }
 
 #[test]
+fn an_index_may_have_a_name_of_its_own() {
+    let text = "a int32, b text index, index by_a(a), unique \"by both\"(b, a)";
+    let schema = round_trip(text);
+    assert_eq!(schema.to_string(), text);
+    let names: Vec<&str> = schema.indexes.iter().map(|index| index.name.as_str()).collect();
+    assert_eq!(names, ["b", "by_a", "by both"]);
+    assert_eq!(schema.index("by_a").unwrap().columns, [0]);
+    assert_eq!(schema.index("a").unwrap_err().kind(), Kind::NotFound);
+    let text = "a text, index \"a b\"(a), unique lower(a) nocase";
+    let schema = round_trip(text);
+    assert_eq!(schema.to_string(), text);
+    assert!(schema.index("lower").unwrap().nocase && !schema.index("a b").unwrap().nocase);
+    let column = round_trip("index decimal(10,2), unique decimal (4,1), a int, index decimal(a)");
+    assert_eq!((column.visible_len(), column.indexes[0].name.as_str()), (3, "decimal"));
+    for wrong in [
+        "a int, key k(a)",
+        "a int, index k(a) nocase",
+        "a int, index x/y(a)",
+        "a int index, b int, index a(b)",
+    ] {
+        assert_eq!(Schema::parse("t", wrong).unwrap_err().kind(), Kind::Invalid, "{wrong}");
+    }
+}
+
+#[test]
 fn names_and_defaults_may_be_quoted() {
     let schema = round_trip(
         "\"the key\" text key, key int default -5, t text default 'it''s, (so)' property unit 'ft', \

@@ -19,7 +19,10 @@ pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
 };
 
 fn run(call: &Call<'_, TableHandle>) -> Outcome {
-    let names = SUBCOMMANDS.iter().map(|subcommand| Obj::from_text(subcommand.name));
+    // Of those with two words, the first, once.
+    let first = |name: &'static str| name.split(' ').next().unwrap_or_default();
+    let mut names: Vec<&str> = SUBCOMMANDS.iter().map(|known| first(known.name)).collect();
+    names.dedup();
     call.handle.table()?;
-    Ok(Obj::from_list(&names.collect::<Vec<_>>()).into())
+    Ok(Obj::from_list(&names.into_iter().map(Obj::from_text).collect::<Vec<_>>()).into())
 }

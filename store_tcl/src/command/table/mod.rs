@@ -11,6 +11,7 @@ mod explain;
 mod fields;
 mod get;
 mod incr;
+mod index;
 mod ingest;
 mod insert;
 mod lock;
@@ -42,6 +43,14 @@ pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
     fields::SUBCOMMAND,
     get::SUBCOMMAND,
     incr::SUBCOMMAND,
+    index::count::SUBCOMMAND,
+    index::create::SUBCOMMAND,
+    index::drop::SUBCOMMAND,
+    index::indexable::SUBCOMMAND,
+    index::indexed::SUBCOMMAND,
+    index::list::SUBCOMMAND,
+    index::span::SUBCOMMAND,
+    index::unique::SUBCOMMAND,
     ingest::SUBCOMMAND,
     insert::SUBCOMMAND,
     lock::SUBCOMMAND,

@@ -1,0 +1,107 @@
+//! Making and dropping an index of a table that others read and write.
+//!
+//! ```text
+//! create   list with the index in place: writers from now on maintain it
+//!          → wait for those who wrote before → enter all rows, in batches → unique: look for twins
+//!          → log → complete from the last batch's snapshot on → show it to readers
+//! drop     log → list without the index in place → its memory goes with the last who uses it
+//! ```
+//!
+//! Nobody waits for the build: a writer finds one index more in the list, a reader none until it is
+//! complete. The log has an index once it is complete, and only its columns: opening builds it anew.
+
+use crate::error::{Error, Kind, Result};
+use crate::planted;
+use crate::schema::{Index, IndexSpec};
+use crate::schema_log::{SchemaRecord, log_change, tick};
+use crate::txn::{LiveTable, SecondaryIndex, SharedEngine, check_values, fill};
+use std::sync::Arc;
+
+/// Makes an index; it is durable and readers use it when this returns. On an error nothing is left.
+pub(crate) fn create(
+    engine: &SharedEngine,
+    table: &LiveTable,
+    spec: &IndexSpec,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<()> {
+    engine.check_open()?;
+    engine.check_log()?;
+    let _changing = table.changing.try_lock().ok_or_else(|| busy(table))?;
+    let index = spec.bind(table.schema(), table.next_index())?;
+    let mut building = Building::begin(engine, table, &index)?;
+    if !planted::bug("old_writers_not_waited_for") {
+        table.wait_for_holders(spec.patience)?;
+    }
+    let from = fill(engine, table, &building.index, progress)
+        .map_err(|error| error.at(format_args!("index `{}`", index.name)))?;
+    if spec.unique && !planted::bug("twins_not_looked_for") {
+        check_values(&table.data, &building.index, spec.patience)?;
+    }
+    building.index.set_complete_from(from);
+    building.show(index)
+}
+
+/// Drops the index of this name. Who walks it goes on.
+pub(crate) fn drop_index(engine: &SharedEngine, table: &LiveTable, name: &str) -> Result<()> {
+    engine.check_open()?;
+    engine.check_log()?;
+    let _changing = table.changing.try_lock().ok_or_else(|| busy(table))?;
+    let index = table.schema().index(name)?.id;
+    let _ddl = engine.ddl.lock();
+    let record = SchemaRecord::DropIndex { table: table.data.id, index };
+    let at = log_change(engine, &record, || table.remove_index(index))?;
+    engine.let_go_of_replaced();
+    table.let_go(at);
+    Ok(())
+}
+
+fn busy(table: &LiveTable) -> Error {
+    let name = &table.data.schema.table;
+    Error::new(
+        Kind::Busy,
+        format!("another index of `{name}` is being made or dropped: try again when that is done"),
+    )
+    .detail(name)
+}
+
+/// An index on its way; dropped before it is shown, it leaves nothing behind.
+struct Building<'a> {
+    engine: &'a SharedEngine,
+    table: &'a LiveTable,
+    index: Arc<SecondaryIndex>,
+    shown: bool,
+}
+
+impl<'a> Building<'a> {
+    fn begin(engine: &'a SharedEngine, table: &'a LiveTable, spec: &Index) -> Result<Self> {
+        let index = engine.with_relief(usize::MAX, || table.add_index(spec))?;
+        engine.let_go_of_replaced();
+        Ok(Self { engine, table, index, shown: false })
+    }
+
+    /// Logs the index and shows it to readers.
+    fn show(&mut self, index: Index) -> Result<()> {
+        let _ddl = self.engine.ddl.lock();
+        let record = SchemaRecord::Index { table: self.table.data.id, index };
+        let show = || self.table.show_index(&self.index);
+        let at = log_change(self.engine, &record, show)?;
+        self.shown = true;
+        self.engine.let_go_of_replaced();
+        self.table.let_go(at);
+        Ok(())
+    }
+}
+
+impl Drop for Building<'_> {
+    fn drop(&mut self) {
+        if self.shown {
+            return;
+        }
+        self.table.remove_index(self.index.spec.id);
+        self.engine.let_go_of_replaced();
+        // If nothing can be published any more, the lists stay until the table goes.
+        if let Ok(at) = tick(self.engine) {
+            self.table.let_go(at);
+        }
+    }
+}

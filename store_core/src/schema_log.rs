@@ -1,0 +1,63 @@
+//! Changes of the schema, as the log has them.
+
+use crate::codec;
+use crate::error::Result;
+use crate::mvcc::Timestamp;
+use crate::planted;
+use crate::schema::{Index, Schema};
+use crate::txn::Engine;
+use crate::wal::{HashedPayload, RecordKind};
+use bincode::{Decode, Encode};
+
+/// One change.
+#[derive(Clone, Debug, Encode, Decode)]
+pub(crate) enum SchemaRecord {
+    /// A new table.
+    Table { id: u32, schema: Schema },
+    /// A new index, which holds every row of its table by now.
+    Index { table: u32, index: Index },
+    /// An index, by its number, that is no more.
+    DropIndex { table: u32, index: u32 },
+}
+
+/// Makes a change: logs it, and once it is durable applies and publishes it. Every snapshot that
+/// reads the timestamp given, or a later one, has been taken after it was applied. Without a log
+/// it is a commit without rows.
+///
+/// After an error nothing was applied, unless the log is poisoned: then nothing after it can be
+/// published either.
+pub(crate) fn log_change(
+    engine: &Engine,
+    record: &SchemaRecord,
+    apply: impl FnOnce(),
+) -> Result<Timestamp> {
+    let timeline = &engine.timeline;
+    let Some(log) = engine.log() else {
+        apply();
+        return tick(engine);
+    };
+    let mut payload = Vec::new();
+    codec::encode(record, &mut payload)?;
+    let hashed = HashedPayload::new(&payload);
+    let appended = log.wal.append(RecordKind::Schema, &hashed, || timeline.take().0)?;
+    let at = Timestamp(appended.timestamp);
+    engine.sequencer.enter_empty(at, timeline);
+    let skipped = planted::bug("schema_change_not_synced");
+    let durable = if skipped { Ok(()) } else { log.wal.wait_durable(appended.end) };
+    if durable.is_err() {
+        timeline.give_up();
+    }
+    durable?;
+    apply();
+    timeline.publish(at)?;
+    Ok(at)
+}
+
+/// Publishes a timestamp of its own: every snapshot that reads it, or a later one, has been taken
+/// after this call began.
+pub(crate) fn tick(engine: &Engine) -> Result<Timestamp> {
+    let at = engine.timeline.take();
+    engine.sequencer.enter_empty(at, &engine.timeline);
+    engine.timeline.publish(at)?;
+    Ok(at)
+}

@@ -1,0 +1,64 @@
+//! Entering many rows in an index at once, by sorted batches.
+
+use super::rows::TableData;
+use super::secondary::SecondaryIndex;
+use crate::error::Result;
+use crate::index::ordered::EntryBatch;
+use crate::mem::budget::{Holder, Reservation};
+use crate::mem::page_pool::Promise;
+use crate::sync::capacity;
+
+/// Entries of a batch: bounds the memory beside the index itself.
+const BATCH_ENTRIES: usize = capacity(64 * 1024, 2);
+/// Bytes of a batch of long keys.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Rows on their way into an index.
+pub(crate) struct Bulk<'i> {
+    data: &'i TableData,
+    index: &'i SecondaryIndex,
+    batch: EntryBatch,
+    key: Vec<u8>,
+    key_bytes: usize,
+    held: Reservation,
+}
+
+impl<'i> Bulk<'i> {
+    pub(crate) fn new(
+        data: &'i TableData,
+        index: &'i SecondaryIndex,
+        holder: &Holder,
+    ) -> Result<Self> {
+        let batch = EntryBatch::new(index.key_width);
+        Ok(Self { data, index, batch, key: Vec::new(), key_bytes: 0, held: holder.reserve(0)? })
+    }
+
+    /// Adds a row to the batch; a value too long for an index is an error.
+    pub(crate) fn push(&mut self, row: u32, words: &[u64]) -> Result<()> {
+        self.key.clear();
+        self.index.encode(self.data, words, &mut self.key)?;
+        self.key_bytes += self.key.len();
+        self.batch.push(&self.key, row);
+        self.held.grow_to(self.batch.bytes())
+    }
+
+    /// True if it is time to enter the batch.
+    pub(crate) fn is_full(&self) -> bool {
+        self.batch.len() >= BATCH_ENTRIES || self.batch.bytes() >= BATCH_BYTES
+    }
+
+    /// Enters the batch, for which `promise` gets so many pages ready; says how many rows it had.
+    pub(crate) fn flush<'p>(
+        &mut self,
+        promise: impl FnOnce(usize) -> Result<Promise<'p>>,
+    ) -> Result<u64> {
+        let rows = self.batch.len() as u64;
+        self.batch.sort();
+        let promise = promise(self.index.pages_for(self.batch.len(), self.key_bytes))?;
+        self.index.tree.insert_sorted(&self.batch);
+        drop(promise);
+        self.batch.clear();
+        self.key_bytes = 0;
+        Ok(rows)
+    }
+}
