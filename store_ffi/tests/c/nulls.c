@@ -33,6 +33,7 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_open(NULL, 0, NULL, NULL, &err));
     CHECK(store_close(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_checkpoint(NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_interrupt(NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_begin(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_commit(NULL, &err));
     CHECK_STATUS(STORE_OK, store_rollback(NULL, &err));
@@ -83,12 +84,14 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_begin_with(NULL, 0, false, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_query_new(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_query_where(NULL, NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_query_index(NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_query_sort(NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_query_limit(NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_query_offset(NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_query_run(NULL, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_query_count(NULL, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_query_explain(NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_query_analyze(NULL, NULL, NULL, &err));
     CHECK(store_query_free(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_cursor_next(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_cursor_is_null(NULL, 0, NULL, &err));
