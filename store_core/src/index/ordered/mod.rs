@@ -17,7 +17,8 @@
 //! - `insert` copies the block with one more entry; a full one becomes two with the same single
 //!   exchange (`merge`), and the spine learns of the right one afterwards.
 //! - `batch` merges all sorted entries that belong to a block in one replacement.
-//! - `remove` is done by one thread at a time; a node that runs empty dies.
+//! - `remove` is done by one thread at a time; a node that runs empty dies, and one that runs nearly
+//!   empty does when its right neighbour has taken its entries.
 //! - `scan` remembers a key between calls, never a guard.
 //!
 //! After Lehman and Yao, "Efficient locking for concurrent operations on B-trees" (1981), with
