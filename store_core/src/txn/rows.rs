@@ -11,7 +11,7 @@ use crate::mem::layout::{Layout, RowView};
 use crate::mem::page_pool::PagePool;
 use crate::mem::slab::{SIZE_CLASSES, Slab};
 use crate::mvcc::{Timeline, Versions};
-use crate::options::PAGE_BYTES;
+use crate::options::{COMPACT_SHARE, PAGE_BYTES};
 use crate::schema::{Index, Schema};
 use crate::sync::{AtomicU64, Relaxed};
 use crate::value::{KEY_BYTES_MAX, ValueRef, encode_key, encoded_width, fold};
@@ -264,6 +264,18 @@ impl Rows {
             (u128::from(index.tree.bytes()) * u128::from(old) / u128::from(entries.max(1))) as u64
         });
         self.version_bytes() + entries.sum::<u64>() + self.garbage.bytes()
+    }
+
+    /// Moves index blocks out of pages nearly empty, if these are many, until `stop` says so; true if
+    /// any moved. Snapshots that ended leave such pages, as the entries that go leave blocks behind.
+    pub(crate) fn compact_indexes(&self, stop: &dyn Fn() -> bool) -> bool {
+        let sparse_bytes = (self.blocks.sparse_pages() * PAGE_BYTES) as u64;
+        if sparse_bytes * COMPACT_SHARE <= self.blocks.page_bytes() {
+            return false;
+        }
+        // A copy finds room in the page that is to become full, unless somebody was faster.
+        let Ok(_promise) = self.pool.promise(1) else { return false };
+        self.indexes.iter().map(|index| index.tree.compact(stop)).sum::<usize>() > 0
     }
 
     /// Frees the index blocks that no reader looks at any more.

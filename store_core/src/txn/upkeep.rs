@@ -170,7 +170,22 @@ impl Upkeep {
         for rows in &tables {
             rows.versions.release_spares();
         }
-        waiting || self.garbage.load(Relaxed) > 0
+        let left = waiting || self.garbage.load(Relaxed) > 0;
+        if !left {
+            self.compact(&tables);
+        }
+        left
+    }
+
+    /// Gives back the pages that index blocks use badly, once no more entries are about to go.
+    fn compact(&self, tables: &[Arc<Rows>]) {
+        let stop = || self.stopping.load(Relaxed);
+        for rows in tables {
+            if rows.compact_indexes(&stop) {
+                self.epoch.collect();
+                rows.take_blocks_back();
+            }
+        }
     }
 }
 

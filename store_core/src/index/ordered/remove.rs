@@ -63,6 +63,7 @@ impl<'a> Kept<'a> {
         self.old.count()..self.old.count() + 1
     }
 
+    #[inline]
     fn copy_to(&self, block: &mut Builder) {
         self.runs.iter().for_each(|slots| block.copy(self.old, slots.clone()));
     }

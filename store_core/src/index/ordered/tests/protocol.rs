@@ -285,6 +285,27 @@ fn node_missing_in_the_spine_stays() {
     fixture.check_no_leak();
 }
 
+/// Goal: one block in forty left of each page takes no page for itself.
+#[test]
+fn pages_nearly_empty_are_given_back() {
+    let fixture = Fixture::new(Some(8));
+    fixture.insert_numbers(0..128 * 2000);
+    let kept = |number: &u64| number / 128 % 40 == 7;
+    fixture.remove_numbers((0..128 * 2000).filter(|number| !kept(number)));
+    let expected: Vec<u64> = (0..128 * 2000).filter(kept).collect();
+    fixture.collect();
+    let pages = || fixture.slab.page_bytes() as usize / PAGE_BYTES;
+    assert!(pages() > 40 && fixture.slab.sparse_pages() > 40, "{} pages", pages());
+    assert_eq!(fixture.index.compact(&|| true), 0, "told to stop");
+    assert!(fixture.index.compact(&|| false) > 40);
+    fixture.collect();
+    assert!(pages() < 8 && fixture.slab.sparse_pages() == 0, "{} pages", pages());
+    assert_eq!(fixture.index.compact(&|| false), 0);
+    assert_eq!(fixture.numbers(), expected);
+    fixture.check();
+    fixture.check_no_leak();
+}
+
 #[test]
 fn scan_outlives_its_index() {
     let (fixture, _) = four_blocks();

@@ -1,4 +1,4 @@
-//! Writers, a remover and readers in both directions at once.
+//! Writers, a remover, a compactor and readers in both directions at once.
 
 use super::*;
 use crate::sync::join_all;
@@ -91,6 +91,14 @@ impl Load {
         }
     }
 
+    fn compact(&self) {
+        let stop = || self.stop.load(Relaxed);
+        while !stop() {
+            self.fixture.index.compact(&stop);
+            thread::yield_now();
+        }
+    }
+
     /// Scans over and over: strictly in order, nothing twice, every permanent entry seen.
     fn read(&self, direction: Direction, seed: u64) {
         let mut random = Random(seed);
@@ -138,6 +146,7 @@ impl Load {
                 threads.push(scope.spawn(move || load.write(writer)));
             }
             threads.push(scope.spawn(|| self.clear()));
+            threads.push(scope.spawn(|| self.compact()));
             threads.push(scope.spawn(|| self.read(Direction::Ascending, 5)));
             threads.push(scope.spawn(|| self.read(Direction::Descending, 6)));
             let end = Instant::now() + RUN;
