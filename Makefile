@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test test-peers stage bench-store planted loom shuttle soak asan fmt clean
+.PHONY: demo test test-peers stage bench-store planted loom shuttle soak asan tsan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -52,6 +52,10 @@ soak:
 SANITIZE = RUSTC_BOOTSTRAP=1 $(CARGO) test --target x86_64-unknown-linux-gnu -p store_core --lib
 asan:
 	RUSTFLAGS=-Zsanitizer=address $(SANITIZE) --target-dir $(TARGET)/asan
+
+# The same under the thread sanitizer, which must report planted bugs and nothing else.
+tsan:
+	@scripts/check_races.sh
 
 fmt:
 	$(CARGO) fmt --all

@@ -31,6 +31,9 @@ pub(crate) const UPKEEP_STEPS: usize = 256;
 pub(crate) const UPKEEP_TICK: Duration = Duration::from_millis(20);
 /// How long it waits without any garbage before it ends: starting one costs some 50 µs.
 pub(crate) const UPKEEP_PARK: Duration = Duration::from_secs(5);
+/// Index blocks are moved together when more than one in so many of their pages are nearly empty: one
+/// page of each size class always may be.
+pub(crate) const COMPACT_SHARE: u64 = 16;
 /// Rows of a table that a statement looks at when memory was refused to it.
 pub(crate) const RELIEF_STEPS: usize = 4096;
 /// How often a statement makes room and tries again: each time a snapshot may have to go.

@@ -62,6 +62,20 @@ pub(crate) fn pause(_attempt: &mut u32) {
     shuttle::thread::yield_now();
 }
 
+/// Joins each of a scope's threads. The end of a scope would wait for them as well, but the thread
+/// sanitizer does not see that (ARCHITECTURE.md §9).
+#[cfg(test)]
+pub(crate) fn join_all<'scope>(
+    threads: impl IntoIterator<Item = std::thread::ScopedJoinHandle<'scope, ()>>,
+) {
+    let threads: Vec<_> = threads.into_iter().collect();
+    for thread in threads {
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
 /// Plain memory that several threads reach, as loom is told of it: whoever reads what was not
 /// written before fails the model. No bytes and no code in other builds.
 #[derive(Debug)]

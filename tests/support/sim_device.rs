@@ -10,9 +10,10 @@
 //! of names either a prefix survives, as on a journaling file system, or any subset. A failed sync
 //! drops the unsynced bytes for good, as Linux does, so a second sync that succeeds saves nothing.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use store_core::{Device, DeviceFile, OpenMode};
 
@@ -181,7 +182,7 @@ impl SimDevice {
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        self.world.lock()
     }
 }
 

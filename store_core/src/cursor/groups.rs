@@ -28,7 +28,7 @@ use std::sync::Arc;
 /// let groups = flights.query(&snapshot).aggregate(&["origin"], &wanted)?;
 /// assert_eq!(groups.names(), ["origin", "count", "avg_altitude"]);
 /// for row in groups.rows() {
-///     println!("{}: {} flights at {}", row[0], row[1], row[2]);
+///     println!("{}: {} flights at {}", row[0].as_ref(), row[1].as_ref(), row[2].as_ref());
 /// }
 /// # Ok::<_, store_core::Error>(())
 /// ```

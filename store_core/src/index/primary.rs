@@ -485,6 +485,7 @@ impl Drop for PrimaryIndex {
 mod tests {
     use super::*;
     use crate::mem::budget::MemoryBudget;
+    use crate::sync::join_all;
 
     fn timeline() -> Arc<Timeline> {
         Arc::new(Timeline::new(crate::mvcc::timeline::BEGINNING))
@@ -525,17 +526,15 @@ mod tests {
         let hash = |row| spread(key_of(row));
         let wins = AtomicU64::new(0);
         std::thread::scope(|scope| {
-            for base in [0, 20_000] {
-                let (index, wins) = (&index, &wins);
-                scope.spawn(move || {
-                    for row in base..base + 20_000 {
-                        let same = |other| key_of(other) == key_of(row);
-                        if index.insert(hash(row), row, same).unwrap() == Inserted::New {
-                            wins.fetch_add(1, Relaxed);
-                        }
+            let insert = |base| {
+                for row in base..base + 20_000 {
+                    let same = |other| key_of(other) == key_of(row);
+                    if index.insert(hash(row), row, same).unwrap() == Inserted::New {
+                        wins.fetch_add(1, Relaxed);
                     }
-                });
-            }
+                }
+            };
+            join_all([0, 20_000].map(|base| scope.spawn(move || insert(base))));
         });
         assert_eq!((wins.load(Relaxed), index.len()), (20_000, 20_000));
     }

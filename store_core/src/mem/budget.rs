@@ -291,6 +291,7 @@ impl Drop for Reservation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::join_all;
 
     #[test]
     fn a_refusal_names_used_limit_and_holders() {
@@ -312,15 +313,14 @@ mod tests {
         let budget = MemoryBudget::new(10_000);
         let holder = budget.holder("store");
         std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..2_000 {
-                        if let Ok(held) = holder.reserve(3_001) {
-                            assert!(held.bytes() == 3_001);
-                        }
+            let reserve = || {
+                for _ in 0..2_000 {
+                    if let Ok(held) = holder.reserve(3_001) {
+                        assert!(held.bytes() == 3_001);
                     }
-                });
-            }
+                }
+            };
+            join_all((0..4).map(|_| scope.spawn(reserve)));
         });
         assert!(budget.peak() <= 10_000, "peak {}", budget.peak());
         assert_eq!(budget.used(), 0);

@@ -1,10 +1,12 @@
 //! Epochs as a model sees them: what was retired is freed as soon as nobody is pinned any more who
-//! was so then. That is the earliest that an epoch could allow, and it takes no step of the model.
+//! was so then (by `defer`), or when the guard went under which it was retired (by `defer_unchecked`).
+//! That is the earliest that an epoch could allow, and it takes no step of the model.
 //!
 //! It stands in for crossbeam-epoch, whose own atomics a model checker does not see and which would
 //! free what is left after the model has ended. What is modelled is our use of epochs, not epochs.
 
 use crate::sync::{SeqCst, fence};
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A store's collector.
@@ -21,6 +23,8 @@ pub(crate) struct Collector;
 pub(crate) struct Guard {
     number: u64,
     state: Arc<Mutex<State>>,
+    /// Something was retired by `defer_unchecked`.
+    retired: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -30,12 +34,16 @@ struct State {
     waiting: Vec<Deferred>,
     /// Something was retired by `defer`.
     retired: bool,
+    /// A guard under which something was retired by `defer_unchecked` is gone.
+    unlinked: bool,
 }
 
 struct Deferred {
     /// Who was pinned when this was retired.
     held_by: Vec<u64>,
     free: Box<dyn FnOnce()>,
+    /// Who retired it by `defer_unchecked`, which takes no fence before the guard goes.
+    retirer: Option<u64>,
 }
 
 // SAFETY: the threads of a model are one thread of the system.
@@ -53,7 +61,7 @@ impl Epoch {
     /// Pins the thread for one call.
     pub(crate) fn pin(&self) -> Guard {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.retired {
+        if state.retired || state.unlinked {
             // As in crossbeam-epoch: who pins after something was retired finds it unlinked. Not
             // always, because a fence of ours that is missing must not be made up for.
             fence(SeqCst);
@@ -61,7 +69,12 @@ impl Epoch {
         state.pins += 1;
         let number = state.pins;
         state.pinned.push(number);
-        Guard { number, state: Arc::clone(&self.state) }
+        // Who retired it is still pinned, so the epoch may be the same: this guard holds it, too.
+        let same = |deferred: &&mut Deferred| {
+            deferred.retirer.is_some_and(|retirer| deferred.held_by.contains(&retirer))
+        };
+        state.waiting.iter_mut().filter(same).for_each(|deferred| deferred.held_by.push(number));
+        Guard { number, state: Arc::clone(&self.state), retired: Cell::new(false) }
     }
 
     /// As in the other one; nothing here, where all that may be freed is.
@@ -74,8 +87,7 @@ impl Guard {
     pub(crate) fn defer(&self, free: impl FnOnce() + Send + 'static) {
         fence(SeqCst); // pairs with the fence in `pin`
         self.state.lock().unwrap_or_else(PoisonError::into_inner).retired = true;
-        // SAFETY: the closure borrows nothing.
-        unsafe { self.defer_unchecked(free) }
+        self.hold(Box::new(free), None);
     }
 
     /// Runs `free` when nobody is pinned who is now.
@@ -83,9 +95,14 @@ impl Guard {
     /// # Safety
     /// As in crossbeam-epoch.
     pub(crate) unsafe fn defer_unchecked(&self, free: impl FnOnce() + 'static) {
+        self.retired.set(true);
+        self.hold(Box::new(free), Some(self.number));
+    }
+
+    fn hold(&self, free: Box<dyn FnOnce()>, retirer: Option<u64>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let held_by = state.pinned.clone();
-        state.waiting.push(Deferred { held_by, free: Box::new(free) });
+        state.waiting.push(Deferred { held_by, free, retirer });
     }
 
     /// As in crossbeam-epoch; nothing here.
@@ -95,12 +112,16 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        if self.retired.get() {
+            fence(SeqCst); // pairs with the fence in `pin`
+        }
         let free: Vec<Deferred> = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.pinned.retain(|number| *number != self.number);
             for waiting in &mut state.waiting {
                 waiting.held_by.retain(|number| *number != self.number);
             }
+            state.unlinked |= self.retired.get();
             state.waiting.extract_if(.., |waiting| waiting.held_by.is_empty()).collect()
         };
         if std::thread::panicking() {

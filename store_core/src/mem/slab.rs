@@ -6,6 +6,7 @@
 //! ```text
 //! page   [ header 64 bytes | block | block | … ]     free blocks of a page form a list in themselves
 //! class  partial pages ⇄ …                           full pages are in no list: their header finds them
+//!        sparse pages ⇄ …                            those nearly empty, which are used last
 //! ```
 //!
 //! Blocks larger than half a page are mapped alone.
@@ -21,6 +22,8 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
 const HEADER_BYTES: usize = 64;
+/// A page is sparse if less than one in so many of its blocks are handed out.
+const SPARSE_SHARE: usize = 4;
 /// How many sizes of blocks there are.
 pub(crate) const SIZE_CLASSES: usize = BLOCKS_PER_PAGE.len();
 /// Blocks per page of each class, from the largest blocks to the smallest.
@@ -60,8 +63,10 @@ struct HandedBack {
     bytes: usize,
 }
 
-/// A class's pages that have room, linked both ways through their headers.
+/// A class's pages that have room, linked both ways through their headers, in two lists. Blocks come
+/// from sparse pages only if no other has room, so that these run empty.
 struct Class {
+    sparse: *mut Header,
     partial: *mut Header,
 }
 
@@ -87,7 +92,7 @@ impl Slab {
         Arc::new(Self {
             pool,
             holder,
-            classes: std::array::from_fn(|_| Mutex::new(Class { partial: null_mut() })),
+            classes: std::array::from_fn(|_| Mutex::new(Class::empty())),
             live_bytes: AtomicU64::new(0),
             handed_back: AtomicPtr::new(null_mut()),
         })
@@ -129,8 +134,7 @@ impl Slab {
         let page = page_of(block);
         let mut list = self.classes[class].lock();
         // SAFETY: the class's mutex is held, and the block came from this page.
-        let empty =
-            unsafe { list.put(page, block.cast(), BLOCKS_PER_PAGE[CLASS_BYTES.len() - 1 - class]) };
+        let empty = unsafe { list.put(page, block.cast(), blocks_of(class)) };
         drop(list);
         if empty {
             self.pool.release(NonNull::new(page.cast()).expect("a page"), &self.holder);
@@ -179,6 +183,41 @@ impl Slab {
         }
     }
 
+    /// Whether a block lies in a page less than a quarter full although another of its class has room:
+    /// the next block of this size would come from there.
+    ///
+    /// The block is live for as long as the call lasts.
+    pub(crate) fn is_sparse(&self, block: NonNull<u8>, bytes: usize) -> bool {
+        if bytes > BLOCK_BYTES_MAX {
+            return false;
+        }
+        let (class, page) = (class_of(bytes), page_of(block));
+        let list = self.classes[class].lock();
+        // SAFETY: the page is there while a block of it is live; headers are touched under the mutex.
+        let live = unsafe { (*page).live };
+        is_sparse(live, blocks_of(class)) && list.best() != page
+    }
+
+    /// Pages of which every block is in a sparse place.
+    pub(crate) fn sparse_pages(&self) -> usize {
+        let sparse = |class: &Mutex<Class>| {
+            let list = class.lock();
+            let (mut page, mut pages) = (list.sparse, 0);
+            while !page.is_null() {
+                pages += usize::from(page != list.best());
+                // SAFETY: pages in the list are live pages of this class, whose mutex is held.
+                page = unsafe { (*page).next };
+            }
+            pages
+        };
+        self.classes.iter().map(sparse).sum()
+    }
+
+    /// Bytes of all pages.
+    pub(crate) fn page_bytes(&self) -> u64 {
+        self.holder.used()
+    }
+
     /// Bytes asked for and not yet given back.
     pub(crate) fn live_bytes(&self) -> u64 {
         self.live_bytes.load(Relaxed)
@@ -195,7 +234,7 @@ impl Slab {
         if planted::bug("freed_under_lock") {
             (0..5_000).for_each(|_| std::hint::spin_loop()); // stand here for a while
         }
-        if list.partial.is_null() {
+        if list.best().is_null() {
             let fresh = page()?.cast::<Header>().as_ptr();
             // SAFETY: the page is ours alone, aligned and longer than a header.
             unsafe {
@@ -207,28 +246,40 @@ impl Slab {
                     fresh: 0,
                 });
             }
-            list.partial = fresh;
+            list.sparse = fresh;
         }
         self.live_bytes.fetch_add(bytes as u64, Relaxed);
-        let blocks = BLOCKS_PER_PAGE[CLASS_BYTES.len() - 1 - class];
-        // SAFETY: the class's mutex is held and its first page has room.
+        let blocks = blocks_of(class);
+        // SAFETY: the class's mutex is held, and there is a page with room.
         Ok(unsafe { list.pop(CLASS_BYTES[class], blocks) })
     }
 }
 
 impl Class {
-    /// Takes a block from the first partial page.
+    fn empty() -> Self {
+        Self { sparse: null_mut(), partial: null_mut() }
+    }
+
+    /// The page that the next block comes from, or null if none has room.
+    #[inline]
+    fn best(&self) -> *mut Header {
+        if self.partial.is_null() { self.sparse } else { self.partial }
+    }
+
+    /// Takes a block from the best page.
     ///
     /// # Safety
-    /// The class's mutex is held and `partial` is a page of this class with room.
+    /// The class's mutex is held, and there is a page of this class with room.
+    #[inline]
     unsafe fn pop(&mut self, block_bytes: usize, blocks: usize) -> NonNull<u8> {
+        let page = self.best();
         // SAFETY: the caller's promise; headers are touched under the mutex only.
-        let header = unsafe { &mut *self.partial };
+        let header = unsafe { &mut *page };
         let block = if header.free.is_null() {
             let offset = HEADER_BYTES + header.fresh as usize * block_bytes;
             header.fresh += 1;
             // SAFETY: fewer than `blocks` were handed out, so the block lies inside the page.
-            unsafe { self.partial.cast::<u8>().add(offset) }
+            unsafe { page.cast::<u8>().add(offset) }
         } else {
             let block = header.free;
             // SAFETY: a free block holds the link to the next one.
@@ -236,10 +287,8 @@ impl Class {
             block.cast()
         };
         header.live += 1;
-        if header.live as usize == blocks {
-            // SAFETY: the page is the first of the list.
-            unsafe { self.unlink(self.partial) };
-        }
+        // SAFETY: the page had room, so it is in the list that its blocks so far say.
+        unsafe { self.sort(page, header.live - 1, header.live, blocks) };
         NonNull::new(block).expect("blocks lie inside pages")
     }
 
@@ -253,40 +302,71 @@ impl Class {
         // SAFETY: nobody uses the block any more; it is large enough for a link.
         unsafe { block.as_ptr().write(FreeBlock { next: header.free }) };
         header.free = block.as_ptr();
-        if header.live as usize == blocks {
-            header.next = self.partial;
-            header.previous = null_mut();
-            if !self.partial.is_null() {
-                // SAFETY: pages in the list are live pages of this class.
-                unsafe { (*self.partial).previous = page };
-            }
-            self.partial = page;
-        }
         header.live -= 1;
-        let empty = header.live == 0;
-        if empty {
-            // SAFETY: a page with room is in the list.
-            unsafe { self.unlink(page) };
-        }
-        empty
+        // SAFETY: the page is in the list that its blocks so far say.
+        unsafe { self.sort(page, header.live + 1, header.live, blocks) };
+        header.live == 0
     }
 
+    /// Moves a page to the list that its blocks ask for: none if it is full or empty.
+    ///
     /// # Safety
-    /// The class's mutex is held and `page` is in its list.
-    unsafe fn unlink(&mut self, page: *mut Header) {
-        // SAFETY: the caller's promise.
-        let (next, previous) = unsafe { ((*page).next, (*page).previous) };
-        if previous.is_null() {
-            self.partial = next;
-        } else {
-            // SAFETY: neighbours in the list are live pages of this class.
-            unsafe { (*previous).next = next };
-        }
-        if !next.is_null() {
-            // SAFETY: as above.
-            unsafe { (*next).previous = previous };
+    /// The class's mutex is held, and `page` is in the list for `before` live blocks.
+    #[inline]
+    unsafe fn sort(&mut self, page: *mut Header, before: u32, after: u32, blocks: usize) {
+        let from = (before as usize != blocks).then(|| is_sparse(before, blocks));
+        let to = (after > 0 && after as usize != blocks).then(|| is_sparse(after, blocks));
+        if from != to {
+            // SAFETY: the caller's promise.
+            unsafe { self.relink(page, from, to) };
         }
     }
+
+    /// Moves a page from one list to the other, the sparse one or not; none is in no list.
+    ///
+    /// # Safety
+    /// The class's mutex is held, and `page` is in that list.
+    #[cold]
+    unsafe fn relink(&mut self, page: *mut Header, from: Option<bool>, to: Option<bool>) {
+        if let Some(sparse) = from {
+            // SAFETY: the caller's promise.
+            let (next, previous) = unsafe { ((*page).next, (*page).previous) };
+            if previous.is_null() {
+                *self.list(sparse) = next;
+            } else {
+                // SAFETY: neighbours in the list are live pages of this class.
+                unsafe { (*previous).next = next };
+            }
+            if !next.is_null() {
+                // SAFETY: as above.
+                unsafe { (*next).previous = previous };
+            }
+        }
+        if let Some(sparse) = to {
+            let next = std::mem::replace(self.list(sparse), page);
+            // SAFETY: the caller's promise.
+            unsafe { ((*page).next, (*page).previous) = (next, null_mut()) };
+            if !next.is_null() {
+                // SAFETY: pages in the list are live pages of this class.
+                unsafe { (*next).previous = page };
+            }
+        }
+    }
+
+    fn list(&mut self, sparse: bool) -> &mut *mut Header {
+        if sparse { &mut self.sparse } else { &mut self.partial }
+    }
+}
+
+/// Whether a page with so many live blocks is sparse.
+#[inline]
+fn is_sparse(live: u32, blocks: usize) -> bool {
+    (live as usize) * SPARSE_SHARE < blocks
+}
+
+/// Blocks in a page of this class.
+fn blocks_of(class: usize) -> usize {
+    BLOCKS_PER_PAGE[CLASS_BYTES.len() - 1 - class]
 }
 
 fn class_of(bytes: usize) -> usize {
@@ -325,11 +405,28 @@ mod tests {
         }
     }
 
+    /// Goal: pages that run empty are not filled again while fuller ones have room.
+    #[test]
+    fn blocks_come_from_sparse_pages_last() {
+        let (_budget, slab) = slab(8);
+        let blocks: Vec<_> = (0..3 * 40).map(|_| slab.try_allocate(1600).unwrap()).collect();
+        let pages: Vec<_> = blocks.chunks(40).map(|chunk| page_of(chunk[0])).collect();
+        // One block left in the first page, half of the second, and the third full.
+        blocks[1..60].iter().for_each(|block| slab.release(*block, 1600));
+        assert!(slab.is_sparse(blocks[0], 1600) && slab.sparse_pages() == 1);
+        assert!(!slab.is_sparse(blocks[60], 1600) && !slab.is_sparse(blocks[80], 1600));
+        for _ in 0..20 {
+            assert_eq!(page_of(slab.try_allocate(1600).unwrap()), pages[1]);
+        }
+        assert_eq!(page_of(slab.try_allocate(1600).unwrap()), pages[0], "where there is room");
+        assert!(!slab.is_sparse(blocks[0], 1600), "there is no better place");
+    }
+
     #[test]
     fn classes_ascend_and_fit_their_pages() {
         assert!(CLASS_BYTES.windows(2).all(|pair| pair[0] < pair[1]), "{CLASS_BYTES:?}");
         for (class, size) in CLASS_BYTES.iter().enumerate() {
-            let blocks = BLOCKS_PER_PAGE[CLASS_BYTES.len() - 1 - class];
+            let blocks = blocks_of(class);
             assert!(HEADER_BYTES + blocks * size <= PAGE_BYTES);
             assert!(*size >= 16 && size % 16 == 0);
         }

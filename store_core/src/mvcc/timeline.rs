@@ -298,6 +298,7 @@ fn too_old(at: Timestamp, age: Duration) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::join_all;
 
     #[test]
     fn a_snapshot_ends_with_its_last_holder() {
@@ -317,15 +318,14 @@ mod tests {
     fn commits_are_published_in_order_by_whoever_can() {
         let timeline = Timeline::new(BEGINNING);
         std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..2_000 {
-                        let taken = timeline.take();
-                        timeline.publish(taken).unwrap();
-                        assert!(timeline.published() >= taken);
-                    }
-                });
-            }
+            let commit = || {
+                for _ in 0..2_000 {
+                    let taken = timeline.take();
+                    timeline.publish(taken).unwrap();
+                    assert!(timeline.published() >= taken);
+                }
+            };
+            join_all((0..4).map(|_| scope.spawn(commit)));
         });
         assert_eq!(timeline.published(), Timestamp(8_001));
     }

@@ -1,3 +1,4 @@
+use crate::sync::join_all;
 use crate::{
     Decimal, Error, Field, Inet, Keyed, Kind, Mac, Record, Schema, Store, Type, TypedPredicate,
     TypedTable, ValueRef,
@@ -413,14 +414,12 @@ fn a_table_in_a_file_is_opened_again() {
 fn threads_that_make_one_table_all_get_it() {
     let store = Store::in_memory().unwrap();
     std::thread::scope(|scope| {
-        for number in 0..4 {
-            let store = &store;
-            scope.spawn(move || {
-                let flights = store.table::<Flight>().unwrap();
-                let flight = flight(&format!("F{number}"), number);
-                store.write(|txn| flights.insert(txn, &flight)).unwrap();
-            });
-        }
+        let make = |number| {
+            let flights = store.table::<Flight>().unwrap();
+            let flight = flight(&format!("F{number}"), number);
+            store.write(|txn| flights.insert(txn, &flight)).unwrap();
+        };
+        join_all((0..4).map(|number| scope.spawn(move || make(number))));
     });
     let flights = store.table::<Flight>().unwrap();
     assert_eq!(flights.query(&store.snapshot().unwrap()).count().unwrap(), 4);

@@ -12,6 +12,7 @@ use crate::mem::layout::{Layout, RowView};
 use crate::mem::page_pool::PagePool;
 use crate::mem::slab::Slab;
 use crate::mvcc::{Timeline, Versions};
+use crate::options::{COMPACT_SHARE, PAGE_BYTES};
 use crate::schema::Schema;
 use crate::sync::{AtomicBool, AtomicU64, Relaxed};
 use std::ops::Deref;
@@ -229,6 +230,18 @@ impl Rows {
             watched,
             replaced: AtomicBool::new(false),
         }
+    }
+
+    /// Moves index blocks out of pages nearly empty, if these are many, until `stop` says so; true if
+    /// any moved. Snapshots that ended leave such pages, as the entries that go leave blocks behind.
+    pub(crate) fn compact_indexes(&self, stop: &dyn Fn() -> bool) -> bool {
+        let sparse_bytes = (self.blocks.sparse_pages() * PAGE_BYTES) as u64;
+        if sparse_bytes * COMPACT_SHARE <= self.blocks.page_bytes() {
+            return false;
+        }
+        // A copy finds room in the page that is to become full, unless somebody was faster.
+        let Ok(_promise) = self.pool.promise(1) else { return false };
+        self.indexes.iter().map(|index| index.tree.compact(stop)).sum::<usize>() > 0
     }
 
     /// Says that a newer list of indexes is in its place.

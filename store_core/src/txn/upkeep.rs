@@ -172,7 +172,22 @@ impl Upkeep {
         for table in &tables {
             table.data.versions.release_spares();
         }
-        waiting || self.garbage.load(Relaxed) > 0
+        let left = waiting || self.garbage.load(Relaxed) > 0;
+        if !left {
+            self.compact(&tables);
+        }
+        left
+    }
+
+    /// Gives back the pages that index blocks use badly, once no more entries are about to go.
+    fn compact(&self, tables: &[Arc<LiveTable>]) {
+        let stop = || self.stopping.load(Relaxed);
+        for table in tables {
+            if table.share_locked().compact_indexes(&stop) {
+                self.epoch.collect();
+                table.data.take_blocks_back();
+            }
+        }
     }
 }
 

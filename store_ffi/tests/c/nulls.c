@@ -66,6 +66,9 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_row_show(NULL, 0, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_row_value(NULL, 0, NULL, &err));
     CHECK(store_row_free(NULL) == STORE_OK);
+    CHECK_STATUS(STORE_INVALID, store_interrupt(NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_query_index(NULL, STORE_STR("i"), &err));
+    CHECK_STATUS(STORE_INVALID, store_query_analyze(NULL, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_insert(NULL, NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_insert_cells(NULL, NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_insert_rows(NULL, NULL, NULL, 0, 0, &err));

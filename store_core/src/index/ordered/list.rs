@@ -26,7 +26,7 @@ pub(super) struct List {
     pub(super) spine: Spine,
     /// Held by whoever removes entries: the protocol has one remover.
     pub(super) remover: Mutex<()>,
-    slab: Arc<Slab>,
+    pub(super) slab: Arc<Slab>,
     holder: Holder,
     entries: AtomicU64,
     nodes: AtomicU64,

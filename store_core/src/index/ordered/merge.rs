@@ -17,7 +17,7 @@ use crate::planted;
 use std::ops::Range;
 
 /// What an entry weighs beside its tail, so that count and bytes are shared out together.
-const TAIL_BYTES_AN_ENTRY: usize = BLOCK_TAIL_BYTES_MAX / BLOCK_ENTRIES_MAX;
+pub(super) const TAIL_BYTES_AN_ENTRY: usize = BLOCK_TAIL_BYTES_MAX / BLOCK_ENTRIES_MAX;
 
 /// New entries, sorted.
 pub(super) trait NewKeys {
@@ -219,5 +219,86 @@ impl List {
             // SAFETY: the exchange that would have published the node failed.
             unsafe { Node::free(*node) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::EntryBatch;
+    use super::super::key::{Padding, Shape};
+    use super::*;
+    use crate::mem::MemoryBudget;
+    use crate::mem::page_pool::PagePool;
+    use crate::mem::slab::Slab;
+    use crate::value::KEY_BYTES_MAX;
+    use std::sync::Arc;
+
+    /// A block's entries: some that came as copies, and others; how long their tails are.
+    #[derive(Clone, Copy, Debug)]
+    struct Content {
+        copies: usize,
+        copied_tail: usize,
+        others: usize,
+        tail: usize,
+    }
+
+    fn key(number: usize, tail: usize) -> Vec<u8> {
+        [&(number as u64).to_be_bytes()[..], &vec![b'x'; tail]].concat()
+    }
+
+    /// Entries of the first piece when so many more are appended; none if all fit into one block.
+    fn first_piece(slab: &Slab, content: Content, new: usize, count_max: usize) -> Option<usize> {
+        let count = content.copies + content.others;
+        let tail_of = |slot| if slot < content.copies { content.copied_tail } else { content.tail };
+        let tail_bytes = (0..count).map(tail_of).sum();
+        let right = std::ptr::NonNull::<Node>::dangling().as_ptr();
+        let mut block = Builder::new(slab, Shape::Variable, count, tail_bytes, right);
+        for bytes in (0..count).map(|slot| key(slot, tail_of(slot))).chain([key(1 << 20, 0)]) {
+            block.push(Shape::Variable.key(&bytes, 0, &mut Padding::new()));
+        }
+        let old = block.finish();
+        let mut batch = EntryBatch::new(None);
+        (count..count + new).for_each(|number| batch.push(&key(number, content.tail), 0));
+        batch.sort();
+        let merged = Merged { old, new: &batch, runs: &[Run::old(0..count), Run::new(0..new)] };
+        let total = merged.total();
+        let fits = total.count <= count_max && total.tail_bytes <= BLOCK_TAIL_BYTES_MAX;
+        let first = (!fits).then(|| merged.cut(total, count_max)[0].count);
+        // SAFETY: made above, and nobody else has it.
+        unsafe { old.release(slab) };
+        first
+    }
+
+    /// Goal: what a merge copies into a block, a third at most, a split leaves there together, and at
+    /// least one more entry with it (`remove`).
+    #[test]
+    fn a_split_never_cuts_among_a_third_of_a_block() {
+        let holder = MemoryBudget::new(64 << 20).holder("index");
+        let pool = PagePool::new(holder.child("pool")).unwrap();
+        let _promise = pool.promise(16).unwrap();
+        let slab = Slab::new(Arc::clone(&pool), holder);
+        let tails = [0, 1, 50, 130, 1000, KEY_BYTES_MAX - 8];
+        let pairs = || tails.iter().flat_map(|a| tails.iter().map(move |b| (*a, *b)));
+        let mut cuts = 0;
+        for count_max in [BLOCK_ENTRIES_MAX, 4] {
+            for (copied_tail, tail) in pairs() {
+                let tail_bytes_max = count_max * TAIL_BYTES_AN_ENTRY / 3;
+                let copies = (count_max / 3).max(1).min(tail_bytes_max / copied_tail.max(1));
+                for others in 0..=count_max - copies {
+                    let content = Content { copies, copied_tail, others, tail };
+                    if copies * copied_tail + others * tail > BLOCK_TAIL_BYTES_MAX {
+                        break;
+                    }
+                    for new in [1, 3, 500] {
+                        let Some(first) = first_piece(&slab, content, new, count_max) else {
+                            continue;
+                        };
+                        assert!(first > copies, "{content:?} and {new} more: {first}");
+                        cuts += 1;
+                    }
+                }
+            }
+        }
+        assert!(cuts > 1_000, "{cuts} cuts");
     }
 }

@@ -17,7 +17,9 @@
 //! - `insert` copies the block with one more entry; a full one becomes two with the same single
 //!   exchange (`merge`), and the spine learns of the right one afterwards.
 //! - `batch` merges all sorted entries that belong to a block in one replacement.
-//! - `remove` is done by one thread at a time; a node that runs empty dies.
+//! - `remove` is done by one thread at a time; a node that runs empty dies, and one that runs nearly
+//!   empty does when its right neighbour has taken its entries.
+//! - `compact` replaces blocks by copies in fuller pages.
 //! - `scan` remembers a key between calls, never a guard.
 //!
 //! After Lehman and Yao, "Efficient locking for concurrent operations on B-trees" (1981), with
@@ -27,6 +29,7 @@
 mod batch;
 mod block;
 mod builder;
+mod compact;
 mod insert;
 mod key;
 mod list;
@@ -86,6 +89,11 @@ impl OrderedIndex {
     pub(crate) fn remove(&self, key: &[u8], row: u32) -> bool {
         let mut padding = Padding::new();
         self.list.remove(self.list.shape.key(key, u64::from(row), &mut padding))
+    }
+
+    /// Moves blocks out of pages nearly empty, until `stop` says so; returns how many.
+    pub(crate) fn compact(&self, stop: &dyn Fn() -> bool) -> usize {
+        self.list.compact(stop)
     }
 
     /// A walk over a range. It keeps the index's memory, and nobody waits for it.

@@ -11,6 +11,9 @@
 //!   block that covers what lies just below. It covers all of `[floor, hi)`, where `floor` is the
 //!   greatest of the spine's key and the highs passed: a node's range only ever grows downwards.
 //!   `floor` is the next `hi`.
+//!
+//! Below its range a block may hold copies of what its left neighbour still has (`remove`): `lo` and
+//! `floor` pass them over.
 
 use super::block::Block;
 use super::key::{Cut, Key, Padding, ROW_AFTER_ALL, Shape};
@@ -203,7 +206,11 @@ impl List {
                     return Stop::End;
                 }
                 let high = block.high();
-                lo = if planted::bug("scan_lo_not_max") { high } else { lo.max(high) };
+                if planted::bug("scan_lo_not_max") {
+                    lo = high;
+                } else if !planted::bug("copies_read") {
+                    lo = lo.max(high);
+                }
                 if *left == 0 {
                     break;
                 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::Kind;
 use crate::sim_device::SimDevice;
+use crate::sync::join_all;
 use crate::wal::Directory;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -60,17 +61,16 @@ fn one_sync_serves_many_commits() {
     let clock = AtomicU64::new(0);
     let before = device.syncs();
     std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for _ in 0..10 {
-                    let bytes = HashedPayload::new(&[1; 20]);
-                    let next = || clock.fetch_add(1, Ordering::Relaxed) + 1;
-                    let appended = wal.append(RecordKind::Commit, &bytes, next).unwrap();
-                    wal.wait_durable(appended.end).unwrap();
-                    assert!(wal.durable() >= appended.end);
-                }
-            });
-        }
+        let work = || {
+            for _ in 0..10 {
+                let bytes = HashedPayload::new(&[1; 20]);
+                let next = || clock.fetch_add(1, Ordering::Relaxed) + 1;
+                let appended = wal.append(RecordKind::Commit, &bytes, next).unwrap();
+                wal.wait_durable(appended.end).unwrap();
+                assert!(wal.durable() >= appended.end);
+            }
+        };
+        join_all((0..8).map(|_| scope.spawn(work)));
     });
     let syncs = device.syncs() - before;
     assert!(syncs < 60, "{syncs} syncs for 80 commits");
@@ -82,25 +82,26 @@ fn timestamps_are_in_the_order_of_records_beside_rolls() {
     let wal = create(&device, BIRTH).unwrap();
     let clock = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        for thread in 0..3 {
-            let (wal, clock) = (&wal, &clock);
-            scope.spawn(move || {
-                for step in 0..60 {
-                    let bytes = payload(step);
-                    let next = || clock.fetch_add(1, Ordering::Relaxed) + 1;
-                    let hashed = HashedPayload::new(&bytes);
-                    let appended = wal.append(RecordKind::Commit, &hashed, next).unwrap();
-                    if step % (thread + 2) == 0 {
-                        wal.wait_durable(appended.end).unwrap();
-                    }
+        let append = |thread: u64| {
+            for step in 0..60 {
+                let bytes = payload(step);
+                let next = || clock.fetch_add(1, Ordering::Relaxed) + 1;
+                let hashed = HashedPayload::new(&bytes);
+                let appended = wal.append(RecordKind::Commit, &hashed, next).unwrap();
+                if step % (thread + 2) == 0 {
+                    wal.wait_durable(appended.end).unwrap();
                 }
-            });
-        }
-        scope.spawn(|| {
+            }
+        };
+        let roll = || {
             for _ in 0..10 {
                 assert!(wal.roll().unwrap() <= wal.end());
             }
-        });
+        };
+        let mut threads: Vec<_> =
+            (0..3).map(|thread| scope.spawn(move || append(thread))).collect();
+        threads.push(scope.spawn(roll));
+        join_all(threads);
     });
     wal.wait_durable(wal.end()).unwrap();
     assert!(wal.files().len() >= 2);

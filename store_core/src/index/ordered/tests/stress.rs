@@ -1,6 +1,7 @@
-//! Writers, a remover and readers in both directions at once.
+//! Writers, a remover, a compactor and readers in both directions at once.
 
 use super::*;
+use crate::sync::join_all;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -90,6 +91,14 @@ impl Load {
         }
     }
 
+    fn compact(&self) {
+        let stop = || self.stop.load(Relaxed);
+        while !stop() {
+            self.fixture.index.compact(&stop);
+            thread::yield_now();
+        }
+    }
+
     /// Scans over and over: strictly in order, nothing twice, every permanent entry seen.
     fn read(&self, direction: Direction, seed: u64) {
         let mut random = Random(seed);
@@ -137,6 +146,7 @@ impl Load {
                 threads.push(scope.spawn(move || load.write(writer)));
             }
             threads.push(scope.spawn(|| self.clear()));
+            threads.push(scope.spawn(|| self.compact()));
             threads.push(scope.spawn(|| self.read(Direction::Ascending, 5)));
             threads.push(scope.spawn(|| self.read(Direction::Descending, 6)));
             let end = Instant::now() + RUN;
@@ -145,6 +155,7 @@ impl Load {
                 thread::sleep(Duration::from_millis(10));
             }
             self.stop.store(true, Relaxed);
+            join_all(threads);
         });
         assert!(self.scans.into_inner() > 0, "no scan came through");
         self.fixture.check();
@@ -177,13 +188,11 @@ fn no_insert_is_lost_between_racing_writers() {
     for fixture in [Fixture::new(Some(8)), Fixture::with_small_blocks(Some(8))] {
         let start = std::sync::Barrier::new(3);
         thread::scope(|scope| {
-            for writer in 0..3 {
-                let (fixture, start) = (&fixture, &start);
-                scope.spawn(move || {
-                    start.wait();
-                    fixture.insert_numbers((0..100_000).map(|number| 3 * number + writer));
-                });
-            }
+            let insert = |writer: u64| {
+                start.wait();
+                fixture.insert_numbers((0..100_000).map(|number| 3 * number + writer));
+            };
+            join_all((0..3).map(|writer| scope.spawn(move || insert(writer))));
         });
         assert!(fixture.numbers().into_iter().eq(0..300_000), "an insert was lost");
         fixture.check();
