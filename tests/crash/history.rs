@@ -102,7 +102,7 @@ impl History {
                 3 => self.create(store, "b"),
                 8 => self.create(store, "c"),
                 _ if step % 5 == 4 => store.checkpoint(),
-                _ if step % 7 >= 5 => self.change_index(store, &mut random),
+                _ if step % 7 >= 5 => self.change_index(store, workload, &mut random),
                 _ => self.commit(store, workload, &mut random),
             };
             if let Err(error) = result {
@@ -130,12 +130,23 @@ impl History {
     }
 
     /// Makes an index of a table that has rows, or drops it.
-    fn change_index(&mut self, store: &Store, random: &mut Random) -> Result<()> {
+    fn change_index(
+        &mut self,
+        store: &Store,
+        workload: Workload,
+        random: &mut Random,
+    ) -> Result<()> {
         let mut next = self.acknowledged_state().clone();
         let Some(mut known) = next.first_entry() else { return Ok(()) };
         let table = store.open_table(known.key())?;
-        let indexes = &mut known.get_mut().indexes;
-        let columns = *random.pick(&[&["value"][..], &["text", "id"], &["id", "text"]]);
+        let TableState { rows, indexes } = known.get_mut();
+        // Some texts are too long for an index.
+        let is_long = |bytes: u64| bytes > 1_000;
+        let long =
+            is_long(workload.text_bytes) || rows.values().any(|row| is_long(row.1.len() as u64));
+        let second = if long { "value" } else { "text" };
+        let choices = [vec!["value"], vec![second, "id"], vec!["id", second]];
+        let columns = random.pick(&choices).as_slice();
         let name = columns.join("+");
         if indexes.remove(&name) {
             self.attempt(next, || table.drop_index(&name))

@@ -17,9 +17,10 @@ pub use run::Cursor;
 pub(crate) use read::ReadSource;
 
 use crate::error::{Error, Result};
-use crate::query::{AccessPath, Filter, PlanInput, Predicate, SortKey, SortName, bind_sort, plan};
+use crate::query::{AccessPath, Filter, PlanInput, Predicate, SortKey, SortName};
 use crate::query::{Plan, parse_sort};
-use crate::txn::{Engine, LiveTable, SecondaryIndex};
+use crate::query::{bind_sort, counting_ranges, plan};
+use crate::txn::{Engine, LiveTable, Rows, SecondaryIndex};
 use candidates::estimate;
 use std::sync::Arc;
 
@@ -100,10 +101,16 @@ impl<'a> Query<'a> {
     }
 
     /// How many rows match, after offset and limit.
+    ///
+    /// If the filter is a range of an index, or several, and nothing about the index is unsettled at
+    /// the reader's snapshot, this counts its blocks' entries and reads no row.
     pub fn count(mut self) -> Result<u64> {
         self.sort.clear();
         let (limit, offset) = (self.limit.take(), std::mem::take(&mut self.offset));
-        let matched = self.run()?.count_all()?;
+        let matched = match self.count_entries()? {
+            Some(entries) => entries,
+            None => self.run()?.count_all()?,
+        };
         let left = matched.saturating_sub(offset);
         Ok(limit.map_or(left, |limit| left.min(limit)))
     }
@@ -113,11 +120,42 @@ impl<'a> Query<'a> {
         Ok(self.bind()?.plan.reason)
     }
 
+    /// How many rows match, if an index tells it.
+    fn count_entries(&self) -> Result<Option<u64>> {
+        let at = self.source.at().at;
+        let (filter, _, counted) = self.look(|input, rows| {
+            let (index, ranges) = counting_ranges(input)?;
+            let index = &rows.indexes[index];
+            let count = || ranges.iter().map(|range| estimate(index, range)).sum();
+            rows.settled.count(at, &index.tree, count)
+        })?;
+        if counted.is_some() {
+            self.source.note_range(&self.table.data, &filter);
+        }
+        Ok(counted)
+    }
+
     fn bind(&self) -> Result<Bound> {
+        let (filter, sort, (plan, index)) = self.look(|input, rows| {
+            let plan = plan(input);
+            let index = match plan.path {
+                AccessPath::Index { index, .. } => Some(Arc::clone(&rows.indexes[index])),
+                _ => None,
+            };
+            (plan, index)
+        })?;
+        Ok(Bound { filter, sort, plan, index })
+    }
+
+    /// Binds the question and shows it with the table's indexes now; a change of these waits
+    /// meanwhile.
+    fn look<T>(
+        &self,
+        look: impl FnOnce(&PlanInput<'_>, &Rows) -> T,
+    ) -> Result<(Filter, Vec<SortKey>, T)> {
         if !Arc::ptr_eq(self.source.engine(), &self.engine) {
             return Err(Error::invalid("the snapshot or transaction belongs to another store"));
         }
-        // For the length of this call: a change of the indexes waits for it.
         let rows = self.table.share();
         let schema = &*rows.schema;
         let filter = self.predicate.bind(schema)?;
@@ -135,11 +173,10 @@ impl<'a> Query<'a> {
             table_rows: rows.primary.len(),
             overlay: self.source.has_writes(),
         };
-        let plan = plan(&input);
-        let index = match plan.path {
-            AccessPath::Index { index, .. } => Some(Arc::clone(&rows.indexes[index])),
-            _ => None,
-        };
-        Ok(Bound { filter, sort, plan, index })
+        let found = look(&input, &rows);
+        Ok((filter, sort, found))
     }
 }
+
+#[cfg(test)]
+mod tests;

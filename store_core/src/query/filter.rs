@@ -118,6 +118,18 @@ impl Filter {
         ColumnBounds::of(self.conjuncts(), column)
     }
 
+    /// True if a row matches exactly if the values of these columns lie in their bounds.
+    pub(super) fn is_told_by_bounds(&self, columns: &[usize]) -> bool {
+        let told = |node: &Node| match node {
+            Node::Compare { column, op, .. } => *op != Op::Ne && columns.contains(column),
+            Node::In { column, .. } | Node::IsNull(column) | Node::IsNotNull(column) => {
+                columns.contains(column)
+            }
+            Node::Never | Node::NotIn { .. } | Node::And(_) | Node::Or(_) => false,
+        };
+        self.conjuncts().iter().all(told)
+    }
+
     /// The tests that must all hold.
     pub(super) fn conjuncts(&self) -> &[Node] {
         match &self.root {

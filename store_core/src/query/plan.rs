@@ -154,6 +154,31 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     chosen(AccessPath::Scan, reason)
 }
 
+/// An index and its ranges whose entries are those of the rows that match, no more and no less, if
+/// there is one: then nothing but the index need be looked at to count them.
+pub(crate) fn counting_ranges(input: &PlanInput<'_>) -> Option<(usize, Vec<KeyRange>)> {
+    if input.filter.is_never() {
+        return None; // its bounds contradict each other, and mean no range
+    }
+    let indexes = input.schema.indexes.iter().enumerate();
+    let mut usable = indexes.filter(|(at, _)| !input.overlay && (input.serves)(*at));
+    usable.find_map(|(at, index)| Some((at, exact_ranges(input, index)?)))
+}
+
+fn exact_ranges(input: &PlanInput<'_>, index: &Index) -> Option<Vec<KeyRange>> {
+    let (prefix, fixed) = fixed_prefix(input, index)?;
+    let bounded = &index.columns[..index.columns.len().min(fixed + 1)];
+    if !input.filter.is_told_by_bounds(bounded) {
+        return None;
+    }
+    let Some(next) = index.columns.get(fixed) else { return Some(vec![KeyRange::prefix(prefix)]) };
+    let bounds = input.filter.bounds(*next);
+    if bounds.points.as_ref().is_some_and(|points| points.len() > RANGES_MAX) {
+        return None; // read as one range
+    }
+    column_ranges(input, &prefix, *next, &bounds)
+}
+
 /// The key's values, if equality or IN fixes every key column.
 fn key_plan(input: &PlanInput<'_>) -> Option<Plan> {
     let mut keys = vec![Vec::new()];

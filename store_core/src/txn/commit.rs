@@ -204,7 +204,7 @@ impl Txn {
                 self.published_early(at);
             }
         } else {
-            self.install_with_entries(at, &mut superseded);
+            self.install_settling(at, &mut superseded);
         }
         for write in &self.writes {
             let rows = &self.tables[write.table as usize];
@@ -215,6 +215,18 @@ impl Txn {
             }
         }
         superseded
+    }
+
+    /// The same for writes of any kind; between its beginning and its end entries are not counted in
+    /// place of rows.
+    fn install_settling(&self, at: Timestamp, superseded: &mut [Superseded]) {
+        let indexed = || self.tables.iter().filter(|rows| !rows.indexes.is_empty());
+        indexed().for_each(|rows| rows.settled.begin());
+        self.install_with_entries(at, superseded);
+        for (rows, superseded) in self.tables.iter().zip(superseded) {
+            rows.settled.note(at, superseded.rows_more);
+        }
+        indexed().for_each(|rows| rows.settled.end());
     }
 
     fn install_with_entries(&self, at: Timestamp, superseded: &mut [Superseded]) {
@@ -261,7 +273,7 @@ impl Txn {
 
     /// Takes superseded versions out, or queues their rows, and looks at some garbage in return.
     fn help_reclaim(&self, superseded: &[Superseded], plain: Option<Timestamp>) {
-        for (rows, Superseded { queued, versions }) in self.tables.iter().zip(superseded) {
+        for (rows, Superseded { queued, versions, .. }) in self.tables.iter().zip(superseded) {
             reclaim_written(rows, &self.engine.counters, self.place, queued, *versions, plain);
         }
     }
@@ -273,6 +285,8 @@ struct Superseded {
     /// Rows that it marked as garbage.
     queued: SmallVec<[u32; 16]>,
     versions: usize,
+    /// Live rows that it added, less those that it deleted.
+    rows_more: i64,
 }
 
 impl Superseded {
@@ -331,6 +345,7 @@ fn install_row(
         WriteKind::Gone | WriteKind::Lock => {}
         WriteKind::Insert => {
             versions.install_insert(write.row, at);
+            superseded.rows_more += 1;
             add(&words, None);
         }
         WriteKind::Update | WriteKind::Delete => {
@@ -350,6 +365,7 @@ fn install_row(
             }
             let queue = versions.install(write.row, write.node, at, delete, &mut room);
             superseded.note(write.row, queue);
+            superseded.rows_more += i64::from(!delete) - i64::from(live);
             if !delete {
                 add(&staged, before);
             }
