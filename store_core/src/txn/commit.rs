@@ -4,7 +4,7 @@ use super::guard::Sequenced;
 use super::prepare::RowWords;
 use super::reclaim::reclaim_written;
 use super::record::CommitEncoder;
-use super::rows::Rows;
+use super::rows::{Rows, TableData};
 use super::sequencer::SequencedCommit;
 use super::unique::forget_replaced;
 use super::write_set::{Txn, Write, WriteKind, undo_write};
@@ -199,7 +199,7 @@ impl Txn {
         if plain {
             let mut room = RowWords::new();
             for write in &self.writes {
-                let rows = &self.tables[write.table as usize];
+                let rows: &TableData = &self.tables[write.table as usize];
                 install_payload(rows, *write, at, &mut room, &mut superseded[write.table as usize]);
                 self.published_early(at);
             }
@@ -219,6 +219,7 @@ impl Txn {
 
     /// The same for writes of any kind; between its beginning and its end entries are not counted in
     /// place of rows.
+    #[inline(never)]
     fn install_settling(&self, at: Timestamp, superseded: &mut [Superseded]) {
         let indexed = || self.tables.iter().filter(|rows| !rows.indexes.is_empty());
         indexed().for_each(|rows| rows.settled.begin());
@@ -301,7 +302,7 @@ impl Superseded {
 /// Installs a new payload in place of the old one.
 #[inline(always)]
 fn install_payload(
-    rows: &Rows,
+    rows: &TableData,
     write: Write,
     at: Timestamp,
     room: &mut RowWords,
