@@ -398,6 +398,35 @@ fn an_index_that_does_not_fit_in_the_budget_is_refused() {
 }
 
 #[test]
+fn long_values_are_entered_in_several_batches() {
+    let store = Store::options().memory(256 << 20).open_in_memory().unwrap();
+    let table = plain(&store, 3_000);
+    let note = "long ".repeat(900);
+    for from in (0..3_000_i64).step_by(500) {
+        let write = store.write(|txn| {
+            for id in from..from + 500 {
+                let note = format!("{id:05} {note}");
+                table.update(txn, &[id.into()], &[("note", (&note).into())])?;
+            }
+            Ok(())
+        });
+        write.unwrap();
+    }
+    let mut entered = Vec::new();
+    let progress = &mut |rows| {
+        entered.push(rows);
+        true
+    };
+    table.create_index_with(&IndexSpec::on(&["note"]).unique(), progress).unwrap();
+    assert!(entered.len() > 3 && entered.is_sorted(), "{entered:?}");
+    assert_eq!((entered[0], entered.last()), (0, Some(&3_000)));
+    let snapshot = store.snapshot().unwrap();
+    let found = table.query(&snapshot).filter(column("note").range("01000", "01010")).run();
+    assert_eq!(ids(&drain(found.unwrap())), (1_000..1_010).collect::<Vec<_>>());
+    assert_sound(&store);
+}
+
+#[test]
 fn a_value_too_long_for_an_index_refuses_it() {
     let store = store();
     let table = plain(&store, 100);

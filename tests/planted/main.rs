@@ -57,6 +57,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I9", "isolation", "indexes::a_row_with_several", "index_entry_not_rechecked"),
     ("I9", "isolation", "indexes::index_and_scan_agree", "index_entry_not_rechecked"),
     ("I9", "isolation", "indexes::index_and_scan_agree", "needed_entry_forgotten"),
+    ("I9", "isolation", "indexes::index_and_scan_agree", "unsettled_entries_counted"),
     ("I9", "isolation", "live_indexes::a_writer_from_before", "old_writers_not_waited_for"),
     ("I9", "isolation", "live_indexes::indexes_that_come_and_go", "old_writers_not_waited_for"),
     ("I9", "isolation", "live_indexes::indexes_that_come_and_go", "index_used_too_early"),

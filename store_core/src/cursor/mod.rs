@@ -29,10 +29,11 @@ use crate::error::{Error, Result};
 use crate::mem::budget::Reservation;
 use crate::options::THREADS_MAX;
 use crate::query::{
-    AccessPath, Filter, PlanInput, Predicate, RowCount, SortKey, SortName, bind_sort, plan,
+    AccessPath, Filter, PlanInput, Predicate, RowCount, SortKey, SortName, bind_sort,
+    counting_ranges, plan,
 };
 use crate::query::{Plan, behind, complete_sort, parse_sort};
-use crate::txn::{Engine, LiveTable, SecondaryIndex};
+use crate::txn::{Engine, LiveTable, Rows, SecondaryIndex};
 use crate::value::Value;
 use candidates::estimate;
 use poll::Question;
@@ -194,13 +195,19 @@ impl<'a> Query<'a> {
     }
 
     /// How many rows match, after offset and limit.
+    ///
+    /// If the filter is a range of an index, or several, and nothing about the index is unsettled at
+    /// the reader's snapshot, this counts its blocks' entries and reads no row.
     pub fn count(mut self) -> Result<u64> {
         if let Some(behind) = self.behind(&bind_sort(&self.sort, &self.table.data.schema)?)? {
             (self.predicate, self.after) = (self.predicate.and(behind), None);
         }
         self.sort.clear();
         let (limit, offset) = (self.limit.take(), std::mem::take(&mut self.offset));
-        let matched = self.run()?.count_all()?;
+        let matched = match self.count_entries()? {
+            Some(entries) => entries,
+            None => self.run()?.count_all()?,
+        };
         let left = matched.saturating_sub(offset);
         Ok(limit.map_or(left, |limit| left.min(limit)))
     }
@@ -259,11 +266,46 @@ impl<'a> Query<'a> {
         behind(&complete_sort(sort, &schema.key), place, schema).map(Some)
     }
 
+    /// How many rows match, if an index tells it.
+    fn count_entries(&self) -> Result<Option<u64>> {
+        let at = self.source.at().at;
+        let (filter, _, counted) = self.look(|input, rows| {
+            let Some((index, ranges)) = counting_ranges(input) else { return Ok(None) };
+            let index = &rows.indexes[index];
+            let count = || ranges.iter().map(|range| estimate(index, range)).sum();
+            Ok(rows.settled.count(at, &index.tree, count))
+        })?;
+        if counted.is_some() {
+            self.source.note_range(&self.table.data, &filter);
+        }
+        Ok(counted)
+    }
+
     fn bind(&self) -> Result<Bound> {
+        let (filter, sort, (plan, index)) = self.look(|input, rows| {
+            if self.pages.is_some() {
+                let reason = "scan: a part of it".to_owned();
+                return Ok((Plan { path: AccessPath::Scan, reason }, None));
+            }
+            let plan = plan(input)?;
+            let index = match plan.path {
+                AccessPath::Index { index, .. } => Some(Arc::clone(&rows.indexes[index])),
+                _ => None,
+            };
+            Ok((plan, index))
+        })?;
+        Ok(Bound { filter, sort, plan, index })
+    }
+
+    /// Binds the question and shows it with the table's indexes now; a change of these waits
+    /// meanwhile.
+    fn look<T>(
+        &self,
+        look: impl FnOnce(&PlanInput<'_>, &Rows) -> Result<T>,
+    ) -> Result<(Filter, Vec<SortKey>, T)> {
         if !Arc::ptr_eq(self.source.engine(), &self.engine) {
             return Err(Error::invalid("the snapshot or transaction belongs to another store"));
         }
-        // For the length of this call: a change of the indexes waits for it.
         let rows = self.table.share();
         let schema = &*rows.schema;
         let sort = bind_sort(&self.sort, schema)?;
@@ -271,10 +313,6 @@ impl<'a> Query<'a> {
             None => self.predicate.bind(schema)?,
             Some(behind) => self.predicate.clone().and(behind).bind(schema)?,
         };
-        if self.pages.is_some() {
-            let plan = Plan { path: AccessPath::Scan, reason: "scan: a part of it".to_owned() };
-            return Ok(Bound { filter, sort, plan, index: None });
-        }
         let hint = self.index.as_ref().map(|name| schema.index_position(name));
         let estimates =
             |index: usize, range: &crate::query::KeyRange| estimate(&rows.indexes[index], range);
@@ -290,11 +328,10 @@ impl<'a> Query<'a> {
             hint: hint.transpose()?,
             overlay: self.source.has_writes(),
         };
-        let plan = plan(&input)?;
-        let index = match plan.path {
-            AccessPath::Index { index, .. } => Some(Arc::clone(&rows.indexes[index])),
-            _ => None,
-        };
-        Ok(Bound { filter, sort, plan, index })
+        let found = look(&input, &rows)?;
+        Ok((filter, sort, found))
     }
 }
+
+#[cfg(test)]
+mod tests;

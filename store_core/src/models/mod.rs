@@ -26,6 +26,8 @@ mod ordered;
 #[cfg(loom)]
 mod primary;
 #[cfg(loom)]
+mod settled;
+#[cfg(loom)]
 mod timeline;
 
 #[cfg(loom)]

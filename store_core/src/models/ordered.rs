@@ -14,11 +14,15 @@ use std::sync::Arc;
 
 /// An index of these numbers, each with itself as row.
 fn index_of(numbers: &[u32]) -> Arc<OrderedIndex> {
+    index_in(Epoch::new(), numbers)
+}
+
+pub(super) fn index_in(epoch: Arc<Epoch>, numbers: &[u32]) -> Arc<OrderedIndex> {
     let holder = holder(64 * PAGE_BYTES as u64);
     let pool = PagePool::new(holder.child("pool")).expect("address space");
     pool.keep_reserve(16).expect("the budget has them");
     let slab = Slab::new(pool, holder.child("blocks"));
-    let index = OrderedIndex::new(slab, Epoch::new(), holder, Some(4));
+    let index = OrderedIndex::new(slab, epoch, holder, Some(4));
     numbers.iter().for_each(|number| insert(&index, *number));
     Arc::new(index)
 }

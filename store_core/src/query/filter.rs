@@ -162,6 +162,11 @@ impl Filter {
         Self::new(Node::And(vec![asked, Node::Or(vec![self.root]), matched]))
     }
 
+    /// True if a row matches exactly if the values of these columns lie in their bounds.
+    pub(super) fn is_told_by_bounds(&self, columns: &[usize]) -> bool {
+        self.root.is_told_by_bounds(columns)
+    }
+
     /// The tests that must all hold.
     pub(super) fn conjuncts(&self) -> &[Node] {
         match &self.root {
@@ -204,6 +209,26 @@ impl Node {
             }
             Self::And(parts) => parts.iter().all(|part| part.holds(row)),
             Self::Or(parts) => parts.iter().any(|part| part.holds(row)),
+        }
+    }
+
+    /// See [`Filter::is_told_by_bounds`].
+    fn is_told_by_bounds(&self, columns: &[usize]) -> bool {
+        match self {
+            Self::Compare { column, .. }
+            | Self::In { column, .. }
+            | Self::NotIn { column, .. }
+            | Self::IsNull(column)
+            | Self::IsNotNull(column) => columns.contains(column),
+            Self::And(parts) => parts.iter().all(|part| part.is_told_by_bounds(columns)),
+            // Bounds of two columns do not say which of them goes with which.
+            Self::Or(parts) => {
+                let mut read = Vec::new();
+                self.collect_columns(&mut read);
+                read.iter().all(|column| *column == read[0])
+                    && parts.iter().all(|part| part.is_told_by_bounds(columns))
+            }
+            Self::Never | Self::Match { .. } | Self::Counted(_) => false,
         }
     }
 

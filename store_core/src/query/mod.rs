@@ -42,6 +42,7 @@ pub use order::{
     NullsOrder, SortKey, SortName, bind_sort, compare_rows, complete_sort, parse_sort,
 };
 pub use pattern::{Case, Pattern, PatternSyntax};
+pub(crate) use plan::counting_ranges;
 pub use plan::{AccessPath, KeyRange, Plan, PlanInput, plan};
 pub use predicate::{ColumnName, Literal, Op, Predicate, column};
 pub(crate) use quick::Quick;

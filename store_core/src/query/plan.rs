@@ -15,7 +15,7 @@ use super::filter::Filter;
 use super::order::{NullsOrder, SortKey};
 use crate::error::{Error, Result};
 use crate::planted;
-use crate::schema::Schema;
+use crate::schema::{Index, Schema};
 use crate::value::Value;
 use ranges::{is_folded, reach};
 
@@ -157,6 +157,25 @@ fn useless(input: &PlanInput<'_>, position: usize) -> Error {
     ))
     .detail(&input.schema.table)
     .detail(&index.name)
+}
+
+/// An index and its ranges whose entries are those of the rows that match, no more and no less, if
+/// there is one: then nothing but the index need be looked at to count them.
+pub(crate) fn counting_ranges(input: &PlanInput<'_>) -> Option<(usize, Vec<KeyRange>)> {
+    if input.overlay || input.filter.is_never() {
+        return None; // bounds that contradict each other mean no range
+    }
+    let usable = |at: &usize| (input.serves)(*at) && input.hint.is_none_or(|hint| hint == *at);
+    let mut usable = (0..input.schema.indexes.len()).filter(usable);
+    usable.find_map(|at| Some((at, exact_ranges(input, &input.schema.indexes[at])?)))
+}
+
+fn exact_ranges(input: &PlanInput<'_>, index: &Index) -> Option<Vec<KeyRange>> {
+    let reach = reach(input.filter, input.schema, index)?;
+    let told = &index.columns[..reach.exact];
+    let folded = told.iter().any(|column| is_folded(input.schema, index, *column));
+    let wanted = reach.bounded || input.hint.is_none(); // else it is of no use: see `plan`
+    (wanted && !folded && input.filter.is_told_by_bounds(told)).then_some(reach.ranges)
 }
 
 /// The key's values, if equality or IN fixes every key column.

@@ -10,7 +10,7 @@ use crate::sync::capacity;
 
 /// Entries of a batch: bounds the memory beside the index itself.
 const BATCH_ENTRIES: usize = capacity(64 * 1024, 2);
-/// Bytes of a batch of long keys.
+/// Bytes of a batch's keys, if they are long.
 const BATCH_BYTES: usize = 4 << 20;
 
 /// Rows on their way into an index.
@@ -44,7 +44,7 @@ impl<'i> Bulk<'i> {
 
     /// True if it is time to enter the batch.
     pub(crate) fn is_full(&self) -> bool {
-        self.batch.len() >= BATCH_ENTRIES || self.batch.bytes() >= BATCH_BYTES
+        self.batch.len() >= BATCH_ENTRIES || self.key_bytes >= BATCH_BYTES
     }
 
     /// Enters the batch, for which `promise` gets so many pages ready; says how many rows it had.

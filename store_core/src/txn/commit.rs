@@ -4,7 +4,7 @@ use super::guard::Sequenced;
 use super::prepare::RowWords;
 use super::reclaim::reclaim_written;
 use super::record::CommitEncoder;
-use super::rows::Rows;
+use super::rows::{Rows, TableData};
 use super::sequencer::SequencedCommit;
 use super::unique::forget_replaced;
 use super::write_set::{Txn, Write, WriteKind, undo_write};
@@ -199,12 +199,12 @@ impl Txn {
         if plain {
             let mut room = RowWords::new();
             for write in &self.writes {
-                let rows = &self.tables[write.table as usize];
+                let rows: &TableData = &self.tables[write.table as usize];
                 install_payload(rows, *write, at, &mut room, &mut superseded[write.table as usize]);
                 self.published_early(at);
             }
         } else {
-            self.install_with_entries(at, &mut superseded);
+            self.install_settling(at, &mut superseded);
         }
         for write in &self.writes {
             let rows = &self.tables[write.table as usize];
@@ -215,6 +215,19 @@ impl Txn {
             }
         }
         superseded
+    }
+
+    /// The same for writes of any kind; between its beginning and its end entries are not counted in
+    /// place of rows.
+    #[inline(never)]
+    fn install_settling(&self, at: Timestamp, superseded: &mut [Superseded]) {
+        let indexed = || self.tables.iter().filter(|rows| !rows.indexes.is_empty());
+        indexed().for_each(|rows| rows.settled.begin());
+        self.install_with_entries(at, superseded);
+        for (rows, superseded) in self.tables.iter().zip(superseded) {
+            rows.settled.note(at, superseded.rows_more);
+        }
+        indexed().for_each(|rows| rows.settled.end());
     }
 
     fn install_with_entries(&self, at: Timestamp, superseded: &mut [Superseded]) {
@@ -261,7 +274,7 @@ impl Txn {
 
     /// Takes superseded versions out, or queues their rows, and looks at some garbage in return.
     fn help_reclaim(&self, superseded: &[Superseded], plain: Option<Timestamp>) {
-        for (rows, Superseded { queued, versions }) in self.tables.iter().zip(superseded) {
+        for (rows, Superseded { queued, versions, .. }) in self.tables.iter().zip(superseded) {
             reclaim_written(rows, &self.engine.counters, self.place, queued, *versions, plain);
         }
     }
@@ -273,6 +286,8 @@ struct Superseded {
     /// Rows that it marked as garbage.
     queued: SmallVec<[u32; 16]>,
     versions: usize,
+    /// Live rows that it added, less those that it deleted.
+    rows_more: i64,
 }
 
 impl Superseded {
@@ -287,7 +302,7 @@ impl Superseded {
 /// Installs a new payload in place of the old one.
 #[inline(always)]
 fn install_payload(
-    rows: &Rows,
+    rows: &TableData,
     write: Write,
     at: Timestamp,
     room: &mut RowWords,
@@ -331,6 +346,7 @@ fn install_row(
         WriteKind::Gone | WriteKind::Lock => {}
         WriteKind::Insert => {
             versions.install_insert(write.row, at);
+            superseded.rows_more += 1;
             add(&words, None);
         }
         WriteKind::Update | WriteKind::Delete => {
@@ -350,6 +366,7 @@ fn install_row(
             }
             let queue = versions.install(write.row, write.node, at, delete, &mut room);
             superseded.note(write.row, queue);
+            superseded.rows_more += i64::from(!delete) - i64::from(live);
             if !delete {
                 add(&staged, before);
             }

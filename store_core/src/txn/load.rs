@@ -30,6 +30,7 @@ pub(crate) fn put(rows: &TableData, cells: &[ValueRef<'_>], at: Timestamp) -> Re
     rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
     rows.versions.install_insert(row, at);
     rows.versions.disown(row);
+    rows.settled.add_rows(1);
     Ok(())
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn delete(rows: &TableData, key: &[ValueRef<'_>]) -> Result<()> {
     rows.release_payload(&words, None);
     rows.release_key(&words);
     rows.versions.drop_row(row);
+    rows.settled.add_rows(-1);
     Ok(())
 }
 

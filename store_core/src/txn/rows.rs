@@ -3,6 +3,7 @@
 use super::effects::{Effect, effects_of};
 use super::garbage::Garbage;
 use super::secondary::SecondaryIndex;
+use super::settled::Settled;
 use crate::error::{Awaited, Error, Result};
 use crate::index::primary::PrimaryIndex;
 use crate::mem::budget::Holder;
@@ -42,6 +43,8 @@ pub(crate) struct TableData {
     pub old_value_bytes: AtomicU64,
     /// The next hidden `_row`.
     pub next_row: AtomicU64,
+    /// Whether entries of indexes can be counted in place of rows.
+    pub settled: Settled,
 }
 
 /// The table as whoever writes or reclaims uses it, with the indexes it has between two changes of
@@ -97,6 +100,7 @@ impl TableData {
             old_value_bytes: AtomicU64::new(0),
             holder,
             next_row: AtomicU64::new(1),
+            settled: Settled::default(),
             schema,
         })
     }

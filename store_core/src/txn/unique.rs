@@ -52,7 +52,9 @@ impl Txn {
         let mut key = Vec::new();
         index.encode(rows, words, &mut key)?;
         let promise = rows.pool.promise(index.pages_for(1, key.len()))?;
+        rows.settled.begin();
         index.tree.insert(&key, row);
+        rows.settled.end();
         drop(promise);
         if planted::bug("unique_not_checked") {
             return Ok(());

@@ -56,7 +56,7 @@ impl Txn {
         if change.is_plain()
             && self.check_write().is_ok()
             && self.reserve_write().is_ok()
-            && self.update_here(rows, number, key, change, cells)
+            && self.update_here(&table.data, number, key, change, cells)
         {
             return Ok(true);
         }
@@ -67,7 +67,7 @@ impl Txn {
     #[inline(always)]
     fn update_here(
         &mut self,
-        rows: &Rows,
+        rows: &TableData,
         table: u32,
         key: &[ValueRef<'_>],
         change: Change<'_>,
@@ -85,7 +85,7 @@ impl Txn {
     #[inline(always)]
     fn update_built<const MOST: usize>(
         &mut self,
-        rows: &Rows,
+        rows: &TableData,
         table: u32,
         key: &KeyWords<MOST>,
         change: Change<'_>,
@@ -105,7 +105,7 @@ impl Txn {
     #[expect(clippy::too_many_arguments, reason = "what its callers know of a row, and of all")]
     pub(super) fn update_found<const MOST: usize>(
         &mut self,
-        rows: &Rows,
+        rows: &TableData,
         table: u32,
         key: &KeyWords<MOST>,
         Found { hash, row, place }: Found,

@@ -86,25 +86,26 @@ impl Txn {
         build: impl Fn(&[ValueRef<'_>]) -> Option<KeyWords<MOST>>,
         nodes: &mut FreeNodes,
     ) -> Result<usize, (usize, Error)> {
+        let data: &TableData = rows;
         let mut built = [const { (KeyWords::NONE, 0, false) }; AHEAD];
         for ((key, _), built) in given.iter().zip(&mut built) {
             if let Some(words) = build(key) {
                 *built = (words, words.hash(), true);
-                rows.primary.prefetch(built.1);
+                data.primary.prefetch(built.1);
             }
         }
         let mut places = [None; AHEAD];
         let mut rows_found = 0;
         for ((_, hash, is_built), place) in built.iter().zip(&mut places).take(given.len()) {
-            if *is_built && let Some(row) = rows.primary.first(*hash) {
-                *place = Some(Found { hash: *hash, row, place: rows.versions.fetch(row) });
+            if *is_built && let Some(row) = data.primary.first(*hash) {
+                *place = Some(Found { hash: *hash, row, place: data.versions.fetch(row) });
                 rows_found += 1;
             }
         }
         // Where one of these is refused, the long way makes room or says so.
         let is_short = change.is_plain() && self.reserve_writes(given.len()).is_ok();
         if is_short {
-            rows.versions.new_nodes(self.place, rows_found, nodes);
+            data.versions.new_nodes(self.place, rows_found, nodes);
         }
         let mut found = 0;
         for (at, (key, cells)) in given.iter().enumerate() {
@@ -115,7 +116,7 @@ impl Txn {
             let is_done = is_short
                 && places[at].is_some_and(|place| {
                     let wanted = &built[at].0;
-                    self.update_found(rows, table, wanted, place, change, cells, || nodes.pop())
+                    self.update_found(data, table, wanted, place, change, cells, || nodes.pop())
                 });
             if is_done || self.update_any(rows, table, key, change, cells).map_err(fail)? {
                 found += 1;

@@ -235,21 +235,27 @@ impl Txn {
     }
 
     /// The table's number in this transaction, if it has tried to write to it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn known_table(&self, rows: &TableData) -> Option<u32> {
         let is_it = |table: &Held<Rows>| std::ptr::eq(&raw const **table.data(), rows);
         self.tables.iter().position(is_it).map(|at| at as u32)
     }
 
     /// The table as this transaction writes it: with the indexes it had at the first write.
-    #[inline]
+    #[inline(always)]
     pub(super) fn join<'t>(&mut self, table: &'t LiveTable) -> (u32, &'t Rows) {
-        let number = self.known_table(&table.data).unwrap_or_else(|| {
-            self.tables.push(self.engine.table(table));
-            self.tables.len() as u32 - 1
-        });
+        let number = match self.known_table(&table.data) {
+            Some(number) => number,
+            None => self.join_first(table),
+        };
         // Held until the transaction is dropped.
         (number, table.lend(&self.tables[number as usize]))
+    }
+
+    #[inline(never)]
+    fn join_first(&mut self, table: &LiveTable) -> u32 {
+        self.tables.push(self.engine.table(table));
+        self.tables.len() as u32 - 1
     }
 
     /// Refuses writes of a read-only transaction, and what [`Txn::check`] refuses.

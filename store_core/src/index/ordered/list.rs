@@ -10,7 +10,7 @@ use crate::mem::epoch::Epoch;
 use crate::mem::epoch::Guard;
 use crate::mem::slab::Slab;
 use crate::planted;
-use crate::sync::{AtomicU64, Mutex, Relaxed, capacity};
+use crate::sync::{Acquire, AtomicU64, Mutex, Relaxed, Release, capacity};
 use crate::value::KEY_BYTES_MAX;
 use std::ptr::null;
 use std::sync::Arc;
@@ -125,7 +125,7 @@ impl List {
             self.discard(new);
             return false;
         }
-        account(&self.entries, old.count(), new.count());
+        self.count_entries(old.count(), new.count());
         if self.shape != Shape::Short {
             account(&self.tail_bytes, old.tail_bytes(), new.tail_bytes());
         }
@@ -167,7 +167,7 @@ impl List {
     pub(super) fn index(&self, made: &[(*const Node, Block<'_>)], guard: &Guard) {
         for (node, block) in made {
             account(&self.nodes, 0, 1);
-            account(&self.entries, 0, block.count());
+            self.count_entries(0, block.count());
             account(&self.tail_bytes, 0, block.tail_bytes());
             self.take_heap(NODE_BYTES);
             self.add_to_spine(block.key(0), *node, guard);
@@ -179,9 +179,18 @@ impl List {
         self.take_heap(bytes);
     }
 
-    /// Entries now.
+    /// Entries now. Who sees some removed finds them gone from their blocks, too.
     pub(super) fn len(&self) -> u64 {
-        self.entries.load(Relaxed).cast_signed().max(0).cast_unsigned()
+        // Pairs with Release in `count_entries`.
+        self.entries.load(Acquire).cast_signed().max(0).cast_unsigned()
+    }
+
+    /// Counts a change, after its exchange; below zero while a remover is ahead of the inserter it
+    /// follows.
+    #[inline]
+    fn count_entries(&self, before: usize, after: usize) {
+        let release = planted::order("entries_counted_relaxed", Release);
+        self.entries.fetch_add((after as u64).wrapping_sub(before as u64), release);
     }
 
     /// Nodes now.
@@ -253,7 +262,7 @@ impl List {
     }
 }
 
-/// Counts a change; wraps below zero while a remover is ahead of the inserter it follows.
+/// Counts a change.
 #[inline]
 fn account(counter: &AtomicU64, before: usize, after: usize) {
     // Relaxed: the counters guard no memory.

@@ -54,6 +54,9 @@ pub(super) struct Reach {
     pub(super) bounded: bool,
     /// The first column that may have more than one value there; a walk meets its values in order.
     pub(super) leading: Option<usize>,
+    /// So many leading columns have values within their bounds in the ranges' entries, and in no
+    /// others.
+    pub(super) exact: usize,
 }
 
 /// Finds the ranges; `None` if a value is too long for any index.
@@ -76,18 +79,21 @@ pub(super) fn reach(filter: &Filter, schema: &Schema, index: &Index) -> Option<R
     let leading = index.columns.get(single).copied();
     let Some(next) = index.columns.get(listed) else {
         let ranges = prefixes.into_iter().map(KeyRange::prefix).collect();
-        return Some(Reach { ranges, bounded: true, leading });
+        return Some(Reach { ranges, bounded: true, leading, exact: listed });
     };
     let mut bounds = bounds_of(filter, schema, index, *next);
     let bounded = listed > 0 || bounds.is_bounded();
+    let mut exact = listed;
     if prefixes.len() * bounds.ranges.len() > RANGES_MAX {
         bounds.ranges = bounds.hull().into_iter().collect();
+    } else {
+        exact += 1;
     }
     let mut ranges = Vec::with_capacity(prefixes.len() * bounds.ranges.len());
     for prefix in &prefixes {
         push_ranges(schema, prefix, *next, &bounds, &mut ranges)?;
     }
-    Some(Reach { ranges, bounded, leading })
+    Some(Reach { ranges, bounded, leading, exact })
 }
 
 /// True if the index holds this column's text with its case folded.

@@ -1,0 +1,139 @@
+//! Counting entries in place of rows.
+
+use crate::query::{Predicate, column};
+use crate::{IndexSpec, Reader, Schema, Store, Table, Type};
+
+fn table(store: &Store) -> Table {
+    let schema = Schema::builder("t").column("id", Type::Int64).key();
+    let schema = schema.column("a", Type::Int32).index().column("code", Type::Int64).unique();
+    let schema = schema.column("note", Type::Text).index_of(&["note", "a"], false);
+    let table = store.create_table(schema.build().unwrap()).unwrap();
+    for id in 0..500_i64 {
+        let a = if id % 50 == 0 { None } else { Some((id % 100) as i32) };
+        let note = ["x", "y"][id as usize % 2];
+        store
+            .write(|txn| table.insert(txn, &[id.into(), a.into(), id.into(), note.into()]))
+            .unwrap();
+    }
+    table
+}
+
+/// What the index tells, which must be what reading the rows gives.
+fn told<R: Reader>(table: &Table, reader: &R, asked: &Predicate) -> Option<u64> {
+    let query = || table.query(reader).filter(asked.clone());
+    let read = query().run().unwrap().count_all().unwrap();
+    let told = query().count_entries().unwrap();
+    assert_eq!(told.unwrap_or(read), read, "{asked}");
+    assert_eq!(query().count().unwrap(), read, "{asked}");
+    told
+}
+
+#[test]
+fn an_index_tells_what_its_ranges_hold() {
+    let store = Store::in_memory().unwrap();
+    let table = table(&store);
+    let snapshot = store.snapshot().unwrap();
+    let a = || column("a");
+    let many: Vec<i32> = (0..300).collect();
+    let (note, id) = (|| column("note"), || column("id"));
+    for (asked, count) in [
+        (Predicate::all(), 500),
+        (a().eq(7), 5),
+        (a().between(10, 19), 50),
+        (a().gt(97), 10),
+        (a().lt(2), 5),
+        (a().is_null(), 10),
+        (a().is_not_null(), 490),
+        (a().ge(90).and(a().lt(95)), 25),
+        (a().in_values([1, 2, 1_000]), 10),
+        (note().eq("x").and(a().le(10)), 25),
+        (note().eq("x").and(a().is_null()), 10),
+        (note().ge("y"), 250),
+        (column("code").range(100_i64, 200_i64), 100),
+        (a().ne(7), 485),
+        (a().eq(7).or(a().gt(97)), 15),
+        (a().eq(7).or(a().is_null()), 15),
+        (note().in_values(["x", "y"]).and(a().in_values([2, 3])), 10),
+        (a().in_values(many), 490),
+    ] {
+        assert_eq!(told(&table, &snapshot, &asked), Some(count), "{asked}");
+    }
+    for asked in [
+        id().lt(10_i64), // no index
+        a().eq(7).and(a().is_null()),
+        a().eq(7).or(a().eq(8)).or(note().eq("x")),
+        a().eq(7).and(id().lt(10_i64)),
+        a().lt(7).and(note().eq("x").or(note().eq("y"))),
+        note().eq("x").and(a().eq(1)).or(note().eq("y").and(a().eq(2))),
+        a().in_values((0..2_000).map(|a| 2 * a)), // too many: read as one range
+        note().like("x%"),
+        note().ge("x").and(a().eq(7)), // the first column is not fixed
+    ] {
+        assert_eq!(told(&table, &snapshot, &asked), None, "{asked}");
+    }
+    let counted = table.query(&snapshot).filter(a().eq(7)).offset(2).limit(9).count();
+    assert_eq!(counted.unwrap(), 3);
+}
+
+#[test]
+fn an_index_tells_nothing_of_what_is_not_settled() {
+    let store = Store::in_memory().unwrap();
+    let table = table(&store);
+    let asked = || column("a").eq(7);
+    let set = |id: i64, a: i32| {
+        store.write(|txn| table.update(txn, &[id.into()], &[("a", a.into())])).unwrap()
+    };
+    let before = store.snapshot().unwrap();
+    assert!(set(7, 8));
+    // Two entries of one row, until nobody sees the old one.
+    assert_eq!(told(&table, &before, &asked()), None);
+    assert_eq!(told(&table, &store.snapshot().unwrap(), &asked()), None);
+    drop(before);
+    let settled = || {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while told(&table, &store.snapshot().unwrap(), &asked()).is_none() {
+            assert!(std::time::Instant::now() < until, "it never settles");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        told(&table, &store.snapshot().unwrap(), &asked())
+    };
+    assert_eq!(settled(), Some(4));
+    // Changes that no index notices do not matter, nor do older snapshots then.
+    let before = store.snapshot().unwrap();
+    assert!(store.write(|txn| table.delete(txn, &[107_i64.into()])).unwrap());
+    assert_eq!(told(&table, &before, &asked()), None);
+    drop(before);
+    assert_eq!(settled(), Some(3));
+    // A value that is not committed is in its unique index, and in no other.
+    let mut txn = store.begin().unwrap();
+    table.update(&mut txn, &[1_i64.into()], &[("code", 5_000_i64.into())]).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(told(&table, &snapshot, &column("code").gt(400_i64)), None);
+    assert_eq!(told(&table, &snapshot, &asked()), Some(3));
+    assert_eq!(told(&table, &txn, &asked()), None, "it has writes of its own");
+    txn.rollback();
+    assert_eq!(told(&table, &snapshot, &column("code").gt(400_i64)), Some(99));
+    // An index made now, and rows that come back.
+    table.create_index(&IndexSpec::on(&["a", "id"])).unwrap();
+    table.drop_index("a").unwrap();
+    assert_eq!(settled(), Some(3));
+    let row = [107_i64.into(), 7_i32.into(), 107_i64.into(), "z".into()];
+    store.write(|txn| table.insert(txn, &row)).unwrap();
+    assert_eq!(settled(), Some(4));
+}
+
+#[test]
+fn rows_that_recovery_brings_back_are_counted() {
+    let place = tempfile::tempdir().unwrap();
+    let open = || Store::options().memory(64 << 20).open(place.path()).unwrap();
+    let store = open();
+    let made = table(&store);
+    store.checkpoint().unwrap();
+    assert!(store.write(|txn| made.delete(txn, &[3_i64.into()])).unwrap());
+    drop((made, store));
+    let store = open();
+    let table = store.open_table("t").unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(told(&table, &snapshot, &Predicate::all()), Some(499));
+    assert_eq!(told(&table, &snapshot, &column("a").lt(5)), Some(19));
+}
