@@ -75,7 +75,11 @@ fn a_query_ends_when_it_should_not_go_on() {
     }
     let count = |filter| table.query(&snapshot).filter(parse(filter)).poll(1, || false).count();
     assert_eq!(count("id >= 0").unwrap_err().kind(), Kind::Cancelled);
-    assert_eq!(count("a is not null").unwrap(), ROWS as u64, "the index tells, no row is looked at");
+    assert_eq!(
+        count("a is not null").unwrap(),
+        ROWS as u64,
+        "the index tells, no row is looked at"
+    );
 }
 
 #[test]
