@@ -1,9 +1,9 @@
 //! Loading text into a table.
 
-use super::Table;
+use super::{Table, prepare};
 use crate::error::{Kind, Result};
 use crate::ingest::{self, IngestMode, IngestOptions, IngestReport, Source};
-use crate::txn::{Txn, TxnOptions};
+use crate::txn::{Snapshot, Txn, TxnOptions};
 use crate::value::ValueRef;
 
 impl Table {
@@ -15,8 +15,10 @@ impl Table {
             options.memory = Some(self.engine.holder.child("ingest"));
         }
         let mode = options.mode;
-        let mut sink = Sink { table: self, mode, columns: Vec::new(), txn: None };
-        ingest::load(source, &self.rows.schema, &mut options, &mut sink)
+        let now = Snapshot::new(&self.engine)?;
+        let table = self.bound_at(&now)?;
+        let mut sink = Sink { table: &table, mode, columns: Vec::new(), txn: None };
+        ingest::load(source, table.edition.schema(), &mut options, &mut sink)
     }
 }
 
@@ -47,11 +49,10 @@ impl ingest::RowSink for Sink<'_> {
                 result => result,
             },
             IngestMode::Replace => {
-                let words = self.table.prepare(&self.columns, cells)?;
+                let live = self.table.written_by(txn)?;
+                let words = prepare(live, &self.columns, cells)?;
                 let before = txn.savepoint()?;
-                let replaced = txn
-                    .delete(&self.table.live, &words)
-                    .and_then(|_| txn.insert(&self.table.live, &words));
+                let replaced = txn.delete(live, &words).and_then(|_| txn.insert(live, &words));
                 match replaced {
                     Ok(()) => txn.release(before),
                     Err(error) => {

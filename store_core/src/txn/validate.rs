@@ -87,6 +87,11 @@ impl Txn {
 
     /// What this transaction read that the write changed.
     fn conflict_with(&self, reads: &ReadSet, written: Written) -> Result<Option<String>> {
+        if written.is_all() {
+            let read = reads.of_table(written.table, |read| read.name());
+            return Ok(read.map(|table| format!("a change of `{table}` itself")));
+        }
+        // If the table is no more, the change that ended it comes later in the list.
         let Some(rows) = self.engine.rows_of(written.table) else { return Ok(None) };
         let found = reads.of_table(written.table, |read| {
             if read.has_key(written.key_hash) {
