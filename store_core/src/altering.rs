@@ -97,7 +97,7 @@ impl<'a> Work<'a> {
         let record = self.record(id, change);
         let next = self.edition.next(Arc::clone(new.table()));
         let at = log_change(self.engine, &record, |at| self.end(at, Some(&next)))?;
-        new.is_used();
+        new.keep();
         barred.end(at);
         Ok(())
     }
@@ -246,7 +246,7 @@ impl Unused {
         self.table.as_ref().expect("there until it is used")
     }
 
-    fn is_used(mut self) {
+    fn keep(mut self) {
         self.table = None;
     }
 }

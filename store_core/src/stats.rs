@@ -117,13 +117,13 @@ impl Stats {
             wal_end: log.map_or(0, |log| log.wal.end().0),
             wal_durable: log.map_or(0, |log| log.wal.durable().0),
             poisoned: engine.check_log().is_err(),
-            tables: tables_of(engine.live_tables()),
-            ended_tables: tables_of(engine.upkeep.ended()),
+            tables: tables_of(&engine.live_tables()),
+            ended_tables: tables_of(&engine.upkeep.ended()),
         }
     }
 }
 
-fn tables_of(tables: Vec<Arc<LiveTable>>) -> Vec<TableStats> {
+fn tables_of(tables: &[Arc<LiveTable>]) -> Vec<TableStats> {
     tables.iter().map(|table| TableStats::of(table)).collect()
 }
 

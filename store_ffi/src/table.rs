@@ -36,7 +36,7 @@ pub(crate) struct OpenTable {
 opaque!(store_table, OpenTable, b"st_table");
 
 impl OpenTable {
-    fn new(store: &Store, table: Table) -> Self {
+    fn new(store: &Store, table: &Table) -> Self {
         let columns = table.schema().visible_columns().cloned().collect();
         Self { table: table.with_positions(), columns, store: store.clone() }
     }
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn store_table_create(
         let schema = Schema::parse(name, args::text(schema, schema_len, "schema")?)?;
         let table = db.create_table(schema)?;
         if let Some(out) = out {
-            out.set(handle::new(OpenTable::new(&db, table)));
+            out.set(handle::new(OpenTable::new(&db, &table)));
         }
         Ok(())
     })
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn store_table_open(
         let out = Out::handle(table_out, "table_out")?;
         let db = handle::shared(db)?;
         let table = db.open_table(args::text(name, name_len, "name")?)?;
-        out.set(handle::new(OpenTable::new(&db, table)));
+        out.set(handle::new(OpenTable::new(&db, &table)));
         Ok(())
     })
 }

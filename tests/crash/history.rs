@@ -101,10 +101,9 @@ impl History {
         for step in 0..workload.steps {
             let result = match step {
                 0 => self.create(store, "a"),
-                3 => self.create(store, "b"),
+                3 | 17 => self.create(store, "b"),
                 8 => self.create(store, "c"),
                 10 => self.drop_table(store, "b"),
-                17 => self.create(store, "b"),
                 _ if step % 5 == 4 => store.checkpoint(),
                 _ if step % 7 == 5 => self.change_index(store, workload, &mut random),
                 _ if step % 7 == 6 || step % 11 == 7 => {
@@ -165,11 +164,15 @@ impl History {
         let default = "d".repeat(length.min(100) as usize);
         if let Some(at) = columns.iter().position(|known| known == column) {
             columns.remove(at);
-            rows.values_mut().for_each(|row| drop(row.remove(at)));
+            for row in rows.values_mut() {
+                row.remove(at);
+            }
             self.attempt(next, || table.drop_column(column))
         } else {
             columns.push(column.to_owned());
-            rows.values_mut().for_each(|row| row.push(Value::Text(default.clone())));
+            for row in rows.values_mut() {
+                row.push(Value::Text(default.clone()));
+            }
             let spec = ColumnSpec::new(column, Type::Text).notnull().default(default);
             self.attempt(next, || table.add_column(&spec))
         }

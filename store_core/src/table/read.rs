@@ -22,7 +22,7 @@ impl Table {
         let rows = self.rows_for(reader)?;
         let mut words = RowWords::new();
         let found = find(rows, reader, key, &mut words)?;
-        Ok(found.then(|| Row { rows, words, _reader: PhantomData }))
+        if found { Ok(Some(Row { rows, words, _reader: PhantomData })) } else { Ok(None) }
     }
 
     /// Shows the row with this key to `look`; `None` if the reader sees none. The cheapest read:

@@ -83,8 +83,8 @@ pub(super) struct TableLook<'a>(&'a TableReads);
 
 impl TableLook<'_> {
     /// The table's name.
-    pub(super) fn name(&self) -> String {
-        self.0.name.clone()
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
     }
 
     /// True if the key was looked for.

@@ -7,7 +7,7 @@
 
 use super::commit::Sequence;
 use super::prepare::RowWords;
-use super::read_set::ReadSet;
+use super::read_set::{ReadSet, TableLook};
 use super::rows::TableData;
 use super::sequencer::{SequencedCommit, Written};
 use super::write_set::{Txn, Write, WriteKind};
@@ -88,8 +88,8 @@ impl Txn {
     /// What this transaction read that the write changed.
     fn conflict_with(&self, reads: &ReadSet, written: Written) -> Result<Option<String>> {
         if written.is_all() {
-            let read = reads.of_table(written.table, |read| read.name());
-            return Ok(read.map(|table| format!("a change of `{table}` itself")));
+            let change = |read: &TableLook<'_>| format!("a change of `{}` itself", read.name());
+            return Ok(reads.of_table(written.table, change));
         }
         // If the table is no more, the change that ended it comes later in the list.
         let Some(rows) = self.engine.rows_of(written.table) else { return Ok(None) };
