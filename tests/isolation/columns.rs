@@ -4,6 +4,7 @@ use crate::{Pace, StopAtEnd, is_stopped, store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use store_core::ingest::{Format, IngestOptions, OnError, Source};
 use store_core::query::{Predicate, column};
 use store_core::{
     ColumnSpec, IndexSpec, Isolation, Kind, Reader, Schema, Store, Table, Txn, TxnOptions, Type,
@@ -115,6 +116,9 @@ fn a_writer_from_before_the_change_is_waited_for() {
         // Nobody waits for it who reads, or writes elsewhere.
         assert_eq!(all(&table, &store.snapshot().unwrap()).len(), 100);
         assert!(table.update(&mut txn, &[9.into()], &[("value", 1_001.into())]).unwrap());
+        let mark = txn.savepoint().unwrap();
+        assert_eq!(table.delete_where(&mut txn, &column("id").lt(50)).unwrap(), 50);
+        txn.rollback_to(mark).unwrap();
         txn.commit().unwrap();
         changer.join().unwrap();
         newcomer.join().unwrap();
@@ -317,56 +321,74 @@ fn hidden_keys_go_on_where_they_were() {
     assert!(!ids.contains(&columns[1].id) && columns[1].id > 3, "{columns:?}");
 }
 
-/// Moves an amount from one row to another, and says so in whatever column is there besides.
-fn transfer(store: &Store, table: &Table, random: &mut Random) {
-    let (from, to) = (random.below(60) as i64, random.below(60) as i64);
+/// Rows between which amounts are moved; behind them each writer counts what it has moved.
+const ACCOUNTS: i64 = 60;
+const ROWS: i64 = ACCOUNTS + 4;
+
+/// Moves an amount from one row to another, and says so in whatever column is there besides; how
+/// often, which the writer's own row counts.
+fn transfer(store: &Store, table: &Table, random: &mut Random, writer: u64) -> i64 {
+    let [from, to] = [0; 2].map(|_| random.below(ACCOUNTS as u64) as i64);
     let amount = random.below(20) as i64;
     let moved = store.write(|txn| {
         table.incr(txn, &[from.into()], "value", (-amount).into())?;
         if table.schema_at(txn)?.column_position("squawk").is_ok() {
             table.update(txn, &[to.into()], &[("squawk", (amount as i32).into())])?;
         }
+        table.incr(txn, &[(ACCOUNTS + writer as i64).into()], "value", 1.into())?;
         table.incr(txn, &[to.into()], "value", amount.into())
     });
-    match moved {
-        Ok(_) => {}
-        Err(error) => assert_eq!(error.kind(), Kind::Conflict, "{error}"),
+    if let Err(error) = &moved {
+        assert_eq!(error.kind(), Kind::Conflict, "{error}");
     }
+    i64::from(moved.is_ok())
+}
+
+/// The sum of the accounts.
+fn sum_of_accounts(rows: &[Vec<Value>]) -> i64 {
+    let accounts = rows.iter().filter(|row| int(&row[0]) < ACCOUNTS);
+    accounts.map(|row| int(&row[1])).sum()
 }
 
 fn look<R: Reader>(table: &Table, reader: &R, total: i64) {
     let columns = names(table, reader);
     let rows = all(table, reader);
-    assert_eq!(rows.len(), 60);
-    assert_eq!(sum(&rows, 1), total);
+    assert_eq!((rows.len() as i64, sum_of_accounts(&rows)), (ROWS, total));
     assert!(rows.iter().all(|row| row.len() == columns.len() && row[2] == LONG.into()));
-    let by_index =
-        drain(table.query(reader).index("value").sort(&["value"]).unwrap().run().unwrap());
-    assert_eq!(sum(&by_index, 1), total);
-    assert_eq!(by_index.len(), 60);
+    let by_index = table.query(reader).index("value").sort(&["value"]).unwrap().run().unwrap();
+    let by_index = drain(by_index);
+    assert_eq!((by_index.len() as i64, sum_of_accounts(&by_index)), (ROWS, total));
     if columns.len() > 3 {
         assert!(rows.iter().all(|row| row[3] != Value::Null));
     }
-    for id in [0_i64, 59] {
+    for id in [0, ACCOUNTS] {
         let row = table.get(reader, &[id.into()]).unwrap().unwrap();
         assert_eq!(row.to_values().len(), columns.len());
     }
 }
 
+/// A writer's row has counted what it has moved.
+fn assert_counted<R: Reader>(table: &Table, reader: &R, writer: u64, moved: i64) {
+    let row = ACCOUNTS + writer as i64;
+    let found = table.get(reader, &[row.into()]).unwrap().unwrap().to_values();
+    assert_eq!(int(&found[1]), row + moved, "writer {writer}");
+}
+
 #[test]
 fn columns_that_come_and_go_lose_nothing_at_any_snapshot() {
     let store = store();
-    let table = plain(&store, 60);
-    let total = sum(&all(&table, &store.snapshot().unwrap()), 1);
+    let table = plain(&store, ROWS);
+    let total = sum_of_accounts(&all(&table, &store.snapshot().unwrap()));
     let (pace, changes) = (Pace::default(), AtomicU64::new(0));
     std::thread::scope(|scope| {
-        for seed in 1..4 {
+        for writer in 1..4 {
             let (store, table, pace) = (&store, &table, &pace);
             scope.spawn(move || {
-                let mut random = Random::new(seed);
+                let (mut random, mut moved) = (Random::new(writer), 0);
                 while pace.may_write(60) {
-                    transfer(store, table, &mut random);
+                    moved += transfer(store, table, &mut random, writer);
                 }
+                assert_counted(table, &store.snapshot().unwrap(), writer, moved);
             });
         }
         let (changer, pace, changes) = (table.clone(), &pace, &changes);
@@ -395,4 +417,71 @@ fn columns_that_come_and_go_lose_nothing_at_any_snapshot() {
     let changes = changes.into_inner();
     assert!(changes > 20, "{changes} changes");
     assert_sound(&store);
+}
+
+#[test]
+fn changes_beside_checkpoints_survive_the_loss_of_power() {
+    let device = SimDevice::new();
+    let open = |device: &SimDevice| {
+        Store::options().memory(64 << 20).open_on(Arc::new(device.clone())).unwrap()
+    };
+    let store = open(&device);
+    let table = plain(&store, ROWS);
+    let total = sum_of_accounts(&all(&table, &store.snapshot().unwrap()));
+    let (stop, checkpoints) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for writer in 1..3 {
+            let (store, table, stop) = (&store, &table, &stop);
+            scope.spawn(move || {
+                let (mut random, mut moved) = (Random::new(writer), 0);
+                while !is_stopped(stop) {
+                    moved += transfer(store, table, &mut random, writer);
+                }
+                assert_counted(table, &store.snapshot().unwrap(), writer, moved);
+            });
+        }
+        scope.spawn(|| {
+            while !is_stopped(&stop) {
+                store.checkpoint().unwrap();
+                checkpoints.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let _stop = StopAtEnd(&stop);
+        for round in 0..20 {
+            table.add_column(&squawk()).unwrap();
+            // What is acknowledged now is found, whatever else is lost.
+            let left = open(&device.crash(round));
+            let found = left.open_table("plain").unwrap();
+            look(&found, &left.snapshot().unwrap(), total);
+            assert_eq!(found.schema().visible_len(), 4);
+            assert_sound(&left);
+            table.drop_column("squawk").unwrap();
+        }
+    });
+    assert!(checkpoints.into_inner() > 3);
+    let last = all(&table, &store.snapshot().unwrap());
+    drop((table, store));
+    let left = open(&device.crash(99));
+    assert_eq!(all(&left.open_table("plain").unwrap(), &left.snapshot().unwrap()), last);
+}
+
+#[test]
+fn a_load_ends_when_the_columns_change_under_it() {
+    let store = store();
+    let table = plain(&store, 0);
+    let lines: String = (0..100).map(|id| format!("{id}\t{id}\tnote\n")).collect();
+    let source = Source::from_reader("rows.tsv", std::io::Cursor::new(lines.into_bytes())).unwrap();
+    let mut options = IngestOptions::new(Format::Tsv);
+    (options.batch_rows, options.on_error) = (10, OnError::Skip);
+    let changer = table.clone();
+    options.progress = Some(Box::new(move |progress| {
+        if progress.rows_loaded == 30 {
+            changer.drop_column("note").unwrap();
+        }
+        true
+    }));
+    let error = table.ingest(source, options).unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    assert!(error.to_string().contains("the columns of `plain`"), "{error}");
+    assert_eq!(table.count(&store.snapshot().unwrap()).unwrap(), 30);
 }

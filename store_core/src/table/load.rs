@@ -1,7 +1,7 @@
 //! Loading text into a table.
 
 use super::{Table, prepare};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ingest::{self, IngestMode, IngestOptions, IngestReport, Source};
 use crate::txn::{Snapshot, Txn, TxnOptions};
 use crate::value::ValueRef;
@@ -9,7 +9,8 @@ use crate::value::ValueRef;
 impl Table {
     /// Loads delimited text, a commit per batch; see [`IngestOptions`].
     ///
-    /// On an error the batches committed before stay, nothing of the batch at hand does.
+    /// On an error the batches committed before stay, nothing of the batch at hand does. If the table's
+    /// columns are changed between two batches it ends with [`Kind::Conflict`](crate::Kind::Conflict).
     pub fn ingest(&self, source: Source, mut options: IngestOptions) -> Result<IngestReport> {
         if options.memory.is_none() {
             options.memory = Some(self.engine.holder.child("ingest"));
@@ -39,7 +40,13 @@ impl ingest::RowSink for Sink<'_> {
     fn push(&mut self, cells: &[ValueRef<'_>]) -> Result<()> {
         let txn = match &mut self.txn {
             Some(txn) => txn,
-            None => self.txn.insert(Txn::new(&self.table.engine, TxnOptions::new())?),
+            None => {
+                let txn = Txn::new(&self.table.engine, TxnOptions::new())?;
+                // Not a fault of this row, as other errors of the same kind are.
+                let changed = |error: Error| Error::conflict(error.to_string());
+                self.table.schema_at(&txn).map_err(changed)?;
+                self.txn.insert(txn)
+            }
         };
         match self.mode {
             IngestMode::Upsert => self.table.upsert_columns(txn, &self.columns, cells).map(drop),
