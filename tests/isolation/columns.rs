@@ -401,7 +401,7 @@ fn columns_that_come_and_go_lose_nothing_at_any_snapshot() {
         });
         let _stop = StopAtEnd(&pace.stop);
         let mut old = (store.snapshot().unwrap(), store.open_table("plain").unwrap());
-        for round in 0..200 {
+        for round in 0..500 {
             pace.looked();
             look(&table, &store.snapshot().unwrap(), total);
             look(&table, &store.begin().unwrap(), total);
@@ -469,8 +469,9 @@ fn changes_beside_checkpoints_survive_the_loss_of_power() {
 fn a_load_ends_when_the_columns_change_under_it() {
     let store = store();
     let table = plain(&store, 0);
-    let lines: String = (0..100).map(|id| format!("{id}\t{id}\tnote\n")).collect();
-    let source = Source::from_reader("rows.tsv", std::io::Cursor::new(lines.into_bytes())).unwrap();
+    let lines: Vec<String> = (0..100).map(|id| format!("{id}\t{id}\tnote\n")).collect();
+    let source =
+        Source::from_reader("rows.tsv", std::io::Cursor::new(lines.concat().into_bytes())).unwrap();
     let mut options = IngestOptions::new(Format::Tsv);
     (options.batch_rows, options.on_error) = (10, OnError::Skip);
     let changer = table.clone();

@@ -31,6 +31,17 @@ struct Sink<'t> {
     txn: Option<Txn>,
 }
 
+impl Sink<'_> {
+    /// A transaction that sees the columns that the load began with.
+    fn begin_batch(&self) -> Result<Txn> {
+        let txn = Txn::new(&self.table.engine, TxnOptions::new())?;
+        // Not a fault of a row, as other errors of the same kind are.
+        let changed = |error: Error| Error::conflict(error.to_string());
+        self.table.schema_at(&txn).map_err(changed)?;
+        Ok(txn)
+    }
+}
+
 impl ingest::RowSink for Sink<'_> {
     fn begin(&mut self, columns: &[usize]) -> Result<()> {
         self.columns = columns.to_vec();
@@ -38,16 +49,10 @@ impl ingest::RowSink for Sink<'_> {
     }
 
     fn push(&mut self, cells: &[ValueRef<'_>]) -> Result<()> {
-        let txn = match &mut self.txn {
-            Some(txn) => txn,
-            None => {
-                let txn = Txn::new(&self.table.engine, TxnOptions::new())?;
-                // Not a fault of this row, as other errors of the same kind are.
-                let changed = |error: Error| Error::conflict(error.to_string());
-                self.table.schema_at(&txn).map_err(changed)?;
-                self.txn.insert(txn)
-            }
-        };
+        if self.txn.is_none() {
+            self.txn = Some(self.begin_batch()?);
+        }
+        let txn = self.txn.as_mut().expect("begun above");
         match self.mode {
             IngestMode::Upsert => self.table.upsert_columns(txn, &self.columns, cells).map(drop),
             IngestMode::Insert => self.table.insert_columns(txn, &self.columns, cells),
