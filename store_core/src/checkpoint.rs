@@ -32,7 +32,7 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
     };
     engine.wait_published(engine.timeline.newest())?;
     let snapshot = Snapshot::new(engine)?;
-    let tables: Vec<Arc<LiveTable>> = engine.tables.read().values().cloned().collect();
+    let tables: Vec<Arc<LiveTable>> = engine.live_tables();
     let mut entries = Vec::with_capacity(tables.len());
     for table in &tables {
         match write_table(engine, home, table, &snapshot) {
@@ -47,7 +47,7 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
         store_id: manifest.store_id,
         wal_start: start.0,
         checkpoint_timestamp: snapshot.timestamp(),
-        next_table: manifest.next_table,
+        next_table: engine.next_table(),
         tables: entries,
     };
     manifest::save(&*home.device, &body)?;
@@ -97,6 +97,7 @@ fn write_table(
         schema: table.schema().clone(),
         next_row,
         next_index: table.next_index(),
+        next_column: table.next_column(),
         segment,
         rows: written,
     })

@@ -29,7 +29,7 @@
 //! ```text
 //! record                                               Rust structs as rows
 //! store  table  cursor  check  checkpoint  recovery    what users touch; jobs over the core
-//! indexing  schema_log
+//! altering  indexing  schema_log
 //! ingest                                               text into rows
 //! txn                                                  snapshots, write sets, commit
 //! query                                                predicates, plans
@@ -46,6 +46,7 @@ compile_error!("store needs a 64-bit machine");
 #[cfg(test)]
 extern crate self as store_core;
 
+mod altering;
 mod check;
 mod checkpoint;
 mod codec;
@@ -92,7 +93,7 @@ pub use record::{
     TypedPredicate, TypedQuery, TypedSort, TypedTable,
 };
 pub use recovery::RecoveryReport;
-pub use schema::{Column, Index, IndexSpec, Schema, SchemaBuilder};
+pub use schema::{Column, ColumnSpec, Index, IndexSpec, Schema, SchemaBuilder};
 pub use stats::{Stats, TableStats};
 pub use store::{Options, Store};
 pub use store_macros::Record;

@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::Xxh3;
 pub(crate) const MANIFEST_NAME: &str = "manifest";
 const TEMPORARY_NAME: &str = "manifest.tmp";
 const MAGIC: [u8; 8] = *b"storeman";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const HEADER_BYTES: usize = 32;
 const CHECKED_BYTES: usize = 24;
 /// Longest file: some hundred thousand tables. More is damage.
@@ -53,6 +53,8 @@ pub(crate) struct TableEntry {
     pub(crate) next_row: i64,
     /// The number of the next index; numbers are never used again.
     pub(crate) next_index: u32,
+    /// The same of the next column.
+    pub(crate) next_column: u32,
     /// The segment with its rows; none if it has none.
     pub(crate) segment: Option<String>,
     /// How many rows the segment holds.
@@ -167,6 +169,7 @@ mod tests {
             schema: schema.clone(),
             next_row: -1,
             next_index: 3,
+            next_column: 4,
             segment: (id % 2 == 0).then(|| format!("checkpoint-{id}.seg")),
             rows: u64::MAX,
         };

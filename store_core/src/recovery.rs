@@ -12,7 +12,7 @@ use crate::schema_log::SchemaRecord;
 use crate::segment::{SegmentKind, SegmentReader};
 use crate::sync::Relaxed;
 use crate::txn::record::{self, Op};
-use crate::txn::{Bulk, Engine, LiveTable, TableData, load};
+use crate::txn::{ColumnChange, Edition, Engine, LiveTable, Recast, TableData, build_index, load};
 use crate::wal::{Device, Lsn, Record, RecordKind, Wal, WalOptions, replay};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) fn open(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
 ) -> Result<(ManifestBody, RecoveryReport)> {
-    let mut manifest = match manifest::load(&**device)? {
+    let manifest = match manifest::load(&**device)? {
         Some(manifest) => manifest,
         None => create(&**device)?,
     };
@@ -50,7 +50,7 @@ pub(crate) fn open(
     let from = Lsn(manifest.wal_start);
     let replayed = replay(&**device, from, &holder, &mut |record| recovery.apply(&record))?;
     recovery.build_indexes()?;
-    manifest.next_table = manifest.next_table.max(recovery.last_table + 1);
+    engine.note_table_number(manifest.next_table.max(recovery.last_table + 1));
     let newest = replayed.last_timestamp.max(manifest.checkpoint_timestamp);
     engine.timeline.restart_at(Timestamp(newest));
     report.records = replayed.records;
@@ -127,7 +127,8 @@ impl<'a> Recovery<'a> {
         let table = self.engine.new_table(id, schema)?;
         self.last_table = self.last_table.max(id);
         self.tables.insert(id, Arc::clone(&table));
-        self.engine.tables.write().insert(table.schema().table.clone(), Arc::clone(&table));
+        let edition = Edition::first(Arc::clone(&table));
+        self.engine.tables.write().insert(table.schema().table.clone(), edition);
         Ok(table)
     }
 
@@ -146,7 +147,47 @@ impl<'a> Recovery<'a> {
                 table.let_go(Timestamp(0));
                 Ok(())
             }
+            SchemaRecord::AddColumn { table, becomes, column } => {
+                self.change_columns(table, becomes, &ColumnChange::Add(column))
+            }
+            SchemaRecord::DropColumn { table, becomes, column } => {
+                let columns = &self.known(table)?.data.schema.columns;
+                let at = columns.iter().position(|known| known.id == column).ok_or_else(|| {
+                    Error::corrupt(format!("table {table} has no column {column} to drop"))
+                })?;
+                self.change_columns(table, becomes, &ColumnChange::Drop(at))
+            }
+            SchemaRecord::DropTable { table } => {
+                self.known(table)?;
+                let name = self.remove(table).data.schema.table.clone();
+                self.engine.tables.write().remove(&name);
+                Ok(())
+            }
         }
+    }
+
+    /// Moves the rows of a table to one of other columns, which takes its place.
+    fn change_columns(&mut self, table: u32, becomes: u32, change: &ColumnChange) -> Result<()> {
+        let before = Arc::clone(self.known(table)?);
+        let schema = change.schema(before.schema());
+        let schema = schema.map_err(|error| Error::corrupt(error.to_string()).caused_by(error))?;
+        let after = self.add_table(becomes, schema)?;
+        after.note_index_number(before.next_index());
+        after.note_column_number(before.next_column());
+        if let ColumnChange::Add(column) = change {
+            after.note_column_number(column.id + 1);
+        }
+        let recast = Recast::new(change, &before.data);
+        load::move_rows(&before.data, &after.data, &recast)?;
+        drop(self.remove(table));
+        Ok(())
+    }
+
+    /// Lets go of a table, whose memory goes with its last user.
+    fn remove(&mut self, table: u32) -> Arc<LiveTable> {
+        let table = self.tables.remove(&table).expect("the caller has found it");
+        table.data.set_leaving();
+        table
     }
 
     fn add_index(&self, table: u32, index: &Index) -> Result<()> {
@@ -170,6 +211,7 @@ impl<'a> Recovery<'a> {
     fn load_table(&mut self, device: &dyn Device, entry: &TableEntry) -> Result<u64> {
         let table = self.add_table(entry.id, entry.schema.clone())?;
         table.note_index_number(entry.next_index);
+        table.note_column_number(entry.next_column);
         let rows = &table.data;
         rows.next_row.fetch_max(entry.next_row as u64, Relaxed);
         let Some(name) = &entry.segment else { return Ok(0) };
@@ -287,24 +329,12 @@ impl<'a> Recovery<'a> {
     }
 
     fn build_indexes(&self) -> Result<()> {
-        self.tables.values().try_for_each(|table| build_indexes(self.engine, table))
-    }
-}
-
-/// Enters every row of a table in its secondary indexes.
-fn build_indexes(engine: &Engine, table: &LiveTable) -> Result<()> {
-    let rows = table.share();
-    for index in &rows.indexes {
-        let mut bulk = Bulk::new(&table.data, index, &engine.holder.child("recovery"))?;
-        load::for_each(&table.data, |row, words| {
-            bulk.push(row, words)?;
-            if bulk.is_full() {
-                bulk.flush(|pages| table.data.pool.promise(pages))?;
+        let holder = self.engine.holder.child("recovery");
+        for table in self.tables.values() {
+            for index in &table.share().indexes {
+                build_index(self.engine, &table.data, index, &holder)?;
             }
-            Ok(())
-        })?;
-        bulk.flush(|pages| table.data.pool.promise(pages))?;
-        index.set_complete_from(Timestamp(0)); // nobody has read before
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -1,16 +1,18 @@
 //! Stores: opening, tables, transactions, closing.
 
+use crate::altering;
 use crate::check::{CheckReport, check};
 use crate::checkpoint;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::ManifestBody;
+use crate::options::CHANGE_PATIENCE;
 use crate::recovery::{self, RecoveryReport};
 use crate::schema::Schema;
 use crate::schema_log::{SchemaRecord, log_change};
 use crate::stats::Stats;
 use crate::sync::Mutex;
 use crate::table::Table;
-use crate::txn::{Engine, Lost, Retry, SharedEngine, Snapshot, Txn, TxnOptions};
+use crate::txn::{Edition, Engine, Lost, Retry, SharedEngine, Snapshot, Txn, TxnOptions};
 use crate::wal::{Device, Directory};
 use std::fmt;
 use std::path::Path;
@@ -137,20 +139,43 @@ impl Store {
             return Err(Error::duplicate(format!("table `{}` exists already", schema.table))
                 .detail(&schema.table));
         }
-        let id = self.take_table_number();
+        let id = self.engine.take_table_number();
         let table = self.engine.new_table(id, schema)?;
         let record = SchemaRecord::Table { id, schema: table.schema().clone() };
         if self.engine.log().is_some() {
-            log_change(&self.engine, &record, || ())?;
+            log_change(&self.engine, &record, |_| ())?;
         }
-        self.engine.tables.write().insert(table.schema().table.clone(), Arc::clone(&table));
-        Ok(Table::new(self.engine.clone(), table))
+        let name = table.schema().table.clone();
+        let edition = Edition::first(table);
+        let table = Table::new(self.engine.clone(), Arc::clone(&edition));
+        self.engine.tables.write().insert(name, edition);
+        Ok(table)
     }
 
     /// The table of this name.
     pub fn open_table(&self, name: &str) -> Result<Table> {
         self.engine.check_open()?;
-        Ok(Table::new(self.engine.clone(), self.engine.table(name)?))
+        Table::open(&self.engine, name)
+    }
+
+    /// Drops a table; durable when this returns.
+    ///
+    /// Snapshots from before still read it, through handles that were opened before. Whoever writes to
+    /// it now is waited for, up to 10 s ([`Kind::Busy`]), so it cannot be dropped inside a transaction
+    /// that has written to it. Its name can be used again at once, and its memory comes back when
+    /// every snapshot that is open now has ended.
+    ///
+    /// ```
+    /// # use store_core::Kind;
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// let before = store.snapshot()?;
+    /// store.drop_table("flights")?;
+    /// assert_eq!(flights.count(&before)?, 1);
+    /// assert_eq!(flights.count(&store.snapshot()?).unwrap_err().kind(), Kind::NotFound);
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn drop_table(&self, name: &str) -> Result<()> {
+        altering::drop_table(&self.engine, name, CHANGE_PATIENCE)
     }
 
     /// The names of all tables, in order.
@@ -280,17 +305,6 @@ impl Store {
     #[cfg(test)]
     pub(crate) fn engine(&self) -> Arc<Engine> {
         Arc::clone(&self.engine)
-    }
-
-    fn take_table_number(&self) -> u32 {
-        match &self.home {
-            Some(home) => {
-                let mut manifest = home.manifest.lock();
-                manifest.next_table += 1;
-                manifest.next_table - 1
-            }
-            None => self.engine.tables.read().len() as u32 + 1,
-        }
     }
 }
 

@@ -186,7 +186,7 @@ fn add_index(schema: &mut Schema, columns: Vec<usize>, Traits { unique, nocase }
     schema.indexes.push(Index { id, name, columns, unique, nocase });
 }
 
-fn check_columns(schema: &Schema) -> Result<()> {
+pub(super) fn check_columns(schema: &Schema) -> Result<()> {
     if schema.columns.is_empty() {
         return Err(Error::invalid(format!("table `{}` has no columns", schema.table)));
     }

@@ -1,11 +1,13 @@
 //! Schemas: the columns, key and indexes of a table.
 
 mod build;
+mod column_spec;
 mod hash;
 mod index_spec;
 mod text;
 
 pub use build::SchemaBuilder;
+pub use column_spec::ColumnSpec;
 pub use index_spec::IndexSpec;
 
 use crate::error::{Error, Result};

@@ -45,6 +45,9 @@ int main(void)
     CHECK(store_table_close(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_table_names(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_table_schema(NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_table_add_column(NULL, NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_table_drop_column(NULL, NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_table_drop(NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_table_create_index(NULL, NULL, 0, NULL, 0, 0, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_table_drop_index(NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_table_column_count(NULL, NULL, &err));

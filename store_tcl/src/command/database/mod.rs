@@ -5,6 +5,7 @@ mod checkpoint;
 mod close;
 mod stats;
 mod table_create;
+mod table_drop;
 mod table_list;
 mod table_open;
 mod transaction;
@@ -19,6 +20,7 @@ pub static SUBCOMMANDS: &[Subcommand<Database>] = &[
     close::SUBCOMMAND,
     stats::SUBCOMMAND,
     table_create::SUBCOMMAND,
+    table_drop::SUBCOMMAND,
     table_list::SUBCOMMAND,
     table_open::SUBCOMMAND,
     transaction::SUBCOMMAND,
