@@ -179,7 +179,7 @@ impl<'a> Query<'a> {
     /// ```
     /// # let (store, flights) = store_core::doctest::flights();
     /// # let snapshot = store.snapshot()?;
-    /// let stopped = flights.query(&snapshot).poll(1, || false).count();
+    /// let stopped = flights.query(&snapshot).poll(1, || false).run()?.next().map(drop);
     /// assert_eq!(stopped.unwrap_err().kind(), store_core::Kind::Cancelled);
     /// # Ok::<_, store_core::Error>(())
     /// ```
