@@ -628,6 +628,32 @@ typedef struct store_cell {
 } store_cell;
 
 /**
+ * What a backup holds. Since 0.1.
+ */
+typedef struct store_backup_report {
+    /**
+     * The newest commit in it: it holds all up to this one, and no other.
+     */
+    uint64_t timestamp;
+    /**
+     * Files copied or written.
+     */
+    uint64_t files;
+    /**
+     * Their bytes.
+     */
+    uint64_t bytes;
+    /**
+     * Files that an earlier try had copied.
+     */
+    uint64_t files_kept;
+    /**
+     * Room to grow; 0.
+     */
+    uint64_t reserved[4];
+} store_backup_report;
+
+/**
  * How far an ingest is. It may grow at its end: only the library makes one. Since 0.1.
  */
 typedef struct store_progress {
@@ -931,6 +957,20 @@ STORE_API store_status store_close(struct store_db **db);
  * Commits go on meanwhile. Does nothing in memory. Thread-safe. Since 0.1.
  */
 STORE_API store_status store_checkpoint(const struct store_db *db, struct store_error **err);
+
+/**
+ * Copies the store, while it is in use, to a directory that is made or empty, where it opens as a
+ * store of its own.
+ *
+ * If it ends early, the same call goes on where it was. *report_out may be NULL. STORE_INVALID:
+ * something else is there. STORE_BUSY: another process uses the directory. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_backup(const struct store_db *db,
+                          const uint8_t *path,
+                          size_t path_len,
+                          struct store_backup_report *report_out,
+                          struct store_error **err);
 
 /**
  * Ends every query and cursor of this store that has begun: their next call that reads on returns

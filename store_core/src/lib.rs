@@ -28,7 +28,7 @@
 //!
 //! ```text
 //! record                                               Rust structs as rows
-//! store  table  cursor  check  checkpoint  recovery    what users touch; jobs over the core
+//! store  table  cursor  check  checkpoint  recovery  backup  salvage  compact   what users touch
 //! altering  indexing  schema_log
 //! ingest                                               text into rows
 //! txn                                                  snapshots, write sets, commit
@@ -47,9 +47,11 @@ compile_error!("store needs a 64-bit machine");
 extern crate self as store_core;
 
 mod altering;
+mod backup;
 mod check;
 mod checkpoint;
 mod codec;
+mod compact;
 mod cursor;
 #[doc(hidden)]
 pub mod doctest;
@@ -68,6 +70,7 @@ pub mod query;
 mod random;
 mod record;
 mod recovery;
+mod salvage;
 pub mod schema;
 mod schema_log;
 mod segment;
@@ -84,7 +87,9 @@ mod wal;
 #[allow(dead_code, reason = "the outside tests use all of it")]
 mod sim_device;
 
+pub use backup::{BackupProgress, BackupReport};
 pub use check::CheckReport;
+pub use compact::CompactReport;
 pub use cursor::{Analysis, Batches, ColumnBatch, Cursor, Groups, Query, Reader, RowRef};
 pub use error::{Error, Kind, Result};
 pub use mem::{Holder, HolderUsage, MemoryBudget};
@@ -93,6 +98,7 @@ pub use record::{
     TypedPredicate, TypedQuery, TypedSort, TypedTable,
 };
 pub use recovery::RecoveryReport;
+pub use salvage::SalvageReport;
 pub use schema::{Column, ColumnSpec, Index, IndexSpec, Schema, SchemaBuilder};
 pub use stats::{Stats, TableStats};
 pub use store::{Options, Store};

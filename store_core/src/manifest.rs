@@ -19,6 +19,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// The file's name.
 pub(crate) const MANIFEST_NAME: &str = "manifest";
+/// How the names of segments end.
+pub(crate) const SEGMENT_ENDING: &str = ".seg";
+/// How the names of files end that are not complete.
+pub(crate) const TEMPORARY_ENDING: &str = ".tmp";
 const TEMPORARY_NAME: &str = "manifest.tmp";
 const MAGIC: [u8; 8] = *b"storeman";
 const VERSION: u32 = 4;
@@ -40,6 +44,13 @@ pub(crate) struct ManifestBody {
     pub(crate) next_table: u32,
     /// The tables at the checkpoint.
     pub(crate) tables: Vec<TableEntry>,
+}
+
+impl ManifestBody {
+    /// The names of the segments it consists of.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &String> {
+        self.tables.iter().filter_map(|table| table.segment.as_ref())
+    }
 }
 
 /// One table at the checkpoint.
@@ -87,6 +98,25 @@ pub(crate) fn save(device: &dyn Device, body: &ManifestBody) -> Result<()> {
     file.sync_all().map_err(io_error)?;
     device.rename(TEMPORARY_NAME, MANIFEST_NAME).map_err(io_error)?;
     device.sync_directory().map_err(io_error)
+}
+
+/// Removes the segments that the manifest does not name.
+pub(crate) fn remove_unnamed_segments(device: &dyn Device, manifest: &ManifestBody) -> Result<()> {
+    let named = |name: &String| manifest.segments().any(|known| known == name);
+    remove_files(device, |name| name.ends_with(SEGMENT_ENDING) && !named(name))
+}
+
+/// Removes temporary files, which a crash left.
+pub(crate) fn remove_temporary_files(device: &dyn Device) -> Result<()> {
+    remove_files(device, |name| name.ends_with(TEMPORARY_ENDING))
+}
+
+fn remove_files(device: &dyn Device, unwanted: impl Fn(&String) -> bool) -> Result<()> {
+    let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
+    for name in names.iter().filter(|name| unwanted(name)) {
+        device.remove(name).map_err(|error| Error::io(format_args!("{name}: removing"), error))?;
+    }
+    Ok(())
 }
 
 fn encode_file(body: &ManifestBody) -> Result<Vec<u8>> {

@@ -3,6 +3,7 @@
 //! Rows of the checkpoint and of the log are written in place, without versions: nobody reads yet.
 //! The secondary indexes are built last, each from sorted batches.
 
+use crate::backup;
 use crate::codec::{self, Reader};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
@@ -40,7 +41,8 @@ pub(crate) fn open(
         Some(manifest) => manifest,
         None => create(&**device)?,
     };
-    remove_strays(&**device, &manifest)?;
+    manifest::remove_unnamed_segments(&**device, &manifest)?;
+    manifest::remove_temporary_files(&**device)?;
     let mut report = RecoveryReport::default();
     let mut recovery = Recovery::new(engine, Timestamp(manifest.checkpoint_timestamp));
     for entry in &manifest.tables {
@@ -74,6 +76,11 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
         name == "lock" || name.starts_with("wal-") || name.starts_with(manifest::MANIFEST_NAME)
     };
     let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
+    if names.iter().any(|name| name == backup::MARK_NAME) {
+        return Err(Error::invalid(
+            "there is no store here, but an unfinished backup of one: repeat the backup",
+        ));
+    }
     if let Some(foreign) = names.iter().find(|name| !known(name)) {
         return Err(Error::invalid(format!(
             "there is no store here, but other files, such as {foreign}: name an empty directory"
@@ -93,34 +100,21 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
     Ok(body)
 }
 
-/// Removes segments and temporary files that no manifest names: a crash left them.
-fn remove_strays(device: &dyn Device, manifest: &ManifestBody) -> Result<()> {
-    let fault = |error| Error::io(device.describe(), error);
-    for name in device.list().map_err(fault)? {
-        let named = manifest.tables.iter().any(|table| table.segment.as_ref() == Some(&name));
-        let ending = std::path::Path::new(&name).extension();
-        let is_segment = ending.is_some_and(|ending| ending == "seg");
-        let is_temporary = ending.is_some_and(|ending| ending == "tmp");
-        if (is_segment && !named) || is_temporary {
-            device.remove(&name).map_err(fault)?;
-        }
-    }
-    Ok(())
-}
-
 /// Tables on their way back.
-struct Recovery<'a> {
+pub(crate) struct Recovery<'a> {
     engine: &'a Arc<Engine>,
     checkpoint: Timestamp,
     tables: HashMap<u32, Arc<LiveTable>>,
     fragments: HashMap<(Lsn, u64), Vec<u8>>,
     last_table: u32,
+    /// Gets the changes of rows that cannot be made; without it, such a change ends recovery.
+    pub refused: Option<Vec<Error>>,
 }
 
 impl<'a> Recovery<'a> {
-    fn new(engine: &'a Arc<Engine>, checkpoint: Timestamp) -> Self {
+    pub(crate) fn new(engine: &'a Arc<Engine>, checkpoint: Timestamp) -> Self {
         let (tables, fragments) = (HashMap::new(), HashMap::new());
-        Self { engine, checkpoint, tables, fragments, last_table: 0 }
+        Self { engine, checkpoint, tables, fragments, last_table: 0, refused: None }
     }
 
     fn add_table(&mut self, id: u32, schema: Schema) -> Result<Arc<LiveTable>> {
@@ -208,12 +202,18 @@ impl<'a> Recovery<'a> {
         table.ok_or_else(|| Error::corrupt(format!("a change of an unknown table {id}")))
     }
 
-    fn load_table(&mut self, device: &dyn Device, entry: &TableEntry) -> Result<u64> {
+    /// A table of the checkpoint without its rows.
+    pub(crate) fn begin_table(&mut self, entry: &TableEntry) -> Result<Arc<LiveTable>> {
         let table = self.add_table(entry.id, entry.schema.clone())?;
         table.note_index_number(entry.next_index);
         table.note_column_number(entry.next_column);
+        table.data.next_row.fetch_max(entry.next_row as u64, Relaxed);
+        Ok(table)
+    }
+
+    fn load_table(&mut self, device: &dyn Device, entry: &TableEntry) -> Result<u64> {
+        let table = self.begin_table(entry)?;
         let rows = &table.data;
-        rows.next_row.fetch_max(entry.next_row as u64, Relaxed);
         let Some(name) = &entry.segment else { return Ok(0) };
         let holder = self.engine.holder.child("recovery");
         let mut reader = SegmentReader::open(device, name, &holder).map_err(|error| match error
@@ -230,10 +230,8 @@ impl<'a> Recovery<'a> {
         }
         let mut loaded = 0;
         while let Some(image) = reader.next_row()? {
-            let mut image = Reader::new(image);
-            let cells = record::read_row(&mut image, &rows.schema)
+            self.put_row(rows, image)
                 .map_err(|error| error.at(format_args!("{name}, row {loaded}")))?;
-            load::put(rows, &cells, self.checkpoint)?;
             loaded += 1;
         }
         if loaded != entry.rows || loaded != reader.rows() {
@@ -245,7 +243,14 @@ impl<'a> Recovery<'a> {
         Ok(loaded)
     }
 
-    fn apply(&mut self, found: &Record<'_>) -> Result<()> {
+    /// Puts a row of the checkpoint.
+    pub(crate) fn put_row(&self, rows: &TableData, image: &[u8]) -> Result<()> {
+        let cells = record::read_row(&mut Reader::new(image), &rows.schema)?;
+        load::put(rows, &cells, self.checkpoint)
+    }
+
+    /// Applies a record of the log.
+    pub(crate) fn apply(&mut self, found: &Record<'_>) -> Result<()> {
         let place = |error: Error| match error.kind() {
             Kind::Corrupt => error.at(format_args!("log position {}", found.lsn)),
             _ => error,
@@ -299,15 +304,20 @@ impl<'a> Recovery<'a> {
         while !reader.is_empty() {
             let op = record::read_op(&mut reader, table.as_ref().map(|rows| &rows.schema))?;
             let known = || table.as_ref().expect("an operation on a row was read with its schema");
-            match op {
+            let applied = match op {
                 Op::Table { id, version, columns } => {
                     table = Some(self.known_table(id, version, &columns)?);
+                    Ok(())
                 }
-                Op::Put(cells) => load::put(known(), &cells, at)?,
+                Op::Put(cells) => load::put(known(), &cells, at),
                 Op::Update { key, columns, cells } => {
-                    load::update(known(), &key, &columns, &cells, at)?;
+                    load::update(known(), &key, &columns, &cells, at)
                 }
-                Op::Delete(key) => load::delete(known(), &key)?,
+                Op::Delete(key) => load::delete(known(), &key),
+            };
+            match (applied, &mut self.refused) {
+                (Err(error), Some(refused)) if error.kind() == Kind::Corrupt => refused.push(error),
+                (applied, _) => applied?,
             }
         }
         Ok(())
@@ -328,7 +338,13 @@ impl<'a> Recovery<'a> {
         Ok(Arc::clone(rows))
     }
 
-    fn build_indexes(&self) -> Result<()> {
+    /// The tables so far.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<LiveTable>> {
+        self.tables.values()
+    }
+
+    /// Enters every row in the secondary indexes.
+    pub(crate) fn build_indexes(&self) -> Result<()> {
         let holder = self.engine.holder.child("recovery");
         for table in self.tables.values() {
             for index in &table.share().indexes {

@@ -4,9 +4,11 @@
 //! commit, made of whole transactions only.
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
+mod backup;
 mod damage;
 mod history;
 mod kill;
 mod power;
+mod salvage;
 mod space;
 mod syncs;

@@ -55,6 +55,8 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I6", "model", "integer_and_composite_keys", "default_not_filled_again"),
     ("I6", "model", "cases::a_row_inserted_over", "absent_row_logged"),
     ("I6", "history", "rows_after_the_power_went_anywhere", "sync_skipped"),
+    ("I6", "crash", "backup::a_checkpoint_beside_a_backup", "copied_file_removed"),
+    ("I6", "crash", "backup::the_power_may_go", "backup_named_early"),
     ("I7", "crash", "syncs::a_commit_after_a_failed", "sync_failure_ignored"),
     ("I7", "crash", "syncs::a_failed_sync_stops", "sync_failure_ignored"),
     ("I8", "isolation", "log_first::a_commit_is_invisible", "published_before_durable"),
@@ -89,6 +91,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I13", "queries", "random_predicates_find", "prefix_cut_short"),
     ("I13", "queries", "random_queries_give", "folded_text_sorted"),
     ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
+    ("I16", "crash", "salvage::whatever_byte", "loss_unsaid"),
 ];
 
 /// A test that has not ended by then hangs, which is as red as a failure.

@@ -79,7 +79,7 @@ fn start_of_name(name: &str) -> Option<Lsn> {
 }
 
 /// The files of the log, oldest first.
-pub(super) fn list_files(device: &dyn Device) -> Result<Vec<(Lsn, String)>> {
+pub(crate) fn list_files(device: &dyn Device) -> Result<Vec<(Lsn, String)>> {
     let names = device.list().map_err(|fault| Error::io(device.describe(), fault))?;
     let mut files: Vec<(Lsn, String)> = names
         .into_iter()

@@ -33,6 +33,7 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_open(NULL, 0, NULL, NULL, &err));
     CHECK(store_close(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_checkpoint(NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_backup(NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_interrupt(NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_begin(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_commit(NULL, &err));

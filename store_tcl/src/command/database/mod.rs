@@ -1,5 +1,6 @@
 //! `db`: an open store.
 
+mod backup;
 mod check;
 mod checkpoint;
 mod close;
@@ -15,6 +16,7 @@ use crate::handle::Database;
 
 /// Every subcommand of a database command, by name.
 pub static SUBCOMMANDS: &[Subcommand<Database>] = &[
+    backup::SUBCOMMAND,
     check::SUBCOMMAND,
     checkpoint::SUBCOMMAND,
     close::SUBCOMMAND,
