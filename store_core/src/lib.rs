@@ -79,8 +79,8 @@ pub mod value;
 mod wal;
 
 #[cfg(test)]
-#[path = "../../tests/support/sim_device.rs"]
-#[allow(dead_code, reason = "the outside tests use all of it")]
+#[path = "../../tests/support/sim_device/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the outside tests use all of it")]
 mod sim_device;
 
 pub use check::CheckReport;

@@ -58,7 +58,7 @@ pub(crate) fn open(
     report.cut = replayed.cut.as_ref().map(|cut| (cut.file.clone(), cut.offset, cut.bytes));
     let mut start = replayed.next_start();
     start.timestamp = newest;
-    let options = WalOptions::default();
+    let options = WalOptions { preallocate_bytes: device.growth_bytes(), ..WalOptions::default() };
     let wal = Wal::create(Arc::clone(device), start, options, engine.holder.child("wal"))?;
     engine.attach_log(wal, start.lsn);
     Ok((manifest, report))

@@ -1,7 +1,7 @@
 //! A flipped bit is found, whichever it is (I16): the store refuses to open, or has a prefix of
 //! its commits; never a wrong row.
 
-use crate::history::{History, Workload, open, state_of};
+use crate::history::{History, Workload, device, open, state_of};
 use store_core::{Device, Kind, OpenMode};
 use store_tests::sim_device::SimDevice;
 
@@ -22,7 +22,7 @@ fn flip(device: &SimDevice, name: &str, at: usize, bit: u8) -> SimDevice {
 
 #[test]
 fn no_flipped_bit_goes_unnoticed() {
-    let device = SimDevice::new();
+    let device = device();
     let mut history = History::new();
     let workload = Workload { seed: 4, steps: 14, text_bytes: 60, stubborn: false };
     history.run(&open(&device).unwrap(), workload).unwrap();

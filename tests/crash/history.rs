@@ -8,6 +8,14 @@ use store_tests::random::Random;
 use store_tests::rows::{assert_sound, int, matching};
 use store_tests::sim_device::SimDevice;
 
+/// Log files grow by this much, so that a test may open thousands of stores.
+const GROWTH_BYTES: u64 = 8 << 10;
+
+/// A device for a store that is small and soon opened.
+pub fn device() -> SimDevice {
+    SimDevice::small(GROWTH_BYTES)
+}
+
 /// Tables with what they hold.
 pub type State = BTreeMap<String, TableState>;
 
@@ -66,7 +74,7 @@ impl History {
     }
 
     /// Runs a step that leads to `next` if it succeeds.
-    fn attempt(&mut self, next: State, step: impl FnOnce() -> Result<()>) -> Result<()> {
+    pub fn attempt(&mut self, next: State, step: impl FnOnce() -> Result<()>) -> Result<()> {
         self.states.push(next);
         let result = step();
         match &result {

@@ -7,6 +7,8 @@
 mod damage;
 mod history;
 mod kill;
+mod many;
 mod power;
 mod space;
+mod steps;
 mod syncs;

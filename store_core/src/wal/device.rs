@@ -64,6 +64,12 @@ pub trait Device: Send + Sync + Debug {
 
     /// Where this is, for messages: a path.
     fn describe(&self) -> String;
+
+    /// How many bytes of zeros a log file is extended by at a time. More of them make syncs that
+    /// change a file's length rarer, and opening a store longer.
+    fn growth_bytes(&self) -> u64 {
+        4 << 20
+    }
 }
 
 /// An open file of a [`Device`]. Thread-safe: there is no position that calls share.

@@ -24,8 +24,9 @@ fn a_failed_sync_or_write_poisons() {
         assert_eq!(commit(&wal, 3, b"x").unwrap_err().kind(), Kind::Poisoned);
         assert_eq!(wal.roll().unwrap_err().kind(), Kind::Poisoned);
         assert_eq!(wal.durable(), first);
+        // What the failed sync brought to the device is there, and was not acknowledged.
         let (found, _) = read(&device.crash(1), Lsn::ZERO).unwrap();
-        assert_eq!(found, [(Lsn::ZERO, 1)]);
+        assert!([(Lsn::ZERO, 1), (first, 2)].starts_with(&found) && !found.is_empty(), "{found:?}");
     }
 }
 
