@@ -12,6 +12,7 @@
 use crate::error::{Error, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
 use crate::mvcc::Moment;
+use crate::planted;
 use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
 use crate::store::Home;
 use crate::sync::Relaxed;
@@ -38,6 +39,10 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
         match write_table(engine, home, table, &snapshot) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
+                // One of this name may be in force: nothing was committed since the last checkpoint.
+                if !planted::bug("named_segment_removed") {
+                    entries.retain(|entry| !is_named(&manifest, entry));
+                }
                 remove_segments(home, &entries);
                 return Err(error);
             }
@@ -50,13 +55,12 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
         next_table: manifest.next_table,
         tables: entries,
     };
+    if planted::bug("log_removed_early") {
+        log.wal.remove_before(Lsn(start.0))?;
+    }
     manifest::save(&*home.device, &body)?;
-    let old = std::mem::replace(&mut *manifest, body);
-    let replaced: Vec<TableEntry> = old
-        .tables
-        .into_iter()
-        .filter(|entry| !manifest.tables.iter().any(|kept| kept.segment == entry.segment))
-        .collect();
+    let mut replaced = std::mem::replace(&mut *manifest, body).tables;
+    replaced.retain(|entry| !is_named(&manifest, entry));
     remove_segments(home, &replaced);
     log.wal.remove_before(Lsn(start.0))
 }
@@ -118,6 +122,11 @@ pub(crate) fn for_each_visible(
         }
     }
     Ok(())
+}
+
+/// True if the manifest names the entry's segment.
+fn is_named(manifest: &ManifestBody, entry: &TableEntry) -> bool {
+    manifest.tables.iter().any(|kept| kept.segment == entry.segment)
 }
 
 /// Removes segments that no manifest names; what cannot be removed now is by the next opening.

@@ -7,6 +7,7 @@ use crate::codec::{self, Reader};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
 use crate::mvcc::Timestamp;
+use crate::planted;
 use crate::schema::{Index, Schema};
 use crate::schema_log::SchemaRecord;
 use crate::segment::{SegmentKind, SegmentReader};
@@ -40,6 +41,11 @@ pub(crate) fn open(
         Some(manifest) => manifest,
         None => create(&**device)?,
     };
+    if !planted::bug("found_names_not_synced") {
+        // The name it was found by may not be durable yet: what only the manifest before this one
+        // needs must stay until it is.
+        device.sync_directory().map_err(|error| Error::io(device.describe(), error))?;
+    }
     remove_strays(&**device, &manifest)?;
     let mut report = RecoveryReport::default();
     let mut recovery = Recovery::new(engine, Timestamp(manifest.checkpoint_timestamp));
@@ -71,7 +77,11 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
         name.starts_with("wal-") && ending.is_some_and(|ending| ending == "log")
     };
     let known = |name: &String| {
-        name == "lock" || name.starts_with("wal-") || name.starts_with(manifest::MANIFEST_NAME)
+        // What an opening leaves that was cut short, in whichever order names became durable.
+        name == "lock"
+            || name.starts_with("wal-")
+            || name == "wal.tmp"
+            || name.starts_with(manifest::MANIFEST_NAME)
     };
     let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
     if let Some(foreign) = names.iter().find(|name| !known(name)) {

@@ -9,11 +9,12 @@ use crate::error::{Error, Kind, Result};
 use crate::mem::budget::{Holder, MemoryBudget};
 use crate::mem::epoch::Epoch;
 use crate::mem::page_pool::PagePool;
+use crate::mem::process::ProcessMark;
 use crate::mvcc::timeline::BEGINNING;
 use crate::mvcc::{Timeline, Timestamp};
 use crate::options::{MEMORY_MIN, POOL_RESERVE_PAGES};
 use crate::schema::Schema;
-use crate::sync::{AtomicBool, AtomicU64, Relaxed, RwLock};
+use crate::sync::{AtomicU64, Relaxed, RwLock};
 use crate::wal::{Lsn, Wal};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -41,7 +42,8 @@ pub(crate) struct Engine {
     pub ddl: crate::sync::Mutex<()>,
     /// The lock on the directory: held until the last handle of any kind is gone.
     owner: OnceLock<Box<dyn Send + Sync>>,
-    closed: AtomicBool,
+    /// Open until it is closed, and only in the process that opened it.
+    mark: ProcessMark,
     /// How often running queries were told to end.
     interrupts: AtomicU64,
     next_transaction: AtomicU64,
@@ -114,7 +116,7 @@ impl Engine {
             fragments: RwLock::new(()),
             ddl: crate::sync::Mutex::new(()),
             owner: OnceLock::new(),
-            closed: AtomicBool::new(false),
+            mark: ProcessMark::open()?,
             interrupts: AtomicU64::new(0),
             next_transaction: AtomicU64::new(1),
         }))
@@ -196,17 +198,26 @@ impl Engine {
         self.interrupts.load(Relaxed)
     }
 
-    /// Refuses calls after `close`.
+    /// Refuses calls after `close`, and in a forked child, before any lock that a thread of the
+    /// parent may have held is touched.
     pub(crate) fn check_open(&self) -> Result<()> {
-        if self.closed.load(Relaxed) {
-            return Err(Error::new(Kind::Closed, "the store was closed"));
-        }
-        Ok(())
+        if self.mark.is_open() { Ok(()) } else { Err(self.why_closed()) }
+    }
+
+    #[cold]
+    fn why_closed(&self) -> Error {
+        let why = if self.mark.is_forked() {
+            "the store was opened by the process that this one was forked from, which goes on using \
+             it: open a store of your own"
+        } else {
+            "the store was closed"
+        };
+        Error::new(Kind::Closed, why)
     }
 
     /// Refuses new work from now on; false if it was closed before.
     pub(crate) fn close(&self) -> bool {
-        !self.closed.swap(true, Relaxed)
+        self.mark.close()
     }
 
     /// Ends a snapshot, and sees to it that what it held back goes.
@@ -230,6 +241,13 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if self.mark.is_forked() {
+            // The thread is the parent's, as are whoever holds a lock and the lock on the directory.
+            // What the tables hold goes with the process.
+            std::mem::forget(std::mem::take(self.tables.get_mut()));
+            std::mem::forget(self.owner.take());
+            return;
+        }
         // Before anything it uses goes.
         self.upkeep.stop();
         // Tables first: their indexes walk their blocks. Handles drop their rows before the engine.
