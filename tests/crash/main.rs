@@ -5,10 +5,14 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 mod damage;
+mod faults;
+mod golden;
 mod history;
 mod kill;
 mod many;
 mod power;
+mod processes;
+mod sequences;
 mod space;
 mod steps;
 mod syncs;

@@ -3,7 +3,7 @@
 //! A new kind of step (a change of columns, a dropped table, …) is a line in [`Step`], one in
 //! [`Step::WEIGHTS`], and its arm in [`Runner::take`], which says what the next state is.
 
-use crate::history::{History, State, TableState, open};
+use crate::history::{History, State, TableState, open, state_of};
 use std::collections::BTreeMap;
 use store_core::{IndexSpec, Kind, Result, Schema, Store, Table, Txn, Type, ValueRef};
 use store_tests::random::Random;
@@ -33,6 +33,8 @@ pub enum Step {
     Reinsert,
     /// A commit of a row with a long text.
     PutLong,
+    /// A commit that takes several sectors of the log.
+    PutSectors,
     /// A commit that is logged in fragments.
     PutHuge,
     /// A transaction that is rolled back.
@@ -49,13 +51,14 @@ pub enum Step {
 
 impl Step {
     /// How often each comes in a random workload.
-    const WEIGHTS: [(Self, u64); 11] = [
+    const WEIGHTS: [(Self, u64); 12] = [
         (Self::CreateTable, 3),
         (Self::Put, 8),
         (Self::Delete, 4),
         (Self::Mixed, 10),
         (Self::Reinsert, 4),
         (Self::PutLong, 3),
+        (Self::PutSectors, 3),
         (Self::RollBack, 1),
         (Self::Checkpoint, 5),
         (Self::CreateIndex, 4),
@@ -114,6 +117,16 @@ impl Runner {
         Ok(runner)
     }
 
+    /// The store, unless opening it again failed.
+    pub fn opened(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// Closes the store.
+    pub fn into_history(self) -> History {
+        self.history
+    }
+
     pub fn store(&self) -> &Store {
         self.store.as_ref().expect("open between steps")
     }
@@ -152,7 +165,9 @@ impl Runner {
             Step::DropIndex => runner.drop_index(),
             Step::Reopen => {
                 runner.store = None;
-                runner.store = Some(open(&runner.device)?);
+                let store = open(&runner.device)?;
+                runner.history.reopened(state_of(&store));
+                runner.store = Some(store);
                 Ok(())
             }
             Step::Put => runner.commit(|work| work.upsert(60)),
@@ -161,6 +176,7 @@ impl Runner {
                 .commit(|work| (0..=work.random.below(5)).try_for_each(|_| work.any_statement())),
             Step::Reinsert => runner.commit(|work| work.reinsert()),
             Step::PutLong => runner.commit(|work| work.upsert(LONG_TEXT_BYTES)),
+            Step::PutSectors => runner.commit(|work| (0..3).try_for_each(|_| work.upsert(900))),
             Step::PutHuge => runner.commit(|work| work.put_huge()),
             Step::RollBack => runner.roll_back(),
         })

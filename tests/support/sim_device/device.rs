@@ -85,6 +85,11 @@ impl SimDevice {
         world.stop_at = None;
     }
 
+    /// How many operations still succeed before the first fault comes.
+    pub fn next_failure(&self) -> Option<u64> {
+        self.world().faults.first().map(|fault| fault.after)
+    }
+
     /// True if a fault that was planted to come once has not come yet.
     pub fn is_waiting_to_fail(&self) -> bool {
         self.world().faults.iter().any(|fault| !fault.forever)
