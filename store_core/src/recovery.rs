@@ -14,7 +14,7 @@ use crate::segment::{SegmentKind, SegmentReader};
 use crate::sync::Relaxed;
 use crate::txn::record::{self, Op};
 use crate::txn::{Bulk, Engine, LiveTable, TableData, load};
-use crate::wal::{Device, Lsn, Record, RecordKind, Wal, WalOptions, replay};
+use crate::wal::{Device, Lsn, Record, RecordKind, TIMESTAMP_MAX, Wal, WalOptions, replay};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -45,6 +45,10 @@ pub(crate) fn open(
         // The name it was found by may not be durable yet: what only the manifest before this one
         // needs must stay until it is.
         device.sync_directory().map_err(|error| Error::io(device.describe(), error))?;
+    }
+    if manifest.checkpoint_timestamp > TIMESTAMP_MAX {
+        let message = "the manifest: no store has had as many commits as it says";
+        return Err(Error::corrupt(message));
     }
     remove_strays(&**device, &manifest)?;
     let mut report = RecoveryReport::default();
@@ -134,7 +138,18 @@ impl<'a> Recovery<'a> {
     }
 
     fn add_table(&mut self, id: u32, schema: Schema) -> Result<Arc<LiveTable>> {
-        let table = self.engine.new_table(id, schema)?;
+        if !planted::bug("decoded_schema_trusted") {
+            schema.check_decoded()?;
+            let is_known = self.engine.tables.read().contains_key(&schema.table);
+            if is_known || self.tables.contains_key(&id) || id == u32::MAX {
+                let name = &schema.table;
+                return Err(Error::corrupt(format!("two tables are `{name}` or have number {id}")));
+            }
+        }
+        let table = self.engine.new_table(id, schema).map_err(|error| match error.kind() {
+            Kind::Invalid => Error::corrupt(error.to_string()),
+            _ => error,
+        })?;
         self.last_table = self.last_table.max(id);
         self.tables.insert(id, Arc::clone(&table));
         self.engine.tables.write().insert(table.schema().table.clone(), Arc::clone(&table));
@@ -161,11 +176,7 @@ impl<'a> Recovery<'a> {
 
     fn add_index(&self, table: u32, index: &Index) -> Result<()> {
         let table = self.known(table)?;
-        let name = &table.data.schema.table;
-        let known = table.data.schema.columns.len();
-        if index.columns.is_empty() || index.columns.iter().any(|column| *column >= known) {
-            return Err(Error::corrupt(format!("an index of `{name}` over unknown columns")));
-        }
+        table.schema().check_decoded_index(index)?;
         let added = table.add_index(index)?;
         table.show_index(&added);
         table.let_go(Timestamp(0));

@@ -5,6 +5,7 @@ use crate::history::{History, Workload, device, open, state_of};
 use crate::steps::{Runner, Step};
 use std::ops::Range;
 use store_core::{Device, Error, Kind, OpenMode, Schema, Type};
+use store_tests::sealed::FileKind;
 use store_tests::sim_device::SimDevice;
 
 /// Where the frames of a log file begin.
@@ -109,8 +110,11 @@ fn store_with_two_logs() -> (SimDevice, History) {
 #[test]
 fn no_bit_and_no_end_of_the_last_records_goes_unnoticed() {
     let (place, history) = store_with_two_logs();
-    let logs: Vec<(String, Vec<u8>)> =
-        place.contents().into_iter().filter(|(name, _)| name.ends_with(".log")).collect();
+    let logs: Vec<(String, Vec<u8>)> = place
+        .contents()
+        .into_iter()
+        .filter(|(name, _)| FileKind::of(name) == Some(FileKind::Log))
+        .collect();
     assert_eq!(logs.len(), 2);
     for (nth, (name, bytes)) in logs.iter().enumerate() {
         let records = frames(bytes);
@@ -189,7 +193,8 @@ fn store_with_blocks() -> (SimDevice, History) {
 fn no_bit_and_no_end_of_a_segment_goes_unnoticed() {
     let (place, history) = store_with_blocks();
     let files = place.contents();
-    let (name, bytes) = files.iter().find(|(name, _)| name.ends_with(".seg")).unwrap();
+    let (name, bytes) =
+        files.iter().find(|(name, _)| FileKind::of(name) == Some(FileKind::Segment)).unwrap();
     let parts = blocks(bytes);
     assert!(parts.len() >= 3, "{} blocks", parts.len());
     let (middle, end) = (parts[1].clone(), parts.last().unwrap().end);

@@ -11,13 +11,15 @@ use crate::steps::{Runner, Step};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use store_core::{Device, Kind, OpenMode};
+use store_tests::sealed::{FileKind, Sealed};
 use store_tests::sim_device::SimDevice;
 
 /// Directories of versions that this program refuses, each with a file whose version it names.
 const REFUSED: &[(&str, &str)] = &[];
 
-/// Kinds of files: how their names end, what they are called here, and in an error.
-const KINDS: [(&str, &str); 3] = [(".log", "log"), (".seg", "segment"), ("manifest", "manifest")];
+/// Kinds of files, and what they are called here.
+const KINDS: [(FileKind, &str); 3] =
+    [(FileKind::Log, "log"), (FileKind::Segment, "segment"), (FileKind::Manifest, "manifest")];
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -40,7 +42,8 @@ fn write() -> (Files, String) {
     runner.run(&steps).unwrap();
     let state = format!("{:#?}\n", state_of(runner.store()));
     let mut files = place.contents();
-    for (_, bytes) in files.iter_mut().filter(|(name, _)| name.ends_with(".log")) {
+    for (_, bytes) in files.iter_mut().filter(|(name, _)| FileKind::of(name) == Some(FileKind::Log))
+    {
         // The zeros made in advance say nothing.
         let used = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) + 1;
         bytes.truncate(used.max(4096));
@@ -49,9 +52,9 @@ fn write() -> (Files, String) {
 }
 
 fn versions(files: &Files) -> String {
-    let found = KINDS.map(|(ending, kind)| {
-        let (_, bytes) = files.iter().find(|(name, _)| name.ends_with(ending)).unwrap();
-        format!("{kind}-{}", version_of(bytes))
+    let found = KINDS.map(|(kind, word)| {
+        let (_, bytes) = files.iter().find(|(name, _)| FileKind::of(name) == Some(kind)).unwrap();
+        format!("{word}-{}", version_of(bytes))
     });
     found.join(",")
 }
@@ -109,32 +112,16 @@ fn kept_files_of_every_version_open_or_are_refused_by_name() {
     assert!(opened >= 1);
 }
 
-/// A file as a newer program might write it, with a checksum that holds.
-fn from_a_newer_program(name: &str, bytes: &mut [u8]) {
-    use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
-    let newer = version_of(bytes) + 1;
-    bytes[8..12].copy_from_slice(&newer.to_le_bytes());
-    let (at, checksum) = if name == "manifest" {
-        let mut hash = Xxh3::new();
-        hash.update(&bytes[..24]);
-        hash.update(&bytes[32..]);
-        (24, hash.digest())
-    } else if name.ends_with(".log") {
-        (48, xxh3_64(&bytes[..48]))
-    } else {
-        (40, xxh3_64_with_seed(&bytes[..40], 0))
-    };
-    bytes[at..at + 8].copy_from_slice(&checksum.to_le_bytes());
-}
-
 #[test]
 fn a_file_of_a_newer_version_is_refused_by_name() {
     let (files, _) = write();
     for name in files.keys() {
         let mut files = files.clone();
-        let bytes = files.get_mut(name).unwrap();
-        let newer = version_of(bytes) + 1;
-        from_a_newer_program(name, bytes);
+        let Some(kind) = FileKind::of(name) else { panic!("{name} is of no kind") };
+        let mut sealed = Sealed::open(kind, &files[name]);
+        let newer = version_of(&sealed.header) + 1;
+        sealed.header[8..12].copy_from_slice(&newer.to_le_bytes());
+        files.insert(name.clone(), sealed.seal());
         let error = open(&place_with(&files)).unwrap_err();
         assert_eq!(error.kind(), Kind::Unsupported, "{name}: {error}");
         let text = error.to_string();

@@ -96,9 +96,9 @@ impl History {
     }
 
     /// Goes on from what the store shows after it was opened again.
-    pub fn reopened(&mut self, found: State) {
+    pub fn reopened(&mut self, found: &State) {
         let possible = &self.states[self.acknowledged..];
-        let position = possible.iter().rposition(|state| *state == found);
+        let position = possible.iter().rposition(|state| state == found);
         let position = position.expect("an acknowledged commit is lost, or one came back in part");
         self.acknowledged += position;
         self.states.truncate(self.acknowledged + 1);

@@ -66,18 +66,36 @@ fn batch(number: i64, rows: &mut Rows, mut store: Option<(&Table, &mut Txn)>) ->
     Ok(())
 }
 
+fn table_of(store: &Store) -> Result<Table> {
+    store.open_table("t").or_else(|_| {
+        let schema = Schema::builder("t").column("id", Type::Int64).key();
+        let schema = schema.column("value", Type::Int64).index().column("text", Type::Text);
+        store.create_table(schema.build()?)
+    })
+}
+
+/// Commits so many batches with a checkpoint now and then, whatever fails; the last batch that was
+/// acknowledged or was there, and the kind of each error.
+pub fn work_in(store: &Store, batches: i64) -> (i64, Vec<Kind>) {
+    let (mut last, mut errors) = (found(store).get(&COUNTER).map_or(0, |row| row.0), Vec::new());
+    for nth in 0..batches {
+        let done = table_of(store).and_then(|table| {
+            store.write(|txn| batch(last + 1, &mut Rows::new(), Some((&table, txn))))?;
+            last += 1;
+            if nth % 40 == 39 { store.checkpoint() } else { Ok(()) }
+        });
+        errors.extend(done.err().map(|error| error.kind()));
+    }
+    (last, errors)
+}
+
 /// The child: commits batches for ever, and says so once each is acknowledged.
 #[test]
 fn child() {
     let Some(place) = std::env::var_os(PLACE) else { return };
     let place = Path::new(&place);
     let store = open(place).unwrap();
-    let table = store.open_table("t").or_else(|_| {
-        let schema = Schema::builder("t").column("id", Type::Int64).key();
-        let schema = schema.column("value", Type::Int64).index().column("text", Type::Text);
-        store.create_table(schema.build()?)
-    });
-    let table = table.unwrap();
+    let table = table_of(&store).unwrap();
     let last = found(&store).get(&COUNTER).map_or(0, |row| row.0);
     let file = told(place);
     let index = IndexSpec::on(&["text", "id"]);

@@ -15,4 +15,5 @@ mod processes;
 mod sequences;
 mod space;
 mod steps;
+mod strace;
 mod syncs;

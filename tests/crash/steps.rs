@@ -157,6 +157,7 @@ impl Runner {
     }
 
     /// One step.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the methods have one lifetime")]
     pub fn take(&mut self, step: Step) -> Result<()> {
         self.marked(|runner| match step {
             Step::CreateTable => runner.create_table(),
@@ -166,7 +167,7 @@ impl Runner {
             Step::Reopen => {
                 runner.store = None;
                 let store = open(&runner.device)?;
-                runner.history.reopened(state_of(&store));
+                runner.history.reopened(&state_of(&store));
                 runner.store = Some(store);
                 Ok(())
             }

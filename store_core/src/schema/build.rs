@@ -186,7 +186,7 @@ fn add_index(schema: &mut Schema, columns: Vec<usize>, Traits { unique, nocase }
     schema.indexes.push(Index { id, name, columns, unique, nocase });
 }
 
-fn check_columns(schema: &Schema) -> Result<()> {
+pub(super) fn check_columns(schema: &Schema) -> Result<()> {
     if schema.columns.is_empty() {
         return Err(Error::invalid(format!("table `{}` has no columns", schema.table)));
     }
@@ -211,7 +211,7 @@ fn check_columns(schema: &Schema) -> Result<()> {
 }
 
 /// A column may stand once in the key and once in each index.
-fn check_positions(schema: &Schema) -> Result<()> {
+pub(super) fn check_positions(schema: &Schema) -> Result<()> {
     let lists = schema.indexes.iter().map(|index| &index.columns).chain([&schema.key]);
     for list in lists {
         for (nth, position) in list.iter().enumerate() {
@@ -241,7 +241,7 @@ pub(super) fn check_has_case(schema: &Schema, index: &Index) -> Result<()> {
     )))
 }
 
-fn check_index_names(schema: &Schema) -> Result<()> {
+pub(super) fn check_index_names(schema: &Schema) -> Result<()> {
     for (nth, index) in schema.indexes.iter().enumerate() {
         if index.name != schema.index_name(&index.columns, index.nocase) {
             check_name("index", &index.name)?;

@@ -1,6 +1,7 @@
 //! Schemas: the columns, key and indexes of a table.
 
 mod build;
+mod decoded;
 mod hash;
 mod index_spec;
 mod text;

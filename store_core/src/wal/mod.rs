@@ -47,5 +47,5 @@ pub use directory::Directory;
 pub(crate) use file::LogStart;
 pub(crate) use lsn::Lsn;
 pub(crate) use record::{HashedPayload, Record, RecordKind};
-pub(crate) use replay::replay;
+pub(crate) use replay::{TIMESTAMP_MAX, replay};
 pub(crate) use writer::{Wal, WalOptions};
