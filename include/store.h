@@ -38,7 +38,7 @@
  * Threads. Each comment ends with one of: thread-safe (any threads at once); one thread at a time
  * (a call from a second one is STORE_BUSY). Handles are bound to no thread: they may be handed on.
  * Close a handle when no other thread is in a call with it. After fork, a child must not use
- * handles of its parent.
+ * handles of its parent: what begins or commits something is STORE_CLOSED there. It may close them.
  */
 
 

@@ -18,6 +18,9 @@ use std::sync::Arc;
 
 /// A store: tables, transactions, one memory budget; cheap to clone, closed with its last handle.
 ///
+/// It belongs to the process that opened it. In a forked child every call that begins something or
+/// commits is [`Kind::Closed`]; the child may drop its handles, and open stores of its own.
+///
 /// ```
 /// use store_core::{Schema, Store, Type};
 /// # let place = std::env::temp_dir().join(format!("store-doc-{}", std::process::id()));

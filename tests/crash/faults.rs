@@ -5,6 +5,7 @@
 
 use crate::history::{History, device, open, state_of};
 use crate::many::{Recoveries, Totals, wanted};
+use crate::sequences::outcomes;
 use crate::steps::{Bounds, Runner, Step};
 use std::collections::BTreeMap;
 use store_core::Kind;
@@ -131,6 +132,37 @@ fn each_sync_in_turn_may_fail() {
     }
     println!("{runs} failed syncs, {met} met");
     assert!(runs > 100 && met * 10 > runs * 9, "{met} of {runs}");
+}
+
+/// A checkpoint may leave a manifest that is read although its name is not durable: the next opening
+/// must not remove what the manifest before it needs.
+#[test]
+fn a_manifest_without_a_durable_name_takes_nothing_from_the_one_before() {
+    let totals = Totals::default();
+    for after in 0..4 {
+        let place = device();
+        let mut runner = Runner::open(place.clone(), History::new(), 4).unwrap();
+        runner.run(&[Step::CreateTable, Step::Put, Step::Checkpoint, Step::Put]).unwrap();
+        place.fail(Fault::once(Operation::SyncDirectory, after, EIO));
+        let failed = runner.take(Step::Checkpoint).is_err();
+        let history = runner.into_history();
+        place.heal();
+        let before = place.operations();
+        place.record_at(before..before + 40);
+        drop(open(&place).unwrap());
+        let bounds = Bounds { first: history.acknowledged, last: history.acknowledged };
+        let mut recoveries =
+            Recoveries { history: &history, totals: &totals, random: Random::new(after) };
+        for (operation, copy) in place.recorded() {
+            for (nth, crashed) in outcomes(&copy, 256, &mut Random::new(after)).0.iter().enumerate()
+            {
+                let what = format!("sync {after} fails ({failed}), {operation}, outcome {nth}");
+                recoveries.recover(crashed, bounds, 0, &what);
+            }
+        }
+    }
+    let recoveries = totals.recoveries.into_inner();
+    assert!(recoveries > 100, "{recoveries}");
 }
 
 /// A device may give one byte at a time, or be interrupted: that is no failure.

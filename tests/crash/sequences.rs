@@ -38,7 +38,7 @@ fn sequences(len: u64) -> Vec<Vec<Step>> {
 }
 
 /// Every outcome of a crash now, or `most` drawn ones; true if these are all. No outcome twice.
-fn outcomes(copy: &SimDevice, most: usize, random: &mut Random) -> (Vec<SimDevice>, bool) {
+pub fn outcomes(copy: &SimDevice, most: usize, random: &mut Random) -> (Vec<SimDevice>, bool) {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     let mut each = Each::new(512);
