@@ -480,6 +480,10 @@ typedef struct store_row store_row;
 /**
  * An open table.
  *
+ * Columns are known by their positions when it was opened. It goes on when columns are added behind
+ * them. If one of them was dropped, or the table has no key of its own and a column was added, a call
+ * that sees the table after the change is STORE_INVALID: open it again. Reads at a moment before the
+ * change go on. After the table was dropped it is STORE_NOT_FOUND.
  * Thread-safe. Since 0.1.
  */
 typedef struct store_table store_table;
@@ -622,6 +626,32 @@ typedef struct store_cell {
      */
     struct store_value value;
 } store_cell;
+
+/**
+ * What a backup holds. Since 0.1.
+ */
+typedef struct store_backup_report {
+    /**
+     * The newest commit in it: it holds all up to this one, and no other.
+     */
+    uint64_t timestamp;
+    /**
+     * Files copied or written.
+     */
+    uint64_t files;
+    /**
+     * Their bytes.
+     */
+    uint64_t bytes;
+    /**
+     * Files that an earlier try had copied.
+     */
+    uint64_t files_kept;
+    /**
+     * Room to grow; 0.
+     */
+    uint64_t reserved[4];
+} store_backup_report;
 
 /**
  * How far an ingest is. It may grow at its end: only the library makes one. Since 0.1.
@@ -929,6 +959,20 @@ STORE_API store_status store_close(struct store_db **db);
 STORE_API store_status store_checkpoint(const struct store_db *db, struct store_error **err);
 
 /**
+ * Copies the store, while it is in use, to a directory that is made or empty, where it opens as a
+ * store of its own.
+ *
+ * If it ends early, the same call goes on where it was. *report_out may be NULL. STORE_INVALID:
+ * something else is there. STORE_BUSY: another process uses the directory. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_backup(const struct store_db *db,
+                          const uint8_t *path,
+                          size_t path_len,
+                          struct store_backup_report *report_out,
+                          struct store_error **err);
+
+/**
  * Ends every query and cursor of this store that has begun: their next call that reads on returns
  * STORE_CANCELLED. What begins afterwards runs; writes are not touched.
  *
@@ -1113,7 +1157,51 @@ store_status store_table_drop_index(const struct store_table *table,
                                     struct store_error **err);
 
 /**
- * Returns how many columns the table has.
+ * Adds a column behind the others, while other threads read; durable on return.
+ *
+ * `column` is its name, type and options in the text form of store_table_create, as in "squawk int32
+ * notnull default 2000"; without key, index and unique. Rows that are there get the default, or NULL;
+ * with notnull it needs one. Reads at a moment before the change see the table as it was; a
+ * transaction from before that wants to write to the table then is a STORE_CONFLICT.
+ * Not for use inside a transaction: it waits for every transaction that wrote to this table before,
+ * STORE_BUSY if one does not end within 10 seconds, or if the table is being changed already; others
+ * wait with their first write. All rows are copied: STORE_OVER_BUDGET if there is no room for that.
+ * After an error nothing has changed. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_table_add_column(const struct store_table *table,
+                                    const uint8_t *column,
+                                    size_t column_len,
+                                    struct store_error **err);
+
+/**
+ * Drops the column of this name, as store_table_add_column adds one.
+ *
+ * STORE_NOT_FOUND: there is none. STORE_INVALID: it is in the key or in an index, or the only one.
+ * Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_table_drop_column(const struct store_table *table,
+                                     const uint8_t *name,
+                                     size_t name_len,
+                                     struct store_error **err);
+
+/**
+ * Drops the table of this name; durable on return, and the name is free.
+ *
+ * Reads at a moment before go on through handles that are open. Not for use inside a transaction
+ * that has written to the table: it is waited for. STORE_NOT_FOUND: there is no table of this name.
+ * STORE_BUSY: a transaction that wrote to it does not end within 10 seconds, or the table is being
+ * changed. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_table_drop(const struct store_db *db,
+                              const uint8_t *name,
+                              size_t name_len,
+                              struct store_error **err);
+
+/**
+ * Returns how many columns the table had when it was opened.
  *
  * Thread-safe. Since 0.1.
  */

@@ -72,9 +72,13 @@ pub enum Command {
     /// Print the store in numbers
     Stats(StoreArgs),
     /// Verify the checkpoint's checksums, and every index against its table; exit 5 if anything is wrong
-    Check(StoreArgs),
+    Check(CheckArgs),
     /// Write all rows to segments and let go of the log before them
     Checkpoint(StoreArgs),
+    /// Copy the store to another directory; if it ends early, the same command goes on
+    Backup(BackupArgs),
+    /// Make the store small again: a checkpoint, and index pages filled
+    Compact(StoreArgs),
     /// Make rows to try things with, as many as wanted, always the same for a seed
     Gen {
         #[command(subcommand)]
@@ -98,6 +102,29 @@ pub struct StoreArgs {
     /// The store's directory
     #[arg(value_name = "DB")]
     pub db: PathBuf,
+}
+
+/// `store check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// The store's directory
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// Do not open the store, which may be damaged: save what verifies in a new one in directory OUT,
+    /// and print what is lost
+    #[arg(long, value_name = "OUT")]
+    pub salvage: Option<PathBuf>,
+}
+
+/// `store backup`.
+#[derive(Args, Debug)]
+pub struct BackupArgs {
+    /// The store's directory
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// The copy's directory, made if it is absent; empty, or with an unfinished copy of this store
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
 }
 
 /// `store schema`.

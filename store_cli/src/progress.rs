@@ -90,6 +90,42 @@ impl Drop for Rows {
     }
 }
 
+/// Bytes copied so far; goes with its value.
+pub struct Bytes(Option<(ProgressBar, Instant)>);
+
+impl Bytes {
+    /// A line about bytes; none if nobody would see it.
+    pub fn of(quiet: bool) -> Self {
+        if quiet || !std::io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let style = ProgressStyle::with_template(WITH_SIZE).expect("it is well formed");
+        Self(Some((ProgressBar::new(0).with_style(style), Instant::now())))
+    }
+
+    /// Shows bytes so far, of how many.
+    pub fn tell(&self, bytes: u64, total: u64) {
+        let Some((bar, began)) = &self.0 else { return };
+        let seconds = began.elapsed().as_secs_f64().max(0.001);
+        let per_second = DecimalBytes((bytes as f64 / seconds) as u64);
+        bar.set_length(total);
+        bar.set_message(format!(
+            "{} of {}  {per_second}/s",
+            DecimalBytes(bytes),
+            DecimalBytes(total)
+        ));
+        bar.set_position(bytes);
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        if let Some((bar, _)) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 fn message(progress: &Progress, began: Instant, store: &Store) -> String {
     let seconds = began.elapsed().as_secs_f64().max(0.001);
     let stats = store.stats();

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::index::ordered::{Direction, KeyRange};
 use crate::segment::SegmentReader;
 use crate::store::Home;
-use crate::txn::{Engine, LiveTable, RowWords, SecondaryIndex, SharedEngine, Snapshot, TableData};
+use crate::txn::{Edition, Engine, RowWords, SecondaryIndex, SharedEngine, Snapshot, TableData};
 use std::sync::Arc;
 
 /// Index entries looked at in one step.
@@ -32,8 +32,12 @@ pub(crate) fn check(engine: &SharedEngine, home: Option<&Home>) -> Result<CheckR
         check_segments(engine, home, &mut report)?;
     }
     let snapshot = Snapshot::new(engine)?;
-    let tables: Vec<Arc<LiveTable>> = engine.tables.read().values().cloned().collect();
-    for table in &tables {
+    let editions: Vec<Arc<Edition>> = engine.tables.read().values().cloned().collect();
+    for edition in editions {
+        // Not one that is newer than the snapshot; what was dropped since is left out.
+        let oldest = edition.oldest();
+        let Ok(edition) = oldest.of_reader(snapshot.at()) else { continue };
+        let table = edition.live().lend();
         // Single indexes: a change of them need not wait for this.
         let mut indexes = table.share().indexes.clone();
         indexes.retain(|index| index.serves(snapshot.at()));

@@ -10,14 +10,14 @@
 //! commits up to S, so it does not matter that the new log file holds some of them.
 
 use crate::error::{Error, Result};
-use crate::manifest::{self, ManifestBody, TableEntry};
+use crate::manifest::{self, ManifestBody, SEGMENT_ENDING, TableEntry};
 use crate::mvcc::Moment;
 use crate::planted;
 use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
 use crate::store::Home;
 use crate::sync::Relaxed;
 use crate::txn::{Engine, LiveTable, RowWords, SharedEngine, Snapshot, TableData, record};
-use crate::wal::Lsn;
+use crate::wal::{Device, Lsn};
 use std::sync::Arc;
 
 /// Writes a checkpoint and removes the log before it.
@@ -33,48 +33,64 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
     };
     engine.wait_published(engine.timeline.newest())?;
     let snapshot = Snapshot::new(engine)?;
-    let tables: Vec<Arc<LiveTable>> = engine.tables.read().values().cloned().collect();
-    let mut entries = Vec::with_capacity(tables.len());
-    for table in &tables {
-        match write_table(engine, home, table, &snapshot) {
-            Ok(entry) => entries.push(entry),
-            Err(error) => {
-                // One of this name may be in force: nothing was committed since the last checkpoint.
-                if !planted::bug("named_segment_removed") {
-                    entries.retain(|entry| !is_named(&manifest, entry));
-                }
-                remove_segments(home, &entries);
-                return Err(error);
-            }
-        }
-    }
+    let entries = write_tables(engine, &home.device, &snapshot, Some(&manifest))?;
     let body = ManifestBody {
         store_id: manifest.store_id,
         wal_start: start.0,
         checkpoint_timestamp: snapshot.timestamp(),
-        next_table: manifest.next_table,
+        next_table: engine.next_table(),
         tables: entries,
     };
     if planted::bug("log_removed_early") {
         log.wal.remove_before(Lsn(start.0))?;
     }
     manifest::save(&*home.device, &body)?;
-    let mut replaced = std::mem::replace(&mut *manifest, body).tables;
-    replaced.retain(|entry| !is_named(&manifest, entry));
-    remove_segments(home, &replaced);
+    *manifest = body;
+    // Files that a backup copies stay; the next checkpoint removes them.
+    let no_copies = home.copying.try_write();
+    if no_copies.is_none() && !planted::bug("copied_file_removed") {
+        return Ok(());
+    }
+    // What cannot be removed now is by the next checkpoint or opening.
+    let _: Result<()> = manifest::remove_unnamed_segments(&*home.device, &manifest);
     log.wal.remove_before(Lsn(start.0))
+}
+
+/// Writes the rows of every table that the snapshot sees to segments of a device; after an error
+/// there are none but those of the manifest in force: nothing may have been committed since.
+pub(crate) fn write_tables(
+    engine: &Arc<Engine>,
+    device: &Arc<dyn Device>,
+    snapshot: &Snapshot,
+    in_force: Option<&ManifestBody>,
+) -> Result<Vec<TableEntry>> {
+    let tables: Vec<Arc<LiveTable>> = engine.live_tables();
+    let mut entries = Vec::with_capacity(tables.len());
+    for table in &tables {
+        match write_table(engine, device, table, snapshot) {
+            Ok(entry) => entries.push(entry),
+            Err(error) => {
+                if !planted::bug("named_segment_removed") {
+                    entries.retain(|entry| !in_force.is_some_and(|body| is_named(body, entry)));
+                }
+                remove_segments(&**device, &entries);
+                return Err(error);
+            }
+        }
+    }
+    Ok(entries)
 }
 
 fn write_table(
     engine: &Arc<Engine>,
-    home: &Home,
+    device: &Arc<dyn Device>,
     table: &LiveTable,
     snapshot: &Snapshot,
 ) -> Result<TableEntry> {
     let (rows, at) = (&table.data, snapshot.at());
-    let name = format!("table-{:08x}-{:016x}.seg", rows.id, at.0);
+    let name = format!("table-{:08x}-{:016x}{SEGMENT_ENDING}", rows.id, at.0);
     let mut writer = SegmentWriter::create(
-        Arc::clone(&home.device),
+        Arc::clone(device),
         format!("{name}.tmp"),
         SegmentKind::Checkpoint,
         u64::from(rows.id),
@@ -101,6 +117,7 @@ fn write_table(
         schema: table.schema().clone(),
         next_row,
         next_index: table.next_index(),
+        next_column: table.next_column(),
         segment,
         rows: written,
     })
@@ -129,9 +146,9 @@ fn is_named(manifest: &ManifestBody, entry: &TableEntry) -> bool {
     manifest.tables.iter().any(|kept| kept.segment == entry.segment)
 }
 
-/// Removes segments that no manifest names; what cannot be removed now is by the next opening.
-fn remove_segments(home: &Home, entries: &[TableEntry]) {
+/// Removes segments of a checkpoint that failed; what cannot be removed now is by the next opening.
+fn remove_segments(device: &dyn Device, entries: &[TableEntry]) {
     for name in entries.iter().filter_map(|entry| entry.segment.as_ref()) {
-        let _: Result<()> = home.device.remove(name).map_err(|error| Error::io(name, error));
+        let _: Result<()> = device.remove(name).map_err(|error| Error::io(name, error));
     }
 }

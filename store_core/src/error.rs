@@ -197,6 +197,17 @@ impl Error {
         Self::new(kind, format!("{what}: {source}")).caused_by(source)
     }
 
+    /// The same error once more, without its cause.
+    pub(crate) fn again(&self) -> Self {
+        Self(Box::new(Inner {
+            kind: self.0.kind,
+            message: self.0.message.clone(),
+            details: self.0.details.clone(),
+            source: None,
+            awaited: self.0.awaited,
+        }))
+    }
+
     /// Says what to wait for before another try.
     #[must_use]
     pub(crate) fn awaiting(mut self, what: Awaited) -> Self {

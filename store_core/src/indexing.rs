@@ -10,7 +10,7 @@
 //! Nobody waits for the build: a writer finds one index more in the list, a reader none until it is
 //! complete. The log has an index once it is complete, and only its columns: opening builds it anew.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::planted;
 use crate::schema::{Index, IndexSpec};
 use crate::schema_log::{SchemaRecord, log_change, tick};
@@ -26,11 +26,11 @@ pub(crate) fn create(
 ) -> Result<()> {
     engine.check_open()?;
     engine.check_log()?;
-    let _changing = table.changing.try_lock().ok_or_else(|| busy(table))?;
+    let _changing = table.lock_changes()?;
     let index = spec.bind(table.schema(), table.next_index())?;
     let mut building = Building::begin(engine, table, &index)?;
     if !planted::bug("old_writers_not_waited_for") {
-        table.wait_for_holders(spec.patience)?;
+        table.wait_for_holders(spec.patience, "making an index of")?;
     }
     let from = fill(engine, table, &building.index, progress)
         .map_err(|error| error.at(format_args!("index `{}`", index.name)))?;
@@ -45,23 +45,14 @@ pub(crate) fn create(
 pub(crate) fn drop_index(engine: &SharedEngine, table: &LiveTable, name: &str) -> Result<()> {
     engine.check_open()?;
     engine.check_log()?;
-    let _changing = table.changing.try_lock().ok_or_else(|| busy(table))?;
+    let _changing = table.lock_changes()?;
     let index = table.schema().index(name)?.id;
     let _ddl = engine.ddl.lock();
     let record = SchemaRecord::DropIndex { table: table.data.id, index };
-    let at = log_change(engine, &record, || table.remove_index(index))?;
+    let at = log_change(engine, &record, |_| table.remove_index(index))?;
     engine.let_go_of_replaced();
     table.let_go(at);
     Ok(())
-}
-
-fn busy(table: &LiveTable) -> Error {
-    let name = &table.data.schema.table;
-    Error::new(
-        Kind::Busy,
-        format!("another index of `{name}` is being made or dropped: try again when that is done"),
-    )
-    .detail(name)
 }
 
 /// An index on its way; dropped before it is shown, it leaves nothing behind.
@@ -83,7 +74,7 @@ impl<'a> Building<'a> {
     fn show(&mut self, index: Index) -> Result<()> {
         let _ddl = self.engine.ddl.lock();
         let record = SchemaRecord::Index { table: self.table.data.id, index };
-        let show = || self.table.show_index(&self.index);
+        let show = |_| self.table.show_index(&self.index);
         let at = log_change(self.engine, &record, show)?;
         self.shown = true;
         self.engine.let_go_of_replaced();

@@ -28,8 +28,8 @@
 //!
 //! ```text
 //! record                                               Rust structs as rows
-//! store  table  cursor  check  checkpoint  recovery    what users touch; jobs over the core
-//! indexing  schema_log
+//! store  table  cursor  check  checkpoint  recovery  backup  salvage  compact   what users touch
+//! altering  indexing  schema_log
 //! ingest                                               text into rows
 //! txn                                                  snapshots, write sets, commit
 //! query                                                predicates, plans
@@ -46,9 +46,12 @@ compile_error!("store needs a 64-bit machine");
 #[cfg(test)]
 extern crate self as store_core;
 
+mod altering;
+mod backup;
 mod check;
 mod checkpoint;
 mod codec;
+mod compact;
 mod cursor;
 #[doc(hidden)]
 pub mod doctest;
@@ -67,6 +70,7 @@ pub mod query;
 mod random;
 mod record;
 mod recovery;
+mod salvage;
 pub mod schema;
 mod schema_log;
 mod segment;
@@ -83,7 +87,9 @@ mod wal;
 #[allow(dead_code, unused_imports, reason = "the outside tests use all of it")]
 mod sim_device;
 
+pub use backup::{BackupProgress, BackupReport};
 pub use check::CheckReport;
+pub use compact::CompactReport;
 pub use cursor::{Analysis, Batches, ColumnBatch, Cursor, Groups, Query, Reader, RowRef};
 pub use error::{Error, Kind, Result};
 pub use mem::{Holder, HolderUsage, MemoryBudget};
@@ -92,7 +98,8 @@ pub use record::{
     TypedPredicate, TypedQuery, TypedSort, TypedTable,
 };
 pub use recovery::RecoveryReport;
-pub use schema::{Column, Index, IndexSpec, Schema, SchemaBuilder};
+pub use salvage::SalvageReport;
+pub use schema::{Column, ColumnSpec, Index, IndexSpec, Schema, SchemaBuilder};
 pub use stats::{Stats, TableStats};
 pub use store::{Options, Store};
 pub use store_macros::Record;

@@ -20,9 +20,13 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// The file's name.
 pub(crate) const MANIFEST_NAME: &str = "manifest";
+/// How the names of segments end.
+pub(crate) const SEGMENT_ENDING: &str = ".seg";
+/// How the names of files end that are not complete.
+pub(crate) const TEMPORARY_ENDING: &str = ".tmp";
 const TEMPORARY_NAME: &str = "manifest.tmp";
 const MAGIC: [u8; 8] = *b"storeman";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const HEADER_BYTES: usize = 32;
 const CHECKED_BYTES: usize = 24;
 /// Longest file: some hundred thousand tables. More is damage.
@@ -43,6 +47,13 @@ pub(crate) struct ManifestBody {
     pub(crate) tables: Vec<TableEntry>,
 }
 
+impl ManifestBody {
+    /// The names of the segments it consists of.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &String> {
+        self.tables.iter().filter_map(|table| table.segment.as_ref())
+    }
+}
+
 /// One table at the checkpoint.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub(crate) struct TableEntry {
@@ -54,6 +65,8 @@ pub(crate) struct TableEntry {
     pub(crate) next_row: i64,
     /// The number of the next index; numbers are never used again.
     pub(crate) next_index: u32,
+    /// The same of the next column.
+    pub(crate) next_column: u32,
     /// The segment with its rows; none if it has none.
     pub(crate) segment: Option<String>,
     /// How many rows the segment holds.
@@ -96,6 +109,25 @@ pub(crate) fn save(device: &dyn Device, body: &ManifestBody) -> Result<()> {
         return Ok(());
     }
     device.sync_directory().map_err(io_error)
+}
+
+/// Removes the segments that the manifest does not name.
+pub(crate) fn remove_unnamed_segments(device: &dyn Device, manifest: &ManifestBody) -> Result<()> {
+    let named = |name: &String| manifest.segments().any(|known| known == name);
+    remove_files(device, |name| name.ends_with(SEGMENT_ENDING) && !named(name))
+}
+
+/// Removes temporary files, which a crash left.
+pub(crate) fn remove_temporary_files(device: &dyn Device) -> Result<()> {
+    remove_files(device, |name| name.ends_with(TEMPORARY_ENDING))
+}
+
+fn remove_files(device: &dyn Device, unwanted: impl Fn(&String) -> bool) -> Result<()> {
+    let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
+    for name in names.iter().filter(|name| unwanted(name)) {
+        device.remove(name).map_err(|error| Error::io(format_args!("{name}: removing"), error))?;
+    }
+    Ok(())
 }
 
 fn encode_file(body: &ManifestBody) -> Result<Vec<u8>> {
@@ -178,6 +210,7 @@ mod tests {
             schema: schema.clone(),
             next_row: -1,
             next_index: 3,
+            next_column: 4,
             segment: (id % 2 == 0).then(|| format!("checkpoint-{id}.seg")),
             rows: u64::MAX,
         };

@@ -60,6 +60,11 @@ pub(crate) const SEQUENCED_BYTES_MAX: usize = 8 << 20;
 /// How long making an index waits for transactions that do not know of it: longer than most last,
 /// and an answer soon enough for whoever waits for itself.
 pub(crate) const INDEX_PATIENCE: Duration = Duration::from_secs(10);
+/// The same for changing columns and for dropping a table.
+pub(crate) const CHANGE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a transaction that has not written to a table waits to do so while its columns are changed:
+/// rows are copied at some hundred thousand a second.
+pub(crate) const WRITERS_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long a retry waits for the transaction that owns its row, or whose commit it needs to see:
 /// several syncs of a slow disk. Then it tries all the same.
 pub(crate) const OUTCOME_WAIT_MAX: Duration = Duration::from_millis(100);

@@ -3,6 +3,7 @@
 //! Rows of the checkpoint and of the log are written in place, without versions: nobody reads yet.
 //! The secondary indexes are built last, each from sorted batches.
 
+use crate::backup;
 use crate::codec::{self, Reader};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
@@ -13,7 +14,7 @@ use crate::schema_log::SchemaRecord;
 use crate::segment::{SegmentKind, SegmentReader};
 use crate::sync::Relaxed;
 use crate::txn::record::{self, Op};
-use crate::txn::{Bulk, Engine, LiveTable, TableData, load};
+use crate::txn::{ColumnChange, Edition, Engine, LiveTable, Recast, TableData, build_index, load};
 use crate::wal::{Device, Lsn, Record, RecordKind, TIMESTAMP_MAX, Wal, WalOptions, replay};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ pub(crate) fn open(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
 ) -> Result<(ManifestBody, RecoveryReport)> {
-    let mut manifest = match manifest::load(&**device)? {
+    let manifest = match manifest::load(&**device)? {
         Some(manifest) => manifest,
         None => create(&**device)?,
     };
@@ -50,7 +51,8 @@ pub(crate) fn open(
         let message = "the manifest: no store has had as many commits as it says";
         return Err(Error::corrupt(message));
     }
-    remove_strays(&**device, &manifest)?;
+    manifest::remove_unnamed_segments(&**device, &manifest)?;
+    manifest::remove_temporary_files(&**device)?;
     let mut report = RecoveryReport::default();
     let mut recovery = Recovery::new(engine, Timestamp(manifest.checkpoint_timestamp));
     for entry in &manifest.tables {
@@ -60,7 +62,7 @@ pub(crate) fn open(
     let from = Lsn(manifest.wal_start);
     let replayed = replay(&**device, from, &holder, &mut |record| recovery.apply(&record))?;
     recovery.build_indexes()?;
-    manifest.next_table = manifest.next_table.max(recovery.last_table + 1);
+    engine.note_table_number(manifest.next_table.max(recovery.last_table + 1));
     let newest = replayed.last_timestamp.max(manifest.checkpoint_timestamp);
     engine.timeline.restart_at(Timestamp(newest));
     report.records = replayed.records;
@@ -88,6 +90,11 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
             || name.starts_with(manifest::MANIFEST_NAME)
     };
     let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
+    if names.iter().any(|name| name == backup::MARK_NAME) {
+        return Err(Error::invalid(
+            "there is no store here, but an unfinished backup of one: repeat the backup",
+        ));
+    }
     if let Some(foreign) = names.iter().find(|name| !known(name)) {
         return Err(Error::invalid(format!(
             "there is no store here, but other files, such as {foreign}: name an empty directory"
@@ -107,34 +114,21 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
     Ok(body)
 }
 
-/// Removes segments and temporary files that no manifest names: a crash left them.
-fn remove_strays(device: &dyn Device, manifest: &ManifestBody) -> Result<()> {
-    let fault = |error| Error::io(device.describe(), error);
-    for name in device.list().map_err(fault)? {
-        let named = manifest.tables.iter().any(|table| table.segment.as_ref() == Some(&name));
-        let ending = std::path::Path::new(&name).extension();
-        let is_segment = ending.is_some_and(|ending| ending == "seg");
-        let is_temporary = ending.is_some_and(|ending| ending == "tmp");
-        if (is_segment && !named) || is_temporary {
-            device.remove(&name).map_err(fault)?;
-        }
-    }
-    Ok(())
-}
-
 /// Tables on their way back.
-struct Recovery<'a> {
+pub(crate) struct Recovery<'a> {
     engine: &'a Arc<Engine>,
     checkpoint: Timestamp,
     tables: HashMap<u32, Arc<LiveTable>>,
     fragments: HashMap<(Lsn, u64), Vec<u8>>,
     last_table: u32,
+    /// Gets the changes of rows that cannot be made; without it, such a change ends recovery.
+    pub refused: Option<Vec<Error>>,
 }
 
 impl<'a> Recovery<'a> {
-    fn new(engine: &'a Arc<Engine>, checkpoint: Timestamp) -> Self {
+    pub(crate) fn new(engine: &'a Arc<Engine>, checkpoint: Timestamp) -> Self {
         let (tables, fragments) = (HashMap::new(), HashMap::new());
-        Self { engine, checkpoint, tables, fragments, last_table: 0 }
+        Self { engine, checkpoint, tables, fragments, last_table: 0, refused: None }
     }
 
     fn add_table(&mut self, id: u32, schema: Schema) -> Result<Arc<LiveTable>> {
@@ -152,7 +146,8 @@ impl<'a> Recovery<'a> {
         })?;
         self.last_table = self.last_table.max(id);
         self.tables.insert(id, Arc::clone(&table));
-        self.engine.tables.write().insert(table.schema().table.clone(), Arc::clone(&table));
+        let edition = Edition::first(Arc::clone(&table));
+        self.engine.tables.write().insert(table.schema().table.clone(), edition);
         Ok(table)
     }
 
@@ -171,7 +166,48 @@ impl<'a> Recovery<'a> {
                 table.let_go(Timestamp(0));
                 Ok(())
             }
+            SchemaRecord::AddColumn { table, becomes, column } => {
+                self.change_columns(table, becomes, &ColumnChange::Add(column))
+            }
+            SchemaRecord::DropColumn { table, becomes, column } => {
+                let columns = &self.known(table)?.data.schema.columns;
+                let at = columns.iter().position(|known| known.id == column).ok_or_else(|| {
+                    Error::corrupt(format!("table {table} has no column {column} to drop"))
+                })?;
+                self.change_columns(table, becomes, &ColumnChange::Drop(at))
+            }
+            SchemaRecord::DropTable { table } => {
+                self.known(table)?;
+                let name = self.remove(table).data.schema.table.clone();
+                self.engine.tables.write().remove(&name);
+                Ok(())
+            }
         }
+    }
+
+    /// Moves the rows of a table to one of other columns, which takes its place.
+    fn change_columns(&mut self, table: u32, becomes: u32, change: &ColumnChange) -> Result<()> {
+        let before = Arc::clone(self.known(table)?);
+        let schema = change.schema(before.schema());
+        let schema = schema.map_err(|error| Error::corrupt(error.to_string()).caused_by(error))?;
+        self.engine.tables.write().remove(&schema.table);
+        let after = self.add_table(becomes, schema)?;
+        after.note_index_number(before.next_index());
+        after.note_column_number(before.next_column());
+        if let ColumnChange::Add(column) = change {
+            after.note_column_number(column.id + 1);
+        }
+        let recast = Recast::new(change, &before.data);
+        load::move_rows(&before.data, &after.data, &recast)?;
+        drop(self.remove(table));
+        Ok(())
+    }
+
+    /// Lets go of a table, whose memory goes with its last user.
+    fn remove(&mut self, table: u32) -> Arc<LiveTable> {
+        let table = self.tables.remove(&table).expect("the caller has found it");
+        table.data.set_leaving();
+        table
     }
 
     fn add_index(&self, table: u32, index: &Index) -> Result<()> {
@@ -188,11 +224,18 @@ impl<'a> Recovery<'a> {
         table.ok_or_else(|| Error::corrupt(format!("a change of an unknown table {id}")))
     }
 
-    fn load_table(&mut self, device: &dyn Device, entry: &TableEntry) -> Result<u64> {
+    /// A table of the checkpoint without its rows.
+    pub(crate) fn begin_table(&mut self, entry: &TableEntry) -> Result<Arc<LiveTable>> {
         let table = self.add_table(entry.id, entry.schema.clone())?;
         table.note_index_number(entry.next_index);
+        table.note_column_number(entry.next_column);
+        table.data.next_row.fetch_max(entry.next_row as u64, Relaxed);
+        Ok(table)
+    }
+
+    fn load_table(&mut self, device: &dyn Device, entry: &TableEntry) -> Result<u64> {
+        let table = self.begin_table(entry)?;
         let rows = &table.data;
-        rows.next_row.fetch_max(entry.next_row as u64, Relaxed);
         let Some(name) = &entry.segment else { return Ok(0) };
         let holder = self.engine.holder.child("recovery");
         let mut reader = SegmentReader::open(device, name, &holder).map_err(|error| match error
@@ -209,10 +252,8 @@ impl<'a> Recovery<'a> {
         }
         let mut loaded = 0;
         while let Some(image) = reader.next_row()? {
-            let mut image = Reader::new(image);
-            let cells = record::read_row(&mut image, &rows.schema)
+            self.put_row(rows, image)
                 .map_err(|error| error.at(format_args!("{name}, row {loaded}")))?;
-            load::put(rows, &cells, self.checkpoint)?;
             loaded += 1;
         }
         if loaded != entry.rows || loaded != reader.rows() {
@@ -224,7 +265,14 @@ impl<'a> Recovery<'a> {
         Ok(loaded)
     }
 
-    fn apply(&mut self, found: &Record<'_>) -> Result<()> {
+    /// Puts a row of the checkpoint.
+    pub(crate) fn put_row(&self, rows: &TableData, image: &[u8]) -> Result<()> {
+        let cells = record::read_row(&mut Reader::new(image), &rows.schema)?;
+        load::put(rows, &cells, self.checkpoint)
+    }
+
+    /// Applies a record of the log.
+    pub(crate) fn apply(&mut self, found: &Record<'_>) -> Result<()> {
         let place = |error: Error| match error.kind() {
             Kind::Corrupt => error.at(format_args!("log position {}", found.lsn)),
             _ => error,
@@ -278,15 +326,20 @@ impl<'a> Recovery<'a> {
         while !reader.is_empty() {
             let op = record::read_op(&mut reader, table.as_ref().map(|rows| &rows.schema))?;
             let known = || table.as_ref().expect("an operation on a row was read with its schema");
-            match op {
+            let applied = match op {
                 Op::Table { id, version, columns } => {
                     table = Some(self.known_table(id, version, &columns)?);
+                    Ok(())
                 }
-                Op::Put(cells) => load::put(known(), &cells, at)?,
+                Op::Put(cells) => load::put(known(), &cells, at),
                 Op::Update { key, columns, cells } => {
-                    load::update(known(), &key, &columns, &cells, at)?;
+                    load::update(known(), &key, &columns, &cells, at)
                 }
-                Op::Delete(key) => load::delete(known(), &key)?,
+                Op::Delete(key) => load::delete(known(), &key),
+            };
+            match (applied, &mut self.refused) {
+                (Err(error), Some(refused)) if error.kind() == Kind::Corrupt => refused.push(error),
+                (applied, _) => applied?,
             }
         }
         Ok(())
@@ -307,25 +360,19 @@ impl<'a> Recovery<'a> {
         Ok(Arc::clone(rows))
     }
 
-    fn build_indexes(&self) -> Result<()> {
-        self.tables.values().try_for_each(|table| build_indexes(self.engine, table))
+    /// The tables so far.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<LiveTable>> {
+        self.tables.values()
     }
-}
 
-/// Enters every row of a table in its secondary indexes.
-fn build_indexes(engine: &Engine, table: &LiveTable) -> Result<()> {
-    let rows = table.share();
-    for index in &rows.indexes {
-        let mut bulk = Bulk::new(&table.data, index, &engine.holder.child("recovery"))?;
-        load::for_each(&table.data, |row, words| {
-            bulk.push(row, words)?;
-            if bulk.is_full() {
-                bulk.flush(|pages| table.data.pool.promise(pages))?;
+    /// Enters every row in the secondary indexes.
+    pub(crate) fn build_indexes(&self) -> Result<()> {
+        let holder = self.engine.holder.child("recovery");
+        for table in self.tables.values() {
+            for index in &table.share().indexes {
+                build_index(self.engine, &table.data, index, &holder)?;
             }
-            Ok(())
-        })?;
-        bulk.flush(|pages| table.data.pool.promise(pages))?;
-        index.set_complete_from(Timestamp(0)); // nobody has read before
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -51,6 +51,9 @@ pub struct Stats {
     pub poisoned: bool,
     /// The tables by name.
     pub tables: Vec<TableStats>,
+    /// Tables as they were before their columns changed, or that were dropped, as long as snapshots
+    /// may read them.
+    pub ended_tables: Vec<TableStats>,
 }
 
 /// A table in numbers.
@@ -114,12 +117,30 @@ impl Stats {
             wal_end: log.map_or(0, |log| log.wal.end().0),
             wal_durable: log.map_or(0, |log| log.wal.durable().0),
             poisoned: engine.check_log().is_err(),
-            tables: engine.tables.read().values().map(|table| TableStats::of(table)).collect(),
+            tables: tables_of(&engine.live_tables()),
+            ended_tables: tables_of(&engine.upkeep.ended()),
         }
     }
 }
 
+fn tables_of(tables: &[Arc<LiveTable>]) -> Vec<TableStats> {
+    tables.iter().map(|table| TableStats::of(table)).collect()
+}
+
 impl TableStats {
+    pub(crate) fn none(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            rows: 0,
+            old_versions: 0,
+            version_bytes: 0,
+            garbage_rows: 0,
+            bytes: 0,
+            value_bytes: 0,
+            indexes: Vec::new(),
+        }
+    }
+
     pub(crate) fn of(table: &LiveTable) -> Self {
         let rows = table.share_locked();
         let index = |index: &Arc<SecondaryIndex>| IndexStats {

@@ -1,16 +1,21 @@
 //! Stores: opening, tables, transactions, closing.
 
+use crate::altering;
+use crate::backup::{self, BackupProgress, BackupReport};
 use crate::check::{CheckReport, check};
 use crate::checkpoint;
+use crate::compact::{self, CompactReport};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::ManifestBody;
+use crate::options::CHANGE_PATIENCE;
 use crate::recovery::{self, RecoveryReport};
+use crate::salvage::{self, SalvageReport};
 use crate::schema::Schema;
 use crate::schema_log::{SchemaRecord, log_change};
 use crate::stats::Stats;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, RwLock};
 use crate::table::Table;
-use crate::txn::{Engine, Lost, Retry, SharedEngine, Snapshot, Txn, TxnOptions};
+use crate::txn::{Edition, Engine, Lost, Retry, SharedEngine, Snapshot, Txn, TxnOptions};
 use crate::wal::{Device, Directory};
 use std::fmt;
 use std::path::Path;
@@ -46,6 +51,8 @@ pub(crate) struct Home {
     /// What the manifest says; locked by whoever changes it.
     pub manifest: Mutex<ManifestBody>,
     pub recovery: RecoveryReport,
+    /// Held by those who copy the store's files; whoever removes some does not while they do.
+    pub copying: RwLock<()>,
 }
 
 /// How to open a store.
@@ -88,22 +95,34 @@ impl Options {
         self.open_on(Arc::new(directory))
     }
 
+    /// Saves what verifies of a damaged store in a new one, and says what does not. The damaged store
+    /// is only read; nobody else may have it open.
+    ///
+    /// Behind damage it goes on, so the new store may lack changes that later ones built on. Its rows
+    /// must fit in the memory budget.
+    pub fn salvage(self, path: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<SalvageReport> {
+        let path = path.as_ref();
+        let opened = Directory::open_existing(path);
+        let from: Arc<dyn Device> =
+            Arc::new(opened.map_err(|error| Error::io(path.display(), error))?);
+        self.salvage_on(&from, &new_directory(to.as_ref())?)
+    }
+
+    /// [`Options::salvage`] between devices of the caller's.
+    pub fn salvage_on(self, from: &Arc<dyn Device>, to: &Arc<dyn Device>) -> Result<SalvageReport> {
+        let _owned = own(from)?;
+        salvage::run(self.memory_bytes(), &**from, to)
+    }
+
     /// Opens the store on a device of the caller's.
     pub fn open_on(self, device: Arc<dyn Device>) -> Result<Store> {
-        let lock = device.lock().map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => Error::new(
-                Kind::Busy,
-                format!("{}: another process owns this store", device.describe()),
-            )
-            .detail(device.describe()),
-            _ => Error::io(device.describe(), error),
-        })?;
+        let lock = own(&device)?;
         let engine = Engine::new(self.memory_bytes())?;
         engine.keep_lock(lock);
         let opened = recovery::open(&engine, &device);
         let (manifest, recovery) = opened.map_err(|error| error.at(device.describe()))?;
         let manifest = Mutex::new(manifest);
-        let home = Home { device, manifest, recovery };
+        let home = Home { device, manifest, recovery, copying: RwLock::new(()) };
         Ok(Store { engine: SharedEngine::new(engine), home: Some(Arc::new(home)) })
     }
 
@@ -140,20 +159,43 @@ impl Store {
             return Err(Error::duplicate(format!("table `{}` exists already", schema.table))
                 .detail(&schema.table));
         }
-        let id = self.take_table_number();
+        let id = self.engine.take_table_number();
         let table = self.engine.new_table(id, schema)?;
         let record = SchemaRecord::Table { id, schema: table.schema().clone() };
         if self.engine.log().is_some() {
-            log_change(&self.engine, &record, || ())?;
+            log_change(&self.engine, &record, |_| ())?;
         }
-        self.engine.tables.write().insert(table.schema().table.clone(), Arc::clone(&table));
-        Ok(Table::new(self.engine.clone(), table))
+        let name = table.schema().table.clone();
+        let edition = Edition::first(table);
+        let table = Table::new(self.engine.clone(), Arc::clone(&edition));
+        self.engine.tables.write().insert(name, edition);
+        Ok(table)
     }
 
     /// The table of this name.
     pub fn open_table(&self, name: &str) -> Result<Table> {
         self.engine.check_open()?;
-        Ok(Table::new(self.engine.clone(), self.engine.table(name)?))
+        Table::open(&self.engine, name)
+    }
+
+    /// Drops a table; durable when this returns.
+    ///
+    /// Snapshots from before still read it, through handles that were opened before. Whoever writes to
+    /// it now is waited for, up to 10 s ([`Kind::Busy`]), so it cannot be dropped inside a transaction
+    /// that has written to it. Its name can be used again at once, and its memory comes back when
+    /// every snapshot that is open now has ended.
+    ///
+    /// ```
+    /// # use store_core::Kind;
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// let before = store.snapshot()?;
+    /// store.drop_table("flights")?;
+    /// assert_eq!(flights.count(&before)?, 1);
+    /// assert_eq!(flights.count(&store.snapshot()?).unwrap_err().kind(), Kind::NotFound);
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn drop_table(&self, name: &str) -> Result<()> {
+        altering::drop_table(&self.engine, name, CHANGE_PATIENCE)
     }
 
     /// The names of all tables, in order.
@@ -236,6 +278,53 @@ impl Store {
         }
     }
 
+    /// Makes the store small again: on disk by a checkpoint, in memory by filling the pages of its
+    /// indexes.
+    pub fn compact(&self) -> Result<CompactReport> {
+        self.engine.check_open()?;
+        compact::run(&self.engine, self.home.as_deref())
+    }
+
+    /// Copies the store, while it is in use, to a directory that is made or empty; opened, the copy is
+    /// a store of its own with all commits up to one of them.
+    ///
+    /// Costs reading, writing and syncing the checkpoint and the log since; a store without files is
+    /// written as a checkpoint. If it ends early, the same call takes it up again where it was.
+    ///
+    /// ```
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// # let place = std::env::temp_dir().join(format!("store-backup-{}", std::process::id()));
+    /// let report = store.backup(&place)?;
+    /// assert!(report.timestamp >= store.snapshot()?.timestamp());
+    /// let copy = store_core::Store::options().open(&place)?;
+    /// assert_eq!(copy.tables(), store.tables());
+    /// # drop(copy); std::fs::remove_dir_all(&place).unwrap();
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub fn backup(&self, path: impl AsRef<Path>) -> Result<BackupReport> {
+        self.backup_with(path, &mut |_| true)
+    }
+
+    /// [`Store::backup`] that tells how far it has come, and ends with [`Kind::Cancelled`] when
+    /// `progress` says false.
+    pub fn backup_with(
+        &self,
+        path: impl AsRef<Path>,
+        progress: &mut dyn FnMut(BackupProgress) -> bool,
+    ) -> Result<BackupReport> {
+        self.backup_on(&new_directory(path.as_ref())?, progress)
+    }
+
+    /// [`Store::backup_with`] to a device of the caller's.
+    pub fn backup_on(
+        &self,
+        device: &Arc<dyn Device>,
+        progress: &mut dyn FnMut(BackupProgress) -> bool,
+    ) -> Result<BackupReport> {
+        self.engine.check_open()?;
+        backup::run(&self.engine, self.home.as_deref(), device, progress)
+    }
+
     /// Verifies the checksums of the checkpoint's segments, and that at one snapshot every index
     /// agrees with its table. The log and the manifest were verified when the store was opened.
     pub fn check(&self) -> Result<CheckReport> {
@@ -284,17 +373,6 @@ impl Store {
     pub(crate) fn engine(&self) -> Arc<Engine> {
         Arc::clone(&self.engine)
     }
-
-    fn take_table_number(&self) -> u32 {
-        match &self.home {
-            Some(home) => {
-                let mut manifest = home.manifest.lock();
-                manifest.next_table += 1;
-                manifest.next_table - 1
-            }
-            None => self.engine.tables.read().len() as u32 + 1,
-        }
-    }
 }
 
 impl fmt::Debug for Store {
@@ -302,6 +380,29 @@ impl fmt::Debug for Store {
         let place = self.home.as_ref().map_or(":memory:".to_owned(), |home| home.device.describe());
         write!(f, "Store({place})")
     }
+}
+
+/// Becomes the only owner of what is there.
+fn own(device: &Arc<dyn Device>) -> Result<Box<dyn Send + Sync>> {
+    let place = device.describe();
+    device.lock().map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => {
+            Error::new(Kind::Busy, format!("{place}: another process owns this store"))
+                .detail(place)
+        }
+        _ => Error::io(place, error),
+    })
+}
+
+/// A directory to write a copy to.
+fn new_directory(path: &Path) -> Result<Arc<dyn Device>> {
+    let shown = path.display();
+    if path == Path::new(":memory:") || (path.exists() && !path.is_dir()) {
+        return Err(Error::invalid(format!("{shown}: a copy of a store is a directory"))
+            .detail(shown.to_string()));
+    }
+    let made = Directory::create(path).map_err(|error| Error::io(shown, error))?;
+    Ok(Arc::new(made))
 }
 
 /// Bytes the machine or its container allows this process.

@@ -62,6 +62,52 @@ pub unsafe extern "C" fn store_checkpoint(
     guard(err, || handle::shared(db)?.checkpoint())
 }
 
+/// What a backup holds. Since 0.1.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct store_backup_report {
+    /// The newest commit in it: it holds all up to this one, and no other.
+    pub timestamp: u64,
+    /// Files copied or written.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that an earlier try had copied.
+    pub files_kept: u64,
+    /// Room to grow; 0.
+    pub reserved: [u64; 4],
+}
+
+/// Copies the store, while it is in use, to a directory that is made or empty, where it opens as a
+/// store of its own.
+///
+/// If it ends early, the same call goes on where it was. *report_out may be NULL. STORE_INVALID:
+/// something else is there. STORE_BUSY: another process uses the directory. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_backup(
+    db: *const store_db,
+    path: *const u8,
+    path_len: usize,
+    report_out: *mut store_backup_report,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::optional(report_out, "report_out", store_backup_report::default())?;
+        let store = handle::shared(db)?;
+        let report = store.backup(args::text(path, path_len, "path")?)?;
+        if let Some(out) = out {
+            out.set(store_backup_report {
+                timestamp: report.timestamp,
+                files: report.files,
+                bytes: report.bytes,
+                files_kept: report.files_kept,
+                reserved: [0; 4],
+            });
+        }
+        Ok(())
+    })
+}
+
 /// Ends every query and cursor of this store that has begun: their next call that reads on returns
 /// STORE_CANCELLED. What begins afterwards runs; writes are not touched.
 ///

@@ -77,6 +77,7 @@ fn stats_json(stats: &Stats) -> Value {
         "wal_bytes": stats.wal_bytes,
         "poisoned": stats.poisoned,
         "tables": stats.tables.iter().map(table_json).collect::<Vec<Value>>(),
+        "ended_tables": stats.ended_tables.iter().map(table_json).collect::<Vec<Value>>(),
     })
 }
 

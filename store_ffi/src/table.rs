@@ -10,10 +10,14 @@ use crate::text;
 use crate::value::store_type;
 use std::ffi::c_char;
 use std::sync::Arc;
-use store_core::{Column, Error, IndexSpec, Result, Schema, Store, Table, Type};
+use store_core::{Column, ColumnSpec, Error, IndexSpec, Result, Schema, Store, Table, Type};
 
 /// An open table.
 ///
+/// Columns are known by their positions when it was opened. It goes on when columns are added behind
+/// them. If one of them was dropped, or the table has no key of its own and a column was added, a call
+/// that sees the table after the change is STORE_INVALID: open it again. Reads at a moment before the
+/// change go on. After the table was dropped it is STORE_NOT_FOUND.
 /// Thread-safe. Since 0.1.
 pub struct store_table {
     _opaque: [u8; 0],
@@ -32,9 +36,9 @@ pub(crate) struct OpenTable {
 opaque!(store_table, OpenTable, b"st_table");
 
 impl OpenTable {
-    fn new(store: &Store, table: Table) -> Self {
+    fn new(store: &Store, table: &Table) -> Self {
         let columns = table.schema().visible_columns().cloned().collect();
-        Self { table, columns, store: store.clone() }
+        Self { table: table.with_positions(), columns, store: store.clone() }
     }
 
     fn column(&self, position: usize) -> Result<&Column> {
@@ -72,7 +76,7 @@ pub unsafe extern "C" fn store_table_create(
         let schema = Schema::parse(name, args::text(schema, schema_len, "schema")?)?;
         let table = db.create_table(schema)?;
         if let Some(out) = out {
-            out.set(handle::new(OpenTable::new(&db, table)));
+            out.set(handle::new(OpenTable::new(&db, &table)));
         }
         Ok(())
     })
@@ -94,7 +98,7 @@ pub unsafe extern "C" fn store_table_open(
         let out = Out::handle(table_out, "table_out")?;
         let db = handle::shared(db)?;
         let table = db.open_table(args::text(name, name_len, "name")?)?;
-        out.set(handle::new(OpenTable::new(&db, table)));
+        out.set(handle::new(OpenTable::new(&db, &table)));
         Ok(())
     })
 }
@@ -199,7 +203,66 @@ pub unsafe extern "C" fn store_table_drop_index(
     })
 }
 
-/// Returns how many columns the table has.
+/// Adds a column behind the others, while other threads read; durable on return.
+///
+/// `column` is its name, type and options in the text form of store_table_create, as in "squawk int32
+/// notnull default 2000"; without key, index and unique. Rows that are there get the default, or NULL;
+/// with notnull it needs one. Reads at a moment before the change see the table as it was; a
+/// transaction from before that wants to write to the table then is a STORE_CONFLICT.
+/// Not for use inside a transaction: it waits for every transaction that wrote to this table before,
+/// STORE_BUSY if one does not end within 10 seconds, or if the table is being changed already; others
+/// wait with their first write. All rows are copied: STORE_OVER_BUDGET if there is no room for that.
+/// After an error nothing has changed. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_add_column(
+    table: *const store_table,
+    column: *const u8,
+    column_len: usize,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let spec = ColumnSpec::parse(args::text(column, column_len, "column")?)?;
+        handle::shared(table)?.table.add_column(&spec)
+    })
+}
+
+/// Drops the column of this name, as store_table_add_column adds one.
+///
+/// STORE_NOT_FOUND: there is none. STORE_INVALID: it is in the key or in an index, or the only one.
+/// Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_drop_column(
+    table: *const store_table,
+    name: *const u8,
+    name_len: usize,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let name = args::text(name, name_len, "name")?;
+        handle::shared(table)?.table.drop_column(name)
+    })
+}
+
+/// Drops the table of this name; durable on return, and the name is free.
+///
+/// Reads at a moment before go on through handles that are open. Not for use inside a transaction
+/// that has written to the table: it is waited for. STORE_NOT_FOUND: there is no table of this name.
+/// STORE_BUSY: a transaction that wrote to it does not end within 10 seconds, or the table is being
+/// changed. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_table_drop(
+    db: *const store_db,
+    name: *const u8,
+    name_len: usize,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let db = handle::shared(db)?;
+        db.drop_table(args::text(name, name_len, "name")?)
+    })
+}
+
+/// Returns how many columns the table had when it was opened.
 ///
 /// Thread-safe. Since 0.1.
 #[unsafe(no_mangle)]
@@ -229,7 +292,10 @@ pub unsafe extern "C" fn store_table_column(
     guard(err, || {
         let out = Out::new(column_out, "column_out", 0)?;
         let table = handle::shared(table)?;
-        out.set(table.table.schema().column_position(args::text(name, name_len, "name")?)?);
+        let name = args::text(name, name_len, "name")?;
+        let known = table.columns.iter().position(|column| column.name == name);
+        let position = known.map_or_else(|| table.table.schema().column_position(name), Ok);
+        out.set(position?);
         Ok(())
     })
 }

@@ -92,6 +92,11 @@ fn decimals_and_addresses_come_back() {
 }
 
 #[test]
+fn columns_come_and_go() {
+    run_test("columns");
+}
+
+#[test]
 fn indexes_come_and_go() {
     run_test("indexes");
 }

@@ -38,7 +38,8 @@ fn write() -> (Files, String) {
     let mut steps = vec![Step::CreateTable, Step::CreateTable, Step::Mixed, Step::Mixed];
     steps.extend([Step::CreateIndex, Step::Checkpoint, Step::Reinsert, Step::CreateTable]);
     steps.extend([Step::Mixed, Step::DropIndex, Step::Reopen, Step::Mixed, Step::CreateIndex]);
-    steps.extend([Step::Put, Step::Delete, Step::Mixed, Step::PutLong]);
+    steps.extend([Step::Put, Step::Delete, Step::ChangeColumns, Step::Mixed, Step::PutLong]);
+    steps.extend([Step::DropTable, Step::CreateTable, Step::ChangeColumns, Step::Mixed]);
     runner.run(&steps).unwrap();
     let state = format!("{:#?}\n", state_of(runner.store()));
     let mut files = place.contents();

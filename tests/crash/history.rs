@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store_core::query::Predicate;
-use store_core::{IndexSpec, Kind, Result, Schema, Store, Txn, Type, ValueRef};
+use store_core::{ColumnSpec, IndexSpec, Kind, Result, Schema, Store, Txn, Type, Value, ValueRef};
 use store_tests::random::Random;
 use store_tests::rows::{assert_sound, int, matching};
 use store_tests::sim_device::SimDevice;
@@ -19,11 +19,46 @@ pub fn device() -> SimDevice {
 /// Tables with what they hold.
 pub type State = BTreeMap<String, TableState>;
 
-/// A table's rows, and the names of its indexes.
+/// A table's rows by their key, and the names of its columns and indexes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableState {
-    pub rows: BTreeMap<i64, (i64, String)>,
+    pub rows: BTreeMap<i64, Vec<Value>>,
+    pub columns: Vec<String>,
     pub indexes: BTreeSet<String>,
+}
+
+/// The columns of a new table; others come and go behind them.
+pub const COLUMNS: [&str; 3] = ["id", "value", "text"];
+
+impl TableState {
+    /// A row with something in every column that came later.
+    pub fn row(&self, id: i64, value: i64, text: String) -> Vec<Value> {
+        let mut row: Vec<Value> = vec![id.into(), value.into(), text.into()];
+        let later = self.columns[row.len()..].iter();
+        row.extend(later.map(|name| Value::Text(format!("{name} {value}"))));
+        row
+    }
+
+    pub fn add_column(&mut self, column: &str, default: &str) {
+        self.columns.push(column.to_owned());
+        for row in self.rows.values_mut() {
+            row.push(Value::Text(default.to_owned()));
+        }
+    }
+
+    /// False if it is not there.
+    pub fn drop_column(&mut self, column: &str) -> bool {
+        let Some(at) = self.columns.iter().position(|known| known == column) else { return false };
+        self.columns.remove(at);
+        for row in self.rows.values_mut() {
+            row.remove(at);
+        }
+        true
+    }
+}
+
+pub fn cells(row: &[Value]) -> Vec<ValueRef<'_>> {
+    row.iter().map(Value::as_ref).collect()
 }
 
 /// Every state the store was brought to, the first one empty.
@@ -57,13 +92,11 @@ pub fn state_of(store: &Store) -> State {
     let rows_of = |name: String| {
         let table = store.open_table(&name).unwrap();
         let rows = matching(&table, &snapshot, Predicate::all());
-        let text = |row: &[store_core::Value]| match &row[2] {
-            store_core::Value::Text(text) => text.clone(),
-            other => panic!("{other:?}"),
-        };
-        let rows = rows.iter().map(|row| (int(&row[0]), (int(&row[1]), text(row)))).collect();
-        let indexes = table.schema().indexes.iter().map(|index| index.name.clone()).collect();
-        (name, TableState { rows, indexes })
+        let rows = rows.into_iter().map(|row| (int(&row[0]), row)).collect();
+        let schema = table.schema();
+        let columns = schema.visible_columns().map(|column| column.name.clone()).collect();
+        let indexes = schema.indexes.iter().map(|index| index.name.clone()).collect();
+        (name, TableState { rows, columns, indexes })
     };
     store.tables().into_iter().map(rows_of).collect()
 }
@@ -117,10 +150,14 @@ impl History {
         for step in 0..workload.steps {
             let result = match step {
                 0 => self.create(store, "a"),
-                3 => self.create(store, "b"),
+                3 | 17 => self.create(store, "b"),
                 8 => self.create(store, "c"),
+                10 => self.drop_table(store, "b"),
                 _ if step % 5 == 4 => store.checkpoint(),
-                _ if step % 7 >= 5 => self.change_index(store, workload, &mut random),
+                _ if step % 7 == 5 => self.change_index(store, workload, &mut random),
+                _ if step % 7 == 6 || step % 11 == 7 => {
+                    self.change_columns(store, workload, &mut random)
+                }
                 _ => self.commit(store, workload, &mut random),
             };
             if let Err(error) = result {
@@ -143,8 +180,44 @@ impl History {
         let schema = schema.index_of(&["value", "id"], true).build()?;
         let mut next = self.acknowledged_state().clone();
         let indexes = ["value", "value+id"].map(str::to_owned).into();
-        next.insert(name.to_owned(), TableState { rows: BTreeMap::new(), indexes });
+        let columns = COLUMNS.map(str::to_owned).into();
+        next.insert(name.to_owned(), TableState { rows: BTreeMap::new(), columns, indexes });
         self.attempt(next, || store.create_table(schema).map(drop))
+    }
+
+    fn drop_table(&mut self, store: &Store, name: &str) -> Result<()> {
+        let mut next = self.acknowledged_state().clone();
+        if next.remove(name).is_none() {
+            return Ok(());
+        }
+        self.attempt(next, || store.drop_table(name))
+    }
+
+    /// Adds a column to a table that has rows, or drops it.
+    fn change_columns(
+        &mut self,
+        store: &Store,
+        workload: Workload,
+        random: &mut Random,
+    ) -> Result<()> {
+        let mut next = self.acknowledged_state().clone();
+        let names: Vec<String> = next.keys().cloned().collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let name = random.pick(&names);
+        let table = store.open_table(name)?;
+        let state = next.get_mut(name).unwrap();
+        let (column, length) =
+            (*random.pick(&["more", "still"]), random.below(workload.text_bytes));
+        let default = "d".repeat(length.min(100) as usize);
+        if state.drop_column(column) {
+            self.attempt(next, || table.drop_column(column))
+        } else {
+            state.add_column(column, &default);
+            let spec = ColumnSpec::new(column, Type::Text).notnull().default(default);
+            self.attempt(next, || table.add_column(&spec))
+        }
     }
 
     /// Makes an index of a table that has rows, or drops it.
@@ -157,11 +230,11 @@ impl History {
         let mut next = self.acknowledged_state().clone();
         let Some(mut known) = next.first_entry() else { return Ok(()) };
         let table = store.open_table(known.key())?;
-        let TableState { rows, indexes } = known.get_mut();
+        let TableState { rows, indexes, .. } = known.get_mut();
         // Some texts are too long for an index.
         let is_long = |bytes: u64| bytes > 1_000;
         let long =
-            is_long(workload.text_bytes) || rows.values().any(|row| is_long(row.1.len() as u64));
+            is_long(workload.text_bytes) || rows.values().any(|row| is_long(text_bytes(row)));
         let second = if long { "value" } else { "text" };
         let choices = [vec!["value"], vec![second, "id"], vec!["id", second]];
         let columns = random.pick(&choices).as_slice();
@@ -219,21 +292,28 @@ fn write(
     let names: Vec<String> = next.keys().cloned().collect();
     let name = random.pick(&names);
     let table = store.open_table(name)?;
-    let rows = &mut next.get_mut(name).unwrap().rows;
+    let state = next.get_mut(name).unwrap();
     let id = random.below(12) as i64;
     let value = random.below(1_000) as i64;
     let text = "t".repeat(random.below(workload.text_bytes) as usize);
     if random.once_in(4) {
         let deleted = table.delete(txn, &[id.into()])?;
-        assert_eq!(deleted, rows.remove(&id).is_some());
+        assert_eq!(deleted, state.rows.remove(&id).is_some());
     } else if random.once_in(3) {
         let changed = table.update(txn, &[id.into()], &[("value", value.into())])?;
-        assert_eq!(changed, rows.contains_key(&id));
-        rows.entry(id).and_modify(|row| row.0 = value);
+        assert_eq!(changed, state.rows.contains_key(&id));
+        state.rows.entry(id).and_modify(|row| row[1] = value.into());
     } else {
-        let cells: [ValueRef<'_>; 3] = [id.into(), value.into(), (&text).into()];
-        table.upsert(txn, &cells)?;
-        rows.insert(id, (value, text));
+        let row = state.row(id, value, text);
+        table.upsert(txn, &cells(&row))?;
+        state.rows.insert(id, row);
     }
     Ok(())
+}
+
+fn text_bytes(row: &[Value]) -> u64 {
+    match &row[2] {
+        Value::Text(text) => text.len() as u64,
+        other => panic!("{other:?}"),
+    }
 }

@@ -4,6 +4,7 @@
 //! commit, made of whole transactions only.
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
+mod backup;
 mod damage;
 mod faults;
 mod golden;
@@ -12,6 +13,7 @@ mod kill;
 mod many;
 mod power;
 mod processes;
+mod salvage;
 mod sequences;
 mod space;
 mod steps;

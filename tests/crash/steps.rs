@@ -1,11 +1,11 @@
 //! What a workload is made of: single steps, each of which a history knows the outcome of.
 //!
-//! A new kind of step (a change of columns, a dropped table, …) is a line in [`Step`], one in
+//! A new kind of step is a line in [`Step`], one in
 //! [`Step::WEIGHTS`], and its arm in [`Runner::take`], which says what the next state is.
 
-use crate::history::{History, State, TableState, open, state_of};
+use crate::history::{COLUMNS, History, State, TableState, cells, open, state_of};
 use std::collections::BTreeMap;
-use store_core::{IndexSpec, Kind, Result, Schema, Store, Table, Txn, Type, ValueRef};
+use store_core::{ColumnSpec, IndexSpec, Kind, Result, Schema, Store, Table, Txn, Type, Value};
 use store_tests::random::Random;
 use store_tests::sim_device::SimDevice;
 
@@ -45,13 +45,17 @@ pub enum Step {
     CreateIndex,
     /// Drops an index.
     DropIndex,
+    /// Adds a column to a table, or drops it.
+    ChangeColumns,
+    /// Drops a table.
+    DropTable,
     /// Closes the store and opens it again, which begins a new log file.
     Reopen,
 }
 
 impl Step {
     /// How often each comes in a random workload.
-    const WEIGHTS: [(Self, u64); 12] = [
+    const WEIGHTS: [(Self, u64); 14] = [
         (Self::CreateTable, 3),
         (Self::Put, 8),
         (Self::Delete, 4),
@@ -63,6 +67,8 @@ impl Step {
         (Self::Checkpoint, 5),
         (Self::CreateIndex, 4),
         (Self::DropIndex, 3),
+        (Self::ChangeColumns, 4),
+        (Self::DropTable, 1),
         (Self::Reopen, 3),
     ];
 
@@ -164,6 +170,8 @@ impl Runner {
             Step::Checkpoint => runner.store().checkpoint(),
             Step::CreateIndex => runner.create_index(),
             Step::DropIndex => runner.drop_index(),
+            Step::ChangeColumns => runner.change_columns(),
+            Step::DropTable => runner.drop_table(),
             Step::Reopen => {
                 runner.store = None;
                 let store = open(&runner.device)?;
@@ -200,7 +208,8 @@ impl Runner {
         };
         let schema = schema.build()?;
         let indexes = schema.indexes.iter().map(|index| index.name.clone()).collect();
-        next.insert((*name).to_owned(), TableState { rows: BTreeMap::new(), indexes });
+        let columns = COLUMNS.map(str::to_owned).into();
+        next.insert((*name).to_owned(), TableState { rows: BTreeMap::new(), columns, indexes });
         let store = self.store.as_ref().expect("open between steps");
         self.history.attempt(next, || store.create_table(schema).map(drop))
     }
@@ -248,6 +257,28 @@ impl Runner {
         indexes.remove(index);
         let table = self.store().open_table(name)?;
         self.history.attempt(next, || table.drop_index(index))
+    }
+
+    fn change_columns(&mut self) -> Result<()> {
+        let Some((name, _)) = self.any_table() else { return Ok(()) };
+        let mut next = self.history.acknowledged_state().clone();
+        let column = *self.random.pick(&["more", "still"]);
+        let table = self.store().open_table(name)?;
+        if next.get_mut(name).unwrap().drop_column(column) {
+            return self.history.attempt(next, || table.drop_column(column));
+        }
+        let default = "d".repeat(self.random.below(60) as usize);
+        next.get_mut(name).unwrap().add_column(column, &default);
+        let spec = ColumnSpec::new(column, Type::Text).notnull().default(default);
+        self.history.attempt(next, || table.add_column(&spec))
+    }
+
+    fn drop_table(&mut self) -> Result<()> {
+        let Some((name, _)) = self.any_table() else { return Ok(()) };
+        let mut next = self.history.acknowledged_state().clone();
+        next.remove(name);
+        let store = self.store.as_ref().expect("open between steps");
+        self.history.attempt(next, || store.drop_table(name))
     }
 
     /// A transaction of these statements, which is committed.
@@ -321,10 +352,10 @@ impl Work<'_> {
         let Some((table, name)) = self.table(text_bytes > 1_000)? else { return Ok(()) };
         let (id, value) = (self.random.below(IDS) as i64, self.random.below(40) as i64);
         let text = self.text(text_bytes);
-        let cells: [ValueRef<'_>; 3] = [id.into(), value.into(), (&text).into()];
-        let outcome = table.upsert(self.txn, &cells).map(drop);
+        let row = self.next[&name].row(id, value, text);
+        let outcome = table.upsert(self.txn, &cells(&row)).map(drop);
         if self.is_allowed(outcome, &name, id, value)? {
-            self.next.get_mut(&name).unwrap().rows.insert(id, (value, text));
+            self.next.get_mut(&name).unwrap().rows.insert(id, row);
         }
         Ok(())
     }
@@ -338,7 +369,12 @@ impl Work<'_> {
         }
         let outcome = table.update(self.txn, &[id.into()], &[("value", value.into())]).map(drop);
         if self.is_allowed(outcome, &name, id, value)? {
-            self.next.get_mut(&name).unwrap().rows.entry(id).and_modify(|row| row.0 = value);
+            self.next
+                .get_mut(&name)
+                .unwrap()
+                .rows
+                .entry(id)
+                .and_modify(|row| row[1] = value.into());
         }
         Ok(())
     }
@@ -348,7 +384,7 @@ impl Work<'_> {
         let rows = &self.next[table].rows;
         let is_taken = self.next[table].indexes.contains("value")
             && table == "b"
-            && rows.iter().any(|(other, row)| *other != id && row.0 == value);
+            && rows.iter().any(|(other, row)| *other != id && row[1] == Value::Int(value));
         match outcome {
             Err(error) if error.kind() == Kind::Duplicate && is_taken => Ok(false),
             outcome => {
@@ -373,13 +409,12 @@ impl Work<'_> {
         for id in rows.keys() {
             assert!(table.delete(self.txn, &[(*id).into()])?);
         }
-        for (id, (value, text)) in rows {
+        for (id, row) in rows {
             if self.random.once_in(3) {
                 continue;
             }
-            let cells: [ValueRef<'_>; 3] = [id.into(), value.into(), (&text).into()];
-            table.insert(self.txn, &cells)?;
-            self.next.get_mut(&name).unwrap().rows.insert(id, (value, text));
+            table.insert(self.txn, &cells(&row))?;
+            self.next.get_mut(&name).unwrap().rows.insert(id, row);
         }
         Ok(())
     }
@@ -390,9 +425,9 @@ impl Work<'_> {
             let value = self.random.below(40) as i64;
             let text: String =
                 self.text(60).chars().chain("Hh".chars().cycle()).take(HUGE_TEXT_BYTES).collect();
-            let cells: [ValueRef<'_>; 3] = [id.into(), value.into(), (&text).into()];
-            table.upsert(self.txn, &cells)?;
-            self.next.get_mut(&name).unwrap().rows.insert(id, (value, text));
+            let row = self.next[&name].row(id, value, text);
+            table.upsert(self.txn, &cells(&row))?;
+            self.next.get_mut(&name).unwrap().rows.insert(id, row);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod atomic;
 mod closed;
+mod columns;
 mod found;
 mod groups;
 mod incr;

@@ -6,6 +6,7 @@
 
 mod ask;
 mod cases;
+mod columns;
 mod groups;
 mod schemas;
 mod statements;

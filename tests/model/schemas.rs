@@ -16,7 +16,7 @@ pub enum Shape {
     ExactKey,
 }
 
-const TYPES: [Type; 15] = [
+pub const TYPES: [Type; 15] = [
     Type::Bool,
     Type::Int16,
     Type::Int32,

@@ -49,6 +49,8 @@ struct Open {
     savepoints: Vec<(Savepoint, Vec<Rows>)>,
     /// The tables it has tried to write to: it means the indexes they had then.
     written: Vec<usize>,
+    /// The tables whose columns have changed since it began: it reads them as they were.
+    outdated: Vec<usize>,
 }
 
 /// Indexes of a table at most, so that writing does not become slower and slower.
@@ -58,8 +60,8 @@ pub struct World {
     pub place: String,
     device: SimDevice,
     store: Option<Store>,
-    tables: Vec<Table>,
-    committed: Vec<Rows>,
+    pub tables: Vec<Table>,
+    pub committed: Vec<Rows>,
     open: Option<Open>,
     held: Vec<(Snapshot, Vec<Rows>)>,
     crashes: u64,
@@ -91,6 +93,18 @@ impl World {
         }
     }
 
+    /// True if the open transaction has tried to write to this table.
+    pub fn has_written(&self, at: usize) -> bool {
+        self.open.as_ref().is_some_and(|open| open.written.contains(&at))
+    }
+
+    /// Notes that the open transaction sees this table as it was.
+    pub fn outdate(&mut self, at: usize) {
+        if let Some(open) = &mut self.open {
+            open.outdated.push(at);
+        }
+    }
+
     fn store(&self) -> &Store {
         self.store.as_ref().expect("open between steps")
     }
@@ -102,6 +116,7 @@ impl World {
                 1 => self.store().checkpoint().unwrap(),
                 2 | 3 => self.hold(random),
                 4..7 => self.change_index(random),
+                7 | 8 => self.change_columns(random),
                 _ => self.begin(),
             }
         } else {
@@ -112,6 +127,7 @@ impl World {
                 5 => self.end_savepoint(random),
                 6 => self.hold(random),
                 7 => self.change_index(random),
+                8 => self.change_columns(random),
                 _ => self.statement(random),
             }
         }
@@ -137,13 +153,17 @@ impl World {
     fn begin(&mut self) {
         let txn = self.store().begin().unwrap();
         let (rows, savepoints) = (self.committed.clone(), Vec::new());
-        self.open = Some(Open { txn, rows, savepoints, written: Vec::new() });
+        self.open = Some(Open { txn, rows, savepoints, written: Vec::new(), outdated: Vec::new() });
     }
 
     fn commit(&mut self) {
         if let Some(open) = self.open.take() {
             open.txn.commit().unwrap_or_else(|error| panic!("{}: {error}", self.place));
-            self.committed = open.rows;
+            for (at, rows) in open.rows.into_iter().enumerate() {
+                if !open.outdated.contains(&at) {
+                    self.committed[at] = rows;
+                }
+            }
         }
     }
 
@@ -180,7 +200,7 @@ impl World {
     /// Makes or drops an index of a table that the open transaction has not written to.
     fn change_index(&mut self, random: &mut Random) {
         let at = random.below(self.tables.len() as u64) as usize;
-        if self.open.as_ref().is_some_and(|open| open.written.contains(&at)) {
+        if self.has_written(at) {
             return;
         }
         let (table, rows) = (&self.tables[at], &self.committed[at]);
@@ -231,8 +251,12 @@ impl World {
 
     fn statement(&mut self, random: &mut Random) {
         let at = random.below(self.tables.len() as u64) as usize;
-        let table = self.tables[at].clone();
         let Some(mut open) = self.open.take() else { return };
+        if open.outdated.contains(&at) {
+            self.open = Some(open); // it would lose a conflict
+            return;
+        }
+        let table = self.tables[at].bound_at(&open.txn).unwrap();
         open.written.push(at);
         let rows = &mut open.rows[at];
         match random.below(15) {
@@ -424,6 +448,7 @@ fn look_at<R: Reader>(
     random: &mut Random,
     place: &str,
 ) -> Vec<String> {
+    let table = &table.bound_at(reader).unwrap();
     let visible = table.schema().visible_len();
     let expected =
         |key: &[Value]| rows.get(&Key(key.to_vec())).map(|row| format!("{:?}", &row[..visible]));

@@ -29,6 +29,8 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I3", "isolation", "prune::rows_held_for_a_snapshot", "queue_entry_lost"),
     ("I3", "isolation", "pressure::what_a_given_up_snapshot", "expiry_not_told"),
     ("I3", "isolation", "scans::a_scan_at_a_snapshot", "expiry_not_told"),
+    ("I3", "isolation", "columns::an_old_snapshot_sees", "old_snapshot_sees_new_columns"),
+    ("I3", "isolation", "columns::twenty_changes", "ended_table_kept"),
     ("I4", "isolation", "reads::a_reader_finishes_while_a_thousand", "reader_waits_for_owner"),
     ("I4", "isolation", "stopped::a_reader_finishes_while", "freed_under_lock"),
     ("I5", "isolation", "lost_update::concurrent_increments", "newer_version_overwritten"),
@@ -37,6 +39,8 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I5", "isolation", "serializable::of_two_that_read", "reads_not_validated"),
     ("I5", "isolation", "serializable::the_sum_of_two", "reads_not_validated"),
     ("I5", "isolation", "serializable::phantoms_count", "phantoms_not_validated"),
+    ("I5", "isolation", "columns::a_writer_from_before", "writers_of_old_columns_not_waited_for"),
+    ("I5", "isolation", "columns::columns_that_come", "writers_of_old_columns_not_waited_for"),
     ("I5", "isolation", "turns::who_waited_comes", "turn_not_respected"),
     ("I5", "history", "texts_at_snapshot", "newer_version_overwritten"),
     ("I5", "anomalies", "snapshots_prevent", "newer_version_overwritten"),
@@ -57,8 +61,12 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I6", "crash", "faults::short_and_interrupted", "short_read_taken"),
     ("I6", "crash", "processes::a_forked_child", "fork_not_noticed"),
     ("I6", "crash", "processes::no_file_of_a_store", "links_followed"),
+    ("I6", "isolation", "columns::hidden_keys_go_on", "default_not_filled_again"),
+    ("I6", "model", "integer_and_composite_keys", "default_not_filled_again"),
     ("I6", "model", "cases::a_row_inserted_over", "absent_row_logged"),
     ("I6", "history", "rows_after_the_power_went_anywhere", "sync_skipped"),
+    ("I6", "crash", "backup::a_checkpoint_beside_a_backup", "copied_file_removed"),
+    ("I6", "crash", "backup::the_power_may_go", "backup_named_early"),
     ("I7", "crash", "syncs::a_commit_after_a_failed", "sync_failure_ignored"),
     ("I7", "crash", "syncs::a_failed_sync_stops", "sync_failure_ignored"),
     ("I7", "crash", "faults::each_sync_in_turn", "sync_failure_ignored"),
@@ -97,6 +105,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I16", "crash", "damage::no_bit_and_no_end_of_the_last", "checksum_unverified"),
     ("I16", "crash", "damage::no_bit_and_no_end_of_the_last", "middle_damage_cut"),
     ("I16", "fuzz", "any_manifest_is_read", "decoded_schema_trusted"),
+    ("I16", "crash", "salvage::whatever_byte", "loss_unsaid"),
 ];
 
 /// A test that has not ended by then hangs, which is as red as a failure.

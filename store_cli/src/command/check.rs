@@ -1,14 +1,19 @@
-//! `store check DB [--json]`: is everything as it should be?
+//! `store check DB [--salvage OUT] [--json]`: is everything as it should be? And if not, what can be
+//! saved?
 
-use super::open;
-use crate::args::{Common, StoreArgs};
+use super::{open, options};
+use crate::args::{CheckArgs, Common};
 use crate::failure::{Done, Exit};
-use crate::output::{print_json, print_line};
+use crate::output::{print_json, print_line, say};
 use serde_json::json;
+use std::path::Path;
 
 /// Prints what was verified, and each fault on a line. Damage that keeps the store from opening is
 /// an error with the same exit code.
-pub fn run(common: &Common, args: &StoreArgs) -> Done {
+pub fn run(common: &Common, args: &CheckArgs) -> Done {
+    if let Some(out) = &args.salvage {
+        return salvage(common, &args.db, out);
+    }
     let report = open(common, &args.db)?.check()?;
     if common.json {
         print_json(&json!({
@@ -29,4 +34,34 @@ pub fn run(common: &Common, args: &StoreArgs) -> Done {
         }
     }
     Ok(if report.faults.is_empty() { Exit::Done } else { Exit::Faults })
+}
+
+/// Prints each loss on a line, and says what was saved.
+fn salvage(common: &Common, db: &Path, out: &Path) -> Done {
+    let report = options(common).salvage(db, out)?;
+    let rows: u64 = report.tables.iter().map(|(_, rows)| rows).sum();
+    if common.json {
+        let tables: serde_json::Map<_, _> =
+            report.tables.iter().map(|(name, rows)| (name.clone(), json!(rows))).collect();
+        print_json(&json!({
+            "ok": report.losses.is_empty(),
+            "rows": rows,
+            "tables": tables,
+            "records": report.records,
+            "losses": report.losses,
+            "losses_unlisted": report.losses_unlisted,
+        }))?;
+    } else {
+        for loss in &report.losses {
+            print_line(loss)?;
+        }
+        if report.losses_unlisted > 0 {
+            print_line(&format!("and {} more losses", report.losses_unlisted))?;
+        }
+        if !common.quiet {
+            let (tables, records) = (report.tables.len(), report.records);
+            say(&format!("saved {rows} rows of {tables} tables, {records} records of the log"));
+        }
+    }
+    Ok(if report.losses.is_empty() { Exit::Done } else { Exit::Faults })
 }

@@ -1,7 +1,9 @@
 //! The subcommands, a file each, and what they share: opening the store.
 
+mod backup;
 mod check;
 mod checkpoint;
+mod compact;
 mod gen_flights;
 mod generate;
 mod ingest;
@@ -27,6 +29,8 @@ pub fn run(cli: &Cli) -> Done {
         Command::Stats(args) => stats::run(common, args),
         Command::Check(args) => check::run(common, args),
         Command::Checkpoint(args) => checkpoint::run(common, args),
+        Command::Backup(args) => backup::run(common, args),
+        Command::Compact(args) => compact::run(common, args),
         Command::Gen { what: GenCommand::Flights(args) } => gen_flights::run(common, args),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { command } => generate::man(command.as_deref()),
@@ -35,19 +39,22 @@ pub fn run(cli: &Cli) -> Done {
 
 /// Opens a store that must be there.
 fn open(common: &Common, db: &Path) -> Result<Store, Failure> {
-    open_with(common, db, Store::options().create(false))
+    open_with(common, db, options(common).create(false))
 }
 
 /// Opens a store, or makes one.
 fn open_or_create(common: &Common, db: &Path) -> Result<Store, Failure> {
-    open_with(common, db, Store::options().create(true))
+    open_with(common, db, options(common).create(true))
 }
 
-fn open_with(common: &Common, db: &Path, mut options: Options) -> Result<Store, Failure> {
+/// What the command line says of opening.
+fn options(common: &Common) -> Options {
     let Durability::Sync = common.durability; // the only one so far, and the core's default
-    if let Some(bytes) = common.memory {
-        options = options.memory(bytes);
-    }
+    let options = Store::options();
+    common.memory.map_or(options.clone(), |bytes| options.memory(bytes))
+}
+
+fn open_with(common: &Common, db: &Path, options: Options) -> Result<Store, Failure> {
     let store = options.open(db)?;
     tell_recovery(common, &store);
     Ok(store)

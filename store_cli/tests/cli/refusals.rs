@@ -68,7 +68,16 @@ fn help_and_version_go_to_standard_output() {
 #[test]
 fn only_ingest_makes_a_store() {
     let place = Place::new();
-    for words in ["query db t", "tables db", "schema db", "stats db", "check db", "checkpoint db"] {
+    for words in [
+        "query db t",
+        "tables db",
+        "schema db",
+        "stats db",
+        "check db",
+        "checkpoint db",
+        "backup db out",
+        "compact db",
+    ] {
         place.run(words).refused(1, "db: there is no store here");
     }
     place.run("ingest db t missing.tsv").refused(1, "missing.tsv: ");

@@ -50,26 +50,81 @@ fn a_checkpoint_takes_over_from_the_log() {
 }
 
 #[test]
-fn a_flipped_byte_in_a_segment_is_found() {
+fn a_backup_opens_as_a_store() {
     let place = Place::with_flights();
+    let before = place.out("query db flights --sort id");
+    let run = place.run("backup db copy");
+    assert_eq!((run.code, run.out.as_str()), (0, ""), "{run:?}");
+    assert!(run.err.starts_with("backup of "), "{run:?}");
+    assert_eq!(place.out("query copy flights --sort id"), before);
+    place.run("backup db copy").refused(1, "copy: there is a store already");
+    let report = json(&place, "backup db again --json");
+    assert!(report["bytes"].as_u64().unwrap() > 4096 && report["files_kept"] == 0, "{report}");
+}
+
+#[test]
+fn a_store_is_made_small() {
+    let place = Place::with_flights();
+    for _ in 0..3 {
+        place.out("query db flights"); // each opening begins a file of the log
+    }
+    let report = json(&place, "compact db --json");
+    let bytes = |name: &str| report[name].as_u64().unwrap();
+    assert!(bytes("disk_after") <= bytes("disk_before"), "{report}");
+    assert_eq!(place.count("flights"), 4);
+    assert!(place.run("compact db").err.contains("on disk, was"));
+}
+
+#[test]
+fn what_verifies_of_a_damaged_store_is_saved() {
+    let place = Place::with_flights();
+    let before = place.out("query db flights --sort id");
     place.out("checkpoint db");
+    let run = place.run("check db --salvage saved");
+    assert_eq!((run.code, run.out.as_str()), (0, ""), "{run:?}");
+    assert_eq!(place.out("query saved flights --sort id"), before);
+    let segment = the_segment(&place);
+    let mut damaged = std::fs::read(&segment).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 0x40;
+    std::fs::write(&segment, &damaged).unwrap();
+    let run = place.run("check db --salvage rest");
+    assert_eq!(run.code, 5, "{run:?}");
+    assert!(run.out.contains("0 of 4 rows of `flights` verify"), "{run:?}");
+    assert_eq!(place.out("query rest flights --count"), "0\n");
+    let report =
+        serde_json::from_str::<Value>(&place.run("check db --salvage third --json").out).unwrap();
+    assert_eq!((&report["ok"], &report["rows"]), (&false.into(), &0.into()));
+    place.run("check nowhere --salvage x").refused(1, "nowhere");
+}
+
+/// The only segment of the store.
+fn the_segment(place: &Place) -> std::path::PathBuf {
     let entries = std::fs::read_dir(place.path("db")).unwrap();
     let segments: Vec<_> = entries
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|end| end == "seg"))
         .collect();
     let [segment] = segments.as_slice() else { panic!("{segments:?}") };
-    let whole = std::fs::read(segment).unwrap();
+    segment.clone()
+}
+
+#[test]
+fn a_flipped_byte_in_a_segment_is_found() {
+    let place = Place::with_flights();
+    place.out("checkpoint db");
+    let segment = the_segment(&place);
+    let whole = std::fs::read(&segment).unwrap();
     for at in [whole.len() / 2, whole.len() - 1] {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x40;
-        std::fs::write(segment, &damaged).unwrap();
+        std::fs::write(&segment, &damaged).unwrap();
         for words in ["check db", "query db flights", "checkpoint db"] {
             let run = place.run(words);
             run.refused(5, ".seg");
             assert_eq!(run.out, "", "{words}");
         }
     }
-    std::fs::write(segment, whole).unwrap();
+    std::fs::write(&segment, whole).unwrap();
     assert_eq!(place.run("check db").code, 0);
 }

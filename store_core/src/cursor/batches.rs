@@ -62,7 +62,7 @@ impl<'a> Query<'a> {
     /// The cheapest way to read a few columns of many rows: a scan copies nothing else, and the
     /// values of a column lie one behind the other.
     pub fn batches<N: AsRef<str>>(self, columns: &[N]) -> Result<Batches<'a>> {
-        let schema = &self.table.data.schema;
+        let schema = &self.table()?.data.schema;
         let position = |name: &N| schema.column_position(name.as_ref());
         let columns: Vec<usize> = columns.iter().map(position).collect::<Result<_>>()?;
         self.batches_of(&columns)
@@ -77,7 +77,7 @@ impl<'a> Query<'a> {
 
 impl<'a> Batches<'a> {
     fn start(query: Query<'a>, bound: Bound, columns: &[usize]) -> Result<Self> {
-        let layout = &query.table.data.layout;
+        let layout = &query.table()?.data.layout;
         let quick = Quick::new(&bound.filter, layout);
         let plain = query.limit.is_none() && query.offset == 0 && bound.sort.is_empty();
         let tests = if quick.decides() { quick.into_tests() } else { Vec::new() };

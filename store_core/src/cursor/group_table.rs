@@ -56,7 +56,7 @@ impl GroupTable {
         by: &[usize],
         aggregates: &[BoundAggregate],
     ) -> Result<Self> {
-        let schema = &query.table.data.schema;
+        let schema = &query.table()?.data.schema;
         let mut columns = by.to_vec();
         let mut place = |aggregate: &BoundAggregate| {
             let column = aggregate.column?;

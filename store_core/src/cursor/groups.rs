@@ -64,7 +64,7 @@ impl Query<'_> {
         by: &[N],
         aggregates: &[Aggregate],
     ) -> Result<Groups> {
-        let schema = &self.table.data.schema;
+        let schema = &self.table()?.data.schema;
         let position = |name: &N| schema.column_position(name.as_ref());
         let by: Vec<usize> = by.iter().map(position).collect::<Result<_>>()?;
         let bound = aggregates.iter().map(|aggregate| aggregate.bind(schema));
@@ -108,10 +108,10 @@ impl Query<'_> {
         by: &[usize],
         aggregates: &[BoundAggregate],
     ) -> Result<GroupTable> {
-        let (engine, live, predicate) = (&self.engine, &self.table, &self.predicate);
+        let (engine, live, predicate) = (&self.engine, self.table()?, &self.predicate);
         let part = &|pages: Range<u32>| {
             let source = ReadSource::Snapshot(snapshot);
-            let mut query = Query::new(Arc::clone(engine), Arc::clone(live), source);
+            let mut query = Query::new(Arc::clone(engine), Ok(Arc::clone(live)), source);
             (query.predicate, query.pages) = (predicate.clone(), Some(pages));
             query.groups(by, aggregates)
         };

@@ -54,7 +54,8 @@ use std::time::Instant;
 /// ```
 #[must_use]
 pub struct Query<'a> {
-    table: Arc<LiveTable>,
+    /// As the reader sees it, or why there is none.
+    table: Result<Arc<LiveTable>>,
     /// The table's store, which the reader's must be.
     engine: Arc<Engine>,
     source: ReadSource<'a>,
@@ -82,7 +83,11 @@ struct Bound {
 }
 
 impl<'a> Query<'a> {
-    pub(crate) fn new(engine: Arc<Engine>, table: Arc<LiveTable>, source: ReadSource<'a>) -> Self {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        table: Result<Arc<LiveTable>>,
+        source: ReadSource<'a>,
+    ) -> Self {
         Self {
             table,
             engine,
@@ -179,7 +184,7 @@ impl<'a> Query<'a> {
     /// ```
     /// # let (store, flights) = store_core::doctest::flights();
     /// # let snapshot = store.snapshot()?;
-    /// let stopped = flights.query(&snapshot).poll(1, || false).count();
+    /// let stopped = flights.query(&snapshot).poll(1, || false).run()?.next().map(drop);
     /// assert_eq!(stopped.unwrap_err().kind(), store_core::Kind::Cancelled);
     /// # Ok::<_, store_core::Error>(())
     /// ```
@@ -199,7 +204,7 @@ impl<'a> Query<'a> {
     /// If the filter is a range of an index, or several, and nothing about the index is unsettled at
     /// the reader's snapshot, this counts its blocks' entries and reads no row.
     pub fn count(mut self) -> Result<u64> {
-        if let Some(behind) = self.behind(&bind_sort(&self.sort, &self.table.data.schema)?)? {
+        if let Some(behind) = self.behind(&bind_sort(&self.sort, &self.table()?.data.schema)?)? {
             (self.predicate, self.after) = (self.predicate.and(behind), None);
         }
         self.sort.clear();
@@ -256,13 +261,17 @@ impl<'a> Query<'a> {
         Ok(Analysis { way, rows_read, rows_matched, rows_given, elapsed: began.elapsed() })
     }
 
+    fn table(&self) -> Result<&Arc<LiveTable>> {
+        self.table.as_ref().map_err(Error::again)
+    }
+
     /// What [`Query::after`] demands.
     fn behind(&self, sort: &[SortKey]) -> Result<Option<Predicate>> {
         let Some(place) = &self.after else { return Ok(None) };
         if sort.is_empty() {
             return Err(Error::invalid("rows behind a place need an order: give the query a sort"));
         }
-        let schema = &self.table.data.schema;
+        let schema = &self.table()?.data.schema;
         behind(&complete_sort(sort, &schema.key), place, schema).map(Some)
     }
 
@@ -276,7 +285,7 @@ impl<'a> Query<'a> {
             Ok(rows.settled.count(at, &index.tree, count))
         })?;
         if counted.is_some() {
-            self.source.note_range(&self.table.data, &filter);
+            self.source.note_range(&self.table()?.data, &filter);
         }
         Ok(counted)
     }
@@ -303,10 +312,7 @@ impl<'a> Query<'a> {
         &self,
         look: impl FnOnce(&PlanInput<'_>, &Rows) -> Result<T>,
     ) -> Result<(Filter, Vec<SortKey>, T)> {
-        if !Arc::ptr_eq(self.source.engine(), &self.engine) {
-            return Err(Error::invalid("the snapshot or transaction belongs to another store"));
-        }
-        let rows = self.table.share();
+        let rows = self.table()?.share();
         let schema = &*rows.schema;
         let sort = bind_sort(&self.sort, schema)?;
         let filter = match self.behind(&sort)? {

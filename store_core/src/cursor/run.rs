@@ -69,7 +69,7 @@ impl<'a> Cursor<'a> {
         let Bound { filter, sort, plan, index } = bound;
         let serves_sort = matches!(plan.path, AccessPath::Index { serves_sort: true, .. });
         let Query { table, source, limit, offset, poll, pages, .. } = query;
-        let rows = Arc::clone(&table.data);
+        let rows = Arc::clone(&table?.data);
         source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let walked = matches!(plan.path, AccessPath::Scan);

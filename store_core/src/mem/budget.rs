@@ -9,7 +9,7 @@ use crate::options::MEMORY_MIN;
 use crate::planted;
 use crate::sync::{AtomicU64, Mutex, Relaxed};
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// The limit on everything a store holds, and the tree of those who hold it.
 pub struct MemoryBudget {
@@ -25,6 +25,8 @@ pub struct Holder(Arc<Node>);
 
 struct Node {
     name: String,
+    /// What it is called since it is something else.
+    renamed: OnceLock<String>,
     used: AtomicU64,
     parent: Option<Holder>,
     children: Mutex<Vec<Weak<Node>>>,
@@ -63,6 +65,7 @@ impl MemoryBudget {
     pub fn holder(self: &Arc<Self>, name: impl Into<String>) -> Holder {
         let node = Arc::new(Node {
             name: name.into(),
+            renamed: OnceLock::new(),
             used: AtomicU64::new(0),
             parent: None,
             children: Mutex::new(Vec::new()),
@@ -148,8 +151,15 @@ impl MemoryBudget {
     }
 }
 
+impl Node {
+    fn name(&self) -> &str {
+        self.renamed.get().unwrap_or(&self.name)
+    }
+}
+
 fn collect_usage(node: &Arc<Node>, above: &str, lines: &mut Vec<HolderUsage>) {
-    let path = if above.is_empty() { node.name.clone() } else { format!("{above}/{}", node.name) };
+    let name = node.name();
+    let path = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
     lines.push(HolderUsage { path: path.clone(), bytes: node.used.load(Relaxed) });
     let children: Vec<_> = node.children.lock().iter().filter_map(Weak::upgrade).collect();
     for child in children {
@@ -163,6 +173,7 @@ impl Holder {
     pub fn child(&self, name: impl Into<String>) -> Self {
         let node = Arc::new(Node {
             name: name.into(),
+            renamed: OnceLock::new(),
             used: AtomicU64::new(0),
             parent: Some(self.clone()),
             children: Mutex::new(Vec::new()),
@@ -173,6 +184,11 @@ impl Holder {
         children.push(Arc::downgrade(&node));
         drop(children);
         Self(node)
+    }
+
+    /// Gives it another name, once.
+    pub(crate) fn rename(&self, name: String) {
+        let _named_before = self.0.renamed.set(name);
     }
 
     /// Reserves bytes, or says who holds the budget. Reserve first, then allocate.
@@ -200,7 +216,7 @@ impl Holder {
     fn take_below(&self, bytes: usize, limit: u64) -> Result<()> {
         // Nothing is granted even if counts that cannot be refused went over the limit.
         if bytes > 0 && !self.0.budget.take(bytes as u64, limit) {
-            return Err(self.0.budget.refusal(bytes as u64, &self.0.name));
+            return Err(self.0.budget.refusal(bytes as u64, self.0.name()));
         }
         self.add(bytes);
         Ok(())
@@ -245,7 +261,7 @@ impl Holder {
 
 impl fmt::Debug for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Holder({}, {} bytes)", self.0.name, self.used())
+        write!(f, "Holder({}, {} bytes)", self.0.name(), self.used())
     }
 }
 

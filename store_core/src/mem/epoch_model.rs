@@ -5,7 +5,7 @@
 //! It stands in for crossbeam-epoch, whose own atomics a model checker does not see and which would
 //! free what is left after the model has ended. What is modelled is our use of epochs, not epochs.
 
-use crate::sync::{SeqCst, fence};
+use crate::sync::{AtomicU64, Relaxed, SeqCst, fence};
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Epoch {
     collector: Collector,
     state: Arc<Mutex<State>>,
+    steps: Option<Arc<AtomicU64>>,
 }
 
 /// As in crossbeam-epoch; nothing here.
@@ -25,6 +26,7 @@ pub(crate) struct Guard {
     state: Arc<Mutex<State>>,
     /// Something was retired by `defer_unchecked`.
     retired: Cell<bool>,
+    steps: Option<Arc<AtomicU64>>,
 }
 
 #[derive(Default)]
@@ -51,7 +53,14 @@ unsafe impl Send for State {}
 
 impl Epoch {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { collector: Collector, state: Arc::default() })
+        Arc::new(Self { collector: Collector, state: Arc::default(), steps: None })
+    }
+
+    /// Epochs in which a guard that goes and a pin are steps of the model, tried in either order. Else
+    /// the fence of the one comes at once with what was done before it.
+    pub(crate) fn with_steps() -> Arc<Self> {
+        let steps = Some(Arc::new(AtomicU64::new(0)));
+        Arc::new(Self { collector: Collector, state: Arc::default(), steps })
     }
 
     pub(crate) fn collector(&self) -> &Collector {
@@ -60,6 +69,9 @@ impl Epoch {
 
     /// Pins the thread for one call.
     pub(crate) fn pin(&self) -> Guard {
+        if let Some(steps) = &self.steps {
+            steps.load(Relaxed);
+        }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.retired || state.unlinked {
             // As in crossbeam-epoch: who pins after something was retired finds it unlinked. Not
@@ -74,7 +86,8 @@ impl Epoch {
             deferred.retirer.is_some_and(|retirer| deferred.held_by.contains(&retirer))
         };
         state.waiting.iter_mut().filter(same).for_each(|deferred| deferred.held_by.push(number));
-        Guard { number, state: Arc::clone(&self.state), retired: Cell::new(false) }
+        let (state, steps) = (Arc::clone(&self.state), self.steps.clone());
+        Guard { number, state, retired: Cell::new(false), steps }
     }
 
     /// As in the other one; nothing here, where all that may be freed is.
@@ -113,6 +126,9 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.retired.get() {
+            if let Some(steps) = &self.steps {
+                steps.fetch_add(1, Relaxed);
+            }
             fence(SeqCst); // pairs with the fence in `pin`
         }
         let free: Vec<Deferred> = {

@@ -13,6 +13,7 @@ pub(crate) mod key_hash;
 pub(crate) mod key_steps;
 pub(crate) mod lasting;
 pub(crate) mod layout;
+pub(crate) mod lent;
 pub(crate) mod page_pool;
 pub(crate) mod process;
 pub(crate) mod region;

@@ -255,6 +255,13 @@ impl Slab {
     }
 }
 
+impl Drop for Slab {
+    fn drop(&mut self) {
+        // Blocks may have come back after the last look: an epoch kept the slab for them.
+        self.take_back();
+    }
+}
+
 impl Class {
     fn empty() -> Self {
         Self { sparse: null_mut(), partial: null_mut() }

@@ -39,7 +39,7 @@ impl Table {
 #[test]
 fn entries_are_counted_only_if_they_are_the_rows() {
     check("entries_are_counted_only_if_they_are_the_rows", Search::Preemptions(3), || {
-        let epoch = Epoch::new();
+        let epoch = Epoch::with_steps();
         // No block is freed meanwhile: that is for other models.
         let pinned = epoch.pin();
         let table = Table {

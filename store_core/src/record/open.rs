@@ -26,7 +26,7 @@ impl Store {
             ))
             .detail(table.name()));
         }
-        Ok(TypedTable::new(table))
+        Ok(TypedTable::new(table.bound()))
     }
 
     fn create_or_open(&self, declared: &Schema) -> Result<Table> {

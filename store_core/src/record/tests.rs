@@ -1,7 +1,7 @@
 use crate::sync::join_all;
 use crate::{
-    Decimal, Error, Field, Inet, Keyed, Kind, Mac, Record, Schema, Store, Type, TypedPredicate,
-    TypedTable, ValueRef,
+    ColumnSpec, Decimal, Error, Field, Inet, Keyed, Kind, Mac, Record, Schema, Store, Type,
+    TypedPredicate, TypedTable, ValueRef,
     query::{Predicate, column},
 };
 use std::net::{IpAddr, Ipv4Addr};
@@ -439,4 +439,29 @@ fn a_cell_that_does_not_fit_is_an_error_that_names_the_column() {
     assert_eq!(row.field::<bool>(4).unwrap_err().kind(), Kind::Invalid);
     let wide = i16::from_value(ValueRef::Int(40_000)).unwrap_err();
     assert_eq!(kind(wide), (Kind::Type, "40000 is out of range for int16".to_owned()));
+}
+
+#[test]
+fn a_typed_table_whose_columns_changed_is_to_be_opened_again() {
+    let (store, flights) = flights();
+    store.write(|txn| flights.insert(txn, &flight("UAL123", 35_000))).unwrap();
+    let before = store.snapshot().unwrap();
+    let untyped = store.open_table("flights").unwrap();
+    untyped.add_column(&ColumnSpec::new("squawk", Type::Int32)).unwrap();
+    assert!(flights.get(&before, "UAL123").unwrap().is_some());
+    let now = store.snapshot().unwrap();
+    let refused = |result: crate::Result<()>| {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        assert!(error.to_string().contains("open the table again"), "{error}");
+    };
+    refused(flights.get(&now, "UAL123").map(drop));
+    refused(flights.query(&now).collect().map(drop));
+    refused(store.write(|txn| flights.insert(txn, &flight("DAL7", 0))));
+    refused(store.write(|txn| flights.delete(txn, "UAL123")).map(drop));
+    assert!(store.table::<Flight>().unwrap_err().to_string().contains("\"squawk\" is not here"));
+    untyped.drop_column("squawk").unwrap();
+    let again = store.table::<Flight>().unwrap();
+    assert!(again.get(&store.snapshot().unwrap(), "UAL123").unwrap().is_some());
+    refused(again.get(&now, "UAL123").map(drop));
 }

@@ -1,12 +1,14 @@
 //! Schemas: the columns, key and indexes of a table.
 
 mod build;
+mod column_spec;
 mod decoded;
 mod hash;
 mod index_spec;
 mod text;
 
 pub use build::SchemaBuilder;
+pub use column_spec::ColumnSpec;
 pub use index_spec::IndexSpec;
 
 use crate::error::{Error, Result};

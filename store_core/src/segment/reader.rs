@@ -11,6 +11,9 @@ use crate::wal::device::read_full_at;
 use crate::wal::{Device, DeviceFile, OpenMode};
 use xxhash_rust::xxh3::xxh3_64;
 
+/// Bytes looked through at once for the next block.
+const SKIP_WINDOW_BYTES: usize = 64 << 10;
+
 /// The rows of one segment, in the order they were written.
 ///
 /// Holds one block as it is stored and one as it was, the longest so far.
@@ -30,6 +33,10 @@ pub(crate) struct SegmentReader {
     block_at: u64,
     row_at: usize,
     rows_left: u32,
+    /// The footer's totals must be those of the blocks.
+    whole: bool,
+    /// The block at `at` is damaged.
+    block_refused: bool,
     stored_held: Reservation,
     unpacked_held: Reservation,
 }
@@ -50,11 +57,35 @@ impl SegmentReader {
         if footer.file_len != len || footer_at < HEADER_BYTES as u64 {
             return Err(damaged(name, footer_at, "the footer speaks of another length"));
         }
+        Self::new(file, name, header, footer, holder)
+    }
+
+    /// Opens a segment of which only the header must be sound: blocks go to the end of the file.
+    pub(crate) fn open_damaged(device: &dyn Device, name: &str, holder: &Holder) -> Result<Self> {
+        let file = device.open(name, OpenMode::Read).map_err(|fault| Error::io(name, fault))?;
+        let len = file.len().map_err(|fault| Error::io(name, fault))?;
+        let header = read_array::<HEADER_BYTES>(&*file, name, 0)?;
+        let header = Header::from_bytes(&header).map_err(|flaw| flaw_error(name, 0, flaw))?;
+        let footer = Footer { file_len: len + FOOTER_BYTES as u64, ..Footer::default() };
+        let mut reader = Self::new(file, name, header, footer, holder)?;
+        reader.whole = false;
+        Ok(reader)
+    }
+
+    fn new(
+        file: Box<dyn DeviceFile>,
+        name: &str,
+        header: Header,
+        footer: Footer,
+        holder: &Holder,
+    ) -> Result<Self> {
         Ok(Self {
             file,
             name: name.to_owned(),
             header,
             footer,
+            whole: true,
+            block_refused: false,
             seen: Footer::default(),
             at: HEADER_BYTES as u64,
             stored: Vec::new(),
@@ -105,6 +136,36 @@ impl SegmentReader {
         Ok(Some(&self.block()[self.row_at - len..self.row_at]))
     }
 
+    /// After an error of [`Self::next_row`], goes to the next block that looks sound; false if there
+    /// is none. Costs a hash for each byte in between.
+    pub(crate) fn skip_damage(&mut self) -> Result<bool> {
+        // A block that was read ends at `at`; one that was not begins there.
+        let first = self.at + u64::from(self.block_refused);
+        (self.row_at, self.rows_left, self.whole) = (0, 0, false);
+        self.block_refused = false;
+        (self.codec, self.stored) = (SegmentCodec::Raw, Vec::new());
+        let end = self.footer.file_len - FOOTER_BYTES as u64;
+        let last = end.saturating_sub(BLOCK_HEADER_BYTES as u64);
+        let mut window = vec![0; SKIP_WINDOW_BYTES];
+        let mut at = first;
+        while at < last {
+            let count = read_full_at(&*self.file, &mut window, at);
+            let count = count.map_err(|fault| Error::io(&self.name, fault))?;
+            for (offset, place) in window[..count].windows(BLOCK_HEADER_BYTES).enumerate() {
+                let bytes = place.try_into().expect("a window has this length");
+                let Ok((block, _)) = BlockHeader::from_bytes(bytes, self.header.file_id) else {
+                    continue;
+                };
+                self.at = at + offset as u64;
+                self.seen.blocks = block.number;
+                return Ok(true);
+            }
+            at += (count.saturating_sub(BLOCK_HEADER_BYTES) + 1) as u64;
+        }
+        self.at = end;
+        Ok(false)
+    }
+
     fn block(&self) -> &[u8] {
         match self.codec {
             SegmentCodec::Raw => &self.stored,
@@ -117,12 +178,13 @@ impl SegmentReader {
         let end = self.footer.file_len - FOOTER_BYTES as u64;
         if self.at == end {
             let totals = Footer { file_len: self.footer.file_len, ..self.seen };
-            if totals != self.footer {
+            if self.whole && totals != self.footer {
                 return Err(self.damaged(end, "the footer's totals are not those of the blocks"));
             }
             return Ok(false);
         }
         let at = self.at;
+        self.block_refused = true;
         if end - at < BLOCK_HEADER_BYTES as u64 {
             return Err(self.damaged(at, "no room for a block"));
         }
@@ -138,6 +200,7 @@ impl SegmentReader {
         if block.codec == SegmentCodec::Lz4 {
             self.unpack(block.raw as usize)?;
         }
+        self.block_refused = false;
         self.seen.add(&block, checksum);
         self.at = stored_at + u64::from(block.stored);
         (self.block_at, self.row_at, self.rows_left) = (at, 0, block.records);

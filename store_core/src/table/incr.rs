@@ -1,7 +1,8 @@
 //! Adding to columns of a row.
 
-use super::Table;
+use super::{Table, check_columns};
 use crate::error::{Error, Result};
+use crate::schema::Schema;
 use crate::txn::{NewCells, RowWords, Txn, prepare_key};
 use crate::value::{Value, ValueRef};
 
@@ -30,7 +31,7 @@ impl Table {
         column: &str,
         amount: ValueRef<'_>,
     ) -> Result<Option<Value>> {
-        let column = self.schema().column_position(column)?;
+        let column = self.written_by(txn)?.data.schema.column_position(column)?;
         let sums = self.incr_columns(txn, key, &[column], &[amount])?;
         Ok(sums.map(|mut sums| sums.remove(0)))
     }
@@ -43,37 +44,38 @@ impl Table {
         columns: &[usize],
         amounts: &[ValueRef<'_>],
     ) -> Result<Option<Vec<Value>>> {
-        self.check_writer(txn)?;
-        self.check_columns(columns, amounts)?;
-        self.check_once(columns)?;
+        let live = self.written_by(txn)?;
+        check_columns(live, columns, amounts)?;
+        let schema = &live.data.schema;
+        check_once(schema, columns)?;
         let mut key_words = RowWords::new();
-        prepare_key(&self.rows, key, &mut key_words)?;
+        prepare_key(&live.data, key, &mut key_words)?;
         let mut sums = NewCells::new();
-        let found = txn.update_seen(&self.live, &key_words, columns, &mut |row| {
+        let found = txn.update_seen(live, &key_words, columns, &mut |row| {
             let pairs = columns.iter().zip(amounts);
             sums = pairs
-                .map(|(at, amount)| self.sum(*at, row.cell(*at), *amount))
+                .map(|(at, amount)| sum(schema, *at, row.cell(*at), *amount))
                 .collect::<Result<_>>()?;
             Ok(Some(sums.clone()))
         })?;
         Ok(found.map(|_| sums.into_vec()))
     }
+}
 
-    fn sum(&self, column: usize, held: ValueRef<'_>, amount: ValueRef<'_>) -> Result<Value> {
-        let spec = &self.schema().columns[column];
-        held.add(amount, spec.ty).map_err(|error| {
-            let place = format!("column \"{}\" of `{}`", spec.name, self.name());
-            error.at(place).detail(self.name()).detail(&spec.name)
-        })
-    }
+fn sum(schema: &Schema, column: usize, held: ValueRef<'_>, amount: ValueRef<'_>) -> Result<Value> {
+    let spec = &schema.columns[column];
+    held.add(amount, spec.ty).map_err(|error| {
+        let place = format!("column \"{}\" of `{}`", spec.name, schema.table);
+        error.at(place).detail(&schema.table).detail(&spec.name)
+    })
+}
 
-    /// Refuses a column that is named twice.
-    fn check_once(&self, columns: &[usize]) -> Result<()> {
-        let twice = (1..columns.len()).find(|at| columns[..*at].contains(&columns[*at]));
-        let Some(at) = twice else { return Ok(()) };
-        let name = &self.schema().columns[columns[at]].name;
-        Err(Error::invalid(format!("column \"{name}\" is named twice"))
-            .detail(self.name())
-            .detail(name))
-    }
+/// Refuses a column that is named twice.
+fn check_once(schema: &Schema, columns: &[usize]) -> Result<()> {
+    let twice = (1..columns.len()).find(|at| columns[..*at].contains(&columns[*at]));
+    let Some(at) = twice else { return Ok(()) };
+    let name = &schema.columns[columns[at]].name;
+    Err(Error::invalid(format!("column \"{name}\" is named twice"))
+        .detail(&schema.table)
+        .detail(name))
 }

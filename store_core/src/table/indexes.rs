@@ -39,13 +39,15 @@ impl Table {
         spec: &IndexSpec,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<()> {
-        indexing::create(&self.engine, &self.live, spec, progress)
+        let (_, live) = self.engine.current(&self.edition)?;
+        indexing::create(&self.engine, &live, spec, progress)
     }
 
     /// Drops the index of this name; durable when this returns. Queries that walk it go on, and its
     /// memory comes back when they, and every snapshot that is open now, have ended.
     pub fn drop_index(&self, name: &str) -> Result<()> {
-        indexing::drop_index(&self.engine, &self.live, name)
+        let (_, live) = self.engine.current(&self.edition)?;
+        indexing::drop_index(&self.engine, &live, name)
     }
 
     /// The lowest and the highest value of the index of this name among the rows that the reader
@@ -65,7 +67,7 @@ impl Table {
         reader: &R,
         name: &str,
     ) -> Result<Option<(Vec<Value>, Vec<Value>)>> {
-        let schema = self.schema();
+        let schema = self.schema_at(reader)?;
         let columns = &schema.index(name)?.columns;
         let lowest = self.end_of(reader, schema, columns, "")?;
         let highest = self.end_of(reader, schema, columns, "-")?;

@@ -1,22 +1,25 @@
 //! Loading text into a table.
 
-use super::Table;
-use crate::error::{Kind, Result};
+use super::{Table, prepare};
+use crate::error::{Error, Kind, Result};
 use crate::ingest::{self, IngestMode, IngestOptions, IngestReport, Source};
-use crate::txn::{Txn, TxnOptions};
+use crate::txn::{Snapshot, Txn, TxnOptions};
 use crate::value::ValueRef;
 
 impl Table {
     /// Loads delimited text, a commit per batch; see [`IngestOptions`].
     ///
-    /// On an error the batches committed before stay, nothing of the batch at hand does.
+    /// On an error the batches committed before stay, nothing of the batch at hand does. If the table's
+    /// columns are changed between two batches it ends with [`Kind::Conflict`](crate::Kind::Conflict).
     pub fn ingest(&self, source: Source, mut options: IngestOptions) -> Result<IngestReport> {
         if options.memory.is_none() {
             options.memory = Some(self.engine.holder.child("ingest"));
         }
         let mode = options.mode;
-        let mut sink = Sink { table: self, mode, columns: Vec::new(), txn: None };
-        ingest::load(source, &self.rows.schema, &mut options, &mut sink)
+        let now = Snapshot::new(&self.engine)?;
+        let table = self.bound_at(&now)?;
+        let mut sink = Sink { table: &table, mode, columns: Vec::new(), txn: None };
+        ingest::load(source, table.edition.schema(), &mut options, &mut sink)
     }
 }
 
@@ -28,6 +31,17 @@ struct Sink<'t> {
     txn: Option<Txn>,
 }
 
+impl Sink<'_> {
+    /// A transaction that sees the columns that the load began with.
+    fn begin_batch(&self) -> Result<Txn> {
+        let txn = Txn::new(&self.table.engine, TxnOptions::new())?;
+        // Not a fault of a row, as other errors of the same kind are.
+        let changed = |error: Error| Error::conflict(error.to_string());
+        self.table.schema_at(&txn).map_err(changed)?;
+        Ok(txn)
+    }
+}
+
 impl ingest::RowSink for Sink<'_> {
     fn begin(&mut self, columns: &[usize]) -> Result<()> {
         self.columns = columns.to_vec();
@@ -35,10 +49,10 @@ impl ingest::RowSink for Sink<'_> {
     }
 
     fn push(&mut self, cells: &[ValueRef<'_>]) -> Result<()> {
-        let txn = match &mut self.txn {
-            Some(txn) => txn,
-            None => self.txn.insert(Txn::new(&self.table.engine, TxnOptions::new())?),
-        };
+        if self.txn.is_none() {
+            self.txn = Some(self.begin_batch()?);
+        }
+        let txn = self.txn.as_mut().expect("begun above");
         match self.mode {
             IngestMode::Upsert => self.table.upsert_columns(txn, &self.columns, cells).map(drop),
             IngestMode::Insert => self.table.insert_columns(txn, &self.columns, cells),
@@ -47,11 +61,10 @@ impl ingest::RowSink for Sink<'_> {
                 result => result,
             },
             IngestMode::Replace => {
-                let words = self.table.prepare(&self.columns, cells)?;
+                let live = self.table.written_by(txn)?;
+                let words = prepare(live, &self.columns, cells)?;
                 let before = txn.savepoint()?;
-                let replaced = txn
-                    .delete(&self.table.live, &words)
-                    .and_then(|_| txn.insert(&self.table.live, &words));
+                let replaced = txn.delete(live, &words).and_then(|_| txn.insert(live, &words));
                 match replaced {
                     Ok(()) => txn.release(before),
                     Err(error) => {

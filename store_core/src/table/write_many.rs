@@ -63,7 +63,7 @@ impl Table {
         rows: &[C],
         mut write: impl FnMut(&mut Txn, &[ValueRef<'_>]) -> Result<()>,
     ) -> Result<()> {
-        self.check_writer(txn)?;
+        self.written_by(txn)?;
         txn.statement(|txn| {
             rows.iter().enumerate().try_for_each(|(nth, row)| {
                 write(txn, row.as_ref()).map_err(|error| error.at(format_args!("row {nth}")))

@@ -1,6 +1,6 @@
 //! Changing and deleting rows by a predicate, each call one statement.
 
-use super::Table;
+use super::{Table, check_columns, read_changes};
 use crate::cursor::{Query, RowNumbers};
 use crate::error::Result;
 use crate::planted;
@@ -32,7 +32,7 @@ impl Table {
         predicate: &Predicate,
         changes: &[(&str, ValueRef<'_>)],
     ) -> Result<u64> {
-        let (columns, cells) = self.read_changes(changes)?;
+        let (columns, cells) = read_changes(self.written_by(txn)?, changes)?;
         self.update_found(txn, |query| Ok(query.filter(predicate.clone())), &columns, &cells)
     }
 
@@ -54,15 +54,15 @@ impl Table {
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<u64> {
-        self.check_writer(txn)?;
-        self.check_columns(columns, cells)?;
-        txn.check_update(&self.rows, columns)?;
+        let live = self.written_by(txn)?;
+        check_columns(live, columns, cells)?;
+        txn.check_update(&live.data, columns)?;
         let found = self.find_rows(txn, &ask)?;
-        txn.update_rows(&self.live, &found.numbers, columns, cells)?;
+        txn.update_rows(live, &found.numbers, columns, cells)?;
         let mut count = found.numbers.len();
         if planted::bug("own_output_met") {
             let again = self.find_rows(txn, &ask)?;
-            txn.update_rows(&self.live, &again.numbers, columns, cells)?;
+            txn.update_rows(live, &again.numbers, columns, cells)?;
             count += again.numbers.len();
         }
         Ok(count as u64)
@@ -82,10 +82,10 @@ impl Table {
         txn: &mut Txn,
         ask: impl Fn(Query<'_>) -> Result<Query<'_>>,
     ) -> Result<u64> {
-        self.check_writer(txn)?;
-        txn.check_update(&self.rows, &[])?;
+        let live = self.written_by(txn)?;
+        txn.check_update(&live.data, &[])?;
         let found = txn.relieved(|txn| ask(self.query(txn))?.row_numbers_to_delete())?;
-        txn.delete_rows(&self.live, &found.numbers)?;
+        txn.delete_rows(live, &found.numbers)?;
         Ok(found.numbers.len() as u64)
     }
 
@@ -109,7 +109,7 @@ impl Table {
         predicate: &Predicate,
         changes: &[(&str, ValueRef<'_>)],
     ) -> Result<bool> {
-        let (columns, cells) = self.read_changes(changes)?;
+        let (columns, cells) = read_changes(self.written_by(txn)?, changes)?;
         self.update_columns_if(txn, key, predicate, &columns, &cells)
     }
 
@@ -122,12 +122,12 @@ impl Table {
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
-        self.check_writer(txn)?;
-        self.check_columns(columns, cells)?;
-        let filter = predicate.bind(self.schema())?;
+        let live = self.written_by(txn)?;
+        check_columns(live, columns, cells)?;
+        let filter = predicate.bind(&live.data.schema)?;
         let mut key_words = RowWords::new();
-        prepare_key(&self.rows, key, &mut key_words)?;
-        let changed = txn.update_seen(&self.live, &key_words, columns, &mut |row| {
+        prepare_key(&live.data, key, &mut key_words)?;
+        let changed = txn.update_seen(live, &key_words, columns, &mut |row| {
             let new = || cells.iter().map(|cell| (*cell).to_owned()).collect::<NewCells>();
             Ok(filter.matches(row).then(new))
         })?;

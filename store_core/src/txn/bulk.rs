@@ -1,17 +1,41 @@
 //! Entering many rows in an index at once, by sorted batches.
 
+use super::engine::Engine;
+use super::load;
 use super::rows::TableData;
 use super::secondary::SecondaryIndex;
 use crate::error::Result;
 use crate::index::ordered::EntryBatch;
 use crate::mem::budget::{Holder, Reservation};
 use crate::mem::page_pool::Promise;
+use crate::mvcc::Timestamp;
 use crate::sync::capacity;
 
 /// Entries of a batch: bounds the memory beside the index itself.
 const BATCH_ENTRIES: usize = capacity(64 * 1024, 2);
 /// Bytes of a batch's keys, if they are long.
 const BATCH_BYTES: usize = 4 << 20;
+
+/// Enters every row of a table that nobody writes in one of its indexes, which is empty.
+pub(crate) fn build_index(
+    engine: &Engine,
+    data: &TableData,
+    index: &SecondaryIndex,
+    holder: &Holder,
+) -> Result<()> {
+    let mut bulk = Bulk::new(data, index, holder)?;
+    let promise = |pages| engine.with_relief(usize::MAX, || data.pool.promise(pages));
+    load::for_each(data, |row, words| {
+        bulk.push(row, words)?;
+        if bulk.is_full() {
+            bulk.flush(promise)?;
+        }
+        Ok(())
+    })?;
+    bulk.flush(promise)?;
+    index.set_complete_from(Timestamp(0)); // nobody has read before
+    Ok(())
+}
 
 /// Rows on their way into an index.
 pub(crate) struct Bulk<'i> {

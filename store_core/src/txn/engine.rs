@@ -1,12 +1,14 @@
 //! What all tables and transactions of one store share.
 
+use super::edition::Edition;
 use super::live_table::LiveTable;
-use super::rows::{Shared, TableData};
+use super::rows::{Rows, Shared};
 use super::sequencer::Sequencer;
 use super::turns::Turns;
 use super::upkeep::Upkeep;
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::{Holder, MemoryBudget};
+use crate::mem::current::Held;
 use crate::mem::epoch::Epoch;
 use crate::mem::page_pool::PagePool;
 use crate::mem::process::ProcessMark;
@@ -14,7 +16,7 @@ use crate::mvcc::timeline::BEGINNING;
 use crate::mvcc::{Timeline, Timestamp};
 use crate::options::{MEMORY_MIN, POOL_RESERVE_PAGES};
 use crate::schema::Schema;
-use crate::sync::{AtomicU64, Relaxed, RwLock};
+use crate::sync::{AtomicU32, AtomicU64, Relaxed, RwLock};
 use crate::wal::{Lsn, Wal};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -22,7 +24,8 @@ use std::sync::{Arc, OnceLock};
 /// One store, below its public handles.
 pub(crate) struct Engine {
     pub timeline: Arc<Timeline>,
-    pub tables: RwLock<BTreeMap<String, Arc<LiveTable>>>,
+    /// The newest editions of the tables, by name.
+    pub tables: RwLock<BTreeMap<String, Arc<Edition>>>,
     pub pool: Arc<PagePool>,
     pub epoch: Arc<Epoch>,
     pub budget: Arc<MemoryBudget>,
@@ -47,6 +50,8 @@ pub(crate) struct Engine {
     /// How often running queries were told to end.
     interrupts: AtomicU64,
     next_transaction: AtomicU64,
+    /// The number of the next table; numbers are never used again.
+    next_table: AtomicU32,
 }
 
 /// The log, and where it started when the store was opened.
@@ -119,6 +124,7 @@ impl Engine {
             mark: ProcessMark::open()?,
             interrupts: AtomicU64::new(0),
             next_transaction: AtomicU64::new(1),
+            next_table: AtomicU32::new(1),
         }))
     }
 
@@ -153,17 +159,52 @@ impl Engine {
         Ok(table)
     }
 
-    /// The table of this name.
-    pub(crate) fn table(&self, name: &str) -> Result<Arc<LiveTable>> {
-        self.tables.read().get(name).cloned().ok_or_else(|| {
+    /// A number for a table.
+    pub(crate) fn take_table_number(&self) -> u32 {
+        self.next_table.fetch_add(1, Relaxed)
+    }
+
+    /// The number of the next table.
+    pub(crate) fn next_table(&self) -> u32 {
+        self.next_table.load(Relaxed)
+    }
+
+    /// Table numbers below this one are taken.
+    pub(crate) fn note_table_number(&self, next: u32) {
+        self.next_table.fetch_max(next, Relaxed);
+    }
+
+    /// The newest edition of the table of this name.
+    pub(crate) fn edition(&self, name: &str) -> Result<Arc<Edition>> {
+        let known = self.tables.read().get(name).cloned();
+        known.ok_or_else(|| {
             Error::not_found(format!("no table `{name}` in this store")).detail(name)
         })
     }
 
-    /// The rows of the table of this number.
-    pub(crate) fn rows_of(&self, id: u32) -> Option<Arc<TableData>> {
+    /// The newest edition that follows this one, with its table.
+    pub(crate) fn current(&self, of: &Arc<Edition>) -> Result<(Arc<Edition>, Arc<LiveTable>)> {
         let tables = self.tables.read();
-        tables.values().find(|table| table.data.id == id).map(|table| Arc::clone(&table.data))
+        let newest = of.newest();
+        // What is in the catalog has not ended, so its table may be shared.
+        match tables.get(&newest.schema().table) {
+            Some(known) if Arc::ptr_eq(known, newest) => {
+                Ok((Arc::clone(known), known.live().share()))
+            }
+            _ => Err(newest.dropped()),
+        }
+    }
+
+    /// The tables as they are now, in the order of their names.
+    pub(crate) fn live_tables(&self) -> Vec<Arc<LiveTable>> {
+        self.tables.read().values().map(|edition| edition.live().share()).collect()
+    }
+
+    /// The table of this number, for a caller who keeps changes of it waiting meanwhile.
+    pub(crate) fn rows_of(&self, id: u32) -> Option<Held<Rows>> {
+        let tables = self.tables.read();
+        let mut tables = tables.values().map(|edition| edition.live().lend());
+        tables.find(|table| table.data.id == id).map(LiveTable::share_locked)
     }
 
     /// Waits until everything sequenced so far is published; the caller stops nobody.
@@ -250,6 +291,7 @@ impl Drop for Engine {
         }
         // Before anything it uses goes.
         self.upkeep.stop();
+        self.upkeep.forget_ended();
         // Tables first: their indexes walk their blocks. Handles drop their rows before the engine.
         self.tables.get_mut().clear();
         self.pool.close();

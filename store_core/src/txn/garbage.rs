@@ -411,6 +411,13 @@ impl State {
     }
 }
 
+impl Garbage {
+    /// The values kept for snapshots that were given up; for the table's end.
+    pub(super) fn take_kept_values(&mut self) -> impl Iterator<Item = LongCell> + use<> {
+        std::mem::take(&mut self.state.get_mut().limbo).into_iter().map(|entry| entry.1)
+    }
+}
+
 impl Drop for Garbage {
     fn drop(&mut self) {
         let state = self.state.get_mut();

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_lease_hands_the_tables_of_a_transaction_to_the_next() {
         let (store, flights) = doctest::flights();
-        let held = || store.engine().table("flights").unwrap().share_locked().others();
+        let held = || store.engine().live_tables()[0].share_locked().others();
         let write = || store.write(|txn| flights.delete(txn, &["nobody".into()])).unwrap();
         write();
         let first = held();
@@ -147,7 +147,7 @@ mod tests {
             let higher = [("altitude", 36_000.into())];
             store.write(|txn| flights.update(txn, &["UAL123".into()], &higher)).unwrap();
         };
-        let held = || store.engine().table("flights").unwrap().share_locked().others();
+        let held = || store.engine().live_tables()[0].share_locked().others();
         let spec =
             crate::IndexSpec::on(&["altitude", "origin"]).patience(Duration::from_millis(100));
         write();

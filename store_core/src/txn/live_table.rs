@@ -8,15 +8,17 @@
 //! kept until every snapshot registered then has ended: one of them may be about to count itself
 //! in (`mem/current.rs`).
 
-use super::rows::{Rows, Shared, TableData};
+use super::edition::outdated;
+use super::rows::{Rows, Shared, TableData, Writers};
 use super::secondary::SecondaryIndex;
 use crate::error::{Error, Kind, Result};
 use crate::mem::current::{Current, Held};
 use crate::mem::epoch::Epoch;
 use crate::mem::lasting::Lasting;
 use crate::mvcc::Timestamp;
+use crate::options::WRITERS_WAIT_MAX;
 use crate::schema::{Index, Schema};
-use crate::sync::{AtomicU32, AtomicU64, Mutex, Relaxed, pause};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Relaxed, pause};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,11 +27,13 @@ pub(crate) struct LiveTable {
     pub data: Arc<TableData>,
     current: Current<Rows>,
     /// Every schema it had: handles lend the newest one for as long as they live.
-    schemas: Lasting<Arc<Schema>>,
-    /// Held by whoever changes the indexes, from the beginning to the end.
-    pub changing: Mutex<()>,
+    schemas: Arc<Lasting<Arc<Schema>>>,
+    /// Held by whoever changes the indexes or the columns, from the beginning to the end.
+    changing: Mutex<()>,
     /// The number of the next index; numbers are never used again.
     next_index: AtomicU32,
+    /// The same of the next column.
+    next_column: AtomicU32,
     retired: Mutex<Vec<Retired>>,
     epoch: Arc<Epoch>,
     /// Counts what upkeep must look after.
@@ -53,13 +57,15 @@ impl LiveTable {
         let empty = |spec| Arc::new(SecondaryIndex::empty(spec, &data, shared.epoch));
         let indexes = specs.iter().map(empty).collect();
         let next_index = specs.iter().map(|index| index.id).max().unwrap_or(0) + 1;
+        let next_column = schema.columns.iter().map(|column| column.id).max().unwrap_or(0) + 1;
         schema.indexes = specs;
         let schema = Arc::new(schema);
         Ok(Self {
             current: Current::new(Rows::new(&data, Arc::clone(&schema), indexes)),
-            schemas: Lasting::new(schema),
+            schemas: Arc::new(Lasting::new(schema)),
             changing: Mutex::new(()),
             next_index: AtomicU32::new(next_index),
+            next_column: AtomicU32::new(next_column),
             retired: Mutex::new(Vec::new()),
             epoch: Arc::clone(shared.epoch),
             garbage: Arc::clone(shared.garbage),
@@ -70,6 +76,11 @@ impl LiveTable {
     /// Columns, key and the indexes that readers may use now.
     pub(crate) fn schema(&self) -> &Schema {
         self.schemas.newest()
+    }
+
+    /// Every schema it had and will have, for its handles.
+    pub(super) fn schemas(&self) -> &Arc<Lasting<Arc<Schema>>> {
+        &self.schemas
     }
 
     /// The table with its indexes now, for a caller who has a registered snapshot. Changes of the
@@ -96,7 +107,32 @@ impl LiveTable {
         self.share_locked().held_bytes()
     }
 
-    // ---- changes of the indexes: their caller holds `changing`, or is the only user
+    // ---- changes: their caller holds `changing`, or is the only user
+
+    /// Keeps others from changing indexes and columns.
+    pub(crate) fn lock_changes(&self) -> Result<MutexGuard<'_, ()>> {
+        let table = &self.data.schema.table;
+        let held = self.changing.try_lock().filter(|_| !self.share_locked().writers.have_ended());
+        held.ok_or_else(|| {
+            Error::new(
+                Kind::Busy,
+                format!(
+                    "indexes or columns of `{table}` are being changed: try again when that is done"
+                ),
+            )
+            .detail(table)
+        })
+    }
+
+    /// The number of the next column.
+    pub(crate) fn next_column(&self) -> u32 {
+        self.next_column.load(Relaxed)
+    }
+
+    /// Column numbers below this one are taken.
+    pub(crate) fn note_column_number(&self, next: u32) {
+        self.next_column.fetch_max(next, Relaxed);
+    }
 
     /// The number of the next index.
     pub(crate) fn next_index(&self) -> u32 {
@@ -144,9 +180,61 @@ impl LiveTable {
         self.replace(schema, kept);
     }
 
+    /// Lets nobody write who has not begun: newcomers wait. Who wrote before has the old list.
+    pub(crate) fn bar_writers(&self) {
+        let now = self.share_locked();
+        let rows = Rows::new(&self.data, Arc::clone(&now.schema), now.indexes.clone());
+        rows.writers.bar();
+        self.put(rows);
+    }
+
+    /// Lets them in again.
+    pub(crate) fn admit_writers(&self) {
+        let now = self.share_locked();
+        self.replace(Arc::clone(&now.schema), now.indexes.clone());
+    }
+
+    /// Tells those who wait to write, and all who come, that the table has ended at this timestamp.
+    pub(crate) fn end_writers(&self, at: Timestamp) {
+        self.share_locked().writers.end(at);
+    }
+
+    /// Waits until the table has ended, which is a conflict of a transaction at this snapshot, or
+    /// until writers are let in again: then this is their list.
+    pub(super) fn wait_to_write(
+        &self,
+        snapshot: Timestamp,
+        take: impl Fn() -> Held<Rows>,
+    ) -> Result<Held<Rows>> {
+        let (began, mut attempt) = (Instant::now(), 0);
+        let table = &self.data.schema.table;
+        loop {
+            let rows = take();
+            match rows.writers.state() {
+                Writers::ADMITTED => return Ok(rows),
+                Writers::BARRED => drop(rows),
+                at => return Err(outdated(table, Timestamp(at), snapshot)),
+            }
+            if began.elapsed() > WRITERS_WAIT_MAX {
+                return Err(Error::new(
+                    Kind::Busy,
+                    format!(
+                        "the columns of `{table}` are being changed, or it is being dropped: writes wait for                          that, and {} s were not enough; roll back and try again later",
+                        WRITERS_WAIT_MAX.as_secs()
+                    ),
+                )
+                .detail(table));
+            }
+            look_again(&mut attempt);
+        }
+    }
+
     /// Replaces the list; the old one is kept until `let_go`, and longer.
     fn replace(&self, schema: Arc<Schema>, indexes: Vec<Arc<SecondaryIndex>>) {
-        let rows = Rows::new(&self.data, schema, indexes);
+        self.put(Rows::new(&self.data, schema, indexes));
+    }
+
+    fn put(&self, rows: Rows) {
         let mut retired = self.retired.lock();
         let old = self.current.replace(rows);
         old.set_replaced();
@@ -155,8 +243,8 @@ impl LiveTable {
     }
 
     /// Waits until nobody holds a list that was replaced, however long ago: whoever writes to the
-    /// table from now on knows the newest.
-    pub(crate) fn wait_for_holders(&self, patience: Duration) -> Result<()> {
+    /// table from now on knows the newest. `change` is what waits for them.
+    pub(crate) fn wait_for_holders(&self, patience: Duration, change: &str) -> Result<()> {
         let (began, mut attempt) = (Instant::now(), 0);
         loop {
             let holders = |retired: &Retired| retired.rows.others();
@@ -168,19 +256,15 @@ impl LiveTable {
                 return Err(Error::new(
                     Kind::Busy,
                     format!(
-                        "an index of `{}` can only be made once every transaction has ended that wrote to \
-                         the table before: {count} did not within {} s; commit or roll back, then try again",
+                        "{change} `{}` has to wait until every transaction has ended that wrote to the table \
+                         before: {count} did not within {} s; commit or roll back, then try again",
                         self.data.schema.table,
                         patience.as_secs()
                     ),
                 )
                 .detail(&self.data.schema.table));
             }
-            if attempt < PAUSES {
-                pause(&mut attempt);
-            } else {
-                std::thread::sleep(LOOK_EVERY);
-            }
+            look_again(&mut attempt);
         }
     }
 
@@ -217,9 +301,17 @@ impl LiveTable {
     }
 }
 
-/// Looks for holders before the caller sleeps between two.
+/// Looks before whoever waits sleeps between two.
 const PAUSES: u32 = 256;
 const LOOK_EVERY: Duration = Duration::from_micros(200);
+
+fn look_again(attempt: &mut u32) {
+    if *attempt < PAUSES {
+        pause(attempt);
+    } else {
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
 
 impl Drop for LiveTable {
     fn drop(&mut self) {

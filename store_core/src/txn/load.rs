@@ -1,6 +1,7 @@
 //! Writing rows in place while a store is being opened and nobody reads.
 
 use super::prepare::{RowWords, prepare_key, prepare_row, set_cell};
+use super::recast::Recast;
 use super::rows::TableData;
 use crate::error::{Error, Result};
 use crate::index::primary::Inserted;
@@ -19,13 +20,29 @@ pub(crate) fn put(rows: &TableData, cells: &[ValueRef<'_>], at: Timestamp) -> Re
     let mut words = RowWords::new();
     prepare_row(rows, &all, cells, &mut words).map_err(damaged)?;
     note_row_number(rows, cells);
-    if let Some(row) = find(rows, &words) {
-        return overwrite(rows, row, words, at);
+    match find(rows, &words) {
+        Some(row) => overwrite(rows, row, words, at),
+        None => add_words(rows, words, &all, at),
     }
-    rows.own_cells(&mut words, &all)?;
-    let row = rows.versions.new_row(OPENER, &words[..rows.layout.key_words()])?;
+}
+
+/// Writes a whole row whose key is not there; if it is refused memory nothing is left of it.
+pub(crate) fn add(rows: &TableData, cells: &[ValueRef<'_>], at: Timestamp) -> Result<()> {
+    let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
+    let mut words = RowWords::new();
+    prepare_row(rows, &all, cells, &mut words)?;
+    add_words(rows, words, &all, at)
+}
+
+fn add_words(rows: &TableData, mut words: RowWords, all: &[usize], at: Timestamp) -> Result<()> {
+    rows.own_cells(&mut words, all)?;
+    let row = rows.versions.new_row(OPENER, &words[..rows.layout.key_words()]);
+    let row = row.inspect_err(|_| release(rows, &words))?;
     let hash = rows.view(&words).key_hash();
-    let entered = rows.primary.insert(hash, row, |_| false)?;
+    let entered = rows.primary.insert(hash, row, |_| false).inspect_err(|_| {
+        rows.versions.drop_row(row);
+        release(rows, &words);
+    })?;
     debug_assert_eq!(entered, Inserted::New);
     rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
     rows.versions.install_insert(row, at);
@@ -56,12 +73,31 @@ pub(crate) fn delete(rows: &TableData, key: &[ValueRef<'_>]) -> Result<()> {
     let row = find_key(rows, key)?;
     let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.copy_newest(row, &mut words);
-    rows.primary.remove(rows.view(&words).key_hash(), row);
-    rows.release_payload(&words, None);
-    rows.release_key(&words);
+    remove(rows, row, &words);
+    Ok(())
+}
+
+fn remove(rows: &TableData, row: u32, words: &[u64]) {
+    rows.primary.remove(rows.view(words).key_hash(), row);
+    release(rows, words);
     rows.versions.drop_row(row);
     rows.settled.add_rows(-1);
-    Ok(())
+}
+
+fn release(rows: &TableData, words: &[u64]) {
+    rows.release_payload(words, None);
+    rows.release_key(words);
+}
+
+/// Moves every row to a table of other columns; what was moved is in this one no more.
+pub(crate) fn move_rows(rows: &TableData, to: &TableData, recast: &Recast<'_>) -> Result<()> {
+    to.next_row.fetch_max(rows.next_row.load(Relaxed), Relaxed);
+    for_each(rows, |row, words| {
+        let Newest::Live(at) = rows.versions.newest(row) else { return Ok(()) };
+        put(to, &recast.cells_again(&rows.view(words)), at)?;
+        remove(rows, row, words);
+        Ok(())
+    })
 }
 
 /// Shows every row's number and words.

@@ -12,6 +12,7 @@
 
 mod bulk;
 mod commit;
+mod edition;
 mod effects;
 mod engine;
 mod garbage;
@@ -24,6 +25,7 @@ pub(crate) mod load;
 mod own;
 mod prepare;
 mod read_set;
+mod recast;
 mod reclaim;
 pub(crate) mod record;
 mod retry;
@@ -43,13 +45,15 @@ mod write;
 mod write_set;
 mod write_where;
 
-pub(crate) use bulk::Bulk;
+pub(crate) use bulk::build_index;
+pub(crate) use edition::Edition;
 pub(crate) use engine::Engine;
 pub(crate) use index_build::{check_values, fill};
 pub use isolation::{Isolation, TxnOptions};
 pub(crate) use lease::SharedEngine;
 pub(crate) use live_table::LiveTable;
 pub(crate) use prepare::{RowWords, prepare_key, prepare_row};
+pub(crate) use recast::{ColumnChange, Recast};
 pub use retry::{Lost, Retry};
 pub(crate) use rows::{Rows, TableData};
 pub use savepoint::Savepoint;

@@ -27,6 +27,7 @@ struct Reads {
 /// The reads in one table.
 struct TableReads {
     id: u32,
+    name: String,
     keys: HashSet<u64, BuildHasherDefault<IsHash>>,
     ranges: Vec<Filter>,
     /// Too much was read to be remembered: any change counts.
@@ -81,6 +82,11 @@ impl ReadSet {
 pub(super) struct TableLook<'a>(&'a TableReads);
 
 impl TableLook<'_> {
+    /// The table's name.
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
+    }
+
     /// True if the key was looked for.
     pub(super) fn has_key(&self, hash: u64) -> bool {
         self.0.all || self.0.keys.contains(&hash)
@@ -98,6 +104,7 @@ impl Reads {
         let at = known.unwrap_or_else(|| {
             let table = TableReads {
                 id: rows.id,
+                name: rows.schema.table.clone(),
                 keys: HashSet::default(),
                 ranges: Vec::new(),
                 all: false,

@@ -6,13 +6,15 @@ use super::secondary::SecondaryIndex;
 use super::settled::Settled;
 use crate::error::{Awaited, Error, Result};
 use crate::index::primary::PrimaryIndex;
+use crate::mem::RowWords;
 use crate::mem::budget::Holder;
 use crate::mem::cell::LongCell;
 use crate::mem::epoch::Epoch;
 use crate::mem::layout::{Layout, RowView};
 use crate::mem::page_pool::PagePool;
 use crate::mem::slab::Slab;
-use crate::mvcc::{Timeline, Versions};
+use crate::mvcc::chain::{Newest, Owner};
+use crate::mvcc::{Timeline, Timestamp, Versions};
 use crate::options::{COMPACT_SHARE, PAGE_BYTES};
 use crate::schema::Schema;
 use crate::sync::{AtomicBool, AtomicU64, Relaxed};
@@ -45,6 +47,8 @@ pub(crate) struct TableData {
     pub next_row: AtomicU64,
     /// Whether entries of indexes can be counted in place of rows.
     pub settled: Settled,
+    /// Its end gives back what rows own: the store goes on without it.
+    leaves: AtomicBool,
 }
 
 /// The table as whoever writes or reclaims uses it, with the indexes it has between two changes of
@@ -61,8 +65,38 @@ pub(crate) struct Rows {
     /// Bits of the payload in which a version must differ from the next for an index entry or a long
     /// value to go with it.
     pub watched: Vec<(usize, u64)>,
+    /// Who may begin to write.
+    pub(super) writers: Writers,
     /// A newer list of indexes is in its place.
     replaced: AtomicBool,
+}
+
+/// Whether transactions that have not written to a table may begin to.
+#[derive(Default)]
+pub(super) struct Writers(AtomicU64);
+
+impl Writers {
+    pub(super) const ADMITTED: u64 = 0;
+    /// They wait for a change of the columns.
+    pub(super) const BARRED: u64 = 1;
+
+    /// One of the two, or the timestamp at which the table ended.
+    #[inline]
+    pub(super) fn state(&self) -> u64 {
+        self.0.load(Relaxed) // it is set before its list is put in place, and a wait looks again
+    }
+
+    pub(super) fn have_ended(&self) -> bool {
+        self.state() > Self::BARRED
+    }
+
+    pub(super) fn bar(&self) {
+        self.0.store(Self::BARRED, Relaxed);
+    }
+
+    pub(super) fn end(&self, at: Timestamp) {
+        self.0.store(at.0, Relaxed);
+    }
 }
 
 /// What tables of one store share.
@@ -101,8 +135,50 @@ impl TableData {
             holder,
             next_row: AtomicU64::new(1),
             settled: Settled::default(),
+            leaves: AtomicBool::new(false),
             schema,
         })
+    }
+
+    /// Says that the store goes on when this ends, with its last user.
+    pub(crate) fn set_leaving(&self) {
+        self.leaves.store(true, Relaxed); // read by the last user's drop, which is after it
+    }
+
+    /// Gives back the long values of all versions of all rows: blocks know no row that owns them.
+    /// Nobody else is left, so every row that is there has been committed.
+    fn release_values(&mut self) {
+        if self.layout.long_columns().is_empty() && self.layout.long_key_columns().is_empty() {
+            return;
+        }
+        for cell in self.garbage.take_kept_values() {
+            cell.release(&self.values);
+        }
+        let mut words = RowWords::zeroed(self.layout.words());
+        for page in 0..self.versions.pages() {
+            for row in self.versions.page_rows(page) {
+                if self.versions.own(row, LAST).is_ok() {
+                    self.release_row(row, &mut words);
+                }
+            }
+        }
+    }
+
+    fn release_row(&self, row: u32, words: &mut RowWords) {
+        let live = matches!(self.versions.newest(row), Newest::Live(_));
+        self.versions.copy_newest(row, words);
+        let mut newer = live.then(|| words.clone());
+        if live {
+            self.release_payload(words, None);
+        }
+        self.release_key(words);
+        let mut at = self.versions.chain(row);
+        while let Some((_, live)) = self.versions.next_node(&mut at, words) {
+            if live {
+                self.release_payload(words, newer.as_ref().map(|words| &words[..]));
+            }
+            newer = live.then(|| words.clone());
+        }
     }
 
     /// A row's words as somebody may read them.
@@ -215,6 +291,17 @@ impl TableData {
     }
 }
 
+/// Who owns every row of a table that ends.
+const LAST: Owner = Owner(1);
+
+impl Drop for TableData {
+    fn drop(&mut self) {
+        if self.leaves.load(Relaxed) {
+            self.release_values();
+        }
+    }
+}
+
 impl Rows {
     /// A table's rows with these indexes; only those of the schema are shown to readers.
     pub(super) fn new(
@@ -232,6 +319,7 @@ impl Rows {
             indexes,
             effects,
             watched,
+            writers: Writers::default(),
             replaced: AtomicBool::new(false),
         }
     }

@@ -22,6 +22,17 @@ pub(super) struct Written {
     pub key_hash: u64,
 }
 
+impl Written {
+    /// Stands for every row of a table: its columns changed, or it is no more.
+    fn all_of(table: u32) -> Self {
+        Self { table, row: u32::MAX, key_hash: 0 }
+    }
+
+    pub(super) fn is_all(&self) -> bool {
+        self.row == u32::MAX
+    }
+}
+
 /// A commit that has its timestamp.
 pub(crate) struct SequencedCommit {
     pub(super) at: Timestamp,
@@ -138,13 +149,15 @@ impl Sequencer {
         (at > state.floor).then(|| state.enter(at, None, timeline))
     }
 
-    /// Enters a commit without rows that took its timestamp: a change of the schema.
-    pub(crate) fn enter_empty(&self, at: Timestamp, timeline: &Timeline) {
+    /// Enters a commit without rows that took its timestamp: a change of the schema, which concerns
+    /// whoever has read this table.
+    pub(crate) fn enter_change(&self, at: Timestamp, table: Option<u32>, timeline: &Timeline) {
         fence(SeqCst); // pairs with the fence in `register`
         if self.recording.load(Relaxed) {
             let mut state = self.lock();
             if at > state.floor {
-                state.enter(at, Some(Box::default()), timeline).set_installed();
+                let all = table.map(Written::all_of);
+                state.enter(at, Some(all.into_iter().collect()), timeline).set_installed();
             }
         }
     }

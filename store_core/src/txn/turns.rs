@@ -104,8 +104,9 @@ impl Turn {
     /// Waits until nobody owns the row and its newest version is published.
     fn wait_outcome(&self) {
         let (table, row) = self.place;
-        let Some(rows) = self.engine.rows_of(table) else { return };
         wait_until(OUTCOME_WAIT_MAX, || {
+            // Not held between two looks: a change of the table would wait for this.
+            let Some(rows) = self.engine.rows_of(table) else { return true };
             let published = self.engine.timeline.published();
             let is_published = match rows.versions.newest(row) {
                 Newest::Live(at) | Newest::Deleted(at) => at <= published,

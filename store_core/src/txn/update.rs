@@ -51,7 +51,7 @@ impl Txn {
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
-        let (number, rows) = self.join(table);
+        let (number, rows) = self.join(table)?;
         let change = Change::new(rows, columns);
         if change.is_plain()
             && self.check_write().is_ok()
@@ -160,7 +160,7 @@ impl Txn {
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<bool> {
-        let (number, rows) = self.join(table);
+        let (number, rows) = self.join(table)?;
         self.update_words(rows, number, key, Change::new(rows, columns), cells)
     }
 

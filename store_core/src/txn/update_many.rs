@@ -26,7 +26,7 @@ impl Txn {
         cells: &[C],
     ) -> Result<usize> {
         self.check_write()?;
-        let (number, rows) = self.join(table);
+        let (number, rows) = self.join(table)?;
         check_columns(rows, columns)?;
         if keys.len() != cells.len() {
             return Err(Error::invalid(format!(

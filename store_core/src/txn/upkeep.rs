@@ -6,6 +6,7 @@
 //! and its directory be locked for moments after the user closed it. The engine's end stops it
 //! and waits for it, at most for one step.
 
+use super::edition::Edition;
 use super::engine::{Counters, Engine};
 use super::garbage::Looker;
 use super::live_table::LiveTable;
@@ -16,6 +17,7 @@ use crate::options::{
     RELIEF_ATTEMPTS_MAX, RELIEF_STEPS, SNAPSHOT_SHARE, UPKEEP_ATTEMPTS, UPKEEP_PARK,
     UPKEEP_PATIENCE, UPKEEP_STEPS, UPKEEP_TICK,
 };
+use crate::planted;
 use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence, pause};
 use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
@@ -26,6 +28,8 @@ const START_ATTEMPTS: u32 = 100;
 /// What the engine and its upkeep thread share.
 pub(crate) struct Upkeep {
     tables: Mutex<Vec<Weak<LiveTable>>>,
+    /// Tables that have ended, for as long as snapshots may read them.
+    ended: Mutex<Vec<(Arc<Edition>, Arc<LiveTable>)>>,
     /// Garbage entries of all tables.
     pub garbage: Arc<AtomicU64>,
     epoch: Arc<Epoch>,
@@ -41,6 +45,7 @@ impl Upkeep {
     pub(super) fn new(epoch: Arc<Epoch>, counters: Arc<Counters>) -> Arc<Self> {
         Arc::new(Self {
             tables: Mutex::new(Vec::new()),
+            ended: Mutex::new(Vec::new()),
             garbage: Arc::default(),
             epoch,
             counters,
@@ -55,6 +60,40 @@ impl Upkeep {
         let mut tables = self.tables.lock();
         tables.retain(|table| table.strong_count() > 0);
         tables.push(Arc::downgrade(table));
+    }
+
+    /// Takes a table that has ended: its rows go when no snapshot is left that may read them.
+    pub(crate) fn add_ended(&self, edition: Arc<Edition>, live: Arc<LiveTable>) {
+        self.ended.lock().push((edition, live));
+        self.garbage.fetch_add(1, Relaxed);
+    }
+
+    /// Tables that have ended and that snapshots may still read.
+    pub(crate) fn ended(&self) -> Vec<Arc<LiveTable>> {
+        self.ended.lock().iter().map(|(_, live)| Arc::clone(live)).collect()
+    }
+
+    /// Lets go of the tables that nobody can come to any more.
+    fn free_ended(&self) {
+        let mut ended = self.ended.lock();
+        let Some((_, first)) = ended.first() else { return };
+        let Some(live) = first.data.timeline.live_snapshots() else { return };
+        let over = |table: &mut (Arc<Edition>, Arc<LiveTable>)| {
+            table.0.until() <= live.oldest_registered && !planted::bug("ended_table_kept")
+        };
+        let gone: Vec<_> = ended.extract_if(.., over).collect();
+        drop(ended);
+        self.garbage.fetch_sub(gone.len() as u64, Relaxed);
+        for (edition, live) in gone {
+            live.data.set_leaving();
+            drop((edition.live().take(), live));
+            self.epoch.collect(); // what left its indexes before may wait for readers to pass
+        }
+    }
+
+    /// Lets go of all of them, at the engine's end.
+    pub(super) fn forget_ended(&self) {
+        drop(std::mem::take(&mut *self.ended.lock()));
     }
 
     /// Sees to it that garbage goes even if nobody commits any more.
@@ -158,6 +197,7 @@ impl Upkeep {
 
     /// Reclaims what can be reclaimed now; true if there is more that cannot go yet.
     fn pass(&self) -> bool {
+        self.free_ended();
         let tables: Vec<Arc<LiveTable>> =
             self.tables.lock().iter().filter_map(Weak::upgrade).collect();
         for table in &tables {
@@ -239,7 +279,8 @@ impl Engine {
             return false;
         }
         *attempts += 1;
-        let tables: Vec<Arc<LiveTable>> = self.tables.read().values().cloned().collect();
+        let mut tables = self.live_tables();
+        tables.extend(self.upkeep.ended());
         if self.reclaim_all(&tables) {
             return true;
         }
@@ -264,6 +305,8 @@ impl Engine {
         let before = reclaimed();
         let waiting = |table: &Arc<LiveTable>| table.data.versions.waiting_nodes();
         let waited: u64 = tables.iter().map(waiting).sum();
+        let used = self.budget.used();
+        self.upkeep.free_ended();
         for table in tables {
             table.collect();
             let mut steps = 0;
@@ -279,6 +322,9 @@ impl Engine {
             table.data.versions.release_spares();
         }
         let trimmed = self.pool.trim();
-        trimmed || reclaimed() > before || tables.iter().map(waiting).sum::<u64>() < waited
+        trimmed
+            || self.budget.used() < used
+            || reclaimed() > before
+            || tables.iter().map(waiting).sum::<u64>() < waited
     }
 }

@@ -7,7 +7,7 @@
 
 use super::commit::Sequence;
 use super::prepare::RowWords;
-use super::read_set::ReadSet;
+use super::read_set::{ReadSet, TableLook};
 use super::rows::TableData;
 use super::sequencer::{SequencedCommit, Written};
 use super::write_set::{Txn, Write, WriteKind};
@@ -87,6 +87,11 @@ impl Txn {
 
     /// What this transaction read that the write changed.
     fn conflict_with(&self, reads: &ReadSet, written: Written) -> Result<Option<String>> {
+        if written.is_all() {
+            let change = |read: &TableLook<'_>| format!("a change of `{}` itself", read.name());
+            return Ok(reads.of_table(written.table, change));
+        }
+        // If the table is no more, the change that ended it comes later in the list.
         let Some(rows) = self.engine.rows_of(written.table) else { return Ok(None) };
         let found = reads.of_table(written.table, |read| {
             if read.has_key(written.key_hash) {

@@ -56,7 +56,7 @@ impl Txn {
 
     /// Inserts a prepared row; an existing key is [`Kind::Duplicate`].
     pub(crate) fn insert(&mut self, table: &LiveTable, words: &RowWords) -> Result<()> {
-        let (number, rows) = self.join(table);
+        let (number, rows) = self.join(table)?;
         self.relieved(|txn| {
             txn.check_write()?;
             txn.reserve_write()?;
@@ -91,7 +91,7 @@ impl Txn {
 
     /// Owns a visible row until the end without changing it; false if there is none.
     pub(crate) fn lock(&mut self, table: &LiveTable, key: &[u64]) -> Result<bool> {
-        let (number, rows) = self.join(table);
+        let (number, rows) = self.join(table)?;
         self.relieved(|txn| txn.lock_checked(rows, number, key))
     }
 
@@ -114,7 +114,7 @@ impl Txn {
 
     /// Deletes a visible row; false if there is none.
     pub(crate) fn delete(&mut self, table: &LiveTable, key: &[u64]) -> Result<bool> {
-        let (number, rows) = self.join(table);
+        let (number, rows) = self.join(table)?;
         self.relieved(|txn| txn.delete_checked(rows, number, key))
     }
 

@@ -8,7 +8,7 @@ use super::live_table::LiveTable;
 use super::own::OwnRows;
 use super::prepare::RowWords;
 use super::read_set::ReadSet;
-use super::rows::{Rows, TableData};
+use super::rows::{Rows, TableData, Writers};
 use super::savepoint::Undo;
 use super::turns::Turn;
 use super::unique::{StaleEntry, forget_unique};
@@ -243,19 +243,25 @@ impl Txn {
 
     /// The table as this transaction writes it: with the indexes it had at the first write.
     #[inline(always)]
-    pub(super) fn join<'t>(&mut self, table: &'t LiveTable) -> (u32, &'t Rows) {
+    pub(super) fn join<'t>(&mut self, table: &'t LiveTable) -> Result<(u32, &'t Rows)> {
         let number = match self.known_table(&table.data) {
             Some(number) => number,
-            None => self.join_first(table),
+            None => self.join_first(table)?,
         };
         // Held until the transaction is dropped.
-        (number, table.lend(&self.tables[number as usize]))
+        Ok((number, table.lend(&self.tables[number as usize])))
     }
 
     #[inline(never)]
-    fn join_first(&mut self, table: &LiveTable) -> u32 {
-        self.tables.push(self.engine.table(table));
-        self.tables.len() as u32 - 1
+    fn join_first(&mut self, table: &LiveTable) -> Result<u32> {
+        let mut rows = self.engine.table(table);
+        if rows.writers.state() != Writers::ADMITTED {
+            drop(rows);
+            let waited = table.wait_to_write(self.at, || self.engine.table(table));
+            rows = waited.map_err(|error| self.doom(error))?;
+        }
+        self.tables.push(rows);
+        Ok(self.tables.len() as u32 - 1)
     }
 
     /// Refuses writes of a read-only transaction, and what [`Txn::check`] refuses.

@@ -29,7 +29,7 @@ impl Txn {
         columns: &[usize],
         decide: &mut dyn FnMut(&RowView<'_>) -> Result<Option<NewCells>>,
     ) -> Result<Option<bool>> {
-        let (number, rows) = self.join(table);
+        let (number, rows) = self.join(table)?;
         let change = Change::new(rows, columns);
         self.relieved(|txn| {
             txn.check_write()?;
@@ -54,7 +54,7 @@ impl Txn {
         columns: &[usize],
         cells: &[ValueRef<'_>],
     ) -> Result<()> {
-        let (number, rows) = self.join(table);
+        let (number, rows) = self.join(table)?;
         let change = Change::new(rows, columns);
         self.each_row(rows, found, &mut |txn, row, words| {
             txn.reserve_write()?;
@@ -65,7 +65,7 @@ impl Txn {
 
     /// Deletes these rows, which the transaction sees: all or none.
     pub(crate) fn delete_rows(&mut self, table: &LiveTable, found: &[u32]) -> Result<()> {
-        let (number, rows) = self.join(table);
+        let (number, rows) = self.join(table)?;
         self.each_row(rows, found, &mut |txn, row, words| {
             txn.reserve_delete()?;
             txn.read_seen(rows, row, words)?;

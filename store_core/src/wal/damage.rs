@@ -11,7 +11,7 @@
 
 use super::frames::{FrameReader, WINDOW_BYTES};
 use super::lsn::Lsn;
-use super::record::FRAME_BYTES;
+use super::record::{FRAME_BYTES, Frame};
 use crate::codec::u64_at;
 use crate::error::Result;
 
@@ -23,12 +23,21 @@ const LSN_AT: usize = 16;
 pub(super) struct Rest {
     /// Bytes up to the last one that is not zero; 0 if the log ends cleanly.
     pub(super) bytes: u64,
-    /// A later frame that proves the bad place had been durable.
-    pub(super) proof: Option<Lsn>,
+    /// The first later frame of those looked for.
+    pub(super) found: Option<Lsn>,
 }
 
-/// Looks at all that follows a bad place.
-pub(super) fn inspect(reader: &mut FrameReader<'_>, bad: Lsn) -> Result<Rest> {
+/// Looks behind a bad place for a frame that proves the place had been durable.
+pub(super) fn find_proof(reader: &mut FrameReader<'_>, bad: Lsn) -> Result<Rest> {
+    find_frame(reader, bad, |frame| frame.durable > bad)
+}
+
+/// Looks behind a bad place for a valid frame that is wanted; if there is none, at all that follows.
+pub(super) fn find_frame(
+    reader: &mut FrameReader<'_>,
+    bad: Lsn,
+    wanted: impl Fn(&Frame) -> bool,
+) -> Result<Rest> {
     let start = reader.file.offset_of(bad);
     let mut rest = Rest::default();
     let mut offset = start;
@@ -49,8 +58,8 @@ pub(super) fn inspect(reader: &mut FrameReader<'_>, bad: Lsn) -> Result<Rest> {
         let candidate = lsn.plus(step as u64);
         offset += step as u64;
         match reader.frame_at(candidate)? {
-            Some(frame) if frame.durable > bad => {
-                rest.proof = Some(candidate);
+            Some(frame) if wanted(&frame) => {
+                rest.found = Some(candidate);
                 return Ok(rest);
             }
             Some(frame) => offset += frame.total(),

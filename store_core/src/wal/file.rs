@@ -22,7 +22,7 @@ pub(super) const HEADER_BYTES: u64 = 4096;
 pub(super) const TEMPORARY_NAME: &str = "wal.tmp";
 
 const MAGIC: [u8; 8] = *b"storewal";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const CHECKED_BYTES: usize = 48;
 const FILLED_BYTES: usize = CHECKED_BYTES + 8;
 /// Zeros are written in pieces of this size.
@@ -79,7 +79,7 @@ fn start_of_name(name: &str) -> Option<Lsn> {
 }
 
 /// The files of the log, oldest first.
-pub(super) fn list_files(device: &dyn Device) -> Result<Vec<(Lsn, String)>> {
+pub(crate) fn list_files(device: &dyn Device) -> Result<Vec<(Lsn, String)>> {
     let names = device.list().map_err(|fault| Error::io(device.describe(), fault))?;
     let mut files: Vec<(Lsn, String)> = names
         .into_iter()

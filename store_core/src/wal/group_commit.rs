@@ -41,6 +41,17 @@ impl Wal {
         Ok(())
     }
 
+    /// Makes everything appended until now durable; returns where that ends, and its newest
+    /// timestamp.
+    pub(crate) fn flush(&self) -> Result<(Lsn, u64)> {
+        let (end, timestamp) = {
+            let state = self.state.lock();
+            (state.end(), state.last_timestamp)
+        };
+        self.wait_durable(end)?;
+        Ok((end, timestamp))
+    }
+
     /// Writes the batch, or waits for the one who does; the caller looks again afterwards.
     pub(super) fn lead_or_wait(&self, state: &mut MutexGuard<'_, State>, goal: Goal) {
         if state.leading {

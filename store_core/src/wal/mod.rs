@@ -36,6 +36,7 @@ mod lsn;
 mod record;
 mod replay;
 mod roll;
+mod salvage;
 mod writer;
 
 #[cfg(test)]
@@ -45,7 +46,9 @@ pub use device::{Device, DeviceFile, OpenMode};
 pub use directory::Directory;
 #[cfg(all(test, loom))]
 pub(crate) use file::LogStart;
+pub(crate) use file::list_files;
 pub(crate) use lsn::Lsn;
 pub(crate) use record::{HashedPayload, Record, RecordKind};
 pub(crate) use replay::{TIMESTAMP_MAX, replay};
+pub(crate) use salvage::salvage;
 pub(crate) use writer::{Wal, WalOptions};

@@ -1,6 +1,6 @@
 //! Reading the log again after a start: every valid record in order, and a clean end.
 
-use super::damage::{Rest, inspect};
+use super::damage::{Rest, find_proof};
 use super::device::{Device, OpenMode};
 use super::file::{LogStart, WalFile, list_files};
 use super::frames::{FrameReader, WINDOW_BYTES};
@@ -114,8 +114,8 @@ impl Replay<'_> {
         if end < self.from {
             return Err(damaged(&file, end, &format!("the log is needed from {}", self.from)));
         }
-        let rest = inspect(&mut reader, end)?;
-        if let Some(proof) = rest.proof
+        let rest = find_proof(&mut reader, end)?;
+        if let Some(proof) = rest.found
             && !planted::bug("middle_damage_cut")
         {
             let reason = format!("the record at {proof} was written when it was durable");

@@ -1,7 +1,7 @@
 //! Changing files: a checkpoint begins a new one, and removes those it made useless.
 
 use super::device::{Device, OpenMode};
-use super::file::{Fault, LogStart, PreparedFile, TEMPORARY_NAME, WalFile};
+use super::file::{Fault, HEADER_BYTES, LogStart, PreparedFile, TEMPORARY_NAME, WalFile};
 use super::group_commit::Goal;
 use super::lsn::Lsn;
 use super::writer::{State, Wal};
@@ -129,6 +129,16 @@ impl Wal {
         let mut files = state.older.clone();
         files.push(WalFileSize::of(&state.file, state.allocated));
         files
+    }
+
+    /// The files that hold the records between two positions, oldest first, and how many bytes of
+    /// each these are, from its beginning; the last one may hold none of them.
+    pub(crate) fn pieces(&self, from: Lsn, to: Lsn) -> Vec<(String, u64)> {
+        let files = self.files();
+        let ends = files.iter().skip(1).map(|next| next.start).chain([Lsn(u64::MAX)]);
+        let needed = files.iter().zip(ends).filter(|(file, end)| *end > from && file.start <= to);
+        let bytes = |start: Lsn, end: Lsn| HEADER_BYTES + end.min(to).since(start);
+        needed.map(|(file, end)| (file.name.clone(), bytes(file.start, end))).collect()
     }
 
     /// Gives the space of a file back that did not come to be. The next roll replaces it anyway.

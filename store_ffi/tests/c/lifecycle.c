@@ -101,12 +101,33 @@ static void read_cells(void)
     CHECK(store_row_free(&row) == STORE_OK && row == NULL);
 }
 
+static void back_up(const char *path)
+{
+    store_error *err = NULL;
+    store_db *db = NULL, *copy = NULL;
+    store_table *table = NULL;
+    store_backup_report report = { 0 };
+    char place[4096];
+    CHECK(snprintf(place, sizeof place, "%s.copy", path) < (int)sizeof place);
+    CHECK_OK(store_open(STORE_STR(path), NULL, &db, &err));
+    CHECK_OK(store_backup(db, STORE_STR(place), &report, &err));
+    CHECK(report.files >= 2 && report.bytes > 4096 && report.timestamp > 0 && report.files_kept == 0);
+    CHECK_STATUS(STORE_INVALID, store_backup(db, STORE_STR(place), NULL, &err));
+    CHECK_OK(store_open(STORE_STR(place), NULL, &copy, &err));
+    CHECK_OK(store_table_open(copy, STORE_STR("people"), &table, &err));
+    CHECK(count_people(table, NULL) == 3);
+    store_table_close(&table);
+    store_close(&copy);
+    store_close(&db);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 2);
     CHECK(strcmp(store_version(), "0.1.0") == 0 && STORE_VERSION_MINOR == 1);
     write_rows(argv[1]);
     read_rows(argv[1]);
+    back_up(argv[1]);
     read_cells();
     return 0;
 }

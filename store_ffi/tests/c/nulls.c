@@ -33,6 +33,7 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_open(NULL, 0, NULL, NULL, &err));
     CHECK(store_close(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_checkpoint(NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_backup(NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_interrupt(NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_begin(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_commit(NULL, &err));
@@ -45,6 +46,9 @@ int main(void)
     CHECK(store_table_close(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_table_names(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_table_schema(NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_table_add_column(NULL, NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_table_drop_column(NULL, NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_table_drop(NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_table_create_index(NULL, NULL, 0, NULL, 0, 0, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_table_drop_index(NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_table_column_count(NULL, NULL, &err));

@@ -140,6 +140,14 @@ impl Database {
         self.store()?.write(work)
     }
 
+    /// The table with the columns that the open transaction sees, or that there are now.
+    pub fn bind(&self, table: &Table) -> Result<Table> {
+        match &*self.txn.borrow() {
+            Some(txn) => table.bound_at(txn),
+            None => table.bound_at(&self.store()?.snapshot()?),
+        }
+    }
+
     /// What a read sees: the open transaction, or everything committed until now.
     pub fn view(&self) -> Result<View<'_>> {
         let txn = self.txn.borrow();

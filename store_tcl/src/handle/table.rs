@@ -26,10 +26,12 @@ impl TableHandle {
         &self.database
     }
 
-    /// The table, unless its store was closed.
+    /// The table with the columns that the call sees, unless its store was closed or it was dropped.
     pub fn table(&self) -> Result<Table> {
-        let table = self.table.borrow();
-        table.clone().ok_or_else(|| closed(self.database.name()))
+        match &*self.table.borrow() {
+            Some(table) => self.database.bind(table),
+            None => Err(closed(self.database.name())),
+        }
     }
 
     /// Deletes the command; the table stays in the store.

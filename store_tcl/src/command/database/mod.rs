@@ -1,10 +1,12 @@
 //! `db`: an open store.
 
+mod backup;
 mod check;
 mod checkpoint;
 mod close;
 mod stats;
 mod table_create;
+mod table_drop;
 mod table_list;
 mod table_open;
 mod transaction;
@@ -14,11 +16,13 @@ use crate::handle::Database;
 
 /// Every subcommand of a database command, by name.
 pub static SUBCOMMANDS: &[Subcommand<Database>] = &[
+    backup::SUBCOMMAND,
     check::SUBCOMMAND,
     checkpoint::SUBCOMMAND,
     close::SUBCOMMAND,
     stats::SUBCOMMAND,
     table_create::SUBCOMMAND,
+    table_drop::SUBCOMMAND,
     table_list::SUBCOMMAND,
     table_open::SUBCOMMAND,
     transaction::SUBCOMMAND,

@@ -17,6 +17,7 @@ fn run(call: &Call<'_, Database>) -> Outcome {
     let stats = call.handle.store()?.stats();
     let holders = stats.holders.iter().map(|holder| (&*holder.path, count_obj(holder.bytes)));
     let tables = stats.tables.iter().map(|table| (&*table.name, table_stats(table)));
+    let ended = stats.ended_tables.iter().map(|table| (&*table.name, table_stats(table)));
     let all = pairs([
         ("memory_limit", count_obj(stats.memory_limit)),
         ("memory_used", count_obj(stats.memory_used)),
@@ -35,6 +36,7 @@ fn run(call: &Call<'_, Database>) -> Outcome {
         ("wal_bytes", count_obj(stats.wal_bytes)),
         ("poisoned", Obj::from_int(i64::from(stats.poisoned))),
         ("tables", by_name(tables)),
+        ("ended_tables", by_name(ended)),
         ("holders", by_name(holders)),
     ]);
     Ok(all.into())

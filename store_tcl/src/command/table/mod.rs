@@ -1,6 +1,7 @@
 //! `$table`: one table of an open store.
 
 mod aggregate;
+mod column;
 mod column_type;
 mod count;
 mod delete;
@@ -34,6 +35,8 @@ use store_core::{Error, Table};
 /// Every subcommand of a table command, by name.
 pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
     aggregate::SUBCOMMAND,
+    column::add::SUBCOMMAND,
+    column::drop::SUBCOMMAND,
     count::SUBCOMMAND,
     delete::SUBCOMMAND,
     destroy::SUBCOMMAND,

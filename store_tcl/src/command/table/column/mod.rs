@@ -1,0 +1,4 @@
+//! `$table column …`: columns of a table in use.
+
+pub mod add;
+pub mod drop;
