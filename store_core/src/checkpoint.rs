@@ -9,18 +9,22 @@
 //! its log are complete, and after it what is left over is removed by the next opening. Replay skips
 //! commits up to S, so it does not matter that the new log file holds some of them.
 
-use crate::error::{Error, Result};
+mod automatic;
+
+pub(crate) use automatic::{Automatic, run_noted, start};
+
+use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
 use crate::mvcc::Moment;
 use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
 use crate::store::Home;
 use crate::sync::Relaxed;
-use crate::txn::{Engine, LiveTable, RowWords, SharedEngine, Snapshot, TableData, record};
+use crate::txn::{Engine, LiveTable, Reading, RowWords, TableData, record};
 use crate::wal::Lsn;
 use std::sync::Arc;
 
 /// Writes a checkpoint and removes the log before it.
-pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
+fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
     let Some(log) = engine.log() else { return Ok(()) };
     engine.check_log()?;
     // One checkpoint at a time, and no change of the schema between the log's start and the snapshot.
@@ -31,7 +35,7 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
         log.wal.roll()?
     };
     engine.wait_published(engine.timeline.newest())?;
-    let snapshot = Snapshot::new(engine)?;
+    let snapshot = Reading::new(engine)?;
     let tables: Vec<Arc<LiveTable>> = engine.tables.read().values().cloned().collect();
     let mut entries = Vec::with_capacity(tables.len());
     for table in &tables {
@@ -46,11 +50,12 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
     let body = ManifestBody {
         store_id: manifest.store_id,
         wal_start: start.0,
-        checkpoint_timestamp: snapshot.timestamp(),
+        checkpoint_timestamp: snapshot.at().0,
         next_table: manifest.next_table,
         tables: entries,
     };
     manifest::save(&*home.device, &body)?;
+    log.checkpoint.store(start.0, Relaxed);
     let old = std::mem::replace(&mut *manifest, body);
     let replaced: Vec<TableEntry> = old
         .tables
@@ -65,7 +70,7 @@ fn write_table(
     engine: &Arc<Engine>,
     home: &Home,
     table: &LiveTable,
-    snapshot: &Snapshot,
+    snapshot: &Reading<'_>,
 ) -> Result<TableEntry> {
     let (rows, at) = (&table.data, snapshot.at());
     let name = format!("table-{:08x}-{:016x}.seg", rows.id, at.0);
@@ -79,6 +84,9 @@ fn write_table(
     )?;
     let mut image = Vec::new();
     for_each_visible(rows, snapshot.moment(), |words| {
+        if engine.is_ending() {
+            return Err(Error::new(Kind::Cancelled, "the store is being closed"));
+        }
         image.clear();
         record::put_row(rows, words, &mut image);
         writer.push(&image)

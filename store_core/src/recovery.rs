@@ -4,18 +4,20 @@
 //! The secondary indexes are built last, each from sorted batches.
 
 use crate::codec::{self, Reader};
+use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
 use crate::mvcc::Timestamp;
 use crate::schema::{Index, Schema};
 use crate::schema_log::SchemaRecord;
 use crate::segment::{SegmentKind, SegmentReader};
-use crate::sync::Relaxed;
+use crate::sync::{AtomicU64, Relaxed};
 use crate::txn::record::{self, Op};
-use crate::txn::{Bulk, Engine, LiveTable, TableData, load};
+use crate::txn::{Engine, LiveTable, Log, LogThread, TableData, build_indexes, load};
 use crate::wal::{Device, Lsn, Record, RecordKind, Wal, WalOptions, replay};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What opening a store found.
 #[derive(Clone, Debug, Default)]
@@ -25,16 +27,36 @@ pub struct RecoveryReport {
     pub checkpoint_rows: u64,
     /// Records of the log applied on top.
     pub records: u64,
+    /// Rows that those records put, changed or deleted; one that several did counts for each.
+    pub log_rows: u64,
+    /// Entries of the secondary indexes that were built.
+    pub index_entries: u64,
     /// The newest commit.
     pub timestamp: u64,
-    /// Where a torn tail of the log was cut, with its length, if a crash left one.
+    /// Where a torn tail of the log was cut, if a crash left one: file, offset, length.
     pub cut: Option<(String, u64, u64)>,
+    /// How long loading the checkpoint took.
+    pub loading: Duration,
+    /// How long reading and applying the log took.
+    pub replaying: Duration,
+    /// How long building the indexes took.
+    pub indexing: Duration,
+}
+
+/// What opening needs to know of the store's options.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenOptions {
+    pub durability: Durability,
+    pub lag: Lag,
+    /// Threads that build indexes.
+    pub threads: usize,
 }
 
 /// Brings the engine to the last durable commit and attaches a fresh log file.
 pub(crate) fn open(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
+    options: &OpenOptions,
 ) -> Result<(ManifestBody, RecoveryReport)> {
     let mut manifest = match manifest::load(&**device)? {
         Some(manifest) => manifest,
@@ -43,13 +65,20 @@ pub(crate) fn open(
     remove_strays(&**device, &manifest)?;
     let mut report = RecoveryReport::default();
     let mut recovery = Recovery::new(engine, Timestamp(manifest.checkpoint_timestamp));
+    let began = Instant::now();
     for entry in &manifest.tables {
         report.checkpoint_rows += recovery.load_table(&**device, entry)?;
     }
+    report.loading = began.elapsed();
+    let began = Instant::now();
     let holder = engine.holder.child("recovery");
     let from = Lsn(manifest.wal_start);
     let replayed = replay(&**device, from, &holder, &mut |record| recovery.apply(&record))?;
-    recovery.build_indexes()?;
+    report.log_rows = recovery.log_rows;
+    report.replaying = began.elapsed();
+    let began = Instant::now();
+    report.index_entries = recovery.build_indexes(options.threads)?;
+    report.indexing = began.elapsed();
     manifest.next_table = manifest.next_table.max(recovery.last_table + 1);
     let newest = replayed.last_timestamp.max(manifest.checkpoint_timestamp);
     engine.timeline.restart_at(Timestamp(newest));
@@ -58,9 +87,17 @@ pub(crate) fn open(
     report.cut = replayed.cut.as_ref().map(|cut| (cut.file.clone(), cut.offset, cut.bytes));
     let mut start = replayed.next_start();
     start.timestamp = newest;
-    let options = WalOptions::default();
-    let wal = Wal::create(Arc::clone(device), start, options, engine.holder.child("wal"))?;
-    engine.attach_log(wal, start.lsn);
+    let wal_options = WalOptions::default();
+    let (holder, durable) = (engine.holder.child("wal"), engine.timeline.durable());
+    let wal = Wal::create(Arc::clone(device), start, wal_options, holder, durable)?;
+    engine.attach_log(Log {
+        wal,
+        start: start.lsn,
+        checkpoint: AtomicU64::new(manifest.wal_start),
+        durability: options.durability,
+        lag: options.lag,
+        thread: LogThread::default(),
+    });
     Ok((manifest, report))
 }
 
@@ -115,12 +152,13 @@ struct Recovery<'a> {
     tables: HashMap<u32, Arc<LiveTable>>,
     fragments: HashMap<(Lsn, u64), Vec<u8>>,
     last_table: u32,
+    log_rows: u64,
 }
 
 impl<'a> Recovery<'a> {
     fn new(engine: &'a Arc<Engine>, checkpoint: Timestamp) -> Self {
         let (tables, fragments) = (HashMap::new(), HashMap::new());
-        Self { engine, checkpoint, tables, fragments, last_table: 0 }
+        Self { engine, checkpoint, tables, fragments, last_table: 0, log_rows: 0 }
     }
 
     fn add_table(&mut self, id: u32, schema: Schema) -> Result<Arc<LiveTable>> {
@@ -256,6 +294,7 @@ impl<'a> Recovery<'a> {
         let mut table: Option<Arc<TableData>> = None;
         while !reader.is_empty() {
             let op = record::read_op(&mut reader, table.as_ref().map(|rows| &rows.schema))?;
+            self.log_rows += u64::from(!matches!(op, Op::Table { .. }));
             let known = || table.as_ref().expect("an operation on a row was read with its schema");
             match op {
                 Op::Table { id, version, columns } => {
@@ -286,25 +325,8 @@ impl<'a> Recovery<'a> {
         Ok(Arc::clone(rows))
     }
 
-    fn build_indexes(&self) -> Result<()> {
-        self.tables.values().try_for_each(|table| build_indexes(self.engine, table))
+    fn build_indexes(&self, threads: usize) -> Result<u64> {
+        let shares: Vec<_> = self.tables.values().map(|table| table.share()).collect();
+        build_indexes(self.engine, &shares, threads)
     }
-}
-
-/// Enters every row of a table in its secondary indexes.
-fn build_indexes(engine: &Engine, table: &LiveTable) -> Result<()> {
-    let rows = table.share();
-    for index in &rows.indexes {
-        let mut bulk = Bulk::new(&table.data, index, &engine.holder.child("recovery"))?;
-        load::for_each(&table.data, |row, words| {
-            bulk.push(row, words)?;
-            if bulk.is_full() {
-                bulk.flush(|pages| table.data.pool.promise(pages))?;
-            }
-            Ok(())
-        })?;
-        bulk.flush(|pages| table.data.pool.promise(pages))?;
-        index.set_complete_from(Timestamp(0)); // nobody has read before
-    }
-    Ok(())
 }

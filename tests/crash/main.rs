@@ -7,6 +7,7 @@
 mod damage;
 mod history;
 mod kill;
+mod levels;
 mod power;
 mod space;
 mod syncs;

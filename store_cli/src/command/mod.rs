@@ -10,10 +10,11 @@ mod schema;
 mod stats;
 mod tables;
 
-use crate::args::{Cli, Command, Common, Durability, GenCommand};
+use crate::args::{Cli, Command, Common, GenCommand};
 use crate::failure::{Done, Failure};
 use crate::output::say;
 use std::path::Path;
+use std::time::Duration;
 use store_core::{Options, Store};
 
 /// Runs the command.
@@ -44,7 +45,19 @@ fn open_or_create(common: &Common, db: &Path) -> Result<Store, Failure> {
 }
 
 fn open_with(common: &Common, db: &Path, mut options: Options) -> Result<Store, Failure> {
-    let Durability::Sync = common.durability; // the only one so far, and the core's default
+    options = options.durability(common.durability.into());
+    if let Some(delay) = common.async_delay {
+        options = options.async_delay(Duration::from_millis(delay));
+    }
+    if let Some(bytes) = common.async_bytes {
+        options = options.async_bytes(bytes);
+    }
+    if let Some(bytes) = common.checkpoint_bytes {
+        options = options.checkpoint_bytes(bytes);
+    }
+    if let Some(age) = common.checkpoint_age {
+        options = options.checkpoint_age(Duration::from_secs(age));
+    }
     if let Some(bytes) = common.memory {
         options = options.memory(bytes);
     }
@@ -61,9 +74,16 @@ fn tell_recovery(common: &Common, store: &Store) {
     }
     if common.verbose {
         let (rows, records, timestamp) = (report.checkpoint_rows, report.records, report.timestamp);
+        let (log_rows, entries) = (report.log_rows, report.index_entries);
+        let [loading, replaying, indexing] =
+            [report.loading, report.replaying, report.indexing].map(|time| time.as_secs_f64());
         say(&format!(
             "store: recovered {rows} rows of the checkpoint and {records} records of the log, up \
              to commit {timestamp}"
+        ));
+        say(&format!(
+            "store: the checkpoint took {loading:.2} s, {log_rows} rows of the log {replaying:.2} s, \
+             {entries} index entries {indexing:.2} s"
         ));
     }
 }

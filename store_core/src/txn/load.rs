@@ -9,6 +9,7 @@ use crate::mvcc::chain::{Newest, Owner};
 use crate::schema::ROW_COLUMN;
 use crate::sync::Relaxed;
 use crate::value::ValueRef;
+use std::ops::Range;
 
 /// Whoever opens the store owns every row it writes.
 const OPENER: Owner = Owner(1);
@@ -64,13 +65,14 @@ pub(crate) fn delete(rows: &TableData, key: &[ValueRef<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// Shows every row's number and words.
+/// Shows the number and words of every row of these pages.
 pub(crate) fn for_each(
     rows: &TableData,
+    pages: Range<u32>,
     mut visit: impl FnMut(u32, &[u64]) -> Result<()>,
 ) -> Result<()> {
     let mut words = RowWords::zeroed(rows.layout.words());
-    for page in 0..rows.versions.pages() {
+    for page in pages {
         for row in rows.versions.page_rows(page) {
             if matches!(rows.versions.newest(row), Newest::Live(_)) {
                 rows.versions.copy_newest(row, &mut words);

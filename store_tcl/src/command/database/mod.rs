@@ -3,7 +3,9 @@
 mod check;
 mod checkpoint;
 mod close;
+mod recovery;
 mod stats;
+mod sync;
 mod table_create;
 mod table_list;
 mod table_open;
@@ -17,7 +19,9 @@ pub static SUBCOMMANDS: &[Subcommand<Database>] = &[
     check::SUBCOMMAND,
     checkpoint::SUBCOMMAND,
     close::SUBCOMMAND,
+    recovery::SUBCOMMAND,
     stats::SUBCOMMAND,
+    sync::SUBCOMMAND,
     table_create::SUBCOMMAND,
     table_list::SUBCOMMAND,
     table_open::SUBCOMMAND,
