@@ -258,16 +258,16 @@ fn what_has_a_ticket_is_published_when_it_is_synced() {
         let log = Log::new(1 << 16, 1 << 16);
         let (looks_after, other) = (Arc::clone(&log), Arc::clone(&log));
         let thread = thread::spawn(move || looks_after.look_after());
-        let ticket = log.append_for(Wait::Ticket);
-        log.installed.store(1, Relaxed);
-        let at = Timestamp(ticket.timestamp);
-        log.timeline.finish_with_ticket(at);
+        let at = Timestamp(BEGINNING.0 + 1);
         let reader = thread::spawn(move || {
             if other.timeline.published() >= at {
                 assert_eq!(other.installed.load(Relaxed), 1, "published half written");
-                other.demand_synced(ticket.end);
+                other.demand_synced(Lsn::ZERO.plus(1));
             }
         });
+        let ticket = log.append_for(Wait::Ticket);
+        log.installed.store(1, Relaxed);
+        log.timeline.finish_with_ticket(at);
         log.timeline.wait_published(at).expect("nobody gave up");
         log.demand_synced(ticket.end);
         reader.join().unwrap();
