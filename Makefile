@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test test-peers test-strace stage bench-store planted loom shuttle soak fuzz asan tsan fmt clean
+.PHONY: demo test test-peers test-strace stage bench-store bench-durability planted loom shuttle soak fuzz asan tsan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -25,6 +25,13 @@ stage:
 # ROWS= sets the made rows; FLIGHTS= names another flights file for the group load.
 bench-store:
 	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
+
+# Commits acknowledged as durable, beside a loop of raw syncs on the same disk, SQLite, redb and fjall: ratios
+# and gates. BENCH_PART=commits,checkpoint,recovery runs some parts; STORE_BENCH_DIR= names the place. On a
+# machine with other work run it as `chrt -f 1 make bench-durability`: who waits for a sync must then
+# not wait for a processor as well.
+bench-durability:
+	BENCH=durability $(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
 
 # Random queries, asked of the store and of SQLite in the same words. STORE_PEER_QUERIES= sets how many.
 test-peers:

@@ -9,19 +9,23 @@
 //! its log are complete, and after it what is left over is removed by the next opening. Replay skips
 //! commits up to S, so it does not matter that the new log file holds some of them.
 
-use crate::error::{Error, Result};
+mod automatic;
+
+pub(crate) use automatic::{Automatic, run_noted, start};
+
+use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, SEGMENT_ENDING, TableEntry};
 use crate::mvcc::Moment;
 use crate::planted;
 use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
 use crate::store::Home;
 use crate::sync::Relaxed;
-use crate::txn::{Engine, LiveTable, RowWords, SharedEngine, Snapshot, TableData, record};
+use crate::txn::{Engine, LiveTable, Reading, RowWords, TableData, record};
 use crate::wal::{Device, Lsn};
 use std::sync::Arc;
 
 /// Writes a checkpoint and removes the log before it.
-pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
+fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
     let Some(log) = engine.log() else { return Ok(()) };
     engine.check_log()?;
     // One checkpoint at a time, and no change of the schema between the log's start and the snapshot.
@@ -32,12 +36,12 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
         log.wal.roll()?
     };
     engine.wait_published(engine.timeline.newest())?;
-    let snapshot = Snapshot::new(engine)?;
+    let snapshot = Reading::new(engine)?;
     let entries = write_tables(engine, &home.device, &snapshot, Some(&manifest))?;
     let body = ManifestBody {
         store_id: manifest.store_id,
         wal_start: start.0,
-        checkpoint_timestamp: snapshot.timestamp(),
+        checkpoint_timestamp: snapshot.at().0,
         next_table: engine.next_table(),
         tables: entries,
     };
@@ -45,6 +49,7 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
         log.wal.remove_before(Lsn(start.0))?;
     }
     manifest::save(&*home.device, &body)?;
+    log.checkpoint.store(start.0, Relaxed);
     *manifest = body;
     // Files that a backup copies stay; the next checkpoint removes them.
     let no_copies = home.copying.try_write();
@@ -61,7 +66,7 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
 pub(crate) fn write_tables(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
-    snapshot: &Snapshot,
+    snapshot: &Reading<'_>,
     in_force: Option<&ManifestBody>,
 ) -> Result<Vec<TableEntry>> {
     let tables: Vec<Arc<LiveTable>> = engine.live_tables();
@@ -85,7 +90,7 @@ fn write_table(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
     table: &LiveTable,
-    snapshot: &Snapshot,
+    snapshot: &Reading<'_>,
 ) -> Result<TableEntry> {
     let (rows, at) = (&table.data, snapshot.at());
     let name = format!("table-{:08x}-{:016x}{SEGMENT_ENDING}", rows.id, at.0);
@@ -99,6 +104,9 @@ fn write_table(
     )?;
     let mut image = Vec::new();
     for_each_visible(rows, snapshot.moment(), |words| {
+        if engine.is_ending() {
+            return Err(Error::new(Kind::Cancelled, "the store is being closed"));
+        }
         image.clear();
         record::put_row(rows, words, &mut image);
         writer.push(&image)

@@ -60,7 +60,7 @@ pub(crate) fn run(memory: u64, from: &dyn Device, to: &Arc<dyn Device>) -> Resul
         save_table(from, entry, &mut recovery, &holder, &mut report)?;
     }
     let newest = save_log(from, &body, &mut recovery, &holder, &mut report)?;
-    recovery.build_indexes()?;
+    recovery.build_indexes(1)?;
     for table in recovery.tables() {
         allow_twins(table, &mut report)?;
         let name = table.schema().table.clone();

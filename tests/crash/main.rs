@@ -10,6 +10,7 @@ mod faults;
 mod golden;
 mod history;
 mod kill;
+mod levels;
 mod many;
 mod power;
 mod processes;

@@ -56,9 +56,10 @@ fn a_full_disk_refuses_until_there_is_space() {
     assert!(sequenced > 0 && !wal.is_poisoned());
     wal.wait_durable(wal.end()).unwrap();
     let end = wal.end();
-    let unsequenced = wal.append(RecordKind::Commit, &HashedPayload::new(&[0; 9000]), || {
-        unreachable!("sequenced without space")
-    });
+    let unsequenced =
+        wal.append(RecordKind::Commit, &HashedPayload::new(&[0; 9000]), Wait::Writer, || {
+            unreachable!("sequenced without space")
+        });
     assert_eq!((unsequenced.unwrap_err().kind(), wal.end()), (Kind::NoSpace, end));
     assert_eq!(wal.roll().unwrap_err().kind(), Kind::NoSpace);
     device.set_capacity(None);
