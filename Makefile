@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test test-peers stage bench-store planted loom shuttle soak asan tsan fmt clean
+.PHONY: demo test test-peers test-strace stage bench-store bench-durability planted loom shuttle soak fuzz asan tsan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -26,6 +26,13 @@ stage:
 bench-store:
 	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
 
+# Commits acknowledged as durable, beside a loop of raw syncs on the same disk, SQLite, redb and fjall: ratios
+# and gates. BENCH_PART=commits,checkpoint,recovery runs some parts; STORE_BENCH_DIR= names the place. On a
+# machine with other work run it as `chrt -f 1 make bench-durability`: who waits for a sync must then
+# not wait for a processor as well.
+bench-durability:
+	BENCH=durability $(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
+
 # Random queries, asked of the store and of SQLite in the same words. STORE_PEER_QUERIES= sets how many.
 test-peers:
 	$(CARGO) test --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench --test peers -- --nocapture
@@ -41,12 +48,24 @@ loom:
 shuttle:
 	@scripts/check_models.sh shuttle
 
-# Random operations, queries and histories, a hot row, many snapshots and an hour of churn.
+# A million recoveries after loss of power, every outcome of crashes in short sequences, any call failing, 2,000 kills;
+# random operations, queries and histories, a hot row, many snapshots and an hour of churn.
 soak:
+	STORE_CRASH_WORKLOADS=10000 STORE_CRASH_STEPS=3 STORE_CRASH_SUBSETS=1024 STORE_CRASH_FAULTS=40 STORE_CRASH_KILLS=2000 \
+		$(CARGO) test --release -p store_tests --test crash -- --nocapture
 	$(CARGO) test --release -p store_tests --test soak -- --ignored --nocapture --test-threads 1
 	STORE_HISTORY_TXNS=20000000 $(CARGO) test --release -p store_tests --test history -- --nocapture
 	STORE_MODEL_STEPS=100000 $(CARGO) test --release -p store_tests --test model -- --nocapture
 	STORE_QUERY_PREDICATES=1000000 STORE_QUERIES=250000 $(CARGO) test --release -p store_tests --test queries -- --nocapture
+
+# Changed bytes behind checksums that hold, to every decoder, so many seconds each.
+FUZZ_SECONDS ?= 600
+fuzz:
+	STORE_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --release -p store_tests --test fuzz -- --nocapture
+
+# Calls of a real directory that the kernel fails: what the simulator says must be so there too. Needs strace.
+test-strace:
+	@scripts/check_strace.sh
 
 # The core's tests under the address sanitizer (x86-64 Linux, a nightly feature of rustc).
 SANITIZE = RUSTC_BOOTSTRAP=1 $(CARGO) test --target x86_64-unknown-linux-gnu -p store_core --lib

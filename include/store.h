@@ -38,7 +38,7 @@
  * Threads. Each comment ends with one of: thread-safe (any threads at once); one thread at a time
  * (a call from a second one is STORE_BUSY). Handles are bound to no thread: they may be handed on.
  * Close a handle when no other thread is in a call with it. After fork, a child must not use
- * handles of its parent.
+ * handles of its parent: what begins or commits something is STORE_CLOSED there. It may close them.
  */
 
 
@@ -423,6 +423,35 @@ enum store_isolation
 typedef enum store_isolation store_isolation;
 #else
 typedef int32_t store_isolation;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * When a commit returns. Since 0.1.
+ */
+enum store_durability
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * When it would survive a loss of power. The default.
+     */
+    STORE_DURABILITY_SYNC = 1,
+    /**
+     * When others see it; durable soon after, within the bounds of store_options_async.
+     */
+    STORE_DURABILITY_ASYNC = 2,
+    /**
+     * When others see it; durable with the next checkpoint, store_sync or closing. For stores only.
+     */
+    STORE_DURABILITY_NONE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum store_durability store_durability;
+#else
+typedef int32_t store_durability;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -919,6 +948,53 @@ store_status store_options_create(struct store_options *options,
                                   struct store_error **err);
 
 /**
+ * Sets when commits return, one of store_durability; store_txn_durability may say otherwise.
+ *
+ * Without effect in memory. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_options_durability(struct store_options *options,
+                                      int32_t level,
+                                      struct store_error **err);
+
+/**
+ * Sets how far asynchronous commits may be ahead of the disk: each is durable `delay_ms` after it
+ * returned at the latest, and at most `bytes` of log have been acknowledged and are not durable.
+ *
+ * By default 100 ms and 4 MiB. A sync begins after half of the time; while one takes longer than the
+ * other half, asynchronous commits wait. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_options_async(struct store_options *options,
+                                 uint64_t delay_ms,
+                                 uint64_t bytes,
+                                 struct store_error **err);
+
+/**
+ * Sets when checkpoints are written without being asked for: whenever the log since the last one has
+ * `log_bytes`, and `age_ms` after the first commit that the last one does not have; 0 for never.
+ *
+ * By default 256 MiB and never. Commits go on meanwhile; a failure shows in store_stats_json. One thread
+ * at a time. Since 0.1.
+ */
+STORE_API
+store_status store_options_checkpoint(struct store_options *options,
+                                      uint64_t log_bytes,
+                                      uint64_t age_ms,
+                                      struct store_error **err);
+
+/**
+ * Sets how many threads build the indexes when the store is opened; by default as many as the machine
+ * runs at once.
+ *
+ * One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_options_threads(struct store_options *options,
+                                   uint32_t threads,
+                                   struct store_error **err);
+
+/**
  * Frees options and sets *options to NULL; NULL is a no-op.
  *
  * STORE_INVALID: they were freed before. One thread at a time. Since 0.1.
@@ -946,10 +1022,43 @@ store_status store_open(const uint8_t *path,
  * Closes a store and sets *db to NULL; NULL is a no-op.
  *
  * Tables, transactions, queries and cursors of it stay usable: the store's files are let go
- * with the last of them. STORE_INVALID: it was closed before. No other thread may be in a call
+ * with the last of them. What was committed is made durable first; if that fails the store is closed
+ * all the same, and STORE_POISONED or STORE_NO_SPACE say that commits which were not acknowledged as
+ * durable may be lost. STORE_INVALID: it was closed before. No other thread may be in a call
  * with this handle. One thread at a time. Since 0.1.
  */
-STORE_API store_status store_close(struct store_db **db);
+STORE_API
+store_status store_close(struct store_db **db);
+
+/**
+ * Makes all that was committed until now durable, whatever its level: one sync.
+ *
+ * Thread-safe. Since 0.1.
+ */
+STORE_API store_status store_sync(const struct store_db *db, struct store_error **err);
+
+/**
+ * Waits until all commits up to a position of the log are durable and visible: one wait for many.
+ *
+ * The position is that of store_commit_ticket. STORE_INVALID: nothing was committed up to there.
+ * STORE_POISONED: only reopening the store tells whether they are durable. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_wait_durable(const struct store_db *db,
+                                uint64_t lsn,
+                                struct store_error **err);
+
+/**
+ * Says whether all before a position of the log would survive a loss of power now; waits for
+ * nothing.
+ *
+ * Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_is_durable(const struct store_db *db,
+                              uint64_t lsn,
+                              bool *durable_out,
+                              struct store_error **err);
 
 /**
  * Writes every row to disk, at one snapshot, and lets go of the log before it.
@@ -1010,13 +1119,41 @@ store_status store_begin_with(const struct store_db *db,
                               struct store_error **err);
 
 /**
+ * Sets when the commit of this transaction returns: STORE_DURABILITY_SYNC or STORE_DURABILITY_ASYNC,
+ * whatever the store's own level is.
+ *
+ * STORE_INVALID: another level. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_txn_durability(struct store_txn *txn,
+                                  int32_t level,
+                                  struct store_error **err);
+
+/**
+ * Commits and consumes *txn (set to NULL even on failure, unless it is in use: STORE_BUSY), without
+ * waiting for the disk.
+ *
+ * The commit has its place in the order; it becomes visible when it is durable, which it will be
+ * whether somebody waits or not. *lsn_out is the position in the log for store_wait_durable and
+ * store_is_durable; the later of two waits for both. Until it is durable, whoever writes the same
+ * rows gets STORE_CONFLICT. Errors are those of store_commit; what goes wrong later
+ * store_wait_durable says. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_commit_ticket(struct store_txn **txn,
+                                 uint64_t *lsn_out,
+                                 struct store_error **err);
+
+/**
  * Commits and consumes *txn (set to NULL even on failure, unless it is in use: STORE_BUSY).
  *
- * Returns once the commit is durable and visible. After a failure everything is rolled back;
+ * Returns once the commit is visible, and durable unless transaction or store are asynchronous. After a failure everything is rolled back;
  * after STORE_POISONED only reopening the store tells whether the last commits are durable.
  * STORE_CONFLICT: retry in a new transaction. One thread at a time. Since 0.1.
  */
-STORE_API store_status store_commit(struct store_txn **txn, struct store_error **err);
+STORE_API
+store_status store_commit(struct store_txn **txn,
+                          struct store_error **err);
 
 /**
  * Drops every write of a transaction and sets *txn to NULL; NULL is a no-op.
@@ -1979,6 +2116,18 @@ STORE_API
 store_status store_stats_json(const struct store_db *db,
                               char **json_out,
                               struct store_error **err);
+
+/**
+ * Returns what opening the store found as a JSON object: checkpoint_rows, records, log_rows,
+ * index_entries, timestamp, cut (null, or file, offset and bytes of an unfinished write at the end of
+ * the log), loading_ms, replaying_ms, indexing_ms. In memory it is the word null.
+ *
+ * Free *json_out with store_text_free. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_recovery_json(const struct store_db *db,
+                                 char **json_out,
+                                 struct store_error **err);
 
 /**
  * Verifies the checksums of the checkpoint, and that every index agrees with its table.

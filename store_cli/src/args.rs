@@ -30,7 +30,8 @@ pub struct Common {
     /// The default is half of what the machine or its container allows
     #[arg(long, value_name = "SIZE", global = true, env = "STORE_MEMORY", value_parser = parse_size)]
     pub memory: Option<u64>,
-    /// When a commit counts as done: `sync` means when it would survive a power failure
+    /// When a commit counts as done: `sync`, when it would survive a power failure; `async`, at once, and
+    /// it is durable soon after; `none`, at once, and it is durable when the command ends
     #[arg(
         long,
         value_enum,
@@ -40,6 +41,18 @@ pub struct Common {
         default_value = "sync"
     )]
     pub durability: Durability,
+    /// How many milliseconds an asynchronous commit may be ahead of the disk; by default 100
+    #[arg(long, value_name = "MS", global = true)]
+    pub async_delay: Option<u64>,
+    /// How much log asynchronous commits may be ahead of the disk; by default 4MiB
+    #[arg(long, value_name = "SIZE", global = true, value_parser = parse_size)]
+    pub async_bytes: Option<u64>,
+    /// Write a checkpoint whenever the log has grown by this much, or never with 0; by default 256MiB
+    #[arg(long, value_name = "SIZE", global = true, value_parser = parse_size)]
+    pub checkpoint_bytes: Option<u64>,
+    /// Write one also when the log holds something this many seconds old; by default never
+    #[arg(long, value_name = "SECONDS", global = true)]
+    pub checkpoint_age: Option<u64>,
     /// Say nothing but errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
@@ -56,6 +69,20 @@ pub struct Common {
 pub enum Durability {
     /// When it is on disk.
     Sync,
+    /// At once; on disk soon.
+    Async,
+    /// At once; on disk at the end.
+    None,
+}
+
+impl From<Durability> for store_core::Durability {
+    fn from(level: Durability) -> Self {
+        match level {
+            Durability::Sync => Self::Sync,
+            Durability::Async => Self::Async,
+            Durability::None => Self::None,
+        }
+    }
 }
 
 /// The commands.

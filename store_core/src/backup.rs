@@ -20,7 +20,7 @@ use crate::planted;
 use crate::random::random_id;
 use crate::segment::SegmentReader;
 use crate::store::Home;
-use crate::txn::{Engine, SharedEngine, Snapshot};
+use crate::txn::{Engine, Reading, SharedEngine};
 use crate::wal::device::read_full_at;
 use crate::wal::{Device, Lsn, OpenMode};
 use std::io;
@@ -133,12 +133,12 @@ fn begin(target: &dyn Device, store_id: u64) -> Result<()> {
 fn write(engine: &SharedEngine, target: &Arc<dyn Device>) -> Result<(ManifestBody, BackupReport)> {
     let (snapshot, tables) = {
         let _no_changes = engine.ddl.lock();
-        let snapshot = Snapshot::new(engine)?;
-        let tables = write_tables(engine, target, &snapshot)?;
+        let snapshot = Reading::new(engine)?;
+        let tables = write_tables(engine, target, &snapshot, None)?;
         (snapshot, tables)
     };
     let files = tables.iter().filter_map(|table| table.segment.as_ref());
-    let mut report = BackupReport { timestamp: snapshot.timestamp(), ..BackupReport::default() };
+    let mut report = BackupReport { timestamp: snapshot.at().0, ..BackupReport::default() };
     for name in files {
         report.files += 1;
         report.bytes += len_of(&**target, name)?;
@@ -146,7 +146,7 @@ fn write(engine: &SharedEngine, target: &Arc<dyn Device>) -> Result<(ManifestBod
     let body = ManifestBody {
         store_id: random_id(),
         wal_start: 0,
-        checkpoint_timestamp: snapshot.timestamp(),
+        checkpoint_timestamp: snapshot.at().0,
         next_table: engine.next_table(),
         tables,
     };

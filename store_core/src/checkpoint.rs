@@ -9,19 +9,23 @@
 //! its log are complete, and after it what is left over is removed by the next opening. Replay skips
 //! commits up to S, so it does not matter that the new log file holds some of them.
 
-use crate::error::{Error, Result};
+mod automatic;
+
+pub(crate) use automatic::{Automatic, run_noted, start};
+
+use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, SEGMENT_ENDING, TableEntry};
 use crate::mvcc::Moment;
 use crate::planted;
 use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
 use crate::store::Home;
 use crate::sync::Relaxed;
-use crate::txn::{Engine, LiveTable, RowWords, SharedEngine, Snapshot, TableData, record};
+use crate::txn::{Engine, LiveTable, Reading, RowWords, TableData, record};
 use crate::wal::{Device, Lsn};
 use std::sync::Arc;
 
 /// Writes a checkpoint and removes the log before it.
-pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
+fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
     let Some(log) = engine.log() else { return Ok(()) };
     engine.check_log()?;
     // One checkpoint at a time, and no change of the schema between the log's start and the snapshot.
@@ -32,32 +36,38 @@ pub(crate) fn run(engine: &SharedEngine, home: &Home) -> Result<()> {
         log.wal.roll()?
     };
     engine.wait_published(engine.timeline.newest())?;
-    let snapshot = Snapshot::new(engine)?;
-    let entries = write_tables(engine, &home.device, &snapshot)?;
+    let snapshot = Reading::new(engine)?;
+    let entries = write_tables(engine, &home.device, &snapshot, Some(&manifest))?;
     let body = ManifestBody {
         store_id: manifest.store_id,
         wal_start: start.0,
-        checkpoint_timestamp: snapshot.timestamp(),
+        checkpoint_timestamp: snapshot.at().0,
         next_table: engine.next_table(),
         tables: entries,
     };
+    if planted::bug("log_removed_early") {
+        log.wal.remove_before(Lsn(start.0))?;
+    }
     manifest::save(&*home.device, &body)?;
+    log.checkpoint.store(start.0, Relaxed);
     *manifest = body;
     // Files that a backup copies stay; the next checkpoint removes them.
     let no_copies = home.copying.try_write();
     if no_copies.is_none() && !planted::bug("copied_file_removed") {
         return Ok(());
     }
-    manifest::remove_unnamed_segments(&*home.device, &manifest)?;
+    // What cannot be removed now is by the next checkpoint or opening.
+    let _: Result<()> = manifest::remove_unnamed_segments(&*home.device, &manifest);
     log.wal.remove_before(Lsn(start.0))
 }
 
 /// Writes the rows of every table that the snapshot sees to segments of a device; after an error
-/// there are none.
+/// there are none but those of the manifest in force: nothing may have been committed since.
 pub(crate) fn write_tables(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
-    snapshot: &Snapshot,
+    snapshot: &Reading<'_>,
+    in_force: Option<&ManifestBody>,
 ) -> Result<Vec<TableEntry>> {
     let tables: Vec<Arc<LiveTable>> = engine.live_tables();
     let mut entries = Vec::with_capacity(tables.len());
@@ -65,6 +75,9 @@ pub(crate) fn write_tables(
         match write_table(engine, device, table, snapshot) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
+                if !planted::bug("named_segment_removed") {
+                    entries.retain(|entry| !in_force.is_some_and(|body| is_named(body, entry)));
+                }
                 remove_segments(&**device, &entries);
                 return Err(error);
             }
@@ -77,7 +90,7 @@ fn write_table(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
     table: &LiveTable,
-    snapshot: &Snapshot,
+    snapshot: &Reading<'_>,
 ) -> Result<TableEntry> {
     let (rows, at) = (&table.data, snapshot.at());
     let name = format!("table-{:08x}-{:016x}{SEGMENT_ENDING}", rows.id, at.0);
@@ -91,6 +104,9 @@ fn write_table(
     )?;
     let mut image = Vec::new();
     for_each_visible(rows, snapshot.moment(), |words| {
+        if engine.is_ending() {
+            return Err(Error::new(Kind::Cancelled, "the store is being closed"));
+        }
         image.clear();
         record::put_row(rows, words, &mut image);
         writer.push(&image)
@@ -131,6 +147,11 @@ pub(crate) fn for_each_visible(
         }
     }
     Ok(())
+}
+
+/// True if the manifest names the entry's segment.
+fn is_named(manifest: &ManifestBody, entry: &TableEntry) -> bool {
+    manifest.tables.iter().any(|kept| kept.segment == entry.segment)
 }
 
 /// Removes segments of a checkpoint that failed; what cannot be removed now is by the next opening.

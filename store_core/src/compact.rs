@@ -24,7 +24,7 @@ pub struct CompactReport {
 pub(crate) fn run(engine: &SharedEngine, home: Option<&Home>) -> Result<CompactReport> {
     let (disk_before, memory_before) = (disk_bytes(home)?, engine.budget.used());
     if let Some(home) = home {
-        checkpoint::run(engine, home)?;
+        checkpoint::run_noted(engine, home)?;
     }
     for table in engine.live_tables() {
         if table.share_locked().compact_indexes(&|| false) {

@@ -35,7 +35,7 @@
 //! query                                                predicates, plans
 //! mvcc  index  manifest                                versions; hash and ordered indexes
 //! wal  segment                                         bytes and LSNs; blocks on disk
-//! mem  error  value  schema  codec  sync  options
+//! mem  error  value  schema  codec  sync  options  durability
 //! ```
 
 #[cfg(not(target_os = "linux"))]
@@ -55,6 +55,7 @@ mod compact;
 mod cursor;
 #[doc(hidden)]
 pub mod doctest;
+mod durability;
 pub mod error;
 mod index;
 mod indexing;
@@ -83,14 +84,15 @@ pub mod value;
 mod wal;
 
 #[cfg(test)]
-#[path = "../../tests/support/sim_device.rs"]
-#[allow(dead_code, reason = "the outside tests use all of it")]
+#[path = "../../tests/support/sim_device/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the outside tests use all of it")]
 mod sim_device;
 
 pub use backup::{BackupProgress, BackupReport};
 pub use check::CheckReport;
 pub use compact::CompactReport;
 pub use cursor::{Analysis, Batches, ColumnBatch, Cursor, Groups, Query, Reader, RowRef};
+pub use durability::Durability;
 pub use error::{Error, Kind, Result};
 pub use mem::{Holder, HolderUsage, MemoryBudget};
 pub use record::{
@@ -104,6 +106,6 @@ pub use stats::{Stats, TableStats};
 pub use store::{Options, Store};
 pub use store_macros::Record;
 pub use table::{Row, Table};
-pub use txn::{Isolation, Lost, Retry, Savepoint, Snapshot, Txn, TxnOptions};
+pub use txn::{Isolation, Lost, Retry, Savepoint, Snapshot, Ticket, Txn, TxnOptions};
 pub use value::{Decimal, DecimalUnits, Inet, Mac, Type, Value, ValueRef};
 pub use wal::{Device, DeviceFile, Directory, OpenMode};

@@ -10,6 +10,7 @@
 
 use crate::codec::{self, u64_at};
 use crate::error::{Error, Result};
+use crate::planted;
 use crate::schema::Schema;
 use crate::wal::device::read_full_at;
 use crate::wal::{Device, OpenMode};
@@ -93,10 +94,20 @@ pub(crate) fn load(device: &dyn Device) -> Result<Option<ManifestBody>> {
 /// After an error either the old or the new one is in force.
 pub(crate) fn save(device: &dyn Device, body: &ManifestBody) -> Result<()> {
     let bytes = encode_file(body)?;
-    let file = device.open(TEMPORARY_NAME, OpenMode::Truncate).map_err(io_error)?;
+    // Never the file of an earlier try: if renaming that failed, it may have been renamed all the same.
+    match device.remove(TEMPORARY_NAME) {
+        Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(io_error(fault)),
+        _ => {}
+    }
+    let file = device.open(TEMPORARY_NAME, OpenMode::CreateNew).map_err(io_error)?;
     file.write_all_at(&bytes, 0).map_err(io_error)?;
-    file.sync_all().map_err(io_error)?;
+    if !planted::bug("manifest_renamed_before_sync") {
+        file.sync_all().map_err(io_error)?;
+    }
     device.rename(TEMPORARY_NAME, MANIFEST_NAME).map_err(io_error)?;
+    if planted::bug("manifest_name_not_synced") {
+        return Ok(());
+    }
     device.sync_directory().map_err(io_error)
 }
 

@@ -20,8 +20,20 @@ pub(crate) const POOL_RESERVE_PAGES: usize = 4;
 /// Smallest budget a store opens with: its fixed parts and one page for each of them.
 pub const MEMORY_MIN: u64 = 4 << 20;
 /// Most snapshots and transactions open at once: owner ids have 16 bits and the ring of finished
-/// timestamps has one place for each.
+/// timestamps has a place for each.
 pub const SNAPSHOTS_MAX: usize = capacity(4096, 4);
+/// Most commits with tickets that are not published: the ring of finished timestamps has a place for
+/// each. More wait for the disk.
+pub(crate) const TICKETS_MAX: u64 = SNAPSHOTS_MAX as u64;
+/// How long after it was acknowledged an asynchronous commit is durable, unless a store says otherwise:
+/// what a person does not notice, and a thousand commits for a sync.
+pub const ASYNC_DELAY: Duration = Duration::from_millis(100);
+/// Most bytes of log acknowledged and not durable, unless a store says otherwise: a disk writes them in
+/// some ten milliseconds.
+pub const ASYNC_BYTES: u64 = 4 << 20;
+/// The log's length at which a checkpoint is written, unless a store says otherwise: replaying it takes
+/// about a second.
+pub const CHECKPOINT_BYTES: u64 = 256 << 20;
 /// Garbage entries a commit looks at, beside twice as many as it made: bounded help.
 pub(crate) const RECLAIM_STEPS: usize = 16;
 /// Rows the upkeep thread looks at before it asks whether it should stop.

@@ -5,18 +5,24 @@
 
 use crate::backup;
 use crate::codec::{self, Reader};
+use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
 use crate::mvcc::Timestamp;
+use crate::planted;
 use crate::schema::{Index, Schema};
 use crate::schema_log::SchemaRecord;
 use crate::segment::{SegmentKind, SegmentReader};
-use crate::sync::Relaxed;
+use crate::sync::{AtomicU64, Relaxed};
 use crate::txn::record::{self, Op};
-use crate::txn::{ColumnChange, Edition, Engine, LiveTable, Recast, TableData, build_index, load};
-use crate::wal::{Device, Lsn, Record, RecordKind, Wal, WalOptions, replay};
+use crate::txn::{
+    ColumnChange, Edition, Engine, LiveTable, Log, LogThread, Recast, TableData, build_indexes,
+    load,
+};
+use crate::wal::{Device, Lsn, Record, RecordKind, TIMESTAMP_MAX, Wal, WalOptions, replay};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What opening a store found.
 #[derive(Clone, Debug, Default)]
@@ -26,32 +32,68 @@ pub struct RecoveryReport {
     pub checkpoint_rows: u64,
     /// Records of the log applied on top.
     pub records: u64,
+    /// Rows that those records put, changed or deleted; one that several did counts for each.
+    pub log_rows: u64,
+    /// Entries of the secondary indexes that were built.
+    pub index_entries: u64,
     /// The newest commit.
     pub timestamp: u64,
-    /// Where a torn tail of the log was cut, with its length, if a crash left one.
+    /// Where a torn tail of the log was cut, if a crash left one: file, offset, length.
     pub cut: Option<(String, u64, u64)>,
+    /// How long loading the checkpoint took.
+    pub loading: Duration,
+    /// How long reading and applying the log took.
+    pub replaying: Duration,
+    /// How long building the indexes took.
+    pub indexing: Duration,
+}
+
+/// What opening needs to know of the store's options.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenOptions {
+    pub durability: Durability,
+    pub lag: Lag,
+    /// Threads that build indexes.
+    pub threads: usize,
 }
 
 /// Brings the engine to the last durable commit and attaches a fresh log file.
 pub(crate) fn open(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
+    options: &OpenOptions,
 ) -> Result<(ManifestBody, RecoveryReport)> {
     let manifest = match manifest::load(&**device)? {
         Some(manifest) => manifest,
         None => create(&**device)?,
     };
+    if !planted::bug("found_names_not_synced") {
+        // The name it was found by may not be durable yet: what only the manifest before this one
+        // needs must stay until it is.
+        device.sync_directory().map_err(|error| Error::io(device.describe(), error))?;
+    }
+    if manifest.checkpoint_timestamp > TIMESTAMP_MAX {
+        let message = "the manifest: no store has had as many commits as it says";
+        return Err(Error::corrupt(message));
+    }
     manifest::remove_unnamed_segments(&**device, &manifest)?;
     manifest::remove_temporary_files(&**device)?;
     let mut report = RecoveryReport::default();
     let mut recovery = Recovery::new(engine, Timestamp(manifest.checkpoint_timestamp));
+    let began = Instant::now();
     for entry in &manifest.tables {
         report.checkpoint_rows += recovery.load_table(&**device, entry)?;
     }
+    report.loading = began.elapsed();
+    let began = Instant::now();
     let holder = engine.holder.child("recovery");
     let from = Lsn(manifest.wal_start);
     let replayed = replay(&**device, from, &holder, &mut |record| recovery.apply(&record))?;
-    recovery.build_indexes()?;
+    report.log_rows = recovery.log_rows;
+    report.replaying = began.elapsed();
+    let began = Instant::now();
+    report.index_entries = recovery.build_indexes(options.threads)?;
+    report.indexing = began.elapsed();
     engine.note_table_number(manifest.next_table.max(recovery.last_table + 1));
     let newest = replayed.last_timestamp.max(manifest.checkpoint_timestamp);
     engine.timeline.restart_at(Timestamp(newest));
@@ -60,9 +102,18 @@ pub(crate) fn open(
     report.cut = replayed.cut.as_ref().map(|cut| (cut.file.clone(), cut.offset, cut.bytes));
     let mut start = replayed.next_start();
     start.timestamp = newest;
-    let options = WalOptions::default();
-    let wal = Wal::create(Arc::clone(device), start, options, engine.holder.child("wal"))?;
-    engine.attach_log(wal, start.lsn);
+    let preallocate_bytes = device.growth_bytes();
+    let wal_options = WalOptions { preallocate_bytes, ..WalOptions::default() };
+    let (holder, durable) = (engine.holder.child("wal"), engine.timeline.durable());
+    let wal = Wal::create(Arc::clone(device), start, wal_options, holder, durable)?;
+    engine.attach_log(Log {
+        wal,
+        start: start.lsn,
+        checkpoint: AtomicU64::new(manifest.wal_start),
+        durability: options.durability,
+        lag: options.lag,
+        thread: LogThread::default(),
+    });
     Ok((manifest, report))
 }
 
@@ -73,7 +124,11 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
         name.starts_with("wal-") && ending.is_some_and(|ending| ending == "log")
     };
     let known = |name: &String| {
-        name == "lock" || name.starts_with("wal-") || name.starts_with(manifest::MANIFEST_NAME)
+        // What an opening leaves that was cut short, in whichever order names became durable.
+        name == "lock"
+            || name.starts_with("wal-")
+            || name == "wal.tmp"
+            || name.starts_with(manifest::MANIFEST_NAME)
     };
     let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
     if names.iter().any(|name| name == backup::MARK_NAME) {
@@ -109,16 +164,29 @@ pub(crate) struct Recovery<'a> {
     last_table: u32,
     /// Gets the changes of rows that cannot be made; without it, such a change ends recovery.
     pub refused: Option<Vec<Error>>,
+    log_rows: u64,
 }
 
 impl<'a> Recovery<'a> {
     pub(crate) fn new(engine: &'a Arc<Engine>, checkpoint: Timestamp) -> Self {
         let (tables, fragments) = (HashMap::new(), HashMap::new());
-        Self { engine, checkpoint, tables, fragments, last_table: 0, refused: None }
+        let (last_table, log_rows) = (0, 0);
+        Self { engine, checkpoint, tables, fragments, last_table, refused: None, log_rows }
     }
 
     fn add_table(&mut self, id: u32, schema: Schema) -> Result<Arc<LiveTable>> {
-        let table = self.engine.new_table(id, schema)?;
+        if !planted::bug("decoded_schema_trusted") {
+            schema.check_decoded()?;
+            let is_known = self.engine.tables.read().contains_key(&schema.table);
+            if is_known || self.tables.contains_key(&id) || id == u32::MAX {
+                let name = &schema.table;
+                return Err(Error::corrupt(format!("two tables are `{name}` or have number {id}")));
+            }
+        }
+        let table = self.engine.new_table(id, schema).map_err(|error| match error.kind() {
+            Kind::Invalid => Error::corrupt(error.to_string()),
+            _ => error,
+        })?;
         self.last_table = self.last_table.max(id);
         self.tables.insert(id, Arc::clone(&table));
         let edition = Edition::first(Arc::clone(&table));
@@ -165,6 +233,7 @@ impl<'a> Recovery<'a> {
         let before = Arc::clone(self.known(table)?);
         let schema = change.schema(before.schema());
         let schema = schema.map_err(|error| Error::corrupt(error.to_string()).caused_by(error))?;
+        self.engine.tables.write().remove(&schema.table);
         let after = self.add_table(becomes, schema)?;
         after.note_index_number(before.next_index());
         after.note_column_number(before.next_column());
@@ -186,11 +255,7 @@ impl<'a> Recovery<'a> {
 
     fn add_index(&self, table: u32, index: &Index) -> Result<()> {
         let table = self.known(table)?;
-        let name = &table.data.schema.table;
-        let known = table.data.schema.columns.len();
-        if index.columns.is_empty() || index.columns.iter().any(|column| *column >= known) {
-            return Err(Error::corrupt(format!("an index of `{name}` over unknown columns")));
-        }
+        table.schema().check_decoded_index(index)?;
         let added = table.add_index(index)?;
         table.show_index(&added);
         table.let_go(Timestamp(0));
@@ -303,6 +368,7 @@ impl<'a> Recovery<'a> {
         let mut table: Option<Arc<TableData>> = None;
         while !reader.is_empty() {
             let op = record::read_op(&mut reader, table.as_ref().map(|rows| &rows.schema))?;
+            self.log_rows += u64::from(!matches!(op, Op::Table { .. }));
             let known = || table.as_ref().expect("an operation on a row was read with its schema");
             let applied = match op {
                 Op::Table { id, version, columns } => {
@@ -343,14 +409,9 @@ impl<'a> Recovery<'a> {
         self.tables.values()
     }
 
-    /// Enters every row in the secondary indexes.
-    pub(crate) fn build_indexes(&self) -> Result<()> {
-        let holder = self.engine.holder.child("recovery");
-        for table in self.tables.values() {
-            for index in &table.share().indexes {
-                build_index(self.engine, &table.data, index, &holder)?;
-            }
-        }
-        Ok(())
+    /// Enters every row in the secondary indexes; says how many entries that are.
+    pub(crate) fn build_indexes(&self, threads: usize) -> Result<u64> {
+        let shares: Vec<_> = self.tables.values().map(|table| table.share()).collect();
+        build_indexes(self.engine, &shares, threads)
     }
 }

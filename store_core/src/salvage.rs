@@ -60,7 +60,7 @@ pub(crate) fn run(memory: u64, from: &dyn Device, to: &Arc<dyn Device>) -> Resul
         save_table(from, entry, &mut recovery, &holder, &mut report)?;
     }
     let newest = save_log(from, &body, &mut recovery, &holder, &mut report)?;
-    recovery.build_indexes()?;
+    recovery.build_indexes(1)?;
     for table in recovery.tables() {
         allow_twins(table, &mut report)?;
         let name = table.schema().table.clone();
@@ -103,7 +103,13 @@ fn save_table(
     holder: &Holder,
     report: &mut SalvageReport,
 ) -> Result<()> {
-    let table = recovery.begin_table(entry)?;
+    let table = match recovery.begin_table(entry) {
+        Err(error) if is_damage(&error) => {
+            report.lose(error.to_string());
+            return Ok(());
+        }
+        table => table?,
+    };
     let Some(name) = &entry.segment else { return Ok(()) };
     let opened = match SegmentReader::open(from, name, holder) {
         Err(error) if is_damage(&error) => SegmentReader::open_damaged(from, name, holder),

@@ -6,7 +6,7 @@ use crate::mvcc::Timestamp;
 use crate::planted;
 use crate::schema::{Column, Index, Schema};
 use crate::txn::Engine;
-use crate::wal::{HashedPayload, RecordKind};
+use crate::wal::{HashedPayload, RecordKind, Wait};
 use bincode::{Decode, Encode};
 
 /// One change.
@@ -60,7 +60,8 @@ pub(crate) fn log_change(
     let mut payload = Vec::new();
     codec::encode(record, &mut payload)?;
     let hashed = HashedPayload::new(&payload);
-    let appended = log.wal.append(RecordKind::Schema, &hashed, || timeline.take().0)?;
+    let appended =
+        log.wal.append(RecordKind::Schema, &hashed, Wait::Writer, || timeline.take().0)?;
     let at = Timestamp(appended.timestamp);
     engine.sequencer.enter_change(at, record.concerns(), timeline);
     let skipped = planted::bug("schema_change_not_synced");

@@ -1,5 +1,6 @@
 //! What a store and its tables hold, in numbers.
 
+use crate::durability::Durability;
 use crate::mem::HolderUsage;
 use crate::sync::Relaxed;
 use crate::txn::{Engine, LiveTable, SecondaryIndex};
@@ -47,6 +48,30 @@ pub struct Stats {
     pub wal_end: u64,
     /// All before this position survives a loss of power.
     pub wal_durable: u64,
+    /// Bytes appended and not durable: what asynchronous commits are behind, with what is on its way.
+    pub wal_behind_bytes: u64,
+    /// Age in milliseconds of the oldest commit that nobody waited for, or that has a ticket, and that is
+    /// not durable.
+    pub wal_behind_ms: Option<u64>,
+    /// When commits return that do not say.
+    pub durability: Durability,
+    /// Bounds for asynchronous commits: milliseconds and bytes.
+    pub async_delay_ms: u64,
+    /// See `async_delay_ms`.
+    pub async_bytes: u64,
+    /// Where replay would begin: at the last checkpoint. Positions count bytes of log since the store was
+    /// made, and stay what they are as long as it exists.
+    pub wal_checkpoint: u64,
+    /// Checkpoints written since the store was opened, asked for or not.
+    pub checkpoints: u64,
+    /// Those that failed; commits do not notice.
+    pub checkpoint_failures: u64,
+    /// Why the last one failed, if it did.
+    pub checkpoint_error: Option<String>,
+    /// How long the last one took, in milliseconds.
+    pub checkpoint_ms: Option<u64>,
+    /// How long ago it ended, in milliseconds.
+    pub checkpoint_age_ms: Option<u64>,
     /// A sync failed: no more commits.
     pub poisoned: bool,
     /// The tables by name.
@@ -92,9 +117,11 @@ pub struct IndexStats {
 
 impl Stats {
     pub(crate) fn of(engine: &Engine) -> Self {
+        let checkpoints = engine.checkpoints.lock().clone();
         let counters = &engine.counters;
         let log = engine.log();
         let (snapshots, oldest) = engine.timeline.open_snapshots();
+        let behind = log.map(|log| log.wal.behind()).unwrap_or_default();
         let files = log.map(|log| log.wal.files()).unwrap_or_default();
         Self {
             memory_limit: engine.budget.limit(),
@@ -116,6 +143,17 @@ impl Stats {
             wal_bytes: files.iter().map(|file| file.bytes).sum(),
             wal_end: log.map_or(0, |log| log.wal.end().0),
             wal_durable: log.map_or(0, |log| log.wal.durable().0),
+            wal_behind_bytes: behind.bytes,
+            wal_behind_ms: behind.age.map(|age| age.as_millis() as u64),
+            durability: log.map_or(Durability::None, |log| log.durability),
+            async_delay_ms: log.map_or(0, |log| log.lag.delay.as_millis() as u64),
+            async_bytes: log.map_or(0, |log| log.lag.bytes),
+            wal_checkpoint: log.map_or(0, |log| log.checkpoint.load(Relaxed)),
+            checkpoints: checkpoints.done,
+            checkpoint_failures: checkpoints.failed,
+            checkpoint_error: checkpoints.error,
+            checkpoint_ms: checkpoints.took.map(|took| took.as_millis() as u64),
+            checkpoint_age_ms: checkpoints.ended.map(|ended| ended.elapsed().as_millis() as u64),
             poisoned: engine.check_log().is_err(),
             tables: tables_of(&engine.live_tables()),
             ended_tables: tables_of(&engine.upkeep.ended()),

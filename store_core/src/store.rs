@@ -3,12 +3,14 @@
 use crate::altering;
 use crate::backup::{self, BackupProgress, BackupReport};
 use crate::check::{CheckReport, check};
-use crate::checkpoint;
+use crate::checkpoint::{self, Automatic};
 use crate::compact::{self, CompactReport};
+use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::ManifestBody;
 use crate::options::CHANGE_PATIENCE;
-use crate::recovery::{self, RecoveryReport};
+use crate::options::{ASYNC_BYTES, ASYNC_DELAY, CHECKPOINT_BYTES, THREADS_MAX};
+use crate::recovery::{self, OpenOptions, RecoveryReport};
 use crate::salvage::{self, SalvageReport};
 use crate::schema::Schema;
 use crate::schema_log::{SchemaRecord, log_change};
@@ -16,12 +18,16 @@ use crate::stats::Stats;
 use crate::sync::{Mutex, RwLock};
 use crate::table::Table;
 use crate::txn::{Edition, Engine, Lost, Retry, SharedEngine, Snapshot, Txn, TxnOptions};
-use crate::wal::{Device, Directory};
+use crate::wal::{Device, Directory, Lsn};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A store: tables, transactions, one memory budget; cheap to clone, closed with its last handle.
+///
+/// It belongs to the process that opened it. In a forked child every call that begins something or
+/// commits is [`Kind::Closed`]; the child may drop its handles, and open stores of its own.
 ///
 /// ```
 /// use store_core::{Schema, Store, Type};
@@ -58,6 +64,10 @@ pub(crate) struct Home {
 pub struct Options {
     memory: Option<u64>,
     create: bool,
+    durability: Durability,
+    lag: Lag,
+    automatic: Automatic,
+    threads: Option<u32>,
 }
 
 impl Options {
@@ -71,6 +81,49 @@ impl Options {
     /// Whether to make the store if there is none; true by default.
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
+        self
+    }
+
+    /// When commits return; [`Durability::Sync`] by default. A transaction may say otherwise
+    /// ([`TxnOptions::durability`]). Without effect in memory.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How long after it returned an [asynchronous](Durability::Async) commit is durable at the latest;
+    /// [`ASYNC_DELAY`] by default. A sync begins after half of it; while one takes longer than the
+    /// other half, asynchronous commits wait.
+    pub fn async_delay(mut self, delay: Duration) -> Self {
+        self.lag.delay = delay;
+        self
+    }
+
+    /// Most bytes of log that asynchronous commits may have acknowledged before they are durable;
+    /// [`ASYNC_BYTES`] by default. A commit that would be beyond waits.
+    pub fn async_bytes(mut self, bytes: u64) -> Self {
+        self.lag.bytes = bytes;
+        self
+    }
+
+    /// A checkpoint is written by itself whenever the log since the last one has so many bytes; 0 for
+    /// never, [`CHECKPOINT_BYTES`] by default. Commits go on meanwhile.
+    pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
+        self.automatic.bytes = bytes;
+        self
+    }
+
+    /// The same so long after the first commit that the last checkpoint does not have; zero, the
+    /// default, for never.
+    pub fn checkpoint_age(mut self, age: Duration) -> Self {
+        self.automatic.age = age;
+        self
+    }
+
+    /// Threads that build the indexes when the store is opened, at least 1 and at most [`THREADS_MAX`]; by
+    /// default as many as the machine runs at once.
+    pub fn threads(mut self, threads: u32) -> Self {
+        self.threads = Some(threads);
         self
     }
 
@@ -116,17 +169,26 @@ impl Options {
         let lock = own(&device)?;
         let engine = Engine::new(self.memory_bytes())?;
         engine.keep_lock(lock);
-        let opened = recovery::open(&engine, &device);
+        let opened = recovery::open(&engine, &device, &self.opening());
         let (manifest, recovery) = opened.map_err(|error| error.at(device.describe()))?;
         let manifest = Mutex::new(manifest);
-        let home = Home { device, manifest, recovery, copying: RwLock::new(()) };
-        Ok(Store { engine: SharedEngine::new(engine), home: Some(Arc::new(home)) })
+        let copying = RwLock::new(());
+        let home = Arc::new(Home { device, manifest, recovery, copying });
+        checkpoint::start(&engine, &home, self.automatic);
+        Ok(Store { engine: SharedEngine::new(engine), home: Some(home) })
     }
 
     /// Opens an empty store without files.
     pub fn open_in_memory(self) -> Result<Store> {
         let engine = SharedEngine::new(Engine::new(self.memory_bytes())?);
         Ok(Store { engine, home: None })
+    }
+
+    fn opening(&self) -> OpenOptions {
+        let machine = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.threads.map_or_else(machine, |threads| threads as usize);
+        let threads = threads.clamp(1, THREADS_MAX as usize);
+        OpenOptions { durability: self.durability, lag: self.lag, threads }
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -137,7 +199,16 @@ impl Options {
 impl Store {
     /// How to open a store.
     pub fn options() -> Options {
-        Options { memory: None, create: true }
+        let lag = Lag { delay: ASYNC_DELAY, bytes: ASYNC_BYTES };
+        let automatic = Automatic { bytes: CHECKPOINT_BYTES, age: Duration::ZERO };
+        Options {
+            memory: None,
+            create: true,
+            durability: Durability::Sync,
+            lag,
+            automatic,
+            threads: None,
+        }
     }
 
     /// An empty store without files, with the default budget.
@@ -270,7 +341,7 @@ impl Store {
     pub fn checkpoint(&self) -> Result<()> {
         self.engine.check_open()?;
         match &self.home {
-            Some(home) => checkpoint::run(&self.engine, home),
+            Some(home) => checkpoint::run_noted(&self.engine, home),
             None => Ok(()),
         }
     }
@@ -355,10 +426,30 @@ impl Store {
         self.home.as_ref().map(|home| &home.recovery)
     }
 
-    /// Refuses new transactions and snapshots from now on. The directory is free once the last
-    /// handle, snapshot and cursor is gone.
-    pub fn close(&self) {
+    /// Makes all that was committed until now durable, whatever its level: one sync.
+    pub fn sync(&self) -> Result<()> {
+        self.engine.sync()
+    }
+
+    /// Waits until all commits up to a position of the log are durable and visible: one wait for many
+    /// tickets. The position is that of a [`Ticket`](crate::Ticket::lsn), or of [`Stats::wal_end`].
+    pub fn wait_durable(&self, lsn: u64) -> Result<()> {
+        self.engine.wait_durable(Lsn(lsn))
+    }
+
+    /// True if all before a position of the log would survive a loss of power now. Waits for nothing.
+    pub fn is_durable(&self, lsn: u64) -> bool {
+        self.engine.log().is_none_or(|log| log.wal.durable() >= Lsn(lsn))
+    }
+
+    /// Refuses new transactions and snapshots from now on, and makes durable what was committed. The
+    /// directory is free once the last handle, snapshot, ticket and cursor is gone.
+    ///
+    /// After an error some commits that were not acknowledged as durable may be lost. A store that is
+    /// dropped without this call syncs as well, but cannot tell.
+    pub fn close(&self) -> Result<()> {
         self.engine.close();
+        self.engine.sync()
     }
 
     /// True if both are handles of one open store.

@@ -46,6 +46,14 @@ pub(crate) fn fence_after_exchange() {
     fence(SeqCst);
 }
 
+/// Threads that wait for each other without a lock.
+#[cfg(loom)]
+pub(crate) use loom::thread::{Thread, current as current_thread, park};
+#[cfg(all(shuttle, not(loom)))]
+pub(crate) use shuttle::thread::{Thread, current as current_thread, park};
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use std::thread::{Thread, current as current_thread, park};
+
 /// Waits a little: first by spinning, then by giving the processor away.
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) fn pause(attempt: &mut u32) {

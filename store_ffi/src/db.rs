@@ -44,11 +44,58 @@ pub unsafe extern "C" fn store_open(
 /// Closes a store and sets *db to NULL; NULL is a no-op.
 ///
 /// Tables, transactions, queries and cursors of it stay usable: the store's files are let go
-/// with the last of them. STORE_INVALID: it was closed before. No other thread may be in a call
+/// with the last of them. What was committed is made durable first; if that fails the store is closed
+/// all the same, and STORE_POISONED or STORE_NO_SPACE say that commits which were not acknowledged as
+/// durable may be lost. STORE_INVALID: it was closed before. No other thread may be in a call
 /// with this handle. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_close(db: *mut *mut store_db) -> store_status {
-    guard_status(|| handle::close(db).map(drop))
+    guard_status(|| match handle::close(db)? {
+        Some(store) => store.sync(),
+        None => Ok(()),
+    })
+}
+
+/// Makes all that was committed until now durable, whatever its level: one sync.
+///
+/// Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_sync(
+    db: *const store_db,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || handle::shared(db)?.sync())
+}
+
+/// Waits until all commits up to a position of the log are durable and visible: one wait for many.
+///
+/// The position is that of store_commit_ticket. STORE_INVALID: nothing was committed up to there.
+/// STORE_POISONED: only reopening the store tells whether they are durable. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_wait_durable(
+    db: *const store_db,
+    lsn: u64,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || handle::shared(db)?.wait_durable(lsn))
+}
+
+/// Says whether all before a position of the log would survive a loss of power now; waits for
+/// nothing.
+///
+/// Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_is_durable(
+    db: *const store_db,
+    lsn: u64,
+    durable_out: *mut bool,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::new(durable_out, "durable_out", false)?;
+        out.set(handle::shared(db)?.is_durable(lsn));
+        Ok(())
+    })
 }
 
 /// Writes every row to disk, at one snapshot, and lets go of the log before it.

@@ -1,11 +1,12 @@
 //! How to open a store.
 
-use crate::args::{Out, flag};
+use crate::args::{Out, choice, flag};
 use crate::error::store_error;
 use crate::handle::{self, opaque};
 use crate::panic::{guard, guard_status};
 use crate::status::store_status;
-use store_core::{Options, Store};
+use std::time::Duration;
+use store_core::{Durability, Options, Result, Store};
 
 /// How to open a store: made by store_options_new, changed by setters, freed by
 /// store_options_free.
@@ -62,6 +63,101 @@ pub unsafe extern "C" fn store_options_create(
     guard(err, || {
         let mut options = handle::exclusive(options)?;
         *options = options.clone().create(flag(create, "create")?);
+        Ok(())
+    })
+}
+
+/// When a commit returns. Since 0.1.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug)]
+pub enum store_durability {
+    /// When it would survive a loss of power. The default.
+    STORE_DURABILITY_SYNC = 1,
+    /// When others see it; durable soon after, within the bounds of store_options_async.
+    STORE_DURABILITY_ASYNC = 2,
+    /// When others see it; durable with the next checkpoint, store_sync or closing. For stores only.
+    STORE_DURABILITY_NONE = 3,
+}
+
+/// The level of this number.
+pub(crate) fn durability(level: i32) -> Result<Durability> {
+    let levels = [
+        (store_durability::STORE_DURABILITY_SYNC as i32, Durability::Sync),
+        (store_durability::STORE_DURABILITY_ASYNC as i32, Durability::Async),
+        (store_durability::STORE_DURABILITY_NONE as i32, Durability::None),
+    ];
+    choice(level, &levels, "durability")
+}
+
+/// Sets when commits return, one of store_durability; store_txn_durability may say otherwise.
+///
+/// Without effect in memory. One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_options_durability(
+    options: *mut store_options,
+    level: i32,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let mut options = handle::exclusive(options)?;
+        *options = options.clone().durability(durability(level)?);
+        Ok(())
+    })
+}
+
+/// Sets how far asynchronous commits may be ahead of the disk: each is durable `delay_ms` after it
+/// returned at the latest, and at most `bytes` of log have been acknowledged and are not durable.
+///
+/// By default 100 ms and 4 MiB. A sync begins after half of the time; while one takes longer than the
+/// other half, asynchronous commits wait. One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_options_async(
+    options: *mut store_options,
+    delay_ms: u64,
+    bytes: u64,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let mut options = handle::exclusive(options)?;
+        let delay = Duration::from_millis(delay_ms);
+        *options = options.clone().async_delay(delay).async_bytes(bytes);
+        Ok(())
+    })
+}
+
+/// Sets when checkpoints are written without being asked for: whenever the log since the last one has
+/// `log_bytes`, and `age_ms` after the first commit that the last one does not have; 0 for never.
+///
+/// By default 256 MiB and never. Commits go on meanwhile; a failure shows in store_stats_json. One thread
+/// at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_options_checkpoint(
+    options: *mut store_options,
+    log_bytes: u64,
+    age_ms: u64,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let mut options = handle::exclusive(options)?;
+        let age = Duration::from_millis(age_ms);
+        *options = options.clone().checkpoint_bytes(log_bytes).checkpoint_age(age);
+        Ok(())
+    })
+}
+
+/// Sets how many threads build the indexes when the store is opened; by default as many as the machine
+/// runs at once.
+///
+/// One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_options_threads(
+    options: *mut store_options,
+    threads: u32,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let mut options = handle::exclusive(options)?;
+        *options = options.clone().threads(threads);
         Ok(())
     })
 }

@@ -4,6 +4,7 @@ use crate::args::{self, Out};
 use crate::db::store_db;
 use crate::error::store_error;
 use crate::handle::{self, Exclusive, opaque};
+use crate::options;
 use crate::panic::guard;
 use crate::status::store_status;
 use crate::table::OpenTable;
@@ -111,9 +112,51 @@ pub unsafe extern "C" fn store_begin_with(
     })
 }
 
+/// Sets when the commit of this transaction returns: STORE_DURABILITY_SYNC or STORE_DURABILITY_ASYNC,
+/// whatever the store's own level is.
+///
+/// STORE_INVALID: another level. One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_txn_durability(
+    txn: *mut store_txn,
+    level: i32,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let mut txn = handle::exclusive(txn)?;
+        txn.txn.set_durability(options::durability(level)?)
+    })
+}
+
+/// Commits and consumes *txn (set to NULL even on failure, unless it is in use: STORE_BUSY), without
+/// waiting for the disk.
+///
+/// The commit has its place in the order; it becomes visible when it is durable, which it will be
+/// whether somebody waits or not. *lsn_out is the position in the log for store_wait_durable and
+/// store_is_durable; the later of two waits for both. Until it is durable, whoever writes the same
+/// rows gets STORE_CONFLICT. Errors are those of store_commit; what goes wrong later
+/// store_wait_durable says. One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_commit_ticket(
+    txn: *mut *mut store_txn,
+    lsn_out: *mut u64,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::new(lsn_out, "lsn_out", 0)?;
+        let open = handle::close(txn)?.ok_or_else(|| Error::invalid("the store_txn is NULL"))?;
+        let OpenTxn { txn, store, .. } = open;
+        let ticket = txn.commit_ticket()?;
+        out.set(ticket.lsn());
+        drop(ticket);
+        drop(store);
+        Ok(())
+    })
+}
+
 /// Commits and consumes *txn (set to NULL even on failure, unless it is in use: STORE_BUSY).
 ///
-/// Returns once the commit is durable and visible. After a failure everything is rolled back;
+/// Returns once the commit is visible, and durable unless transaction or store are asynchronous. After a failure everything is rolled back;
 /// after STORE_POISONED only reopening the store tells whether the last commits are durable.
 /// STORE_CONFLICT: retry in a new transaction. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]

@@ -8,6 +8,14 @@ use store_tests::random::Random;
 use store_tests::rows::{assert_sound, int, matching};
 use store_tests::sim_device::SimDevice;
 
+/// Log files grow by this much, so that a test may open thousands of stores.
+const GROWTH_BYTES: u64 = 8 << 10;
+
+/// A device for a store that is small and soon opened.
+pub fn device() -> SimDevice {
+    SimDevice::small(GROWTH_BYTES)
+}
+
 /// Tables with what they hold.
 pub type State = BTreeMap<String, TableState>;
 
@@ -20,7 +28,38 @@ pub struct TableState {
 }
 
 /// The columns of a new table; others come and go behind them.
-const COLUMNS: [&str; 3] = ["id", "value", "text"];
+pub const COLUMNS: [&str; 3] = ["id", "value", "text"];
+
+impl TableState {
+    /// A row with something in every column that came later.
+    pub fn row(&self, id: i64, value: i64, text: String) -> Vec<Value> {
+        let mut row: Vec<Value> = vec![id.into(), value.into(), text.into()];
+        let later = self.columns[row.len()..].iter();
+        row.extend(later.map(|name| Value::Text(format!("{name} {value}"))));
+        row
+    }
+
+    pub fn add_column(&mut self, column: &str, default: &str) {
+        self.columns.push(column.to_owned());
+        for row in self.rows.values_mut() {
+            row.push(Value::Text(default.to_owned()));
+        }
+    }
+
+    /// False if it is not there.
+    pub fn drop_column(&mut self, column: &str) -> bool {
+        let Some(at) = self.columns.iter().position(|known| known == column) else { return false };
+        self.columns.remove(at);
+        for row in self.rows.values_mut() {
+            row.remove(at);
+        }
+        true
+    }
+}
+
+pub fn cells(row: &[Value]) -> Vec<ValueRef<'_>> {
+    row.iter().map(Value::as_ref).collect()
+}
 
 /// Every state the store was brought to, the first one empty.
 #[derive(Clone, Debug)]
@@ -68,7 +107,7 @@ impl History {
     }
 
     /// Runs a step that leads to `next` if it succeeds.
-    fn attempt(&mut self, next: State, step: impl FnOnce() -> Result<()>) -> Result<()> {
+    pub fn attempt(&mut self, next: State, step: impl FnOnce() -> Result<()>) -> Result<()> {
         self.states.push(next);
         let result = step();
         match &result {
@@ -87,6 +126,16 @@ impl History {
             }
         }
         result
+    }
+
+    /// Goes on from what the store shows after it was opened again.
+    pub fn reopened(&mut self, found: &State) {
+        let possible = &self.states[self.acknowledged..];
+        let position = possible.iter().rposition(|state| state == found);
+        let position = position.expect("an acknowledged commit is lost, or one came back in part");
+        self.acknowledged += position;
+        self.states.truncate(self.acknowledged + 1);
+        self.poisoned = false;
     }
 
     /// The newest state that is certain.
@@ -158,21 +207,14 @@ impl History {
         }
         let name = random.pick(&names);
         let table = store.open_table(name)?;
-        let TableState { rows, columns, .. } = next.get_mut(name).unwrap();
+        let state = next.get_mut(name).unwrap();
         let (column, length) =
             (*random.pick(&["more", "still"]), random.below(workload.text_bytes));
         let default = "d".repeat(length.min(100) as usize);
-        if let Some(at) = columns.iter().position(|known| known == column) {
-            columns.remove(at);
-            for row in rows.values_mut() {
-                row.remove(at);
-            }
+        if state.drop_column(column) {
             self.attempt(next, || table.drop_column(column))
         } else {
-            columns.push(column.to_owned());
-            for row in rows.values_mut() {
-                row.push(Value::Text(default.clone()));
-            }
+            state.add_column(column, &default);
             let spec = ColumnSpec::new(column, Type::Text).notnull().default(default);
             self.attempt(next, || table.add_column(&spec))
         }
@@ -250,23 +292,21 @@ fn write(
     let names: Vec<String> = next.keys().cloned().collect();
     let name = random.pick(&names);
     let table = store.open_table(name)?;
-    let TableState { rows, columns, .. } = next.get_mut(name).unwrap();
+    let state = next.get_mut(name).unwrap();
     let id = random.below(12) as i64;
     let value = random.below(1_000) as i64;
     let text = "t".repeat(random.below(workload.text_bytes) as usize);
     if random.once_in(4) {
         let deleted = table.delete(txn, &[id.into()])?;
-        assert_eq!(deleted, rows.remove(&id).is_some());
+        assert_eq!(deleted, state.rows.remove(&id).is_some());
     } else if random.once_in(3) {
         let changed = table.update(txn, &[id.into()], &[("value", value.into())])?;
-        assert_eq!(changed, rows.contains_key(&id));
-        rows.entry(id).and_modify(|row| row[1] = value.into());
+        assert_eq!(changed, state.rows.contains_key(&id));
+        state.rows.entry(id).and_modify(|row| row[1] = value.into());
     } else {
-        let mut row: Vec<Value> = vec![id.into(), value.into(), text.into()];
-        row.extend(columns[row.len()..].iter().map(|name| Value::Text(format!("{name} {value}"))));
-        let cells: Vec<ValueRef<'_>> = row.iter().map(Value::as_ref).collect();
-        table.upsert(txn, &cells)?;
-        rows.insert(id, row);
+        let row = state.row(id, value, text);
+        table.upsert(txn, &cells(&row))?;
+        state.rows.insert(id, row);
     }
     Ok(())
 }

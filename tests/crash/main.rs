@@ -6,9 +6,17 @@
 
 mod backup;
 mod damage;
+mod faults;
+mod golden;
 mod history;
 mod kill;
+mod levels;
+mod many;
 mod power;
+mod processes;
 mod salvage;
+mod sequences;
 mod space;
+mod steps;
+mod strace;
 mod syncs;

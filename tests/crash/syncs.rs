@@ -1,14 +1,14 @@
 //! I7: after a failed sync nothing more is acknowledged, reads go on, reopening is right.
 
-use crate::history::{History, Workload, open, state_of};
+use crate::history::{History, Workload, device, open, state_of};
 use store_core::Kind;
-use store_tests::sim_device::{EIO, Failure, Fault, Operation, SimDevice};
+use store_tests::sim_device::{EIO, Failure, Fault, Operation};
 
 const WORKLOAD: Workload = Workload { seed: 3, steps: 30, text_bytes: 60, stubborn: true };
 
 /// Fails one operation of this kind; the next one would succeed. True if it came to that.
 fn fail_once(operation: Operation, after: u64) -> bool {
-    let device = SimDevice::new();
+    let device = device();
     let failure = Failure::Errno(EIO);
     device.fail(Fault { operation: Some(operation), after, forever: false, failure });
     let what = format!("{operation:?} {after} fails");
@@ -38,7 +38,7 @@ fn fail_once(operation: Operation, after: u64) -> bool {
 
 #[test]
 fn a_failed_sync_stops_the_store_for_good() {
-    let device = SimDevice::new();
+    let device = device();
     let mut history = History::new();
     history.run(&open(&device).unwrap(), WORKLOAD).unwrap();
     let syncs = device.syncs();
@@ -68,7 +68,7 @@ fn a_failed_write_or_rename_is_no_loss() {
 
 #[test]
 fn a_commit_after_a_failed_sync_is_refused() {
-    let device = SimDevice::new();
+    let device = device();
     let store = open(&device).unwrap();
     let mut history = History::new();
     let workload = Workload { steps: 3, ..WORKLOAD };

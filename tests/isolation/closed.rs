@@ -14,7 +14,7 @@ fn a_closed_store_refuses_new_work_and_lets_readers_finish() {
     let snapshot = store.snapshot().unwrap();
     let mut cursor = table.query(&snapshot).sort(&["-value"]).unwrap().run().unwrap();
     cursor.next().unwrap().unwrap();
-    store.close();
+    store.close().unwrap();
     let mut left = 0;
     while cursor.next().unwrap().is_some() {
         left += 1;
@@ -41,7 +41,7 @@ fn a_directory_is_free_once_its_last_handle_is_gone() {
     store.write(|txn| table.insert(txn, &[1_i64.into(), 1.into(), 1.into()])).unwrap();
     let snapshot = store.snapshot().unwrap();
     assert_eq!(open().map(drop).unwrap_err().kind(), Kind::Busy);
-    store.close();
+    store.close().unwrap();
     drop((store, table, snapshot));
     let store = open().unwrap();
     let table = store.open_table("t").unwrap();

@@ -507,7 +507,7 @@ fn an_index_that_makes_no_sense_is_refused() {
     let keyless = store.create_table(schema).unwrap();
     let error = keyless.create_index(&IndexSpec::on(&["_row"])).unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid);
-    store.close();
+    store.close().unwrap();
     assert_eq!(kind(IndexSpec::on(&["note"])), Kind::Closed);
     assert_eq!(table.drop_index("code").unwrap_err().kind(), Kind::Closed);
 }

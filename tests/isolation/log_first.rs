@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use store_core::query::{Predicate, column};
-use store_core::{Store, Table};
+use store_core::{Durability, Kind, Store, Table, TxnOptions};
 use store_tests::gate::GateDevice;
 use store_tests::rows::{assert_sound, drain, int, matching};
 use store_tests::sim_device::SimDevice;
@@ -57,6 +57,94 @@ fn a_commit_is_invisible_until_it_is_durable() {
         commit.join().unwrap().unwrap();
     });
     assert_eq!(value(&store, &table), 20);
+}
+
+#[test]
+fn a_commit_with_a_ticket_is_invisible_until_it_is_durable() {
+    let gate = GateDevice::default();
+    let store = Store::options().memory(64 << 20).open_on(Arc::new(gate.clone())).unwrap();
+    let table = accounts(&store, "t");
+    store.write(|txn| table.insert(txn, &[1_i64.into(), 1.into(), 10.into()])).unwrap();
+    gate.close();
+    let commit = |value: i64| {
+        let mut txn = store.begin()?;
+        table.update(&mut txn, &[1_i64.into()], &[("value", value.into())])?;
+        txn.commit_ticket()
+    };
+    let ticket = commit(20).unwrap();
+    let stands = gate.wait_for_somebody();
+    let (seen, early) = (value(&store, &table), ticket.is_durable());
+    let second = commit(30).map(drop);
+    // An asynchronous commit comes after it in the order: it cannot be seen before.
+    let async_waits = std::thread::scope(|scope| {
+        let after = scope.spawn(|| {
+            let level = TxnOptions::new().durability(Durability::Async);
+            store.write_with(level, |txn| table.insert(txn, &[2_i64.into(), 1.into(), 1.into()]))
+        });
+        std::thread::sleep(Duration::from_millis(30));
+        let waits = !after.is_finished();
+        gate.open_gate(); // before any assertion, or the scope would never end
+        after.join().unwrap().unwrap();
+        waits
+    });
+    assert!(stands, "a ticket is synced though nobody waits");
+    assert_eq!((seen, early), (10, false), "visible before it was durable");
+    assert_eq!(second.unwrap_err().kind(), Kind::Conflict, "its row is taken until then");
+    assert!(async_waits, "visible out of turn");
+    assert_eq!(ticket.wait().unwrap(), ticket.timestamp());
+    assert_eq!(value(&store, &table), 20);
+    assert!(ticket.is_durable() && store.is_durable(ticket.lsn()));
+    let beyond = store.stats().wal_end + 1;
+    assert_eq!(store.wait_durable(beyond).unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn many_tickets_are_visible_after_one_wait() {
+    let store = Store::options().memory(64 << 20);
+    let store = store.open_on(Arc::new(SimDevice::new())).unwrap();
+    let table = accounts(&store, "t");
+    std::thread::scope(|scope| {
+        for thread in 0..4_i64 {
+            let (store, table) = (&store, &table);
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let commit = |nth: i64| {
+                        let id = thread * 10_000 + round * 100 + nth;
+                        let mut txn = store.begin().unwrap();
+                        table.insert(&mut txn, &[id.into(), 1.into(), id.into()]).unwrap();
+                        txn.commit_ticket().unwrap()
+                    };
+                    let last = (0..100).map(commit).fold(None, |_, ticket| Some(ticket)).unwrap();
+                    store.wait_durable(last.lsn()).unwrap();
+                    let snapshot = store.snapshot().unwrap();
+                    assert!(snapshot.timestamp() >= last.timestamp());
+                    let ids = (0..100).map(|nth| thread * 10_000 + round * 100 + nth);
+                    let there = |id: i64| table.get(&snapshot, &[id.into()]).unwrap().is_some();
+                    assert!(ids.into_iter().all(there), "not visible after the wait");
+                }
+            });
+        }
+    });
+    assert_sound(&store);
+}
+
+#[test]
+fn tickets_nobody_waits_for_become_visible() {
+    let store = Store::options().memory(64 << 20);
+    let store = store.open_on(Arc::new(SimDevice::new())).unwrap();
+    let table = accounts(&store, "t");
+    // More than the clock has places for at once.
+    let mut last = 0;
+    for id in 0..20_000_i64 {
+        let mut txn = store.begin().unwrap();
+        table.insert(&mut txn, &[id.into(), 1.into(), id.into()]).unwrap();
+        last = txn.commit_ticket().unwrap().timestamp();
+    }
+    let began = std::time::Instant::now();
+    while store.snapshot().unwrap().timestamp() < last {
+        assert!(began.elapsed() < Duration::from_secs(20), "forgotten");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

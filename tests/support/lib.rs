@@ -5,4 +5,5 @@ pub mod gate;
 pub mod memory;
 pub mod random;
 pub mod rows;
+pub mod sealed;
 pub mod sim_device;

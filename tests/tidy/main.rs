@@ -151,6 +151,10 @@ fn unsafe_stands_where_it_may() {
             || name.starts_with("store_core/src/models/")
             // Signals and an allocator.
             || name == "tests/isolation/stopped.rs"
+            // A fork.
+            || name == "tests/crash/processes.rs"
+            // An allocator.
+            || name == "tests/fuzz/memory.rs"
             || name.starts_with("store_ffi/")
             || name.starts_with("store_tcl/")
     };

@@ -29,6 +29,7 @@ pub fn run(common: &Common, args: &IngestArgs) -> Done {
     if let Err(failure) = load.all_files() {
         return Err(load.explain(failure, is_new));
     }
+    store.sync()?; // whatever the level, the rows outlive the command
     load.totals.tell(common, &args.table)?;
     Ok(if load.totals.rows_rejected > 0 { Exit::Rejected } else { Exit::Done })
 }

@@ -12,10 +12,11 @@ mod schema;
 mod stats;
 mod tables;
 
-use crate::args::{Cli, Command, Common, Durability, GenCommand};
+use crate::args::{Cli, Command, Common, GenCommand};
 use crate::failure::{Done, Failure};
 use crate::output::say;
 use std::path::Path;
+use std::time::Duration;
 use store_core::{Options, Store};
 
 /// Runs the command.
@@ -49,9 +50,24 @@ fn open_or_create(common: &Common, db: &Path) -> Result<Store, Failure> {
 
 /// What the command line says of opening.
 fn options(common: &Common) -> Options {
-    let Durability::Sync = common.durability; // the only one so far, and the core's default
-    let options = Store::options();
-    common.memory.map_or(options.clone(), |bytes| options.memory(bytes))
+    let mut options = Store::options();
+    options = options.durability(common.durability.into());
+    if let Some(delay) = common.async_delay {
+        options = options.async_delay(Duration::from_millis(delay));
+    }
+    if let Some(bytes) = common.async_bytes {
+        options = options.async_bytes(bytes);
+    }
+    if let Some(bytes) = common.checkpoint_bytes {
+        options = options.checkpoint_bytes(bytes);
+    }
+    if let Some(age) = common.checkpoint_age {
+        options = options.checkpoint_age(Duration::from_secs(age));
+    }
+    if let Some(bytes) = common.memory {
+        options = options.memory(bytes);
+    }
+    options
 }
 
 fn open_with(common: &Common, db: &Path, options: Options) -> Result<Store, Failure> {
@@ -68,9 +84,16 @@ fn tell_recovery(common: &Common, store: &Store) {
     }
     if common.verbose {
         let (rows, records, timestamp) = (report.checkpoint_rows, report.records, report.timestamp);
+        let (log_rows, entries) = (report.log_rows, report.index_entries);
+        let [loading, replaying, indexing] =
+            [report.loading, report.replaying, report.indexing].map(|time| time.as_secs_f64());
         say(&format!(
             "store: recovered {rows} rows of the checkpoint and {records} records of the log, up \
              to commit {timestamp}"
+        ));
+        say(&format!(
+            "store: the checkpoint took {loading:.2} s, {log_rows} rows of the log {replaying:.2} s, \
+             {entries} index entries {indexing:.2} s"
         ));
     }
 }

@@ -29,6 +29,15 @@ fn stats_text(stats: &Stats) -> String {
     line("memory", format!("{used} of {limit}, at most {}", DecimalBytes(stats.memory_peak)));
     let (files, bytes) = (stats.wal_files, DecimalBytes(stats.wal_bytes));
     line("log", format!("{files} {}, {bytes}", plural(files as u64, "file", "files")));
+    let (end, durable, start) = (stats.wal_end, stats.wal_durable, stats.wal_checkpoint);
+    line("positions", format!("end {end}, durable {durable}, checkpoint {start}"));
+    if let Some(age) = stats.wal_behind_ms {
+        let bytes = DecimalBytes(stats.wal_behind_bytes);
+        line("behind", format!("{bytes}, {:.3} s", age as f64 / 1000.0));
+    }
+    if let Some(error) = &stats.checkpoint_error {
+        line("checkpoint", format!("failed {} times: {error}", stats.checkpoint_failures));
+    }
     line("commit", stats.published.to_string());
     if let (Some(oldest), Some(age)) = (stats.oldest_snapshot, stats.oldest_snapshot_age_ms) {
         line("oldest snapshot", format!("{oldest}, {:.1} s old", age as f64 / 1000.0));
@@ -79,6 +88,17 @@ fn stats_json(stats: &Stats) -> Value {
         "wal_bytes": stats.wal_bytes,
         "wal_end": stats.wal_end,
         "wal_durable": stats.wal_durable,
+        "wal_checkpoint": stats.wal_checkpoint,
+        "wal_behind_bytes": stats.wal_behind_bytes,
+        "wal_behind_ms": stats.wal_behind_ms,
+        "durability": stats.durability.to_string(),
+        "async_delay_ms": stats.async_delay_ms,
+        "async_bytes": stats.async_bytes,
+        "checkpoints": stats.checkpoints,
+        "checkpoint_failures": stats.checkpoint_failures,
+        "checkpoint_error": stats.checkpoint_error,
+        "checkpoint_ms": stats.checkpoint_ms,
+        "checkpoint_age_ms": stats.checkpoint_age_ms,
         "overdrawn_pages": stats.overdrawn_pages,
         "poisoned": stats.poisoned,
         "tables": stats.tables.iter().map(table_json).collect::<Vec<_>>(),

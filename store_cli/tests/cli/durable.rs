@@ -56,3 +56,25 @@ fn an_index_made_by_a_program_is_shown_and_used() {
     let why = place.out("query db flights --sort origin --explain");
     assert!(why.starts_with("index `by_origin`"), "{why}");
 }
+
+#[test]
+fn rows_outlive_the_command_at_every_level() {
+    let place = Place::with_flights();
+    let mut rows = place.count("flights");
+    for (level, id) in [("async", 71), ("none", 72), ("sync", 73)] {
+        place.file("more.tsv", format!("id\torigin\tdelay\n{id}\tLGA\t0\n"));
+        let bounds =
+            "--async-delay 60000 --async-bytes 64MiB --checkpoint-bytes 1MB --checkpoint-age 60";
+        let words = "ingest db flights more.tsv --header --mode insert --durability";
+        place.out(&format!("{words} {level} {bounds}"));
+        rows += 1;
+        assert_eq!(place.count("flights"), rows, "{level}");
+    }
+    let stats = place.out("stats db --json --durability async --async-delay 250");
+    for word in ["\"durability\": \"async\"", "\"async_delay_ms\": 250", "\"wal_behind_ms\": null"]
+    {
+        assert!(stats.contains(word), "{word}: {stats}");
+    }
+    let told = place.run("stats db -v").err;
+    assert!(told.contains("index entries") && told.contains("records of the log"), "{told}");
+}

@@ -20,7 +20,7 @@ fn bad_words_are_usage_errors() {
         "query db flights --sort -",
         "query db flights --memory much",
         "query db flights --memory 64M",
-        "query db flights --durability async",
+        "query db flights --durability soon",
         "query db flights --quiet --verbose",
         "ingest db t",
         "ingest db t flights.tsv --batch 0",

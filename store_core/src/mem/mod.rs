@@ -15,6 +15,7 @@ pub(crate) mod lasting;
 pub(crate) mod layout;
 pub(crate) mod lent;
 pub(crate) mod page_pool;
+pub(crate) mod process;
 pub(crate) mod region;
 pub(crate) mod row_batch;
 pub(crate) mod row_words;

@@ -2,19 +2,27 @@
 //! nobody waits for ever (loom calls that a deadlock), and a failed sync wakes and refuses all.
 
 use super::{Search, check, holder, notices};
+use crate::durability::Lag;
 use crate::error::Kind;
+use crate::mvcc::Timestamp;
+use crate::mvcc::timeline::{BEGINNING, Timeline};
 use crate::sync::{AtomicU64, Relaxed};
 use crate::wal::{
-    Device, DeviceFile, HashedPayload, LogStart, Lsn, OpenMode, RecordKind, Wal, WalOptions,
+    Appended, Device, DeviceFile, HashedPayload, LogStart, Lsn, OpenMode, RecordKind, Wait, Wal,
+    WalOptions,
 };
 use loom::thread;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 /// The log's header block: frames stand behind it.
 const HEADER_BYTES: u64 = 4096;
+
+/// Nothing may be acknowledged before it is durable but what has a ticket.
+const LAG: Lag = Lag { delay: Duration::ZERO, bytes: 0 };
 
 /// One file in memory; the model sees how much of it is synced.
 #[derive(Debug)]
@@ -93,7 +101,9 @@ impl Device for Handle {
 struct Log {
     wal: Wal,
     disk: Arc<Disk>,
-    clock: std::sync::atomic::AtomicU64,
+    timeline: Timeline,
+    /// What the commits with tickets have installed.
+    installed: AtomicU64,
 }
 
 impl Log {
@@ -101,20 +111,41 @@ impl Log {
     fn new(room: u64, pending: usize) -> Arc<Self> {
         let (written, synced) = (0.into(), AtomicU64::new(0));
         let disk = Arc::new(Disk { written, synced, fails: AtomicBool::new(false) });
-        let start = LogStart { lsn: Lsn::ZERO, timestamp: 0, wall: 0 };
+        let start = LogStart { lsn: Lsn::ZERO, timestamp: BEGINNING.0, wall: 0 };
+        let timeline = Timeline::new(BEGINNING);
         let options = WalOptions {
             preallocate_bytes: room,
             pending_bytes_max: pending,
             ..WalOptions::default()
         };
-        let wal = Wal::create(Arc::new(Handle(Arc::clone(&disk))), start, options, holder(1 << 20));
-        Arc::new(Self { wal: wal.expect("the disk works"), disk, clock: 0.into() })
+        let wal = Wal::create(
+            Arc::new(Handle(Arc::clone(&disk))),
+            start,
+            options,
+            holder(1 << 20),
+            timeline.durable(),
+        );
+        let wal = wal.expect("the disk works");
+        Arc::new(Self { wal, disk, timeline, installed: AtomicU64::new(0) })
     }
 
     fn append(&self) -> Lsn {
+        self.append_for(Wait::Writer).end
+    }
+
+    fn append_for(&self, wait: Wait) -> Appended {
         let payload = HashedPayload::new(b"row");
-        let sequence = || self.clock.fetch_add(1, SeqCst) + 1;
-        self.wal.append(RecordKind::Commit, &payload, sequence).expect("the log works").end
+        let sequence = || self.timeline.take().0;
+        self.wal.append(RecordKind::Commit, &payload, wait, sequence).expect("the log works")
+    }
+
+    /// What the store's thread for the log does, until it is told to end.
+    fn look_after(&self) {
+        let mut seen = 0;
+        while let Some(durable) = self.wal.sync_later(LAG, seen) {
+            seen = durable;
+            self.timeline.wait_published(Timestamp(durable)).expect("nobody gave up");
+        }
     }
 
     /// Appends a record and waits; true if it is durable.
@@ -216,4 +247,89 @@ fn a_failed_sync_wakes_and_refuses_all() {
 fn a_failed_sync_wakes_and_refuses_all_or_noticed() {
     let bugs = ["sync_failure_ignored", "followers_forgotten"];
     notices("models::group_commit::a_failed_sync_wakes_and_refuses_all", &bugs);
+}
+
+/// A commit with a ticket beside one that waits: it is published only after a sync of its bytes and
+/// with what it installed, though its writer waits for nothing.
+#[test]
+fn what_has_a_ticket_is_published_when_it_is_synced() {
+    let search = Search::Preemptions(2);
+    check("what_has_a_ticket_is_published_when_it_is_synced", search, || {
+        let log = Log::new(1 << 16, 1 << 16);
+        let (looks_after, other) = (Arc::clone(&log), Arc::clone(&log));
+        let thread = thread::spawn(move || looks_after.look_after());
+        let at = Timestamp(BEGINNING.0 + 1);
+        let reader = thread::spawn(move || {
+            if other.timeline.published() >= at {
+                assert_eq!(other.installed.load(Relaxed), 1, "published half written");
+                other.demand_synced(Lsn::ZERO.plus(1));
+            }
+        });
+        let ticket = log.append_for(Wait::Ticket);
+        log.installed.store(1, Relaxed);
+        log.timeline.finish_with_ticket(at);
+        log.timeline.wait_published(at).expect("nobody gave up");
+        log.demand_synced(ticket.end);
+        reader.join().unwrap();
+        log.wal.stop_threads();
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn what_has_a_ticket_is_published_when_it_is_synced_or_noticed() {
+    let bugs = [
+        "ticket_published_early",
+        "ticket_relaxed",
+        "durable_timestamp_relaxed",
+        "later_forgotten",
+        "sync_skipped",
+    ];
+    notices("models::group_commit::what_has_a_ticket_is_published_when_it_is_synced", &bugs);
+}
+
+/// Three who wait, one of whom leads: whoever is woken returns or leads the next batch.
+#[test]
+fn of_those_who_wait_one_leads_the_next_batch() {
+    let search = Search::Preemptions(2);
+    check("of_those_who_wait_one_leads_the_next_batch", search, || {
+        let log = Log::new(1 << 16, 1 << 16);
+        let commit = || {
+            let log = Arc::clone(&log);
+            thread::spawn(move || log.commit())
+        };
+        let others = [commit(), commit()];
+        assert!(log.commit());
+        for other in others {
+            assert!(other.join().unwrap());
+        }
+    });
+}
+
+#[test]
+fn of_those_who_wait_one_leads_the_next_batch_or_noticed() {
+    let bugs = ["next_leader_forgotten", "followers_forgotten"];
+    notices("models::group_commit::of_those_who_wait_one_leads_the_next_batch", &bugs);
+}
+
+/// A commit that nobody waits for is acknowledged only as far ahead of the disk as is allowed.
+#[test]
+fn an_asynchronous_commit_stays_within_its_bounds() {
+    let search = Search::Preemptions(2);
+    check("an_asynchronous_commit_stays_within_its_bounds", search, || {
+        let log = Log::new(1 << 16, 1 << 16);
+        let looks_after = Arc::clone(&log);
+        let thread = thread::spawn(move || looks_after.look_after());
+        let commit = log.append_for(Wait::Nobody);
+        log.wal.wait_behind(commit.end, LAG).expect("the disk works");
+        log.demand_synced(commit.end);
+        log.wal.stop_threads();
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn an_asynchronous_commit_stays_within_its_bounds_or_noticed() {
+    let bugs = ["lag_unbounded", "sync_skipped"];
+    notices("models::group_commit::an_asynchronous_commit_stays_within_its_bounds", &bugs);
 }

@@ -20,6 +20,7 @@ use crate::sync::{
     AcqRel, Acquire, AtomicBool, AtomicU64, Relaxed, Release, SeqCst, fence, fence_after_exchange,
     pause,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A place in the commit order.
@@ -39,6 +40,10 @@ pub(crate) struct Moment {
     pub place: u32,
 }
 
+/// Marks a timestamp in the ring whose commit may be published only when it is durable: its writer does
+/// not wait for that.
+const TICKET: u64 = 1 << 63;
+
 /// The first published timestamp of an empty store.
 pub(crate) const BEGINNING: Timestamp = Timestamp(1);
 
@@ -50,9 +55,12 @@ pub(crate) struct Timeline {
     next: Padded,
     published: Padded,
     watermark: Padded,
-    /// A place for each transaction that could be committing, and as many for changes of the
-    /// schema, so that none is overwritten early.
+    /// A place for each transaction that could be committing, as many for those that were about to when
+    /// the last ticket was given, for tickets, and for changes of the schema, so that none is
+    /// overwritten early.
     finished: Box<[AtomicU64]>,
+    /// The newest timestamp that is durable: the log's, if there is one.
+    durable: Arc<AtomicU64>,
     registry: Registry,
     /// A commit failed after it took its timestamp: nothing after it can ever be published.
     stuck: AtomicBool,
@@ -65,7 +73,8 @@ impl Timeline {
             next: Padded(AtomicU64::new(start.0)),
             published: Padded(AtomicU64::new(start.0)),
             watermark: Padded(AtomicU64::new(start.0)),
-            finished: (0..2 * SNAPSHOTS_MAX).map(|_| AtomicU64::new(0)).collect(),
+            finished: (0..4 * SNAPSHOTS_MAX).map(|_| AtomicU64::new(0)).collect(),
+            durable: Arc::new(AtomicU64::new(start.0)),
             registry: Registry::new(),
             stuck: AtomicBool::new(false),
         }
@@ -76,6 +85,11 @@ impl Timeline {
         for word in [&self.next, &self.published, &self.watermark] {
             word.0.store(newest.0, Release);
         }
+    }
+
+    /// Where the log says which commits are durable.
+    pub(crate) fn durable(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.durable)
     }
 
     /// The newest timestamp a new snapshot may read.
@@ -225,6 +239,12 @@ impl Timeline {
 
     /// Makes a finished commit visible and returns once it is: every later snapshot sees it.
     pub(crate) fn publish(&self, done: Timestamp) -> Result<()> {
+        self.finish(done);
+        self.wait_published(done)
+    }
+
+    /// Says that a commit is finished; somebody is to publish it.
+    pub(crate) fn finish(&self, done: Timestamp) {
         let ring = self.finished.len() as u64;
         // Pairs with Acquire below: who moves `published` over it has seen the installed rows.
         let release = planted::order("finished_relaxed", Release);
@@ -232,19 +252,20 @@ impl Timeline {
         if planted::bug("published_out_of_turn") {
             self.published.0.fetch_max(done.0, AcqRel);
         }
+    }
+
+    /// The same for one that may be published only once it is durable.
+    pub(crate) fn finish_with_ticket(&self, done: Timestamp) {
+        let place = place_in_ring(done.0, self.finished.len() as u64);
+        let ticket = if planted::bug("ticket_published_early") { 0 } else { TICKET };
+        let release = planted::order("ticket_relaxed", Release); // as in `finish`
+        self.finished[place].store(done.0 | ticket, release);
+    }
+
+    /// Publishes all up to this timestamp, waiting for those that have not finished yet.
+    pub(crate) fn wait_published(&self, done: Timestamp) -> Result<()> {
         let mut attempt = 0;
-        loop {
-            let published = self.published.0.load(Acquire);
-            if published >= done.0 {
-                return Ok(());
-            }
-            let next = published + 1;
-            if self.finished[place_in_ring(next, ring)].load(Acquire) == next {
-                // AcqRel: passes on what the finished commits installed; pairs with `register`.
-                let order = planted::order("published_relaxed", AcqRel);
-                let _ = self.published.0.compare_exchange(published, next, order, Relaxed);
-                continue;
-            }
+        while !self.advance(done) {
             if self.is_stuck() {
                 return Err(Error::new(
                     Kind::Poisoned,
@@ -252,6 +273,29 @@ impl Timeline {
                 ));
             }
             pause(&mut attempt);
+        }
+        Ok(())
+    }
+
+    /// Publishes what can be up to this timestamp; true if that is all.
+    pub(crate) fn advance(&self, to: Timestamp) -> bool {
+        let ring = self.finished.len() as u64;
+        loop {
+            let published = self.published.0.load(Acquire);
+            if published >= to.0 {
+                return true;
+            }
+            let next = published + 1;
+            let mark = self.finished[place_in_ring(next, ring)].load(Acquire);
+            // Acquire pairs with the log's Release, after the sync.
+            let ready =
+                mark == next || (mark == next | TICKET && self.durable.load(Acquire) >= next);
+            if !ready {
+                return false;
+            }
+            // AcqRel: passes on what the finished commits installed; pairs with `register`.
+            let order = planted::order("published_relaxed", AcqRel);
+            let _ = self.published.0.compare_exchange(published, next, order, Relaxed);
         }
     }
 

@@ -211,7 +211,7 @@ pub(super) fn check_columns(schema: &Schema) -> Result<()> {
 }
 
 /// A column may stand once in the key and once in each index.
-fn check_positions(schema: &Schema) -> Result<()> {
+pub(super) fn check_positions(schema: &Schema) -> Result<()> {
     let lists = schema.indexes.iter().map(|index| &index.columns).chain([&schema.key]);
     for list in lists {
         for (nth, position) in list.iter().enumerate() {
@@ -241,7 +241,7 @@ pub(super) fn check_has_case(schema: &Schema, index: &Index) -> Result<()> {
     )))
 }
 
-fn check_index_names(schema: &Schema) -> Result<()> {
+pub(super) fn check_index_names(schema: &Schema) -> Result<()> {
     for (nth, index) in schema.indexes.iter().enumerate() {
         if index.name != schema.index_name(&index.columns, index.nocase) {
             check_name("index", &index.name)?;

@@ -2,6 +2,7 @@
 
 mod build;
 mod column_spec;
+mod decoded;
 mod hash;
 mod index_spec;
 mod text;

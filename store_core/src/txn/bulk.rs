@@ -25,7 +25,7 @@ pub(crate) fn build_index(
 ) -> Result<()> {
     let mut bulk = Bulk::new(data, index, holder)?;
     let promise = |pages| engine.with_relief(usize::MAX, || data.pool.promise(pages));
-    load::for_each(data, |row, words| {
+    load::for_each(data, 0..data.versions.pages(), |row, words| {
         bulk.push(row, words)?;
         if bulk.is_full() {
             bulk.flush(promise)?;
@@ -44,6 +44,7 @@ pub(crate) struct Bulk<'i> {
     batch: EntryBatch,
     key: Vec<u8>,
     key_bytes: usize,
+    entries_max: usize,
     held: Reservation,
 }
 
@@ -54,7 +55,14 @@ impl<'i> Bulk<'i> {
         holder: &Holder,
     ) -> Result<Self> {
         let batch = EntryBatch::new(index.key_width);
-        Ok(Self { data, index, batch, key: Vec::new(), key_bytes: 0, held: holder.reserve(0)? })
+        let (key, held) = (Vec::new(), holder.reserve(0)?);
+        Ok(Self { data, index, batch, key, key_bytes: 0, entries_max: BATCH_ENTRIES, held })
+    }
+
+    /// Batches of so many entries instead: the larger, the fewer blocks are replaced again.
+    pub(super) fn batches_of(mut self, entries: usize) -> Self {
+        self.entries_max = entries;
+        self
     }
 
     /// Adds a row to the batch; a value too long for an index is an error.
@@ -68,7 +76,8 @@ impl<'i> Bulk<'i> {
 
     /// True if it is time to enter the batch.
     pub(crate) fn is_full(&self) -> bool {
-        self.batch.len() >= BATCH_ENTRIES || self.key_bytes >= BATCH_BYTES
+        let bytes_max = BATCH_BYTES * self.entries_max.div_ceil(BATCH_ENTRIES);
+        self.batch.len() >= self.entries_max || self.key_bytes >= bytes_max
     }
 
     /// Enters the batch, for which `promise` gets so many pages ready; says how many rows it had.

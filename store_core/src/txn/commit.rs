@@ -1,25 +1,32 @@
 //! The commit protocol: promise, sequence, install, wait, publish.
 
+use super::engine::{Engine, Log};
 use super::guard::Sequenced;
 use super::prepare::RowWords;
 use super::reclaim::reclaim_written;
 use super::record::CommitEncoder;
 use super::rows::{Rows, TableData};
 use super::sequencer::SequencedCommit;
+use super::ticket::Ticket;
 use super::unique::forget_replaced;
 use super::write_set::{Txn, Write, WriteKind, undo_write};
+use crate::durability::Durability;
 use crate::error::{Kind, Result};
 use crate::index::ordered::EntryBatch;
 use crate::mvcc::Timestamp;
 use crate::mvcc::chain::Newest;
 use crate::planted;
-use crate::sync::Relaxed;
-use crate::wal::{HashedPayload, Lsn, RecordKind};
+use crate::sync::{Relaxed, pause};
+use crate::wal::{HashedPayload, Lsn, RecordKind, Wait};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Room for most index keys.
 const KEY_ROOM: usize = 64;
+
+/// How often a commit that need not be durable looks whether those before it are visible, before it takes
+/// part in a sync: they may be waiting for one.
+const LOOKS_BEFORE_SYNC: u32 = 256;
 
 /// A commit that has its place in the order.
 pub(super) struct Sequence {
@@ -30,22 +37,103 @@ pub(super) struct Sequence {
     pub entered: Option<Arc<SequencedCommit>>,
 }
 
+impl Engine {
+    /// Makes an installed commit visible, when its level allows.
+    #[inline]
+    fn publish(&self, sequence: &Sequence, wait: Wait) -> Result<()> {
+        let Sequence { at, end, .. } = *sequence;
+        match (self.log(), end) {
+            (Some(log), Some(end)) if !planted::bug("published_before_durable") => {
+                self.publish_logged(log, at, end, wait)
+            }
+            _ => self.timeline.publish(at),
+        }
+    }
+
+    fn publish_logged(&self, log: &Log, at: Timestamp, end: Lsn, wait: Wait) -> Result<()> {
+        let timeline = &self.timeline;
+        match wait {
+            Wait::Writer => {
+                log.wal.wait_durable(end)?;
+                return timeline.publish(at);
+            }
+            Wait::Ticket => {
+                timeline.finish_with_ticket(at);
+                return Ok(());
+            }
+            Wait::Nobody => log.wal.wait_behind(end, log.lag)?,
+            Wait::Ever => {}
+        }
+        // Visible in order: who comes after a commit that waits for the disk waits, too.
+        timeline.finish(at);
+        let mut attempt = 0;
+        while !timeline.advance(at) {
+            if attempt == LOOKS_BEFORE_SYNC {
+                log.wal.wait_durable(end)?;
+                return timeline.wait_published(at);
+            }
+            pause(&mut attempt);
+        }
+        Ok(())
+    }
+}
+
 impl Txn {
     /// Makes every write visible and durable, or none; returns the commit timestamp.
     ///
-    /// Returns once the commit is durable and every later snapshot of any thread sees it. On an
-    /// error the transaction is rolled back; after [`Kind::Poisoned`] only
-    /// reopening the store tells whether the last commits are durable.
+    /// Returns once every later snapshot of any thread sees the commit, and, unless the transaction or
+    /// its store is [asynchronous](crate::Durability), once it is durable. On an error the transaction is
+    /// rolled back; after [`Kind::Poisoned`] only reopening the store tells whether the last commits
+    /// are durable.
     pub fn commit(mut self) -> Result<u64> {
         self.check()?;
-        if self.writes.iter().all(|write| write.kind == WriteKind::Lock) {
+        if self.is_idle() {
             return Ok(self.at.0);
         }
         self.forget_undo();
-        self.finish()
+        let wait = self.wait_by_level();
+        self.finish(wait).map(|sequence| sequence.at.0)
     }
 
-    fn finish(&self) -> Result<u64> {
+    /// Commits without waiting for the disk: returns once the commit has its place in the log, with a
+    /// ticket that waits for the rest.
+    ///
+    /// The commit becomes visible once it is durable, whatever the store's level is. It waits only
+    /// if thousands of tickets are on their way. Errors are those of [`Txn::commit`]; what
+    /// goes wrong later [`Ticket::wait`] says.
+    pub fn commit_ticket(mut self) -> Result<Ticket> {
+        self.check()?;
+        let lease = Arc::clone(&self.engine);
+        if self.is_idle() {
+            return Ok(Ticket { engine: lease, at: self.at, end: Lsn::ZERO });
+        }
+        self.forget_undo();
+        let wait = match self.engine.log() {
+            Some(log) if log.thread.start(&lease) => {
+                self.engine.wait_for_tickets(log)?;
+                Wait::Ticket
+            }
+            _ => Wait::Writer,
+        };
+        let Sequence { at, end, .. } = self.finish(wait)?;
+        Ok(Ticket { engine: lease, at, end: end.unwrap_or(Lsn::ZERO) })
+    }
+
+    fn is_idle(&self) -> bool {
+        self.writes.iter().all(|write| write.kind == WriteKind::Lock)
+    }
+
+    /// Who is to see to it that this commit becomes durable.
+    fn wait_by_level(&self) -> Wait {
+        let Some(log) = self.engine.log() else { return Wait::Writer };
+        match self.durability.unwrap_or(log.durability) {
+            Durability::Async if log.thread.start(&self.engine) => Wait::Nobody,
+            Durability::None => Wait::Ever,
+            Durability::Sync | Durability::Async => Wait::Writer,
+        }
+    }
+
+    fn finish(&self, wait: Wait) -> Result<Sequence> {
         // Memory for index blocks and log records comes first: from the timestamp on nothing fails.
         let engine = &*self.engine;
         let plain = self.writes.iter().all(Write::is_plain);
@@ -55,27 +143,22 @@ impl Txn {
             let pages = self.index_pages();
             Some(engine.with_relief(self.place, || engine.pool.promise(pages))?)
         };
-        let Sequence { at, end, entered } = self.sequence().inspect_err(|error| {
+        let mut sequence = self.sequence(wait).inspect_err(|error| {
             let conflict = error.kind() == Kind::Conflict;
             engine.counters.conflicts.fetch_add(u64::from(conflict), Relaxed);
         })?;
+        let at = sequence.at;
         let sequenced = Sequenced::new(&engine.timeline);
         if planted::bug("published_before_install") {
             engine.timeline.publish(at)?;
         }
         let superseded = self.install(at, plain);
-        if let Some(commit) = entered {
+        if let Some(commit) = sequence.entered.take() {
             commit.set_installed();
         }
         drop(promise);
         self.finished.set(true); // nothing to roll back any more, whatever happens
-        let durable = match (engine.log(), end) {
-            (Some(log), Some(end)) if !planted::bug("published_before_durable") => {
-                log.wal.wait_durable(end)
-            }
-            _ => Ok(()),
-        };
-        let published = durable.and_then(|()| engine.timeline.publish(at));
+        let published = engine.publish(&sequence, wait);
         if published.is_ok() {
             sequenced.finish();
             engine.counters.commits.add(self.place, 1);
@@ -87,7 +170,7 @@ impl Txn {
         published?;
         self.help_reclaim(&superseded, plain.then_some(at));
         engine.upkeep.poke();
-        Ok(at.0)
+        Ok(sequence)
     }
 
     /// Pages that installing index entries may take at most.
@@ -133,7 +216,7 @@ impl Txn {
     }
 
     /// Takes the timestamp, with a log inside its critical section: both orders are one (I8).
-    fn sequence(&self) -> Result<Sequence> {
+    fn sequence(&self, wait: Wait) -> Result<Sequence> {
         let timeline = &self.engine.timeline;
         let Some(log) = self.engine.log() else {
             return self.take(|| Ok(Sequence { at: timeline.take(), end: None, entered: None }));
@@ -145,7 +228,8 @@ impl Txn {
         let encoded = encoder.finish();
         let payload = HashedPayload::new(&encoded.payload);
         self.take(|| {
-            let appended = log.wal.append(RecordKind::Commit, &payload, || timeline.take().0)?;
+            let take = || timeline.take().0;
+            let appended = log.wal.append(RecordKind::Commit, &payload, wait, take)?;
             let at = Timestamp(appended.timestamp);
             Ok(Sequence { at, end: Some(appended.end), entered: None })
         })

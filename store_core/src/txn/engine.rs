@@ -2,15 +2,18 @@
 
 use super::edition::Edition;
 use super::live_table::LiveTable;
+use super::log_thread::LogThread;
 use super::rows::{Rows, Shared};
 use super::sequencer::Sequencer;
 use super::turns::Turns;
 use super::upkeep::Upkeep;
+use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::{Holder, MemoryBudget};
 use crate::mem::current::Held;
 use crate::mem::epoch::Epoch;
 use crate::mem::page_pool::PagePool;
+use crate::mem::process::ProcessMark;
 use crate::mvcc::timeline::BEGINNING;
 use crate::mvcc::{Timeline, Timestamp};
 use crate::options::{MEMORY_MIN, POOL_RESERVE_PAGES};
@@ -19,6 +22,8 @@ use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Relaxed, RwLock};
 use crate::wal::{Lsn, Wal};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// One store, below its public handles.
 pub(crate) struct Engine {
@@ -44,7 +49,12 @@ pub(crate) struct Engine {
     pub ddl: crate::sync::Mutex<()>,
     /// The lock on the directory: held until the last handle of any kind is gone.
     owner: OnceLock<Box<dyn Send + Sync>>,
-    closed: AtomicBool,
+    /// Open until it is closed, and only in the process that opened it.
+    mark: ProcessMark,
+    /// Threads that hold the engine.
+    threads: crate::sync::Mutex<Vec<JoinHandle<()>>>,
+    ending: AtomicBool,
+    pub checkpoints: crate::sync::Mutex<Checkpoints>,
     /// How often running queries were told to end.
     interrupts: AtomicU64,
     next_transaction: AtomicU64,
@@ -56,6 +66,24 @@ pub(crate) struct Engine {
 pub(crate) struct Log {
     pub wal: Wal,
     pub start: Lsn,
+    /// Where the last checkpoint's replay begins.
+    pub checkpoint: AtomicU64,
+    /// When commits return that do not say.
+    pub durability: Durability,
+    pub lag: Lag,
+    pub thread: LogThread,
+}
+
+/// What became of checkpoints since the store was opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Checkpoints {
+    pub done: u64,
+    pub failed: u64,
+    /// Why the last one failed, if it did.
+    pub error: Option<String>,
+    /// How long the last one took, and when it ended.
+    pub took: Option<Duration>,
+    pub ended: Option<Instant>,
 }
 
 /// Totals since the store was opened.
@@ -119,7 +147,10 @@ impl Engine {
             fragments: RwLock::new(()),
             ddl: crate::sync::Mutex::new(()),
             owner: OnceLock::new(),
-            closed: AtomicBool::new(false),
+            mark: ProcessMark::open()?,
+            threads: crate::sync::Mutex::new(Vec::new()),
+            ending: AtomicBool::new(false),
+            checkpoints: crate::sync::Mutex::default(),
             interrupts: AtomicU64::new(0),
             next_transaction: AtomicU64::new(1),
             next_table: AtomicU32::new(1),
@@ -127,8 +158,8 @@ impl Engine {
     }
 
     /// Attaches the log, once, at the end of opening.
-    pub(crate) fn attach_log(&self, wal: Wal, start: Lsn) {
-        let fresh = self.wal.set(Log { wal, start }).is_ok();
+    pub(crate) fn attach_log(&self, log: Log) {
+        let fresh = self.wal.set(log).is_ok();
         debug_assert!(fresh, "a store attaches its log once");
     }
 
@@ -237,17 +268,26 @@ impl Engine {
         self.interrupts.load(Relaxed)
     }
 
-    /// Refuses calls after `close`.
+    /// Refuses calls after `close`, and in a forked child, before any lock that a thread of the
+    /// parent may have held is touched.
     pub(crate) fn check_open(&self) -> Result<()> {
-        if self.closed.load(Relaxed) {
-            return Err(Error::new(Kind::Closed, "the store was closed"));
-        }
-        Ok(())
+        if self.mark.is_open() { Ok(()) } else { Err(self.why_closed()) }
+    }
+
+    #[cold]
+    fn why_closed(&self) -> Error {
+        let why = if self.mark.is_forked() {
+            "the store was opened by the process that this one was forked from, which goes on using \
+             it: open a store of your own"
+        } else {
+            "the store was closed"
+        };
+        Error::new(Kind::Closed, why)
     }
 
     /// Refuses new work from now on; false if it was closed before.
     pub(crate) fn close(&self) -> bool {
-        !self.closed.swap(true, Relaxed)
+        self.mark.close()
     }
 
     /// Ends a snapshot, and sees to it that what it held back goes.
@@ -263,6 +303,38 @@ impl Engine {
         self.upkeep.nudge();
     }
 
+    /// Ends the threads that hold the engine, and waits for them.
+    pub(super) fn end_threads(&self) {
+        self.ending.store(true, Relaxed);
+        if let Some(log) = self.log() {
+            log.wal.stop_threads();
+            log.thread.join();
+        }
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            // If it panicked, its work was left undone: no reason to panic in a drop.
+            let _ = thread.join();
+        }
+    }
+
+    /// Keeps a thread that holds the engine, and looks from time to time whether it is to end.
+    pub(crate) fn keep_thread(&self, thread: JoinHandle<()>) {
+        self.threads.lock().push(thread);
+    }
+
+    /// True once the last handle of a user's is gone: the store's own threads are to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Relaxed)
+    }
+
+    /// Makes all that was committed until now durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        match self.log() {
+            Some(log) => log.wal.wait_durable(log.wal.end()),
+            None => Ok(()),
+        }
+    }
+
     /// A number for a transaction, for messages and fragments.
     pub(crate) fn take_transaction_number(&self) -> u64 {
         self.next_transaction.fetch_add(1, Relaxed)
@@ -271,6 +343,13 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if self.mark.is_forked() {
+            // The thread is the parent's, as are whoever holds a lock and the lock on the directory.
+            // What the tables hold goes with the process.
+            std::mem::forget(std::mem::take(self.tables.get_mut()));
+            std::mem::forget(self.owner.take());
+            return;
+        }
         // Before anything it uses goes.
         self.upkeep.stop();
         self.upkeep.forget_ended();

@@ -1,5 +1,6 @@
 //! What a transaction asks for when it begins.
 
+use crate::durability::Durability;
 use crate::options::RETRIES_MAX;
 
 /// What concurrent transactions may see of each other.
@@ -36,12 +37,18 @@ pub struct TxnOptions {
     pub(crate) isolation: Isolation,
     pub(crate) read_only: bool,
     pub(crate) retries: u32,
+    pub(crate) durability: Option<Durability>,
 }
 
 impl TxnOptions {
-    /// Snapshot isolation, reading and writing, [`RETRIES_MAX`] retries.
+    /// Snapshot isolation, reading and writing, [`RETRIES_MAX`] retries, durable as the store says.
     pub const fn new() -> Self {
-        Self { isolation: Isolation::Snapshot, read_only: false, retries: RETRIES_MAX }
+        Self {
+            isolation: Isolation::Snapshot,
+            read_only: false,
+            retries: RETRIES_MAX,
+            durability: None,
+        }
     }
 
     /// Sets the isolation level.
@@ -61,6 +68,22 @@ impl TxnOptions {
     /// conflict, at most [`RETRIES_MAX`] times.
     pub const fn retries(mut self, retries: u32) -> Self {
         self.retries = if retries < RETRIES_MAX { retries } else { RETRIES_MAX };
+        self
+    }
+
+    /// When the commit returns, whatever the store's own level is. [`Durability::None`] is refused with
+    /// [`Kind::Invalid`](crate::Kind::Invalid) when the transaction begins: only a whole store can be
+    /// opened that way.
+    ///
+    /// ```
+    /// # use store_core::{Durability, TxnOptions};
+    /// # let (store, flights) = store_core::doctest::flights();
+    /// let soon = TxnOptions::new().durability(Durability::Async);
+    /// store.write_with(soon, |txn| flights.delete(txn, &["DAL7".into()]))?;
+    /// # Ok::<_, store_core::Error>(())
+    /// ```
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
         self
     }
 }

@@ -43,11 +43,32 @@ pub(crate) struct Lease {
     // Dropped before the engine, whose end unmaps what these hold.
     spare: Mutex<Tables>,
     engine: Arc<Engine>,
+    // After the engine's own count: its end waits for threads that hold the engine.
+    _owner: Arc<Owner>,
+}
+
+/// Held by every lease, and so by every handle of a user's, but by no thread of the store's: the last
+/// handle ends those threads before it returns, and makes durable what was acknowledged.
+struct Owner {
+    engine: Arc<Engine>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.engine.end_threads();
+        // Whoever wants to know asks `Store::close` or `Store::sync` before.
+        let _: crate::error::Result<()> = self.engine.sync();
+    }
 }
 
 impl SharedEngine {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        let lease = |_| Lease { spare: Mutex::default(), engine: Arc::clone(&engine) };
+        let owner = Arc::new(Owner { engine: Arc::clone(&engine) });
+        let lease = |_| Lease {
+            spare: Mutex::default(),
+            engine: Arc::clone(&engine),
+            _owner: Arc::clone(&owner),
+        };
         let of_places = std::array::from_fn(|place| Arc::new(lease(place)));
         Self(Arc::new(Leases { of_places, engine }))
     }

@@ -10,6 +10,7 @@ use crate::mvcc::chain::{Newest, Owner};
 use crate::schema::ROW_COLUMN;
 use crate::sync::Relaxed;
 use crate::value::ValueRef;
+use std::ops::Range;
 
 /// Whoever opens the store owns every row it writes.
 const OPENER: Owner = Owner(1);
@@ -92,7 +93,7 @@ fn release(rows: &TableData, words: &[u64]) {
 /// Moves every row to a table of other columns; what was moved is in this one no more.
 pub(crate) fn move_rows(rows: &TableData, to: &TableData, recast: &Recast<'_>) -> Result<()> {
     to.next_row.fetch_max(rows.next_row.load(Relaxed), Relaxed);
-    for_each(rows, |row, words| {
+    for_each(rows, 0..rows.versions.pages(), |row, words| {
         let Newest::Live(at) = rows.versions.newest(row) else { return Ok(()) };
         put(to, &recast.cells_again(&rows.view(words)), at)?;
         remove(rows, row, words);
@@ -100,13 +101,14 @@ pub(crate) fn move_rows(rows: &TableData, to: &TableData, recast: &Recast<'_>) -
     })
 }
 
-/// Shows every row's number and words.
+/// Shows the number and words of every row of these pages.
 pub(crate) fn for_each(
     rows: &TableData,
+    pages: Range<u32>,
     mut visit: impl FnMut(u32, &[u64]) -> Result<()>,
 ) -> Result<()> {
     let mut words = RowWords::zeroed(rows.layout.words());
-    for page in 0..rows.versions.pages() {
+    for page in pages {
         for row in rows.versions.page_rows(page) {
             if matches!(rows.versions.newest(row), Newest::Live(_)) {
                 rows.versions.copy_newest(row, &mut words);

@@ -58,6 +58,33 @@ impl Snapshot {
     }
 }
 
+/// A snapshot of the store's own threads, which keep no handle of the store.
+pub(crate) struct Reading<'e> {
+    engine: &'e Engine,
+    moment: Moment,
+}
+
+impl<'e> Reading<'e> {
+    pub(crate) fn new(engine: &'e Engine) -> Result<Self> {
+        let (place, at) = engine.timeline.register()?;
+        Ok(Self { engine, moment: Moment { at, place: place as u32 } })
+    }
+
+    pub(crate) fn at(&self) -> Timestamp {
+        self.moment.at
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        self.moment
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.engine.unregister(self.moment.place as usize);
+    }
+}
+
 impl Clone for Snapshot {
     fn clone(&self) -> Self {
         self.engine.timeline.share(self.place as usize);

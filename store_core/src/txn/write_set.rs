@@ -12,6 +12,7 @@ use super::rows::{Rows, TableData, Writers};
 use super::savepoint::Undo;
 use super::turns::Turn;
 use super::unique::{StaleEntry, forget_unique};
+use crate::durability::Durability;
 use crate::error::{Awaited, Error, Kind, Result};
 use crate::mem::budget::Reservation;
 use crate::mem::cell::LongCell;
@@ -62,6 +63,7 @@ pub struct Txn {
     /// What it read, if it is serializable and may write.
     pub(super) reads: Option<Box<ReadSet>>,
     read_only: bool,
+    pub(super) durability: Option<Durability>,
     /// Taken when first asked for: most transactions need none.
     number: OnceCell<u64>,
     /// What it holds for its bookkeeping; none yet for few writes.
@@ -118,6 +120,7 @@ const WRITES_LUMP: usize = 256;
 impl Txn {
     pub(crate) fn new(engine: &SharedEngine, options: TxnOptions) -> Result<Self> {
         engine.check_open()?;
+        check_level(options.durability)?;
         let validates = options.isolation == Isolation::Serializable && !options.read_only;
         let reads = if validates { Some(Box::new(ReadSet::new(&engine.holder)?)) } else { None };
         let (place, at) = match &reads {
@@ -141,6 +144,7 @@ impl Txn {
             at,
             reads,
             read_only: options.read_only,
+            durability: options.durability,
             number: OnceCell::new(),
             held: None,
             finished: Cell::new(false),
@@ -155,6 +159,13 @@ impl Txn {
     /// What the conflict that doomed it was about.
     pub(crate) fn awaited(&self) -> Option<Awaited> {
         self.awaited
+    }
+
+    /// Changes when the commit returns; see [`TxnOptions::durability`].
+    pub fn set_durability(&mut self, durability: Durability) -> Result<()> {
+        check_level(Some(durability))?;
+        self.durability = Some(durability);
+        Ok(())
     }
 
     /// Drops every write. The same as dropping the transaction.
@@ -362,6 +373,15 @@ impl Txn {
         self.own.truncate(&self.writes, keep);
         self.writes.truncate(keep);
     }
+}
+
+/// Refuses a level that only a whole store can have.
+fn check_level(durability: Option<Durability>) -> Result<()> {
+    if durability == Some(Durability::None) {
+        let message = "durability none is for opening a store; a transaction is sync or async";
+        return Err(Error::invalid(message));
+    }
+    Ok(())
 }
 
 /// Undoes one write: its row, entries, values and owner word are as before.

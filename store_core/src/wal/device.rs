@@ -8,6 +8,7 @@
 //!  create, rename, remove ─► unsynced ── sync_directory ─► durable names
 //! ```
 
+use crate::planted;
 use std::fmt::Debug;
 use std::io;
 
@@ -64,6 +65,12 @@ pub trait Device: Send + Sync + Debug {
 
     /// Where this is, for messages: a path.
     fn describe(&self) -> String;
+
+    /// How many bytes of zeros a log file is extended by at a time. More of them make syncs that
+    /// change a file's length rarer, and opening a store longer.
+    fn growth_bytes(&self) -> u64 {
+        4 << 20
+    }
 }
 
 /// An open file of a [`Device`]. Thread-safe: there is no position that calls share.
@@ -103,9 +110,14 @@ pub(crate) fn read_full_at(
 ) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], offset + filled as u64)? {
-            0 => break,
-            count => filled += count,
+        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+            Err(fault) => return Err(fault),
+        }
+        if planted::bug("short_read_taken") {
+            break;
         }
     }
     Ok(filled)

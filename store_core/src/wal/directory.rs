@@ -1,8 +1,9 @@
 //! A directory of the file system as a [`Device`].
 
 use super::device::{Device, DeviceFile, OpenMode};
+use crate::planted;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno, retry_on_intr};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -19,7 +20,8 @@ const LOCK_NAME: &str = "lock";
 /// The files of one directory.
 ///
 /// The directory is held open, so it may be renamed, and the process may change its own. Files are
-/// private to the user whatever the umask; symbolic links are refused. Thread-safe.
+/// private to the user whatever the umask. The path may lead through symbolic links, but no file may
+/// be one: a link, or anything else that is no plain file, is an error and never followed. Thread-safe.
 ///
 /// ```
 /// use store_core::{Device, Directory};
@@ -71,10 +73,22 @@ impl Directory {
 
     fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
         check_plain(name)?;
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let followed = planted::bug("links_followed");
+        // A named pipe would keep an open waiting for somebody at its other end.
+        let flags = flags
+            | OFlags::CLOEXEC
+            | OFlags::NONBLOCK
+            | if followed { OFlags::empty() } else { OFlags::NOFOLLOW };
         let mode = Mode::from_raw_mode(FILE_MODE);
-        let handle = retry_on_intr(|| rustix::fs::openat(&self.handle, name, flags, mode))?;
+        let handle = retry_on_intr(|| rustix::fs::openat(&self.handle, name, flags, mode));
+        let handle = handle.map_err(|fault| match fault {
+            Errno::LOOP => not_plain(name, "a symbolic link, which is not followed"),
+            other => other.into(),
+        })?;
         let file = File::from(handle);
+        if !file.metadata()?.is_file() {
+            return Err(not_plain(name, "no plain file"));
+        }
         if flags.contains(OFlags::CREATE) {
             // The umask may have taken bits away from the owner.
             file.set_permissions(fs::Permissions::from_mode(FILE_MODE))?;
@@ -109,9 +123,10 @@ impl Device for Directory {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.handle)? {
             let entry = entry?;
-            let is_file = matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown);
-            // A name that is not UTF-8 is none of ours.
-            if let Some(name) = entry.file_name().to_str().ok().filter(|_| is_file)
+            // What stands where a file should is listed, so that opening it says what is wrong; a
+            // directory is somebody else's. A name that is not UTF-8 is none of ours.
+            let is_listed = entry.file_type() != FileType::Directory;
+            if let Some(name) = entry.file_name().to_str().ok().filter(|_| is_listed)
                 && check_plain(name).is_ok()
             {
                 names.push(name.to_owned());
@@ -128,7 +143,7 @@ impl Device for Directory {
     fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
         let file = self.open_file(LOCK_NAME, OFlags::RDWR | OFlags::CREATE)?;
         match file.try_lock() {
-            Ok(()) => Ok(Box::new(file)),
+            Ok(()) => Ok(Box::new(OwnerLock(file))),
             Err(fs::TryLockError::WouldBlock) => Err(io::Error::new(
                 io::ErrorKind::WouldBlock,
                 format!("{} is open elsewhere", self.describe()),
@@ -140,6 +155,10 @@ impl Device for Directory {
     fn describe(&self) -> String {
         self.path.display().to_string()
     }
+}
+
+fn not_plain(name: &str, what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{name} is {what}"))
 }
 
 /// A name that could lead out of the directory is refused.
@@ -157,6 +176,17 @@ fn sync_parent(path: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     File::open(above)?.sync_all()
+}
+
+/// Freed when dropped, even if a process that another thread starts just then has a copy of the file.
+#[derive(Debug)]
+struct OwnerLock(File);
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        // If this fails, closing the file frees it.
+        let _ = self.0.unlock();
+    }
 }
 
 #[derive(Debug)]
@@ -212,7 +242,13 @@ mod tests {
         std::os::unix::fs::symlink("a", path.join("link")).unwrap();
         assert!(device.open("link", OpenMode::Write).is_err());
         assert!(device.open("a", OpenMode::CreateNew).is_err());
-        assert_eq!(device.list().unwrap(), ["a"]);
+        std::fs::create_dir(path.join("folder")).unwrap();
+        assert_eq!(device.list().unwrap(), ["a", "link"]);
+        let fault = device.open("link", OpenMode::Read).unwrap_err().to_string();
+        assert_eq!(fault, "link is a symbolic link, which is not followed");
+        assert!(device.open("folder", OpenMode::Read).is_err());
+        device.remove("link").unwrap();
+        assert!(path.join("a").exists(), "the link went, not the file");
         for name in ["", ".", "..", "x/y", "/etc/passwd"] {
             let fault = device.open(name, OpenMode::Truncate).unwrap_err();
             assert_eq!(fault.kind(), io::ErrorKind::InvalidInput, "{name}");

@@ -8,6 +8,7 @@
 
 use super::lsn::Lsn;
 use super::record::seal_batch;
+use super::waiters::wake;
 use super::writer::{State, Wal};
 use crate::error::{Error, Result};
 use crate::planted;
@@ -36,7 +37,17 @@ impl Wal {
         assert!(end <= state.end(), "nobody appended up to {end}");
         while state.durable < end {
             state.check_poisoned()?;
-            self.lead_or_wait(&mut state, Goal::Durable);
+            if !state.leading {
+                self.lead(&mut state, Goal::Durable);
+                continue;
+            }
+            let waiter = state.waiters.enter(end);
+            drop(state);
+            waiter.wait();
+            if self.durable() >= end {
+                return Ok(());
+            }
+            state = self.state.lock(); // to lead, or to hear of a failure
         }
         Ok(())
     }
@@ -70,6 +81,9 @@ impl Wal {
         let end = start.plus(batch.len() as u64);
         state.pending_start = end;
         let (file, durable) = (Arc::clone(&state.file), state.durable);
+        let timestamp = state.last_timestamp;
+        let later = if goal == Goal::Durable { state.later.take() } else { None };
+        state.syncing = later.map(|later| later.since);
         let outcome = self.unlocked(state, || {
             seal_batch(batch.bytes_mut(), file.id, durable);
             if batch.len() > 0 {
@@ -82,7 +96,7 @@ impl Wal {
         });
         batch.reset(self.options.pending_bytes_max.saturating_mul(2));
         state.spare = batch;
-        state.leading = false;
+        state.syncing = None;
         match outcome {
             Err(fault) if !planted::bug("sync_failure_ignored") => {
                 self.poison(state, &Error::io(format_args!("{}: writing", file.name), fault));
@@ -90,13 +104,30 @@ impl Wal {
             _ if goal == Goal::Durable => {
                 state.durable =
                     if planted::bug("durable_beyond_batch") { state.end() } else { end };
+                // Before the position: who sees that may publish up to this.
+                let release = planted::order("durable_timestamp_relaxed", Release);
+                self.durable_timestamp.store(timestamp, release);
                 // Pairs with Acquire in durable().
                 self.durable.store(end.0, planted::order("durable_relaxed", Release));
             }
             _ => {}
         }
+        if later.is_some_and(|later| later.urgent) {
+            self.later_wanted.notify_all(); // to publish them
+        }
+        self.stop_leading(state);
+    }
+
+    /// Lets somebody else lead: wakes those who need not wait any more, and one of the others.
+    pub(super) fn stop_leading(&self, state: &mut MutexGuard<'_, State>) {
+        state.leading = false;
         if !planted::bug("followers_forgotten") {
             self.changed.notify_all();
+        }
+        let durable = state.durable;
+        let woken = state.waiters.take_done(durable);
+        if !woken.is_empty() {
+            MutexGuard::unlocked(state, || wake(&woken));
         }
     }
 
@@ -106,6 +137,9 @@ impl Wal {
         if !planted::bug("followers_forgotten") {
             self.changed.notify_all();
         }
+        wake(&state.waiters.take_all());
+        self.later_wanted.notify_all();
+        self.grown.notify_all();
     }
 
     /// Does I/O without the mutex. If that panics, the log is poisoned and those who wait wake.

@@ -19,6 +19,12 @@ impl Lsn {
         Self(self.0.saturating_add(bytes))
     }
 
+    /// The position this many bytes before, or the store's birth.
+    #[must_use]
+    pub(crate) const fn minus(self, bytes: u64) -> Self {
+        Self(self.0.saturating_sub(bytes))
+    }
+
     /// Bytes from an earlier position to this one.
     pub(crate) const fn since(self, earlier: Self) -> u64 {
         self.0 - earlier.0

@@ -16,7 +16,8 @@
 //! so that later syncs change no metadata and so that a full disk is met while nothing has been
 //! sequenced. Group commit ([`Wal::wait_durable`]) as in `DeWitt` et al., "Implementation techniques
 //! for main memory database systems" (1984): the first who waits writes and syncs for all, while
-//! the next batch fills. A failed write or sync poisons the log (invariant I7).
+//! the next batch fills. A failed write or sync poisons the log (invariant I7). What nobody waits for
+//! is synced by a thread of the store's ([`Wal::sync_later`]).
 //!
 //! **Reading** ([`replay()`]). A bad frame in the last file is a torn tail if nothing proves that it
 //! had been durable; then it is cut. Proof is a valid later frame that was written when `durable`
@@ -32,11 +33,13 @@ mod directory;
 mod file;
 mod frames;
 mod group_commit;
+mod later;
 mod lsn;
 mod record;
 mod replay;
 mod roll;
 mod salvage;
+mod waiters;
 mod writer;
 
 #[cfg(test)]
@@ -49,6 +52,8 @@ pub(crate) use file::LogStart;
 pub(crate) use file::list_files;
 pub(crate) use lsn::Lsn;
 pub(crate) use record::{HashedPayload, Record, RecordKind};
-pub(crate) use replay::replay;
+pub(crate) use replay::{TIMESTAMP_MAX, replay};
 pub(crate) use salvage::salvage;
-pub(crate) use writer::{Wal, WalOptions};
+#[cfg(all(test, loom))]
+pub(crate) use writer::Appended;
+pub(crate) use writer::{Wait, Wal, WalOptions};

@@ -4,14 +4,16 @@ use super::buffer::Batch;
 use super::device::Device;
 use super::file::{Fault, LogStart, PreparedFile, WalFile, list_files};
 use super::group_commit::Goal;
+use super::later::Later;
 use super::lsn::Lsn;
 use super::record::{FRAME_BYTES, FRAME_VERSION, Frame, HashedPayload, RecordKind};
 use super::roll::WalFileSize;
+use super::waiters::Waiters;
 use crate::error::{Error, Kind, Result};
 use crate::mem::Holder;
-use crate::sync::{Acquire, AtomicU64, Condvar, Mutex, MutexGuard};
+use crate::sync::{Acquire, AtomicU64, Condvar, Mutex, MutexGuard, Release};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The limits of a log.
 #[derive(Clone, Debug)]
@@ -29,6 +31,19 @@ impl Default for WalOptions {
     fn default() -> Self {
         Self { preallocate_bytes: 4 << 20, pending_bytes_max: 1 << 20, record_bytes_max: 64 << 20 }
     }
+}
+
+/// Who sees to it that a record becomes durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Its writer, who waits for it.
+    Writer,
+    /// The thread for what nobody waits for, in bounded time.
+    Nobody,
+    /// That thread, at once: somebody holds a ticket, and the commit is visible when it is durable.
+    Ticket,
+    /// The next sync, whenever that comes.
+    Ever,
 }
 
 /// What became of a record that was appended.
@@ -53,6 +68,12 @@ pub(crate) struct Wal {
     pub(super) changed: Condvar,
     /// A copy of `State::durable` for those who only look.
     pub(super) durable: AtomicU64,
+    /// The newest timestamp that is durable; set before `durable` is.
+    pub(super) durable_timestamp: Arc<AtomicU64>,
+    /// Signalled for the thread that syncs what nobody waits for.
+    pub(super) later_wanted: Condvar,
+    /// Signalled when the log has got to `State::wanted`.
+    pub(super) grown: Condvar,
     /// One change of files at a time.
     pub(super) rolling: Mutex<()>,
 }
@@ -79,8 +100,20 @@ pub(super) struct State {
     pub(super) leading: bool,
     /// The file is being changed: nothing may be appended.
     pub(super) frozen: bool,
+    /// Who waits for a sync.
+    pub(super) waiters: Waiters,
     /// Why the log stopped for good.
     pub(super) poisoned: Option<String>,
+    /// Records that nobody waits for, appended since the last sync began.
+    pub(super) later: Option<Later>,
+    /// Since when such records wait for the sync that is under way.
+    pub(super) syncing: Option<Instant>,
+    /// The newest timestamp of a commit with a ticket.
+    pub(super) ticket: u64,
+    /// Somebody waits for the log to get here.
+    pub(super) wanted: Lsn,
+    /// The threads that look after the log are to end.
+    pub(super) stopping: bool,
 }
 
 impl State {
@@ -106,7 +139,9 @@ impl Wal {
         start: LogStart,
         options: WalOptions,
         holder: Holder,
+        durable_timestamp: Arc<AtomicU64>,
     ) -> Result<Self> {
+        durable_timestamp.store(start.timestamp, Release);
         let prepared = PreparedFile::create(&*device, options.preallocate_bytes);
         let (file, allocated) =
             prepared.and_then(|made| made.finish(&*device, start)).map_err(Fault::into_error)?;
@@ -128,7 +163,13 @@ impl Wal {
             last_wall: start.wall,
             leading: false,
             frozen: false,
+            waiters: Waiters::default(),
             poisoned: None,
+            later: None,
+            syncing: None,
+            ticket: 0,
+            wanted: Lsn(u64::MAX),
+            stopping: false,
         };
         Ok(Self {
             device,
@@ -137,11 +178,15 @@ impl Wal {
             state: Mutex::new(state),
             changed: Condvar::new(),
             durable: AtomicU64::new(start.lsn.0),
+            durable_timestamp,
+            later_wanted: Condvar::new(),
+            grown: Condvar::new(),
             rolling: Mutex::new(()),
         })
     }
 
-    /// Appends a record that takes its timestamp from `sequence`.
+    /// Appends a record that takes its timestamp from `sequence`, and whose writer waits until it is
+    /// durable, or not, as `wait` says.
     ///
     /// `sequence` runs under the log's mutex, once, and only when nothing can fail any more: the
     /// order of timestamps is the order of records. An error means that nothing was sequenced.
@@ -150,6 +195,7 @@ impl Wal {
         &self,
         kind: RecordKind,
         payload: &HashedPayload<'_>,
+        wait: Wait,
         sequence: impl FnOnce() -> u64,
     ) -> Result<Appended> {
         let mut state = self.admit(payload)?;
@@ -160,7 +206,13 @@ impl Wal {
             state.last_timestamp
         );
         state.last_timestamp = timestamp;
-        Ok(push_frame(&mut state, kind, payload, timestamp))
+        let appended = push_frame(&mut state, kind, payload, timestamp);
+        self.note_later(&mut state, wait);
+        if state.end() >= state.wanted {
+            state.wanted = Lsn(u64::MAX);
+            self.grown.notify_all();
+        }
+        Ok(appended)
     }
 
     /// Appends a part of a large transaction; it means nothing until its commit is appended.
@@ -223,9 +275,7 @@ impl Wal {
         let steps = need.since(from).div_ceil(self.options.preallocate_bytes.max(1));
         let to = from.plus(steps * self.options.preallocate_bytes);
         let outcome = self.unlocked(state, || file.extend(from, need, to));
-        state.leading = false;
-        self.changed.notify_all();
-        match outcome {
+        let outcome = match outcome {
             Ok(reached) => {
                 state.allocated = reached;
                 Ok(())
@@ -235,7 +285,9 @@ impl Wal {
                 self.poison(state, &error);
                 state.check_poisoned()
             }
-        }
+        };
+        self.stop_leading(state); // when all that is known is said
+        outcome
     }
 }
 

@@ -121,6 +121,62 @@ static void back_up(const char *path)
     store_close(&db);
 }
 
+/* Levels of durability, tickets, checkpoints by themselves, and what opening found. */
+static void levels(const char *path)
+{
+    store_error *err = NULL;
+    store_db *db = NULL;
+    store_table *table = NULL;
+    store_options *options = NULL;
+    store_txn *txn = NULL;
+    char *text = NULL;
+    uint64_t lsn = 0, later = 0;
+    bool durable = false;
+    CHECK_OK(store_options_new(&options, &err));
+    CHECK_STATUS(STORE_INVALID, store_options_durability(options, 0, &err));
+    CHECK_OK(store_options_durability(options, STORE_DURABILITY_ASYNC, &err));
+    CHECK_OK(store_options_async(options, 250, 1 << 20, &err));
+    CHECK_OK(store_options_checkpoint(options, 1 << 30, 0, &err));
+    CHECK_OK(store_options_threads(options, 2, &err));
+    CHECK_OK(store_open(STORE_STR(path), options, &db, &err));
+    CHECK_OK(store_recovery_json(db, &text, &err));
+    CHECK(strstr(text, "\"checkpoint_rows\":2") && strstr(text, "\"log_rows\":1") && strstr(text, "\"cut\":null"));
+    store_text_free(&text);
+    CHECK_OK(store_stats_json(db, &text, &err));
+    CHECK(strstr(text, "\"durability\":\"async\"") && strstr(text, "\"async_delay_ms\":250"));
+    CHECK(strstr(text, "\"checkpoint_error\":null"));
+    store_text_free(&text);
+    CHECK_OK(store_table_open(db, STORE_STR("people"), &table, &err));
+    CHECK_OK(add_person(table, NULL, 10, "Dorothy", 98, &err));
+    CHECK_OK(store_sync(db, &err));
+
+    CHECK_OK(store_begin(db, &txn, &err));
+    CHECK_STATUS(STORE_INVALID, store_txn_durability(txn, STORE_DURABILITY_NONE, &err));
+    CHECK_OK(store_txn_durability(txn, STORE_DURABILITY_SYNC, &err));
+    CHECK_OK(add_person(table, txn, 11, "Emmy", 53, &err));
+    CHECK_STATUS(STORE_INVALID, store_commit_ticket(&txn, NULL, &err));
+    CHECK(txn != NULL);
+    CHECK_OK(store_commit_ticket(&txn, &lsn, &err));
+    CHECK(txn == NULL && lsn > 0);
+    CHECK_OK(store_begin(db, &txn, &err));
+    CHECK_OK(add_person(table, txn, 12, "Fanny", 41, &err));
+    CHECK_OK(store_commit_ticket(&txn, &later, &err));
+    CHECK(later > lsn);
+    CHECK_OK(store_wait_durable(db, later, &err));
+    CHECK_OK(store_is_durable(db, lsn, &durable, &err));
+    CHECK(durable && count_people(table, NULL) == 6);
+    CHECK_OK(store_is_durable(db, later + 1, &durable, &err));
+    CHECK(!durable);
+    CHECK_STATUS(STORE_INVALID, store_wait_durable(db, later + 1, &err));
+    CHECK(store_table_close(&table) == STORE_OK && store_close(&db) == STORE_OK);
+    CHECK(store_options_free(&options) == STORE_OK);
+    CHECK_OK(store_open(STORE_STR(":memory:"), NULL, &db, &err));
+    CHECK_OK(store_recovery_json(db, &text, &err));
+    CHECK(strcmp(text, "null") == 0);
+    store_text_free(&text);
+    CHECK(store_close(&db) == STORE_OK);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 2);
@@ -129,5 +185,6 @@ int main(int argc, char **argv)
     read_rows(argv[1]);
     back_up(argv[1]);
     read_cells();
+    levels(argv[1]);
     return 0;
 }

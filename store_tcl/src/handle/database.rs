@@ -47,14 +47,13 @@ impl Database {
         store.clone().ok_or_else(|| closed(&self.name))
     }
 
-    /// Lets go of the store, its tables and an open transaction, which rolls back.
-    pub fn close(&self) {
+    /// Lets go of the store, its tables and an open transaction, which rolls back. After an error
+    /// commits that were not acknowledged as durable may be lost; it is closed all the same.
+    pub fn close(&self) -> Result<()> {
         let tables = self.tables.take();
         tables.iter().filter_map(Weak::upgrade).for_each(|table| table.forget());
         drop(self.txn.take());
-        if let Some(store) = self.store.take() {
-            store.close();
-        }
+        self.store.take().map_or(Ok(()), |store| store.close())
     }
 
     /// Deletes the command, which closes the store.
@@ -171,7 +170,8 @@ impl Handler for Database {
     }
 
     fn deleted(&self) {
-        self.close();
+        // Nobody is left to be told; `db close` tells.
+        let _: Result<()> = self.close();
     }
 }
 

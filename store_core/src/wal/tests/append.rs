@@ -5,7 +5,7 @@ use crate::error::Kind;
 use crate::sim_device::SimDevice;
 use crate::sync::join_all;
 use crate::wal::Directory;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 #[test]
@@ -13,11 +13,12 @@ fn records_come_back_in_order_with_all_they_carry() {
     let place = tempfile::tempdir().unwrap();
     let device = Directory::create(place.path().join("store")).unwrap();
     let start = LogStart { lsn: Lsn(1000), timestamp: 40, wall: i64::MAX - 1 };
-    let wal = Wal::create(Arc::new(device), start, WalOptions::default(), holder()).unwrap();
+    let wal = Wal::create(Arc::new(device), start, WalOptions::default(), holder(), clock_word())
+        .unwrap();
     let first = commit(&wal, 41, b"one").unwrap();
     let fragment = wal.append_fragment(&HashedPayload::new(b"")).unwrap();
     let schema = HashedPayload::new(b"three");
-    let last = wal.append(RecordKind::Schema, &schema, || 50).unwrap();
+    let last = wal.append(RecordKind::Schema, &schema, Wait::Writer, || 50).unwrap();
     assert_eq!((last.timestamp, last.end), (50, wal.end()));
     assert!(wal.durable() == Lsn(1000) && first < fragment.end);
     wal.wait_durable(last.end).unwrap();
@@ -65,7 +66,7 @@ fn one_sync_serves_many_commits() {
             for _ in 0..10 {
                 let bytes = HashedPayload::new(&[1; 20]);
                 let next = || clock.fetch_add(1, Ordering::Relaxed) + 1;
-                let appended = wal.append(RecordKind::Commit, &bytes, next).unwrap();
+                let appended = wal.append(RecordKind::Commit, &bytes, Wait::Writer, next).unwrap();
                 wal.wait_durable(appended.end).unwrap();
                 assert!(wal.durable() >= appended.end);
             }
@@ -87,7 +88,7 @@ fn timestamps_are_in_the_order_of_records_beside_rolls() {
                 let bytes = payload(step);
                 let next = || clock.fetch_add(1, Ordering::Relaxed) + 1;
                 let hashed = HashedPayload::new(&bytes);
-                let appended = wal.append(RecordKind::Commit, &hashed, next).unwrap();
+                let appended = wal.append(RecordKind::Commit, &hashed, Wait::Writer, next).unwrap();
                 if step % (thread + 2) == 0 {
                     wal.wait_durable(appended.end).unwrap();
                 }
@@ -152,7 +153,8 @@ fn files_of_an_earlier_run_are_counted_and_removed() {
 fn long_records_pass_and_longer_ones_are_refused() {
     let device = SimDevice::new();
     let options = WalOptions { record_bytes_max: 900_000, ..WalOptions::default() };
-    let wal = Wal::create(Arc::new(device.clone()), BIRTH, options, holder()).unwrap();
+    let wal =
+        Wal::create(Arc::new(device.clone()), BIRTH, options, holder(), clock_word()).unwrap();
     let long: Vec<u8> = (0..900_000_u32).map(|at| (at % 251) as u8).collect();
     commit(&wal, 1, &long).unwrap();
     let fault = wal.append_fragment(&HashedPayload::new(&vec![0; 900_001])).unwrap_err();
@@ -186,11 +188,13 @@ fn a_full_batch_is_written_but_not_acknowledged() {
 fn a_refused_budget_sequences_nothing() {
     let budget = MemoryBudget::new(20 << 10);
     let device = SimDevice::new();
-    let wal = Wal::create(Arc::new(device.clone()), BIRTH, small(), budget.holder("wal")).unwrap();
+    let wal =
+        Wal::create(Arc::new(device.clone()), BIRTH, small(), budget.holder("wal"), clock_word())
+            .unwrap();
     commit(&wal, 1, &payload(1)).unwrap();
     let bytes = vec![7; 40 << 10];
     let long = HashedPayload::new(&bytes);
-    let refused = wal.append(RecordKind::Commit, &long, || unreachable!("sequenced"));
+    let refused = wal.append(RecordKind::Commit, &long, Wait::Writer, || unreachable!("sequenced"));
     assert_eq!(refused.unwrap_err().kind(), Kind::OverBudget);
     commit(&wal, 2, &payload(2)).unwrap();
     wal.wait_durable(wal.end()).unwrap();

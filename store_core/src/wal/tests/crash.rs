@@ -119,7 +119,8 @@ fn what_was_replayed_survives_a_later_crash() {
         assert_eq!(found.len(), 0, "nothing was written yet");
         let options = WalOptions { preallocate_bytes: 64 << 10, ..small() };
         let start = report.next_start();
-        let wal = Wal::create(Arc::new(device.clone()), start, options, holder()).unwrap();
+        let wal =
+            Wal::create(Arc::new(device.clone()), start, options, holder(), clock_word()).unwrap();
         for number in 1..20 {
             wal.append_fragment(&HashedPayload::new(&payload(number))).unwrap();
         }

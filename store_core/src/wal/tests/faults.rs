@@ -24,8 +24,9 @@ fn a_failed_sync_or_write_poisons() {
         assert_eq!(commit(&wal, 3, b"x").unwrap_err().kind(), Kind::Poisoned);
         assert_eq!(wal.roll().unwrap_err().kind(), Kind::Poisoned);
         assert_eq!(wal.durable(), first);
+        // What the failed sync brought to the device is there, and was not acknowledged.
         let (found, _) = read(&device.crash(1), Lsn::ZERO).unwrap();
-        assert_eq!(found, [(Lsn::ZERO, 1)]);
+        assert!([(Lsn::ZERO, 1), (first, 2)].starts_with(&found) && !found.is_empty(), "{found:?}");
     }
 }
 
@@ -55,9 +56,10 @@ fn a_full_disk_refuses_until_there_is_space() {
     assert!(sequenced > 0 && !wal.is_poisoned());
     wal.wait_durable(wal.end()).unwrap();
     let end = wal.end();
-    let unsequenced = wal.append(RecordKind::Commit, &HashedPayload::new(&[0; 9000]), || {
-        unreachable!("sequenced without space")
-    });
+    let unsequenced =
+        wal.append(RecordKind::Commit, &HashedPayload::new(&[0; 9000]), Wait::Writer, || {
+            unreachable!("sequenced without space")
+        });
     assert_eq!((unsequenced.unwrap_err().kind(), wal.end()), (Kind::NoSpace, end));
     assert_eq!(wal.roll().unwrap_err().kind(), Kind::NoSpace);
     device.set_capacity(None);

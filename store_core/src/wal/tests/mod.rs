@@ -7,13 +7,19 @@ mod faults;
 
 use super::file::LogStart;
 use super::replay::ReplayReport;
-use super::{HashedPayload, Lsn, RecordKind, Wal, WalOptions, replay};
+use super::{HashedPayload, Lsn, RecordKind, Wait, Wal, WalOptions, replay};
 use crate::error::Result;
 use crate::mem::{Holder, MemoryBudget};
+use crate::sync::AtomicU64;
 use crate::wal::Device;
 use std::sync::Arc;
 
 const BIRTH: LogStart = LogStart { lsn: Lsn::ZERO, timestamp: 0, wall: 0 };
+
+/// Where a log says what is durable.
+fn clock_word() -> Arc<AtomicU64> {
+    Arc::new(AtomicU64::new(0))
+}
 
 fn holder() -> Holder {
     MemoryBudget::new(64 << 20).holder("wal")
@@ -24,13 +30,13 @@ fn small() -> WalOptions {
 }
 
 fn create(device: &(impl Device + Clone + 'static), start: LogStart) -> Result<Wal> {
-    Wal::create(Arc::new(device.clone()), start, small(), holder())
+    Wal::create(Arc::new(device.clone()), start, small(), holder(), clock_word())
 }
 
 /// Appends a commit with the next timestamp; returns its end.
 fn commit(wal: &Wal, timestamp: u64, payload: &[u8]) -> Result<Lsn> {
     let payload = HashedPayload::new(payload);
-    Ok(wal.append(RecordKind::Commit, &payload, || timestamp)?.end)
+    Ok(wal.append(RecordKind::Commit, &payload, Wait::Writer, || timestamp)?.end)
 }
 
 /// A payload that says which one it is, of a length of its own.

@@ -14,7 +14,8 @@ pub const SUBCOMMAND: Subcommand<Database> =
 
 fn run(call: &Call<'_, Database>) -> Outcome {
     call.handle.refuse_in_transaction("closing the store")?;
-    call.handle.close();
+    let closed = call.handle.close();
     call.handle.delete_command();
+    closed?;
     Ok(Obj::from_text("").into())
 }

@@ -4,7 +4,9 @@ mod backup;
 mod check;
 mod checkpoint;
 mod close;
+mod recovery;
 mod stats;
+mod sync;
 mod table_create;
 mod table_drop;
 mod table_list;
@@ -20,7 +22,9 @@ pub static SUBCOMMANDS: &[Subcommand<Database>] = &[
     check::SUBCOMMAND,
     checkpoint::SUBCOMMAND,
     close::SUBCOMMAND,
+    recovery::SUBCOMMAND,
     stats::SUBCOMMAND,
+    sync::SUBCOMMAND,
     table_create::SUBCOMMAND,
     table_drop::SUBCOMMAND,
     table_list::SUBCOMMAND,

@@ -1,4 +1,5 @@
-//! `db transaction ?-retries N? ?-isolation snapshot|serializable? ?-readonly BOOL? SCRIPT`
+//! `db transaction ?-retries N? ?-isolation snapshot|serializable? ?-readonly BOOL?
+//! ?-durability sync|async? SCRIPT`
 //!
 //! Runs the script; every call on this store inside it is one transaction. Ending with ok,
 //! `return`, `break` or `continue` commits and passes that end and the result on; an error rolls
@@ -11,7 +12,7 @@ use crate::args::{Call, Subcommand, option};
 use crate::failure::{Failure, Outcome, Reply, is_conflict};
 use crate::handle::Database;
 use crate::stubs::Code;
-use store_core::{Error, Isolation, Kind, Lost, Result, Retry, TxnOptions};
+use store_core::{Durability, Error, Isolation, Kind, Lost, Result, Retry, TxnOptions};
 
 /// See the module.
 pub const SUBCOMMAND: Subcommand<Database> = Subcommand {
@@ -22,6 +23,7 @@ pub const SUBCOMMAND: Subcommand<Database> = Subcommand {
         option("-retries", "N"),
         option("-isolation", "snapshot|serializable"),
         option("-readonly", "BOOL"),
+        option("-durability", "sync|async"),
     ],
     options_first: true,
     run,
@@ -36,7 +38,7 @@ enum Attempt {
 fn run(call: &Call<'_, Database>) -> Outcome {
     let options = read_options(call)?;
     if call.handle.in_transaction() {
-        for word in ["-isolation", "-readonly"] {
+        for word in ["-isolation", "-readonly", "-durability"] {
             if call.options.get(word).is_some() {
                 let what = format!("{word} is for the outermost transaction");
                 return Err(Error::invalid(what).detail(word).into());
@@ -63,6 +65,11 @@ fn read_options(call: &Call<'_, Database>) -> Result<TxnOptions> {
     let levels = [("snapshot", Isolation::Snapshot), ("serializable", Isolation::Serializable)];
     let isolation = call.options.choice("-isolation", &levels)?.unwrap_or_default();
     let options = TxnOptions::new().retries(retries.min(u64::from(u32::MAX)) as u32);
+    let levels = [("sync", Durability::Sync), ("async", Durability::Async)];
+    let options = match call.options.choice("-durability", &levels)? {
+        Some(level) => options.durability(level),
+        None => options,
+    };
     let options = options.isolation(isolation);
     Ok(if call.options.boolean("-readonly")? { options.read_only() } else { options })
 }

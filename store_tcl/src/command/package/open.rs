@@ -1,4 +1,5 @@
-//! `store open NAME PATH ?-memory SIZE? ?-durability sync?`
+//! `store open NAME PATH ?-memory SIZE? ?-durability sync|async|none? ?-async_delay MS?
+//! ?-async_bytes SIZE? ?-checkpoint_bytes SIZE? ?-checkpoint_age SECONDS?`
 //!
 //! Opens or makes the store in the directory PATH, or an empty one without files for `:memory:`,
 //! and makes the command NAME for it; `#auto` makes a name up. Returns the command's name. A safe
@@ -10,14 +11,22 @@ use crate::failure::Outcome;
 use crate::handle::{Database, free_name};
 use crate::stubs::Obj;
 use std::rc::Rc;
-use store_core::{Error, Kind, Options as StoreOptions, Result, Store};
+use std::time::Duration;
+use store_core::{Durability, Error, Kind, Options as StoreOptions, Result, Store};
 
 /// See the module.
 pub const SUBCOMMAND: Subcommand<Package> = Subcommand {
     name: "open",
     words: "NAME PATH",
     count: 2..=2,
-    options: &[option("-memory", "SIZE"), option("-durability", "sync")],
+    options: &[
+        option("-memory", "SIZE"),
+        option("-durability", "sync|async|none"),
+        option("-async_delay", "MS"),
+        option("-async_bytes", "SIZE"),
+        option("-checkpoint_bytes", "SIZE"),
+        option("-checkpoint_age", "SECONDS"),
+    ],
     options_first: false,
     run,
 };
@@ -52,16 +61,35 @@ pub fn files_refused(what: &str) -> Error {
 }
 
 fn store_options(given: &Options<'_>) -> Result<StoreOptions> {
-    given.choice("-durability", &[("sync", ())])?;
-    let options = Store::options();
-    Ok(match given.get("-memory") {
-        Some(size) => options.memory(parse_size(&size.text()?)?),
-        None => options,
-    })
+    let mut options = Store::options();
+    if let Some(bytes) = size(given, "-memory")? {
+        options = options.memory(bytes);
+    }
+    if let Some(level) = given.choice("-durability", &Durability::NAMES)? {
+        options = options.durability(level);
+    }
+    if let Some(delay) = given.number("-async_delay")? {
+        options = options.async_delay(Duration::from_millis(delay));
+    }
+    if let Some(bytes) = size(given, "-async_bytes")? {
+        options = options.async_bytes(bytes);
+    }
+    if let Some(bytes) = size(given, "-checkpoint_bytes")? {
+        options = options.checkpoint_bytes(bytes);
+    }
+    if let Some(age) = given.number("-checkpoint_age")? {
+        options = options.checkpoint_age(Duration::from_secs(age));
+    }
+    Ok(options)
+}
+
+/// The size that an option says.
+fn size(given: &Options<'_>, word: &'static str) -> Result<Option<u64>> {
+    given.get(word).map(|size| parse_size(word, &size.text()?)).transpose()
 }
 
 /// A number of bytes: plain, or with a unit, decimal (`MB`) or binary (`MiB`).
-fn parse_size(text: &str) -> Result<u64> {
+fn parse_size(word: &str, text: &str) -> Result<u64> {
     const UNITS: [(&str, u64); 10] = [
         ("", 1),
         ("B", 1),
@@ -79,8 +107,8 @@ fn parse_size(text: &str) -> Result<u64> {
     let factor = UNITS.iter().find(|known| known.0 == unit.trim_start()).map(|known| known.1);
     let bytes = number.parse::<u64>().ok().zip(factor);
     bytes.and_then(|(number, factor)| number.checked_mul(factor)).ok_or_else(|| {
-        let message = format!("bad -memory \"{text}\": must be a size such as 512MB or 512MiB");
-        Error::invalid(message).detail("-memory")
+        let message = format!("bad {word} \"{text}\": must be a size such as 512MB or 512MiB");
+        Error::invalid(message).detail(word)
     })
 }
 
@@ -90,11 +118,11 @@ mod tests {
 
     #[test]
     fn sizes_are_decimal_or_binary() {
-        assert_eq!(parse_size("512MB").unwrap(), 512_000_000);
-        assert_eq!(parse_size("512 MiB").unwrap(), 512 << 20);
-        assert_eq!(parse_size("12345").unwrap(), 12_345);
+        assert_eq!(parse_size("-memory", "512MB").unwrap(), 512_000_000);
+        assert_eq!(parse_size("-memory", "512 MiB").unwrap(), 512 << 20);
+        assert_eq!(parse_size("-memory", "12345").unwrap(), 12_345);
         for text in ["", "MB", "-1", "1.5GB", "1XB", "99999999999TB", "0x10"] {
-            assert!(parse_size(text).is_err(), "{text}");
+            assert!(parse_size("-memory", text).is_err(), "{text}");
         }
     }
 }
