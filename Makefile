@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test test-peers stage bench-store planted loom shuttle soak asan tsan fmt clean
+.PHONY: demo test test-peers stage bench-store bench-duckdb planted loom shuttle soak asan tsan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -25,6 +25,11 @@ stage:
 # ROWS= sets the made rows; FLIGHTS= names another flights file for the group load.
 bench-store:
 	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
+
+# DuckDB's Python package for the group queries, in an environment of its own below the target directory.
+bench-duckdb:
+	python3 -m venv $(TARGET)/duckdb
+	$(TARGET)/duckdb/bin/pip install --quiet --only-binary :all: duckdb==2.0.0
 
 # Random queries, asked of the store and of SQLite in the same words. STORE_PEER_QUERIES= sets how many.
 test-peers:
