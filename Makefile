@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test test-peers test-strace stage bench-store bench-durability planted loom shuttle soak fuzz asan tsan fmt clean
+.PHONY: demo test test-peers test-strace stage bench-store bench-duckdb bench-durability planted loom shuttle soak fuzz asan tsan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -25,6 +25,11 @@ stage:
 # ROWS= sets the made rows; FLIGHTS= names another flights file for the group load.
 bench-store:
 	$(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
+
+# DuckDB's Python package for the group queries, in an environment of its own below the target directory.
+bench-duckdb:
+	python3 -m venv $(TARGET)/duckdb
+	$(TARGET)/duckdb/bin/pip install --quiet --only-binary :all: duckdb==2.0.0
 
 # Commits acknowledged as durable, beside a loop of raw syncs on the same disk, SQLite, redb and fjall: ratios
 # and gates. BENCH_PART=commits,checkpoint,recovery runs some parts; STORE_BENCH_DIR= names the place. On a

@@ -129,6 +129,7 @@ fn count_entries(rows: &TableData, index: &SecondaryIndex, snapshot: &Snapshot) 
                 }
                 encoded.clear();
                 match seen.and_then(|_| index.encode(rows, &words, &mut encoded)) {
+                    // Ties, too: nobody else looks at them.
                     Ok(()) => entries += u64::from(key.starts_with(&encoded)),
                     Err(error) => fault = Some(error),
                 }

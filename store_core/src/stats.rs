@@ -179,6 +179,19 @@ impl TableStats {
         }
     }
 
+    /// Bytes of the table for each of its rows, all that belongs to it included, to a tenth; 0 without
+    /// rows.
+    ///
+    /// ```
+    /// # let (_store, flights) = store_core::doctest::flights();
+    /// let stats = flights.stats();
+    /// assert!(stats.bytes_per_row() > 0.0);
+    /// assert!(stats.indexes.iter().all(|index| index.bytes_per_entry() > 0.0));
+    /// ```
+    pub fn bytes_per_row(&self) -> f64 {
+        tenths(self.bytes, self.rows)
+    }
+
     pub(crate) fn of(table: &LiveTable) -> Self {
         let rows = table.share_locked();
         let index = |index: &Arc<SecondaryIndex>| IndexStats {
@@ -197,4 +210,15 @@ impl TableStats {
             indexes: rows.indexes.iter().map(index).collect(),
         }
     }
+}
+
+impl IndexStats {
+    /// Bytes of the index for each of its entries, to a tenth; 0 without entries.
+    pub fn bytes_per_entry(&self) -> f64 {
+        tenths(self.bytes, self.entries)
+    }
+}
+
+fn tenths(bytes: u64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { (bytes as f64 / count as f64 * 10.0).round() / 10.0 }
 }

@@ -135,7 +135,12 @@ fn table_json(table: &TableStats) -> Value {
     let indexes: Vec<Value> = table
         .indexes
         .iter()
-        .map(|index| json!({ "name": index.name, "entries": index.entries, "bytes": index.bytes }))
+        .map(|index| {
+            json!({
+                "name": index.name, "entries": index.entries, "bytes": index.bytes,
+                "bytes_per_entry": index.bytes_per_entry(),
+            })
+        })
         .collect();
     json!({
         "name": table.name,
@@ -144,6 +149,7 @@ fn table_json(table: &TableStats) -> Value {
         "version_bytes": table.version_bytes,
         "garbage_rows": table.garbage_rows,
         "bytes": table.bytes,
+        "bytes_per_row": table.bytes_per_row(),
         "indexes": indexes,
     })
 }

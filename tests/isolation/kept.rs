@@ -207,3 +207,61 @@ fn entries_of_values_under_a_savepoint_go_too() {
     };
     assert_eq!(entries_after(released), 1, "after the release of a savepoint");
 }
+
+/// Rows and commits of [`cursors_stay_right_while_a_hundred_thousand_commits_pass`].
+const WALKED_ROWS: i64 = 2_000;
+const COMMITS_A_ROW: i64 = 50;
+
+/// Goal: a cursor holds nothing but its snapshot between two rows, so whatever is committed then, it
+/// gives the rows of its moment, each once: by a scan, by an index whose every entry moves, and sorted.
+#[test]
+fn cursors_stay_right_while_a_hundred_thousand_commits_pass() {
+    let store = Store::in_memory().unwrap();
+    let schema = Schema::parse("t", "id int64 key, tag int32 index, n int64").unwrap();
+    let table = store.create_table(schema).unwrap();
+    let set = |id: i64, tag: i64, n: i64| {
+        let row: [ValueRef<'_>; 3] = [id.into(), tag.into(), n.into()];
+        store.write(|txn| table.upsert(txn, &row).map(drop)).unwrap();
+    };
+    (0..WALKED_ROWS).for_each(|id| set(id, id % 20, id));
+    let snapshot = store.snapshot().unwrap();
+    let walk = column("tag").ge(-1_000_000);
+    let mut cursors = [
+        table.query(&snapshot).run().unwrap(),
+        table.query(&snapshot).filter(walk).index("tag").run().unwrap(),
+        table.query(&snapshot).sort(&["tag"]).unwrap().run().unwrap(),
+        table.query(&snapshot).sort(&["-tag"]).unwrap().limit(5_000).run().unwrap(),
+    ];
+    let mut seen = [const { Vec::<(i64, i64)>::new() }; 4];
+    let mut random = Random::new(7);
+    for step in 0..WALKED_ROWS {
+        for (cursor, seen) in cursors.iter_mut().zip(&mut seen) {
+            let row = cursor.next().unwrap().expect("a row for every step");
+            let cells: Vec<Value> = row.values().map(ValueRef::to_owned).collect();
+            let [Value::Int(id), Value::Int(tag), Value::Int(n)] = cells[..] else {
+                panic!("{cells:?}")
+            };
+            assert_eq!((tag, n), (id % 20, id), "row {id} is of another moment");
+            seen.push((tag, id));
+        }
+        for commit in 0..COMMITS_A_ROW {
+            let id = random.below(WALKED_ROWS as u64) as i64;
+            if commit == 0 {
+                store.write(|txn| table.delete(txn, &[id.into()])).unwrap();
+            } else {
+                set(id, random.below(40) as i64 - 10, -1 - step);
+            }
+        }
+    }
+    assert!(cursors.iter_mut().all(|cursor| cursor.next().unwrap().is_none()));
+    let mut all: Vec<(i64, i64)> = (0..WALKED_ROWS).map(|id| (id % 20, id)).collect();
+    all.sort_unstable();
+    assert_eq!(seen[2], all);
+    all.sort_by_key(|(tag, id)| (-tag, *id));
+    assert_eq!(seen[3], all);
+    for seen in &mut seen[..2] {
+        seen.sort_by_key(|(tag, id)| (-tag, *id));
+        assert_eq!(*seen, all);
+    }
+    assert_sound(&store);
+}

@@ -108,6 +108,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I13", "queries", "random_predicates_find", "or_range_forgotten"),
     ("I13", "queries", "random_predicates_find", "prefix_cut_short"),
     ("I13", "queries", "random_queries_give", "folded_text_sorted"),
+    ("I13", "queries", "random_queries_give", "ties_left_as_met"),
     ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
     ("I16", "crash", "damage::no_bit_and_no_end_of_the_last", "checksum_unverified"),
     ("I16", "crash", "damage::no_bit_and_no_end_of_the_last", "middle_damage_cut"),

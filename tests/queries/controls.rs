@@ -51,6 +51,7 @@ fn a_query_asks_about_every_so_many_rows_whether_to_go_on() {
         assert!((5..=20).contains(&asked.get()), "{what}: asked {} times", asked.get());
     }
     let asked = Cell::new(0);
+    // A count that no index tells.
     let count = table.query(&snapshot).filter(parse("id >= 0")).poll(1000, || {
         asked.set(asked.get() + 1);
         true

@@ -6,20 +6,24 @@
 //! | papaya, dashmap | one row at a time; no snapshots, no transactions, no indexes, no log |
 //! | frozen | std's `HashMap`, filled once and never changed |
 //! | SQLite | transactions, the same two indexes; in memory, prepared statements, no journal, so no rollback |
+//! | SQLite, rowid | the same, its rows in the order of loading and not in that of the key |
+//! | DuckDB | columns in memory, one thread; only if `make bench-duckdb` has put it there |
 //!
 //! The maps hold [`Row`](crate::rows::Row)s of 40 bytes under ids of 12, without pointers, and hash
 //! with `FxBuildHasher`: as small and fast as an owner with care would make them, and what the gates
 //! are held against. "papaya, String" is papaya with `String`s and its default hasher, for
 //! comparison. papaya's update is its own `update`: a copy of the row exchanged in one probe.
 
+pub mod duckdb;
 pub mod maps;
 pub mod sqlite;
 pub mod store;
 
 use crate::rows::{Id, Row, flights};
+use duckdb::DuckDb;
 use maps::{Dash, Frozen, Papaya, Plain};
-use sqlite::Sqlite;
-use std::cell::OnceCell;
+use sqlite::{Order, Sqlite};
+use std::cell::{OnceCell, RefCell, RefMut};
 use store::Ours;
 
 pub struct Engines {
@@ -33,6 +37,8 @@ pub struct Engines {
     dash: OnceCell<Dash>,
     frozen: OnceCell<Frozen>,
     sqlite: OnceCell<Sqlite>,
+    sqlite_rowid: OnceCell<Sqlite>,
+    duckdb: OnceCell<Option<RefCell<DuckDb>>>,
 }
 
 impl Engines {
@@ -53,6 +59,8 @@ impl Engines {
             dash: OnceCell::new(),
             frozen: OnceCell::new(),
             sqlite: OnceCell::new(),
+            sqlite_rowid: OnceCell::new(),
+            duckdb: OnceCell::new(),
         }
     }
 
@@ -77,7 +85,17 @@ impl Engines {
     }
 
     pub fn sqlite(&self) -> &Sqlite {
-        self.sqlite.get_or_init(|| Sqlite::load(self))
+        self.sqlite.get_or_init(|| Sqlite::load(self, Order::Key))
+    }
+
+    pub fn sqlite_rowid(&self) -> &Sqlite {
+        self.sqlite_rowid.get_or_init(|| Sqlite::load(self, Order::Loading))
+    }
+
+    /// DuckDB, if it is there.
+    pub fn duckdb(&self) -> Option<RefMut<'_, DuckDb>> {
+        let loaded = self.duckdb.get_or_init(|| DuckDb::load(self).map(RefCell::new));
+        loaded.as_ref().map(RefCell::borrow_mut)
     }
 
     pub fn pairs(&self) -> impl Iterator<Item = (Id, Row)> {

@@ -1,4 +1,4 @@
-//! SQLite in memory: prepared statements, `without rowid`, no journal, no sync.
+//! SQLite in memory: prepared statements, no journal, no sync.
 
 use super::Engines;
 use super::store::{Asked, indexed_value};
@@ -9,15 +9,27 @@ use std::ops::Range;
 
 const TABLE: &str = "pragma journal_mode = off; pragma synchronous = off;
     create table flights (flight_id text primary key, lat real, lon real, altitude int, gs int, \
-    origin text, dest text, updated_at int) without rowid;
-    create index by_altitude on flights (altitude); create index by_origin on flights (origin);";
+    origin text, dest text, updated_at int)";
+const INDEXES: &str = "create index by_altitude on flights (altitude);
+    create index by_origin on flights (origin);";
+
+/// In which order a table's rows lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// That of the key: `without rowid`.
+    Key,
+    /// That of loading.
+    Loading,
+}
 
 pub struct Sqlite(Connection);
 
 impl Sqlite {
-    pub fn load(engines: &Engines) -> Self {
+    pub fn load(engines: &Engines, order: Order) -> Self {
         let connection = Connection::open_in_memory().expect("sqlite opens");
-        connection.execute_batch(TABLE).expect("the table is right");
+        let ending = if order == Order::Key { " without rowid;" } else { ";" };
+        let table = [TABLE, ending, INDEXES].concat();
+        connection.execute_batch(&table).expect("the table is right");
         connection.execute_batch("begin").expect("begin");
         let all = Keys::of(&engines.ids, (0..engines.rows as u32).collect());
         {
@@ -96,13 +108,23 @@ impl Sqlite {
         (mean * 1e6) as i64 + count
     }
 
-    /// The ten lowest altitudes.
-    pub fn lowest(&self) -> i64 {
-        let sql = "select * from flights order by altitude limit 10";
-        let mut select = self.0.prepare_cached(sql).expect("the select is right");
-        let altitude = |row: &rusqlite::Row<'_>| row.get::<_, i64>(3);
-        let rows = select.query_map([], altitude).expect("the query runs");
-        rows.map(|altitude| altitude.expect("a number")).sum()
+    /// The first ten rows in an order: the sum of this column's values in them, in ten thousandths.
+    pub fn first_ten(&self, order: &str, column: usize) -> i64 {
+        let sql = format!("select * from flights order by {order} limit 10");
+        let mut select = self.0.prepare_cached(&sql).expect("the select is right");
+        let value = |row: &rusqlite::Row<'_>| row.get::<_, f64>(column);
+        let rows = select.query_map([], value).expect("the query runs");
+        rows.map(|value| (value.expect("a number") * 1e4) as i64).sum()
+    }
+
+    /// Makes an index.
+    pub fn create_index(&self, name: &str, column: &str) {
+        let sql = format!("create index {name} on flights ({column})");
+        self.0.execute_batch(&sql).expect("the index is new");
+    }
+
+    pub fn drop_index(&self, name: &str) {
+        self.0.execute_batch(&format!("drop index {name}")).expect("the index is there");
     }
 
     pub fn speeds(&self, keys: &Keys) -> i64 {

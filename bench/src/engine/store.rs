@@ -5,15 +5,15 @@ use crate::rows::{text, update_of};
 use std::ops::Range;
 use store_core::ingest::{Format, IngestMode, IngestOptions, Source};
 use store_core::query::{Aggregate, column};
-use store_core::{RowRef, Schema, Snapshot, Store, Table, TableStats, Txn, Value, ValueRef};
+use store_core::{IndexSpec, RowRef, Schema, Snapshot, Store, Table, TableStats, Txn, Value, ValueRef};
 use store_etl::generate::FLIGHTS_SCHEMA;
 
 /// More than the versions of a round with a snapshot held.
 const MEMORY: u64 = 8 << 30;
 /// Columns by position.
-const LAT: usize = 1;
+pub const LAT: usize = 1;
 const LON: usize = 2;
-const ALTITUDE: usize = 3;
+pub const ALTITUDE: usize = 3;
 const GS: usize = 4;
 const UPDATED_AT: usize = 7;
 
@@ -238,15 +238,42 @@ impl Ours {
         }
     }
 
-    /// The ten lowest altitudes.
-    pub fn lowest(&self) -> i64 {
+    /// The first ten rows in an order: the sum of this column's values in them, in ten thousandths.
+    pub fn first_ten(&self, order: &str, column: usize) -> i64 {
         let snapshot = self.snapshot();
-        let query = self.table.query(&snapshot).sort(&["altitude"]).expect("a column").limit(10);
+        let query = self.table.query(&snapshot).sort(&[order]).expect("a column").limit(10);
         let (mut rows, mut sum) = (query.run().expect("the query runs"), 0);
         while let Some(row) = rows.next().expect("rows come") {
-            sum += altitude(row);
+            sum += match row.get(column) {
+                ValueRef::Int(value) => value * 10_000,
+                ValueRef::Float64(value) => (value * 1e4) as i64,
+                other => panic!("{other:?} is no number"),
+            };
         }
         sum
+    }
+
+    /// Rows of a result of so many, looked at one by one: a scan, or a walk over this index.
+    pub fn first_rows(&self, rows: usize, index: Option<&str>) -> usize {
+        let snapshot = self.snapshot();
+        let mut query = self.table.query(&snapshot).limit(rows as u64);
+        if let Some(index) = index {
+            query = query.filter(column("altitude").ge(-10_000)).index(index);
+        }
+        let (mut rows, mut count) = (query.run().expect("the query runs"), 0);
+        while let Some(row) = rows.next().expect("rows come") {
+            count += usize::from(altitude(row) >= -10_000);
+        }
+        count
+    }
+
+    /// Makes an index of one column, which gives it its name.
+    pub fn create_index(&self, column: &str) {
+        self.table.create_index(&IndexSpec::on(&[column])).expect("the index is new");
+    }
+
+    pub fn drop_index(&self, column: &str) {
+        self.table.drop_index(column).expect("the index is there");
     }
 
     pub fn speeds(&self, keys: &Keys) -> i64 {

@@ -49,14 +49,16 @@ fn stats_text(stats: &Stats) -> String {
     for table in &stats.tables {
         let rows = table.rows;
         let (name, bytes) = (&table.name, DecimalBytes(table.bytes));
-        line("", format!("{name}: {rows} {}, {bytes}", plural(rows, "row", "rows")));
+        let words = plural(rows, "row", "rows");
+        line("", format!("{name}: {rows} {words}, {bytes}, {} a row", table.bytes_per_row()));
         if table.old_versions > 0 {
             let (versions, bytes) = (table.old_versions, DecimalBytes(table.version_bytes));
             line("", format!("  old versions: {versions}, {bytes}"));
         }
         for index in &table.indexes {
             let (name, entries, bytes) = (&index.name, index.entries, DecimalBytes(index.bytes));
-            line("", format!("  index {name}: {entries} entries, {bytes}"));
+            let each = index.bytes_per_entry();
+            line("", format!("  index {name}: {entries} entries, {bytes}, {each} an entry"));
         }
     }
     text
@@ -114,10 +116,12 @@ fn table_json(table: &TableStats) -> Value {
         "version_bytes": table.version_bytes,
         "garbage_rows": table.garbage_rows,
         "bytes": table.bytes,
+        "bytes_per_row": table.bytes_per_row(),
         "value_bytes": table.value_bytes,
         "indexes": indexes
             .map(|index| json!({
                 "name": index.name, "entries": index.entries, "bytes": index.bytes,
+                "bytes_per_entry": index.bytes_per_entry(),
             }))
             .collect::<Vec<_>>(),
     })

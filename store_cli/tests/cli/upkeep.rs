@@ -32,6 +32,13 @@ fn stats_count_rows_and_bytes() {
     let stats = json(&place, "stats db --json --memory 64MB");
     assert_eq!(stats["memory_limit"], 64_000_000);
     assert_eq!(stats["tables"][0]["rows"], 4);
+    let flights = &stats["tables"][0];
+    let tenth =
+        |line: &serde_json::Value| (line["bytes"].as_f64().unwrap() / 4.0 * 10.0).round() / 10.0;
+    assert_eq!(flights["bytes_per_row"], tenth(flights));
+    let index = &flights["indexes"][0];
+    assert_eq!(index["bytes_per_entry"], tenth(index));
+    assert!(text.contains(" a row") && text.contains(" an entry"), "{text}");
     assert!(stats["memory_used"].as_u64().unwrap() > 0);
 }
 

@@ -121,10 +121,11 @@ impl<'a> Batches<'a> {
         let ColumnBatch { narrowed, words, taken, passed, .. } = &mut self.batch;
         let width = narrowed.width();
         *taken = self.cursor.gather(narrowed.picks(), words)? / width;
-        if let Some(passed) = passed {
-            passed.clear();
-            passed.extend(0..*taken as u32);
-            self.tests.iter().for_each(|test| test.retain(words, width, passed));
+        if let (Some(passed), [first, others @ ..]) = (passed, &self.tests[..]) {
+            first.select(&words[..*taken * width], width, passed);
+            for test in others {
+                test.retain(words, width, passed);
+            }
         }
         Ok(*taken)
     }

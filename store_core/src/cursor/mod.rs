@@ -32,7 +32,7 @@ use crate::query::{
     AccessPath, Filter, PlanInput, Predicate, RowCount, SortKey, SortName, bind_sort,
     counting_ranges, plan,
 };
-use crate::query::{Plan, behind, complete_sort, parse_sort};
+use crate::query::{Plan, Reason, behind, complete_sort, parse_sort};
 use crate::txn::{Engine, LiveTable, Rows, SecondaryIndex};
 use crate::value::Value;
 use candidates::estimate;
@@ -230,7 +230,7 @@ impl<'a> Query<'a> {
 
     /// One line: the way to the rows, about how many there are, and why.
     pub fn explain(&self) -> Result<String> {
-        Ok(self.bind()?.plan.reason)
+        Ok(self.bind()?.plan.reason.to_string())
     }
 
     /// Runs the query to its end and says what it read, beside what [`Query::explain`] says.
@@ -249,7 +249,7 @@ impl<'a> Query<'a> {
     pub fn analyze(self) -> Result<Analysis> {
         let began = Instant::now();
         let mut bound = self.bind()?;
-        let way = bound.plan.reason.clone();
+        let way = bound.plan.reason.to_string();
         let (read, matched) = (RowCount::default(), RowCount::default());
         bound.filter = bound.filter.counted(&read, &matched);
         let mut cursor = Cursor::start(self, bound)?;
@@ -293,7 +293,7 @@ impl<'a> Query<'a> {
     fn bind(&self) -> Result<Bound> {
         let (filter, sort, (plan, index)) = self.look(|input, rows| {
             if self.pages.is_some() {
-                let reason = "scan: a part of it".to_owned();
+                let reason = Reason::plain("scan: a part of it");
                 return Ok((Plan { path: AccessPath::Scan, reason }, None));
             }
             let plan = plan(input)?;

@@ -1,5 +1,7 @@
 //! The cursor: a walk or candidates in, rows out.
 
+mod sort;
+
 use super::candidates::{Batch, Candidates};
 use super::poll::Poll;
 use super::read::{ReadSource, RowRef};
@@ -9,14 +11,12 @@ use crate::mem::budget::Reservation;
 use crate::mem::row_batch::RowBatch;
 use crate::mvcc::{SlotWords, Versions, Walk};
 use crate::planted;
-use crate::query::{AccessPath, Filter, Quick, SortEncoder, SortKey, TopK, complete_sort};
+use crate::query::{AccessPath, Filter, Quick};
 use crate::schema::Schema;
 use crate::txn::{AHEAD, TableData};
+use sort::Sorting;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Sort memory reserved at once.
-const SORT_LUMP_BYTES: usize = 64 << 10;
 
 /// Row numbers for which memory is reserved at once.
 const NUMBERS_LUMP: usize = 1024;
@@ -59,6 +59,8 @@ pub struct Cursor<'a> {
     left: u64,
     /// What a sorted result holds.
     held: Option<Reservation>,
+    /// The candidates are the result's rows, in order.
+    is_sorted: bool,
     poll: Poll<'a>,
     // Dropped last: it may be the store's last handle, and the index walked needs its memory.
     source: ReadSource<'a>,
@@ -94,6 +96,7 @@ impl<'a> Cursor<'a> {
             skip: offset,
             left: limit.unwrap_or(u64::MAX),
             held: None,
+            is_sorted: false,
             poll: Poll::new(source.engine(), poll),
             rows,
             source,
@@ -105,7 +108,8 @@ impl<'a> Cursor<'a> {
         }
         cursor.need_index_words();
         if !sort.is_empty() {
-            cursor.sort_rows(&sort, limit, offset, serves_sort)?;
+            let asked = Sorting { sort: &sort, limit, offset, in_order: serves_sort };
+            cursor.sort_rows(&asked)?;
         }
         Ok(cursor)
     }
@@ -177,6 +181,9 @@ impl<'a> Cursor<'a> {
         mut self,
         grow: impl Fn(&mut Reservation, usize) -> Result<()>,
     ) -> Result<RowNumbers> {
+        if self.is_sorted {
+            self.left = u64::MAX; // also those that are ready to be given
+        }
         self.needed = needed_words(&self.rows, &self.filter);
         self.need_index_words();
         let mut numbers = Vec::new();
@@ -246,7 +253,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Copies all words of the row at hand, which is not the walk's.
+    /// Copies all words of the row at hand, which is not the walk's; of a sorted result, rows after it
+    /// as well.
     fn fetch(&mut self) -> Result<u64> {
         let all = 0..self.words.len();
         if let Some(row) = self.row
@@ -255,8 +263,22 @@ impl<'a> Cursor<'a> {
             let seen = self.source.read(&self.rows, row, &all, &mut self.words)?;
             assert!(seen, "a row that a snapshot sees stays visible to it");
         }
-        self.ahead.room(1).copy_from_slice(&self.words);
-        Ok(self.ahead.filled(all.end))
+        let more = if self.is_sorted { self.left } else { 1 };
+        let (first, others) = self.ahead.room(more).split_at_mut(all.end);
+        first.copy_from_slice(&self.words);
+        let mut filled = all.end;
+        for room in others.chunks_exact_mut(all.end) {
+            let Some(row) = self.batch.rows.get(self.at) else { break };
+            if let Some(next) = self.batch.rows.get(self.at + AHEAD) {
+                self.rows.versions.fetch(*next);
+            }
+            if !matches!(self.source.read(&self.rows, *row, &all, room), Ok(true)) {
+                break; // met again when its turn comes
+            }
+            self.at += 1;
+            filled += all.end;
+        }
+        Ok(self.ahead.filled(filled))
     }
 
     /// Moves to the next matching row and fetches the words needed.
@@ -333,71 +355,14 @@ impl<'a> Cursor<'a> {
 
     /// Rechecks an index entry: is it the entry of the version that the reader sees?
     fn is_entry_of_version(&mut self, at: usize) -> bool {
-        let (Some(key), Some(index)) = (self.batch.key(at), self.candidates.index()) else {
+        let (Some((head, tail)), Some(index)) = (self.batch.entry(at), self.candidates.index())
+        else {
             return true;
         };
         if planted::bug("index_entry_not_rechecked") {
             return true;
         }
-        let encoded = &mut self.encoded;
-        encoded.clear();
-        // Keys are prefix-free; an index of fixed width pads its short ones with zeros.
-        index.encode(&self.rows, &self.words, encoded).is_ok() && key.starts_with(encoded)
-    }
-
-    /// Reads every row and keeps those the limit asks for, in order.
-    fn sort_rows(
-        &mut self,
-        sort: &[SortKey],
-        limit: Option<u64>,
-        offset: u64,
-        serves_sort: bool,
-    ) -> Result<()> {
-        let schema = &self.rows.schema;
-        let complete = complete_sort(sort, &schema.key);
-        let encoder = SortEncoder::new(&complete, schema);
-        let first = SortEncoder::new(&sort[..1], schema);
-        let wanted = limit.map(|limit| limit.saturating_add(offset));
-        let mut held = self.source.engine().holder.child("sort").reserve(0)?;
-        let mut top: TopK<u32> = TopK::new(limit.map(|limit| limit as usize), offset as usize);
-        let (mut key, mut lead, mut last_lead) = (Vec::new(), Vec::new(), Vec::new());
-        let columns = complete.iter().map(|key| key.column);
-        self.needed = words_of(&self.rows, columns.chain(self.filter.columns()));
-        self.need_index_words();
-        while self.advance_matching()? {
-            let view = RowRef::new(&self.rows, &self.words);
-            if serves_sort && wanted.is_some_and(|wanted| top.len() as u64 >= wanted) {
-                // The walk meets the first column's values in order: after the last one wanted,
-                // nothing can come before what is kept.
-                lead.clear();
-                first.encode(&view, &mut lead)?;
-                if lead != last_lead && !last_lead.is_empty() {
-                    break;
-                }
-            } else if serves_sort {
-                last_lead.clear();
-                first.encode(&view, &mut last_lead)?;
-            }
-            key.clear();
-            encoder.encode(&view, &mut key)?;
-            if top.would_keep(&key) {
-                let bytes = top.held_bytes() + top.growth_bytes(key.len(), 0);
-                if bytes > held.bytes() {
-                    held.grow_to(bytes + SORT_LUMP_BYTES)?;
-                }
-                let row = self.row.unwrap_or_else(|| self.walk.row(&self.rows.versions));
-                top.push(&key, row, 0);
-            }
-        }
-        let sorted: Vec<u32> = top.into_sorted().collect();
-        self.candidates = Candidates::List(sorted.into_iter());
-        (self.batch, self.at, self.more, self.own) = (Batch::default(), 0, true, None);
-        (self.skip, self.left) = (0, u64::MAX);
-        self.filter = Filter::all();
-        self.quick = Quick::new(&self.filter, &self.rows.layout);
-        self.needed = 0..self.words.len();
-        self.held = Some(held);
-        Ok(())
+        index.is_entry(&self.rows, &self.words, head, tail, &mut self.encoded)
     }
 
     fn need_index_words(&mut self) {

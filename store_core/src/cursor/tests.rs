@@ -1,7 +1,7 @@
 //! Counting entries in place of rows.
 
 use crate::query::{Predicate, column};
-use crate::{IndexSpec, Reader, Schema, Store, Table, Type};
+use crate::{IndexSpec, Reader, Schema, Store, Table, Type, Value};
 
 fn table(store: &Store) -> Table {
     let schema = Schema::builder("t").column("id", Type::Int64).key();
@@ -136,4 +136,57 @@ fn rows_that_recovery_brings_back_are_counted() {
     let snapshot = store.snapshot().unwrap();
     assert_eq!(told(&table, &snapshot, &Predicate::all()), Some(499));
     assert_eq!(told(&table, &snapshot, &column("a").lt(5)), Some(19));
+}
+
+/// Keys whose ties lie close together, so that whole keys must decide: of letters, of other characters,
+/// and of numbers with and without a sign.
+fn keys(ty: Type, count: i64) -> Vec<Value> {
+    let key = |at: i64| match ty {
+        Type::Text if at % 3 == 0 => format!("AAL{}", at * 7919 % 1_000_003).into(),
+        Type::Text => format!("{}é-{at}\u{1}", ["", "zz", "y", "~"][at as usize % 4]).into(),
+        Type::Float64 => Value::Float64((at as f64 - 40.0) * 1e3),
+        Type::Int64 if at % 2 == 0 => (at - count / 2).into(),
+        _ => ((at - 30) << 40).into(),
+    };
+    (0..count).map(key).collect()
+}
+
+#[test]
+fn a_limited_sort_gives_the_first_rows_whatever_ties_there_are() {
+    for ty in [Type::Text, Type::Int64, Type::Float64] {
+        let store = Store::in_memory().unwrap();
+        let schema = Schema::builder("t").column("id", ty).key();
+        let schema = schema.column("a", Type::Int32).index().column("b", Type::Text).index();
+        let schema = schema.column("c", Type::Int64).column("d", Type::Float64).index();
+        let table = store.create_table(schema.build().unwrap()).unwrap();
+        for (at, id) in keys(ty, 900).iter().enumerate() {
+            let a = (at % 7 > 0).then_some(at as i32 % 3 - 1);
+            let b = (at % 5 > 0).then_some(["x", "yy", "long enough"][at % 3]);
+            let (c, d) = ((at % 11 > 0).then_some(at as i64 % 2), at as f64 * 0.1 % 7.0);
+            let row = [id.as_ref(), a.into(), b.into(), c.into(), d.into()];
+            store.write(|txn| table.insert(txn, &row)).unwrap();
+        }
+        let snapshot = store.snapshot().unwrap();
+        let first_keys = |word: &str, limit: Option<u64>, offset: u64| {
+            let query = table.query(&snapshot).sort(&[word]).unwrap().offset(offset);
+            let query = if let Some(limit) = limit { query.limit(limit) } else { query };
+            let (mut rows, mut keys) = (query.run().unwrap(), Vec::new());
+            while let Some(row) = rows.next().unwrap() {
+                keys.push(row.get(0).to_owned());
+            }
+            keys
+        };
+        for word in ["a", "-a", "a nulls first", "-a nulls first", "b", "-b", "c", "-c", "d", "-d"]
+        {
+            let all = first_keys(word, None, 0); // whole keys, every row of them
+            assert_eq!(all.len(), 900);
+            for (limit, offset) in [(1, 0), (10, 0), (10, 250), (300, 3), (700, 450), (0, 5)] {
+                let wanted: Vec<Value> = all.iter().skip(offset).take(limit).cloned().collect();
+                let found = first_keys(word, Some(limit as u64), offset as u64);
+                assert_eq!(found, wanted, "{ty} {word}, limit {limit} offset {offset}");
+            }
+        }
+        let way = table.query(&snapshot).sort(&["-a"]).unwrap().explain().unwrap();
+        assert!(way.ends_with("in the order of the sort"), "{way}");
+    }
 }

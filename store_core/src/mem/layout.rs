@@ -12,10 +12,12 @@
 mod cell_test;
 mod narrow;
 mod place;
+mod rank;
 mod whole;
 
 pub(crate) use cell_test::{CellTest, Sides};
 pub(crate) use narrow::{Lane, Narrowed};
+pub(crate) use rank::CellRank;
 pub(crate) use whole::{WholeRow, whole};
 
 use super::cell::{INLINE_BYTES_MAX, LongCell};

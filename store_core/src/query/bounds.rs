@@ -107,12 +107,17 @@ impl<'f> ColumnBounds<'f> {
 
     /// The bounds of a column by tests that must all hold; of its text folded, if so wanted.
     pub(super) fn of(conjuncts: &'f [Node], wanted: usize, case: Case) -> Self {
-        let mut bounds = Self::everything();
+        let mut bounds: Option<Self> = None;
         for node in conjuncts {
             let more = Self::of_node(node, wanted, case);
-            bounds = bounds.and(more);
+            if more.is_bounded() {
+                bounds = Some(match bounds {
+                    None => more,
+                    Some(bounds) => bounds.and(more),
+                });
+            }
         }
-        bounds
+        bounds.unwrap_or_else(Self::everything)
     }
 
     /// Recursion is bounded by [`super::bind::DEPTH_MAX`].

@@ -43,7 +43,7 @@ pub use order::{
 };
 pub use pattern::{Case, Pattern, PatternSyntax};
 pub(crate) use plan::counting_ranges;
-pub use plan::{AccessPath, KeyRange, Plan, PlanInput, plan};
+pub use plan::{AccessPath, KeyRange, Plan, PlanInput, Reason, plan};
 pub use predicate::{ColumnName, Literal, Op, Predicate, column};
 pub(crate) use quick::Quick;
 pub use top_k::{SortEncoder, TopK};

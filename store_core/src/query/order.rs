@@ -93,6 +93,9 @@ fn parse_word(word: &str) -> Result<SortName> {
 /// What stands before these words at the end, in any case; `None` if they are not there.
 fn strip_words<'t>(text: &'t str, ending: &str) -> Option<&'t str> {
     let mut rest = text;
+    if !text.contains(char::is_whitespace) {
+        return None; // most words are names alone
+    }
     for word in ending.rsplit(' ') {
         let at = rest.len().checked_sub(word.len())?;
         let (name, last) = (rest.get(..at)?, rest.get(at..)?);
@@ -131,7 +134,8 @@ pub fn compare_rows<R: Cells + ?Sized>(sort: &[SortKey], a: &R, b: &R) -> Orderi
     orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-fn compare_cells<R: Cells + ?Sized>(key: SortKey, a: &R, b: &R) -> Ordering {
+/// Compares their cells in one column of it.
+pub(super) fn compare_cells<R: Cells + ?Sized>(key: SortKey, a: &R, b: &R) -> Ordering {
     let (a, b) = (a.cell(key.column), b.cell(key.column));
     let nulls = match key.nulls {
         NullsOrder::Last => a.is_null().cmp(&b.is_null()),

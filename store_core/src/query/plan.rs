@@ -7,8 +7,10 @@
 //! gives ranges: see [`ranges`].
 
 mod ranges;
+mod reason;
 
 pub use ranges::KeyRange;
+pub use reason::Reason;
 
 use super::bounds::ColumnBounds;
 use super::filter::Filter;
@@ -16,8 +18,9 @@ use super::order::{NullsOrder, SortKey};
 use crate::error::{Error, Result};
 use crate::planted;
 use crate::schema::{Index, Schema};
-use crate::value::Value;
+use crate::value::{Value, ValueRef, encode_key};
 use ranges::{is_folded, reach};
+use std::ops::Bound;
 
 /// Most ranges of one index walk; what comes to more is read as one range from first to last.
 pub const RANGES_MAX: usize = 1024;
@@ -62,7 +65,8 @@ pub enum AccessPath {
     Index {
         /// Position in [`Schema::indexes`].
         index: usize,
-        /// Disjoint ranges, ascending; a descending walk takes them from the last.
+        /// Disjoint ranges, ascending; a descending walk takes them from the last. That of NULLs comes
+        /// before the others if the walk serves a sort that asks for it.
         ranges: Vec<KeyRange>,
         /// Walk from the greatest entry.
         descending: bool,
@@ -81,7 +85,7 @@ pub struct Plan {
     /// The way to the rows.
     pub path: AccessPath,
     /// One line for `explain`.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 /// Chooses how to reach the rows that may match.
@@ -107,11 +111,12 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan> {
             return Err(too_young(input, position));
         }
         let hinted = Candidate::of(input, position).ok_or_else(|| useless(input, position))?;
-        let order = if hinted.serves_sort { ", in the order of the sort" } else { "" };
-        return Ok(hinted.plan(input, &format!("{order}, as asked")));
+        let order =
+            if hinted.serves_sort { ", in the order of the sort, as asked" } else { ", as asked" };
+        return Ok(hinted.plan(input, order));
     }
     if input.filter.is_never() {
-        return Ok(chosen(AccessPath::Empty, "empty: no row can match".to_owned()));
+        return Ok(chosen(AccessPath::Empty, Reason::plain("empty: no row can match")));
     }
     if let Some(plan) = key_plan(input) {
         return Ok(plan);
@@ -128,11 +133,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan> {
         return Ok(best.plan(input, ", in the order of the sort"));
     }
     let reason = cheapest.map_or_else(
-        || format!("scan: no index fits, {rows} rows"),
-        |best| {
-            let name = &input.schema.indexes[best.index].name;
-            format!("scan: index `{name}` would read about {} of {rows} rows", best.entries)
-        },
+        || Reason::no_index(rows),
+        |best| Reason::too_many(&input.schema.indexes[best.index].name, best.entries, rows),
     );
     Ok(chosen(AccessPath::Scan, reason))
 }
@@ -180,6 +182,9 @@ fn exact_ranges(input: &PlanInput<'_>, index: &Index) -> Option<Vec<KeyRange>> {
 
 /// The key's values, if equality or IN fixes every key column.
 fn key_plan(input: &PlanInput<'_>) -> Option<Plan> {
+    if input.filter.is_all() {
+        return None;
+    }
     let mut keys = vec![Vec::new()];
     for column in &input.schema.key {
         let bounds = input.filter.bounds(*column);
@@ -194,10 +199,10 @@ fn key_plan(input: &PlanInput<'_>) -> Option<Plan> {
         keys = keys.iter().flat_map(extend).collect();
     }
     Some(if keys.len() == 1 {
-        let reason = "key: every key column is fixed".to_owned();
+        let reason = Reason::plain("key: every key column is fixed");
         Plan { path: AccessPath::Key(keys.remove(0)), reason }
     } else {
-        let reason = format!("key: {} keys are listed", keys.len());
+        let reason = Reason::keys(keys.len());
         Plan { path: AccessPath::Keys(keys), reason }
     })
 }
@@ -215,18 +220,25 @@ impl Candidate {
     /// What the index at this position offers; `None` if neither filter nor sort fits it.
     fn of(input: &PlanInput<'_>, position: usize) -> Option<Self> {
         let index = &input.schema.indexes[position];
-        let reach = reach(input.filter, input.schema, index)?;
+        let sorts_by = |first: &SortKey| first.column == index.columns[0];
+        if input.filter.is_all() && !input.sort.first().is_some_and(sorts_by) {
+            return None;
+        }
+        let mut reach = reach(input.filter, input.schema, index)?;
         // Folded text has an order of its own.
         let leading = reach.leading.filter(|column| {
             !is_folded(input.schema, index, *column) || planted::bug("folded_text_sorted")
         });
-        let serves_sort =
-            leading.is_some_and(|column| serves(input, column, &input.filter.bounds(column)));
+        let counts = reach.ranges.iter().map(|range| (input.estimates)(position, range));
+        let entries = counts.fold(0, u64::saturating_add);
+        let serves_sort = leading.is_some_and(|column| {
+            serves(input, column, &input.filter.bounds(column))
+                || column == index.columns[0]
+                    && nulls_can_be_first(input, column, &mut reach.ranges)
+        });
         if !reach.bounded && !serves_sort {
             return None;
         }
-        let counts = reach.ranges.iter().map(|range| (input.estimates)(position, range));
-        let entries = counts.fold(0, u64::saturating_add);
         let (ranges, bounded) = (reach.ranges, reach.bounded);
         Some(Self { index: position, ranges, entries, bounded, serves_sort })
     }
@@ -235,14 +247,10 @@ impl Candidate {
         self.bounded && self.entries.saturating_mul(SCAN_ADVANTAGE) <= table_rows
     }
 
-    fn plan(&self, input: &PlanInput<'_>, also: &str) -> Plan {
+    fn plan(&self, input: &PlanInput<'_>, also: &'static str) -> Plan {
         let name = &input.schema.indexes[self.index].name;
-        let ranges = match self.ranges.len() {
-            1 => String::new(),
-            count => format!(" in {count} ranges"),
-        };
-        let (entries, rows) = (self.entries, input.table_rows);
-        let reason = format!("index `{name}`: about {entries} of {rows} rows{ranges}{also}");
+        let (entries, ranges) = (self.entries, self.ranges.len());
+        let reason = Reason::index(name, entries, input.table_rows, ranges, also);
         let path = AccessPath::Index {
             index: self.index,
             ranges: self.ranges.clone(),
@@ -262,6 +270,26 @@ fn serves(input: &PlanInput<'_>, column: usize, bounds: &ColumnBounds<'_>) -> bo
     let met = if first.descending { NullsOrder::First } else { NullsOrder::Last };
     let no_nulls = !bounds.null || input.schema.columns[column].notnull;
     !input.overlay && (no_nulls || first.nulls == met)
+}
+
+/// Puts the range of NULLs before the others, which a walk takes first or, downwards, last: so it meets
+/// NULLs where they are asked for, if the sort is by the index's first column.
+fn nulls_can_be_first(input: &PlanInput<'_>, column: usize, ranges: &mut Vec<KeyRange>) -> bool {
+    let sorts = input.sort.first().is_some_and(|first| first.column == column);
+    if !sorts || input.overlay {
+        return false;
+    }
+    let schema = &input.schema.columns[column];
+    let mut null = Vec::new();
+    if encode_key(ValueRef::Null, schema.ty, schema.notnull, &mut null).is_err() {
+        return false;
+    }
+    let Some(last) = ranges.pop_if(|last| last.contains(&null)) else { return false };
+    if last.low != Bound::Included(null.clone()) {
+        ranges.push(KeyRange { low: last.low, high: Bound::Excluded(null.clone()) });
+    }
+    ranges.insert(0, KeyRange { low: Bound::Included(null), high: last.high });
+    true
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@
 //! refused without being built.
 
 use super::filter::Cells;
-use super::order::{NullsOrder, SortKey};
+use super::order::{NullsOrder, SortKey, compare_cells};
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::value::{KEY_BYTES_MAX, Type, ValueRef, encode_key};
@@ -36,6 +36,12 @@ impl SortEncoder {
     /// An encoder for this order; complete it with [`super::complete_sort`] first.
     pub fn new(sort: &[SortKey], schema: &Schema) -> Self {
         Self { keys: sort.iter().map(|key| (*key, schema.columns[key.column].ty)).collect() }
+    }
+
+    /// Compares two rows as their sort keys would.
+    pub(crate) fn compare<R: Cells + ?Sized>(&self, a: &R, b: &R) -> Ordering {
+        let cells = self.keys.iter().map(|(key, _)| compare_cells(*key, a, b));
+        cells.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 
     /// Appends the row's sort key; text of any length is encoded whole.
@@ -81,6 +87,15 @@ fn encode_value(cell: ValueRef<'_>, ty: Type, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// The first bytes of a key as a number: two keys compare so, or have the same.
+#[inline]
+fn lead(key: &[u8]) -> u128 {
+    let mut bytes = [0; size_of::<u128>()];
+    let len = key.len().min(bytes.len());
+    bytes[..len].copy_from_slice(&key[..len]);
+    u128::from_be_bytes(bytes)
+}
+
 /// Sorts items by their keys and keeps only those between offset and offset + limit.
 ///
 /// Items with equal keys stay in the order they came in. Without a limit it is a plain sort.
@@ -108,6 +123,8 @@ pub struct TopK<T> {
 
 #[derive(Debug)]
 struct Entry<T> {
+    /// The first bytes of the key: they mostly decide.
+    lead: u128,
     key: Vec<u8>,
     arrival: u64,
     item: T,
@@ -122,7 +139,8 @@ impl<T> Entry<T> {
 
 impl<T> Ord for Entry<T> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key.cmp(&other.key).then(self.arrival.cmp(&other.arrival))
+        let keys = || self.key.cmp(&other.key).then(self.arrival.cmp(&other.arrival));
+        self.lead.cmp(&other.lead).then_with(keys)
     }
 }
 
@@ -164,7 +182,10 @@ impl<T> TopK<T> {
             (Some(0), _) => false,
             (_, None) => true,
             // An equal key came earlier and stays.
-            (_, Some(greatest)) => key < greatest.key.as_slice(),
+            (_, Some(greatest)) => {
+                let lead = lead(key);
+                lead < greatest.lead || lead == greatest.lead && key < greatest.key.as_slice()
+            }
         }
     }
 
@@ -177,11 +198,17 @@ impl<T> TopK<T> {
         self.arrivals += 1;
         if let Some(mut greatest) = self.heap.peek_mut() {
             self.outside_bytes -= greatest.outside_bytes();
-            *greatest = Entry { key: key.to_vec(), arrival, item, item_bytes };
+            let mut room = std::mem::take(&mut greatest.key);
+            room.clear();
+            if room.capacity() < key.len() {
+                room = Vec::with_capacity(key.len()); // no more than was reserved
+            }
+            room.extend_from_slice(key);
+            *greatest = Entry { lead: lead(key), key: room, arrival, item, item_bytes };
             self.outside_bytes += greatest.outside_bytes();
             return true;
         }
-        let entry = Entry { key: key.to_vec(), arrival, item, item_bytes };
+        let entry = Entry { lead: lead(key), key: key.to_vec(), arrival, item, item_bytes };
         self.outside_bytes += entry.outside_bytes();
         self.filling.push(entry);
         if Some(self.filling.len()) == self.keep {

@@ -4,17 +4,26 @@ use super::rows::TableData;
 use crate::error::{Error, Result};
 use crate::index::ordered::OrderedIndex;
 use crate::mem::epoch::Epoch;
+use crate::mem::layout::CellRank;
 use crate::mem::slab::SIZE_CLASSES;
 use crate::mvcc::Timestamp;
 use crate::options::PAGE_BYTES;
 use crate::planted;
 use crate::schema::Index;
 use crate::sync::{Acquire, AtomicU64, Release};
-use crate::value::{KEY_BYTES_MAX, ValueRef, encode_key, encoded_width, fold};
+use crate::value::{
+    KEY_BYTES_MAX, ValueRef, encode_key, encoded_rank, encoded_width, fold, squeeze_integer,
+    squeeze_text,
+};
 use std::sync::Arc;
 
 /// Of an index that no snapshot may read yet.
 const NEVER: u64 = u64::MAX;
+
+/// Bytes of a key that the index compares as one number.
+const HEAD_BYTES: usize = 8;
+/// Room for most keys.
+const KEY_ROOM: usize = 32;
 
 /// One ordered index with its columns.
 pub(crate) struct SecondaryIndex {
@@ -22,6 +31,8 @@ pub(crate) struct SecondaryIndex {
     pub tree: OrderedIndex,
     /// Bytes of a key if they never vary; else a key may be too long.
     pub key_width: Option<usize>,
+    /// How to read the only column's cells as numbers, if that is possible.
+    rank: Option<CellRank>,
     /// It has every entry that a snapshot needs which reads this timestamp or a later one.
     complete_from: AtomicU64,
 }
@@ -35,7 +46,9 @@ impl SecondaryIndex {
         let width = widths.map(|widths| widths.iter().sum());
         let (blocks, holder) = (Arc::clone(&data.blocks), data.holder.clone());
         let tree = OrderedIndex::new(blocks, Arc::clone(epoch), holder, width);
-        Self { spec: spec.clone(), tree, key_width: width, complete_from: AtomicU64::new(0) }
+        let rank = if let [only] = spec.columns[..] { data.layout.rank(only) } else { None };
+        let complete_from = AtomicU64::new(0);
+        Self { spec: spec.clone(), tree, key_width: width, rank, complete_from }
     }
 
     /// The same for a table with rows: it serves nobody until it is complete.
@@ -55,6 +68,19 @@ impl SecondaryIndex {
         self.complete_from.load(Acquire) <= at.0 || planted::bug("index_used_too_early")
     }
 
+    /// True if the entries of one value follow the primary key, as far as the bits tell that are left
+    /// of their first eight bytes. A unique index has none: its values have one row each.
+    pub(crate) fn has_ties(&self) -> bool {
+        !self.spec.unique && self.key_width.is_none_or(|width| width < HEAD_BYTES)
+    }
+
+    /// Bits of an entry's first eight bytes that hold its value, if that is the same for all and the
+    /// others hold ties.
+    pub(crate) fn value_bits(&self) -> Option<u64> {
+        let width = self.key_width.filter(|_| self.has_ties())?;
+        Some(!(u64::MAX >> (8 * width)))
+    }
+
     /// Pages to promise before so many entries of so many key bytes are added or removed: their
     /// blocks, what size classes waste, and one page more for each class that may have none.
     pub(crate) fn pages_for(&self, entries: usize, key_bytes: usize) -> usize {
@@ -62,8 +88,26 @@ impl SecondaryIndex {
         (bytes + bytes / 8).div_ceil(PAGE_BYTES) + (3 * entries).min(SIZE_CLASSES)
     }
 
-    /// The encoded key of a row, appended to `out`.
+    /// The key of a row's entry, appended to `out`: its value, and in the bytes that are left of the
+    /// first eight what orders rows of one value.
     pub(crate) fn encode(&self, rows: &TableData, words: &[u64], out: &mut Vec<u8>) -> Result<()> {
+        let start = out.len();
+        self.encode_value(rows, words, out)?;
+        if let Some(width) = self.key_width {
+            out.resize(start + width, 0);
+        }
+        if let Some(left) = HEAD_BYTES.checked_sub(out.len() - start)
+            && left > 0
+            && self.has_ties()
+        {
+            let ties = tie(rows, words, 8 * left as u32)?;
+            out.extend_from_slice(&ties.to_be_bytes()[HEAD_BYTES - left..]);
+        }
+        Ok(())
+    }
+
+    /// The encoded value of a row, appended to `out`: the beginning of its entry's key.
+    fn encode_value(&self, rows: &TableData, words: &[u64], out: &mut Vec<u8>) -> Result<()> {
         let view = rows.view(words);
         let start = out.len();
         for column in &self.spec.columns {
@@ -84,6 +128,49 @@ impl SecondaryIndex {
             )));
         }
         Ok(())
+    }
+
+    /// True if this is the entry of a row with these words: of its first eight bytes, `head`, and the
+    /// others. `room` is for bytes.
+    #[inline]
+    pub(crate) fn is_entry(
+        &self,
+        rows: &TableData,
+        words: &[u64],
+        head: u64,
+        tail: &[u8],
+        room: &mut Vec<u8>,
+    ) -> bool {
+        match (&self.rank, self.key_width) {
+            (Some(rank), Some(width)) => {
+                let nullable = !rows.schema.columns[self.spec.columns[0]].notnull;
+                let cell = encoded_rank(rank.of_row(words), nullable);
+                let unused = 64_u32.saturating_sub(8 * width as u32);
+                (head ^ cell[0]) >> unused == 0
+                    && tail.first().is_none_or(|last| *last == cell[1] as u8)
+            }
+            _ => self.is_encoded_entry(rows, words, head, tail, room),
+        }
+    }
+
+    #[inline(never)]
+    fn is_encoded_entry(
+        &self,
+        rows: &TableData,
+        words: &[u64],
+        head: u64,
+        tail: &[u8],
+        room: &mut Vec<u8>,
+    ) -> bool {
+        room.clear();
+        // Keys are prefix-free; an index of fixed width pads its short ones with zeros.
+        self.encode_value(rows, words, room).is_ok()
+            && match room.split_at_checked(size_of::<u64>()) {
+                Some((first, others)) => {
+                    first == &head.to_be_bytes()[..] && tail.starts_with(others)
+                }
+                None => head.to_be_bytes().starts_with(room),
+            }
     }
 
     /// True if both rows have the same value here.
@@ -111,4 +198,21 @@ impl SecondaryIndex {
             self.spec.columns.iter().map(|column| view.cell(*column).to_string()).collect();
         cells.join(", ")
     }
+}
+
+/// The primary key in so many bits, 56 at most: rows in its order never have them the other way round.
+fn tie(rows: &TableData, words: &[u64], bits: u32) -> Result<u64> {
+    let column = rows.schema.key[0];
+    Ok(match rows.view(words).cell(column) {
+        ValueRef::Int(value) | ValueRef::Timestamp(value) => squeeze_integer(value, bits),
+        ValueRef::Date(value) => squeeze_integer(value.into(), bits),
+        ValueRef::Text(text) => squeeze_text(text.as_bytes(), bits),
+        value => {
+            let mut key = Vec::with_capacity(KEY_ROOM);
+            encode_key(value, rows.schema.columns[column].ty, true, &mut key)?;
+            key.resize(key.len().max(HEAD_BYTES), 0);
+            let head = key.first_chunk().expect("as long as a head");
+            u64::from_be_bytes(*head) >> (u64::BITS - bits)
+        }
+    })
 }

@@ -68,6 +68,17 @@ fn encode_exact(value: ValueRef<'_>, ty: Type, out: &mut Vec<u8>) {
     }
 }
 
+/// The encoded form of a cell whose value comes as a number (`mem::layout::CellRank`), padded with
+/// zeros: its first eight bytes, and the ninth, which a tag pushes out.
+#[inline(always)]
+pub(crate) const fn encoded_rank(rank: Option<u64>, nullable: bool) -> [u64; 2] {
+    match (rank, nullable) {
+        (Some(rank), true) => [(NOT_NULL_TAG as u64) << 56 | rank >> 8, rank & 0xFF],
+        (Some(rank), false) => [rank, 0],
+        (None, _) => [(NULL_TAG as u64) << 56, 0],
+    }
+}
+
 /// Bytes an encoded cell always has, or `None` if that depends on the value.
 pub(crate) const fn encoded_width(ty: Type, notnull: bool) -> Option<usize> {
     let width = match ty {
@@ -116,13 +127,15 @@ fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-fn float64_bits(value: f64) -> u64 {
+/// Bits of a float that compare as the numbers do.
+pub(crate) fn float64_bits(value: f64) -> u64 {
     let value = if value.is_nan() { f64::NAN } else { value + 0.0 };
     let bits = value.to_bits();
     if bits >> 63 == 0 { bits ^ (1 << 63) } else { !bits }
 }
 
-fn float32_bits(value: f32) -> u32 {
+/// The same for a short one.
+pub(crate) fn float32_bits(value: f32) -> u32 {
     let value = if value.is_nan() { f32::NAN } else { value + 0.0 };
     let bits = value.to_bits();
     if bits >> 31 == 0 { bits ^ (1 << 31) } else { !bits }

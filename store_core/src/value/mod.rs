@@ -24,18 +24,20 @@ mod fold;
 mod format;
 mod number;
 mod parse;
+mod squeeze;
 
 pub use address::{Inet, Mac};
 pub use column_type::Type;
 pub use decimal::{Decimal, DecimalUnits};
 pub(crate) use number::{Number, power_of_ten};
 
-pub(crate) use encode::encoded_width;
 pub use encode::{KEY_BYTES_MAX, encode_key};
+pub(crate) use encode::{encoded_rank, encoded_width, float32_bits, float64_bits};
 pub(crate) use fold::{fold, is_caseless, strip_folded};
 pub use format::write_value;
 pub use parse::parse_value;
 pub(crate) use parse::{decode_hex, parse_value_into};
+pub(crate) use squeeze::{squeeze_integer, squeeze_text};
 
 use crate::error::{Error, Result};
 use decimal::Misfit;

@@ -49,6 +49,7 @@ static void read_rows(const char *path)
     store_text_free(&text);
     CHECK_OK(store_stats_json(db, &text, &err));
     CHECK(strstr(text, "\"rows\":3") != NULL);
+    CHECK(strstr(text, "\"bytes_per_row\":") != NULL && strstr(text, "\"bytes_per_entry\":") != NULL);
     store_text_free(&text);
     store_table_close(&table);
     store_close(&db);

@@ -75,14 +75,6 @@ fn split(key: &[u8]) -> (u64, &[u8]) {
     (u64::from_be_bytes(head), &[])
 }
 
-impl Key<'_> {
-    /// The key bytes, heads shorter than eight bytes still padded.
-    pub(super) fn write_bytes(&self, out: &mut Vec<u8>) {
-        out.extend(self.head.to_be_bytes());
-        out.extend(self.tail);
-    }
-}
-
 /// Without a call where there is nothing to compare: an empty slice leads nowhere, and the C
 /// library's comparison with masks takes a microsecond to notice.
 #[inline]

@@ -116,17 +116,54 @@ impl Scan {
 
     /// The same with the key bytes, padded with zeros to eight bytes or the index's width.
     pub(crate) fn next_entries(&mut self, visit: &mut dyn FnMut(&[u8], u32), max: usize) -> bool {
-        let descending = self.direction == Direction::Descending;
         let mut bytes = Vec::new();
+        let mut join = |head: u64, tail: &[u8], row| {
+            bytes.clear();
+            bytes.extend(head.to_be_bytes());
+            bytes.extend(tail);
+            visit(&bytes, row);
+        };
+        self.next_keys(&mut join, max)
+    }
+
+    /// The same with the first eight bytes of each key as a number, and the others.
+    pub(crate) fn next_keys(
+        &mut self,
+        visit: &mut impl FnMut(u64, &[u8], u32),
+        max: usize,
+    ) -> bool {
+        let descending = self.direction == Direction::Descending;
         self.advance(max, &mut |block, slots| {
             for at in slots.clone() {
                 let slot = if descending { slots.start + slots.end - 1 - at } else { at };
                 let key = block.key(slot);
-                bytes.clear();
-                key.write_bytes(&mut bytes);
-                visit(&bytes, key.row as u32);
+                visit(key.head, key.tail, key.row as u32);
             }
         })
+    }
+
+    /// The same for keys of eight bytes at most, which have no others: appends heads and row numbers.
+    pub(crate) fn next_short(
+        &mut self,
+        heads: &mut Vec<u64>,
+        rows: &mut Vec<u32>,
+        max: usize,
+    ) -> bool {
+        let descending = self.direction == Direction::Descending;
+        self.advance(max, &mut |block, slots| {
+            if descending {
+                heads.extend(block.heads()[slots.clone()].iter().rev());
+                rows.extend(block.rows()[slots].iter().rev());
+            } else {
+                heads.extend_from_slice(&block.heads()[slots.clone()]);
+                rows.extend_from_slice(&block.rows()[slots]);
+            }
+        })
+    }
+
+    /// True if keys have eight bytes at most.
+    pub(crate) fn is_short(&self) -> bool {
+        self.list.shape == Shape::Short
     }
 
     pub(super) fn advance(

@@ -133,6 +133,38 @@ impl CellTest {
         }
     }
 
+    /// Sets `rows` to the positions of the rows that pass, of all that lie one behind the other, each of
+    /// so many words.
+    #[expect(clippy::needless_bitwise_bool, reason = "for loops without branches")]
+    pub(crate) fn select(&self, words: &[u64], width: usize, rows: &mut Vec<u32>) {
+        let (at, null) = (self.word, self.null_word);
+        assert!(at < width && null < width, "words of a row");
+        let mask = self.null_mask;
+        if let Passes::Float { than, sides: Sides { less: false, equal: false, greater: true } } =
+            self.passes
+            && self.down == 0
+        {
+            // NaN is greater than every number.
+            let is_not = |word: u64| f64::from_bits(word) <= than;
+            return select_rows(words, width, rows, |row| {
+                !(is_not(row[at]) | (row[null] & mask != 0))
+            });
+        }
+        match self.passes {
+            Passes::Range(low, more) => select_rows(words, width, rows, |row| {
+                self.is_in_range(row[at], low, more) & (row[null] & mask == 0)
+            }),
+            Passes::Float { than, sides } => select_rows(words, width, rows, |row| {
+                self.is_on_side(row[at], than, sides) & (row[null] & mask == 0)
+            }),
+            Passes::Words(_) => {
+                rows.clear();
+                rows.extend(0..(words.len() / width) as u32);
+                self.retain(words, width, rows);
+            }
+        }
+    }
+
     /// Keeps those of the rows that pass: positions of rows that lie one behind the other, each of so
     /// many words.
     pub(crate) fn retain(&self, words: &[u64], width: usize, rows: &mut Vec<u32>) {
@@ -177,6 +209,34 @@ impl CellTest {
         let null_word = if self.null_mask == 0 { self.word } else { self.null_word };
         Self { null_word: place(null_word), word: place(self.word), ..self }
     }
+}
+
+/// One loop for each of the most usual widths, which knows how far rows are apart.
+#[inline(always)]
+fn select_rows(words: &[u64], width: usize, rows: &mut Vec<u32>, passes: impl Fn(&[u64]) -> bool) {
+    rows.resize(words.len() / width, 0);
+    let found = match width {
+        2 => select_each(words.as_chunks::<2>().0.iter(), rows, |row| passes(&row[..])),
+        3 => select_each(words.as_chunks::<3>().0.iter(), rows, |row| passes(&row[..])),
+        4 => select_each(words.as_chunks::<4>().0.iter(), rows, |row| passes(&row[..])),
+        _ => select_each(words.chunks_exact(width), rows, passes),
+    };
+    rows.truncate(found);
+}
+
+/// Writes the positions of the rows that pass; how many there are.
+#[inline(always)]
+fn select_each<R>(
+    all: impl Iterator<Item = R>,
+    rows: &mut [u32],
+    passes: impl Fn(R) -> bool,
+) -> usize {
+    let mut found = 0;
+    for (row, at) in all.zip(0_u32..) {
+        rows[found] = at;
+        found += usize::from(passes(row));
+    }
+    found
 }
 
 #[inline(always)]

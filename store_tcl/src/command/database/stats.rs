@@ -57,7 +57,11 @@ fn run(call: &Call<'_, Database>) -> Outcome {
 
 fn table_stats(table: &TableStats) -> Obj {
     let indexes = table.indexes.iter().map(|index| {
-        let numbers = [("entries", count_obj(index.entries)), ("bytes", count_obj(index.bytes))];
+        let numbers = [
+            ("entries", count_obj(index.entries)),
+            ("bytes", count_obj(index.bytes)),
+            ("bytes_per_entry", Obj::from_float(index.bytes_per_entry())),
+        ];
         (&*index.name, pairs(numbers))
     });
     pairs([
@@ -66,6 +70,7 @@ fn table_stats(table: &TableStats) -> Obj {
         ("version_bytes", count_obj(table.version_bytes)),
         ("garbage_rows", count_obj(table.garbage_rows)),
         ("bytes", count_obj(table.bytes)),
+        ("bytes_per_row", Obj::from_float(table.bytes_per_row())),
         ("indexes", by_name(indexes)),
     ])
 }

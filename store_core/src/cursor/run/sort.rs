@@ -1,0 +1,448 @@
+//! Sorted results: the numbers of the rows in order, all found before the first row is given.
+//!
+//! ```text
+//! limit, an index in order   rows as they come, to the end of a group of equal entries ─► ties
+//! limit                      (the first cell as a number, row) ─► the best, cut now and then ─► ties
+//! else                       whole sort keys ─► top-k, or all of them
+//! ```
+//!
+//! A cell of a fixed width becomes a number by a few steps, so most rows of a sort with a limit are
+//! refused by one comparison. Whole keys are made of ties only: rows whose entries or numbers are
+//! equal.
+
+use super::super::candidates::{Batch, Candidates};
+use super::{Cursor, RowRef, words_of};
+use crate::error::Result;
+use crate::mem::budget::Reservation;
+use crate::mem::layout::{CellRank, Layout};
+use crate::planted;
+use crate::query::{
+    Filter, NullsOrder, Quick, SortEncoder, SortKey, TopK, compare_rows, complete_sort,
+};
+use crate::txn::AHEAD;
+use smallvec::SmallVec;
+use std::ops::Range;
+
+/// Sort memory reserved at once.
+const SORT_LUMP_BYTES: usize = 64 << 10;
+/// Rows kept beside the wanted ones, at least, before the others are cut off.
+const BEST_ROOM_MIN: usize = 512;
+/// Most rows that are wanted of a sort by numbers: more are sorted by whole keys.
+const BEST_MAX: usize = 64 << 10;
+
+/// Rows that are kept whole where an index gives them in order.
+const FEW_ROWS: usize = 64;
+/// Rows of one number or entry that are compared cell by cell.
+const FEW_TIES: usize = 16;
+/// Bytes for a row that an index gave in order, and for the end of its group.
+const BYTES_A_ROW: usize = size_of::<u32>() + size_of::<usize>();
+
+/// What a sorted query asks for.
+pub(super) struct Sorting<'s> {
+    pub sort: &'s [SortKey],
+    pub limit: Option<u64>,
+    pub offset: u64,
+    /// The rows come by an index in the order of the first column.
+    pub in_order: bool,
+}
+
+impl Sorting<'_> {
+    /// How many rows from the first one on matter, if not all.
+    fn wanted(&self) -> Option<u64> {
+        self.limit.map(|limit| limit.saturating_add(self.offset))
+    }
+
+    /// For how many rows room is made first.
+    fn first_room(&self) -> usize {
+        let wanted = self.wanted().unwrap_or(u64::MAX);
+        wanted.min(BEST_ROOM_MIN as u64) as usize + 8
+    }
+}
+
+/// The first sort cell of a row as a number, NULLs in their place.
+struct Lead {
+    rank: CellRank,
+    flipped: u64,
+    null: u64,
+}
+
+/// Rows that may be among the wanted ones, by the numbers of their first cells.
+struct Best {
+    wanted: usize,
+    /// The number of the last one wanted, once there are enough.
+    most: u64,
+    rows: Vec<(u64, u32)>,
+}
+
+impl Lead {
+    fn new(first: SortKey, layout: &Layout) -> Option<Self> {
+        let rank = layout.rank(first.column)?;
+        let flipped = if first.descending { u64::MAX } else { 0 };
+        let null = if first.nulls == NullsOrder::First { 0 } else { 2 << 62 };
+        Some(Self { rank, flipped, null })
+    }
+
+    /// Two bits are lost, so numbers may be equal where cells are not.
+    #[inline(always)]
+    fn of_row(&self, words: &[u64]) -> u64 {
+        match self.rank.of_row(words) {
+            Some(number) => 1 << 62 | (number ^ self.flipped) >> 2,
+            None => self.null,
+        }
+    }
+}
+
+impl Best {
+    fn room(&self) -> usize {
+        self.wanted + self.wanted.max(BEST_ROOM_MIN)
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() == self.room()
+    }
+
+    /// Drops what comes behind the wanted rows; ties with the last one stay.
+    fn cut(&mut self) {
+        if self.rows.len() <= self.wanted {
+            return;
+        }
+        let (_, last, _) = self.rows.select_nth_unstable(self.wanted - 1);
+        let most = last.0;
+        self.most = most;
+        self.rows.retain(|row| row.0 <= most);
+    }
+
+    /// Takes the ties with the last wanted row out.
+    fn take_last_ties(&mut self) -> Vec<u32> {
+        let most = self.most;
+        let ties = self.rows.iter().filter(|row| row.0 == most).map(|row| row.1).collect();
+        self.rows.retain(|row| row.0 < most);
+        ties
+    }
+}
+
+impl Cursor<'_> {
+    /// Reads every row and keeps those the limit asks for, in order.
+    pub(super) fn sort_rows(&mut self, asked: &Sorting<'_>) -> Result<()> {
+        let mut held = self.source.engine().holder.child("sort").reserve(0)?;
+        let few = asked.wanted().filter(|wanted| (1..=BEST_MAX as u64).contains(wanted));
+        let few = few.map(|wanted| wanted as usize);
+        let lead = Lead::new(asked.sort[0], &self.rows.layout);
+        (self.skip, self.left) = (0, u64::MAX);
+        let sorted = match (few, lead) {
+            (Some(wanted), _) if asked.in_order && self.has_entries_in_order(asked) => {
+                self.by_entries(asked, wanted, &mut held)?
+            }
+            (Some(wanted), Some(lead)) if !asked.in_order => {
+                self.best(asked, &lead, wanted, &mut held)?
+            }
+            _ => self.by_whole_keys(asked, &mut held)?,
+        };
+        self.candidates = Candidates::List(sorted.into_iter());
+        (self.batch, self.at, self.more, self.own) = (Batch::default(), 0, true, None);
+        self.filter = Filter::all();
+        self.quick = Quick::new(&self.filter, &self.rows.layout);
+        self.needed = 0..self.words.len();
+        self.held = Some(held);
+        self.is_sorted = true;
+        Ok(())
+    }
+
+    // ---- by numbers
+
+    fn best(
+        &mut self,
+        asked: &Sorting<'_>,
+        lead: &Lead,
+        wanted: usize,
+        held: &mut Reservation,
+    ) -> Result<Vec<u32>> {
+        let mut best = Best { wanted, most: u64::MAX, rows: Vec::new() };
+        held.grow_to(best.room() * size_of::<(u64, u32)>())?;
+        best.rows.reserve_exact(best.room());
+        let encoder = self.whole_encoder(asked);
+        let columns = self.filter.columns().into_iter().chain([asked.sort[0].column]);
+        self.needed = words_of(&self.rows, columns);
+        self.need_index_words();
+        while self.advance_matching()? {
+            let number = lead.of_row(&self.words);
+            if number > best.most {
+                continue;
+            }
+            best.rows.push((number, self.row_at_hand()));
+            if best.is_full() {
+                best.cut();
+                if best.rows.len() > wanted + BEST_ROOM_MIN / 2 {
+                    let ties = best.take_last_ties();
+                    let kept = self.first_of(&ties, wanted - best.rows.len(), &encoder, held)?;
+                    let most = best.most;
+                    best.rows.extend(kept.into_iter().map(|row| (most, row)));
+                }
+            }
+        }
+        best.cut();
+        self.in_order(best, &encoder, asked.offset as usize, held)
+    }
+
+    /// The wanted rows in order: by their numbers, and by whole keys where these are equal.
+    fn in_order(
+        &mut self,
+        mut best: Best,
+        encoder: &SortEncoder,
+        offset: usize,
+        held: &mut Reservation,
+    ) -> Result<Vec<u32>> {
+        best.rows.sort_unstable();
+        let mut sorted = Vec::with_capacity(best.wanted.min(best.rows.len()));
+        for ties in best.rows.chunk_by(|a, b| a.0 == b.0) {
+            let left = best.wanted - sorted.len();
+            if let [single] = ties
+                && left > 0
+            {
+                sorted.push(single.1);
+            } else if left > 0 {
+                let ties: Vec<u32> = ties.iter().map(|row| row.1).collect();
+                sorted.extend(self.first_of(&ties, left, encoder, held)?);
+            }
+        }
+        sorted.drain(..offset.min(sorted.len()));
+        Ok(sorted)
+    }
+
+    /// The first so many of these rows, in the whole order.
+    fn first_of(
+        &mut self,
+        rows: &[u32],
+        most: usize,
+        encoder: &SortEncoder,
+        held: &mut Reservation,
+    ) -> Result<Vec<u32>> {
+        if rows.len() <= FEW_TIES {
+            return self.few_in_order(rows, most, encoder);
+        }
+        let (mut top, mut key) = (TopK::new(Some(most), 0), Vec::new());
+        let base = held.bytes();
+        for (at, row) in rows.iter().enumerate() {
+            if let Some(next) = rows.get(at + AHEAD) {
+                self.rows.versions.fetch(*next);
+            }
+            self.read_again(*row)?;
+            self.keep(&mut top, *row, encoder, &mut key, (held, base))?;
+        }
+        Ok(top.into_sorted().collect())
+    }
+
+    /// The same for so few rows that comparing their cells costs less than making keys of them.
+    fn few_in_order(
+        &mut self,
+        rows: &[u32],
+        most: usize,
+        encoder: &SortEncoder,
+    ) -> Result<Vec<u32>> {
+        let width = self.words.len();
+        let mut words = Vec::with_capacity(rows.len() * width);
+        for row in rows {
+            self.read_again(*row)?;
+            words.extend_from_slice(&self.words);
+        }
+        let row = |at: u32| RowRef::new(&self.rows, &words[at as usize * width..][..width]);
+        let mut order: SmallVec<[u32; FEW_TIES]> = (0..rows.len() as u32).collect();
+        order.sort_unstable_by(|a, b| encoder.compare(&row(*a), &row(*b)));
+        Ok(order.into_iter().take(most).map(|at| rows[at as usize]).collect())
+    }
+
+    /// Reads all words of a row that was met before.
+    fn read_again(&mut self, row: u32) -> Result<()> {
+        let all: Range<usize> = 0..self.words.len();
+        let seen = self.source.read(&self.rows, row, &all, &mut self.words)?;
+        assert!(seen, "a row that a snapshot sees stays visible to it");
+        Ok(())
+    }
+
+    // ---- by an index in order
+
+    /// True if entries come in the result's order, so that only rows of equal ones must be put in order.
+    fn has_entries_in_order(&self, asked: &Sorting<'_>) -> bool {
+        self.candidates.index().is_some_and(|index| {
+            let first = asked.sort[0];
+            let ends_with = index.spec.columns.last() == Some(&first.column);
+            let up = !first.descending || !index.has_ties() || self.candidates.is_grouped();
+            asked.sort.len() == 1 && ends_with && up
+        })
+    }
+
+    /// Takes rows as they come, until there are enough and the entry is another one than before.
+    fn by_entries(
+        &mut self,
+        asked: &Sorting<'_>,
+        wanted: usize,
+        held: &mut Reservation,
+    ) -> Result<Vec<u32>> {
+        // Few rows are kept whole, and not read again.
+        let mut words = wanted <= FEW_ROWS / 2;
+        self.needed = 0..self.words.len();
+        if !words {
+            self.needed = words_of(&self.rows, self.filter.columns().into_iter());
+            self.need_index_words();
+        }
+        let (mut rows, mut whole): (Vec<u32>, Vec<u64>) = (Vec::new(), Vec::new());
+        let (mut ends, mut head, mut tail) = (Vec::new(), 0, Vec::new());
+        while self.advance_matching()? {
+            let entry = self.batch.entry(self.at - 1);
+            let entry = entry.expect("rows in order come by an index");
+            if !rows.is_empty() && (head, &tail[..]) != entry {
+                ends.push(rows.len());
+                if rows.len() >= wanted {
+                    break;
+                }
+            }
+            if rows.len() == rows.capacity() {
+                let more = rows.len().max(asked.first_room());
+                let kept = if words { FEW_ROWS * size_of_val(&*self.words) } else { 0 };
+                held.grow_to((rows.len() + more) * BYTES_A_ROW + kept)?;
+                rows.reserve_exact(more);
+                ends.reserve_exact(more);
+                whole.reserve_exact(if words { more.min(FEW_ROWS) * self.words.len() } else { 0 });
+            }
+            head = entry.0;
+            tail.clear();
+            tail.extend_from_slice(entry.1);
+            let row = self.row_at_hand();
+            rows.push(row);
+            words &= rows.len() <= FEW_ROWS;
+            if words {
+                whole.extend_from_slice(&self.words);
+            }
+        }
+        ends.push(rows.len()); // twice does no harm
+        if words {
+            return Ok(self.give_few(asked, wanted, (&mut rows, &ends), &whole));
+        }
+        self.in_order_of_groups(asked, wanted, (&rows, &ends), held)
+    }
+
+    /// Puts the rows of each group in order and gets the wanted ones ready to be given.
+    fn give_few(
+        &mut self,
+        asked: &Sorting<'_>,
+        wanted: usize,
+        (rows, ends): (&mut [u32], &[usize]),
+        words: &[u64],
+    ) -> Vec<u32> {
+        let width = self.words.len();
+        let row = |at: u32| RowRef::new(&self.rows, &words[at as usize * width..][..width]);
+        let mut order: SmallVec<[u32; FEW_ROWS]> = (0..rows.len() as u32).collect();
+        let (mut start, mut complete) = (0, None);
+        for end in ends {
+            let ties = &mut order[start..*end];
+            if ties.len() > 1 && !planted::bug("ties_left_as_met") {
+                let key = &self.rows.schema.key;
+                let complete = complete.get_or_insert_with(|| complete_sort(asked.sort, key));
+                ties.sort_unstable_by(|a, b| compare_rows(complete, &row(*a), &row(*b)));
+            }
+            start = *end;
+        }
+        let wanted = &order[..wanted.min(order.len())];
+        let wanted = &wanted[wanted.len().min(asked.offset as usize)..];
+        let room = self.ahead.room(wanted.len() as u64);
+        if let Some(room) = room.get_mut(..wanted.len() * width) {
+            for (at, room) in wanted.iter().zip(room.chunks_exact_mut(width)) {
+                room.copy_from_slice(&words[*at as usize * width..][..width]);
+            }
+            self.ahead.filled(wanted.len() * width);
+            self.left = 0; // all are ready
+        }
+        wanted.iter().map(|at| rows[*at as usize]).collect()
+    }
+
+    fn in_order_of_groups(
+        &mut self,
+        asked: &Sorting<'_>,
+        wanted: usize,
+        (rows, ends): (&[u32], &[usize]),
+        held: &mut Reservation,
+    ) -> Result<Vec<u32>> {
+        let (mut sorted, mut start, mut encoder) =
+            (Vec::with_capacity(wanted.min(rows.len())), 0, None);
+        for end in ends {
+            let left = wanted - sorted.len();
+            match &rows[start..*end] {
+                [] => {}
+                _ if left == 0 => break,
+                [single] => sorted.push(*single),
+                ties if planted::bug("ties_left_as_met") => {
+                    sorted.extend(ties.iter().take(left));
+                }
+                ties => {
+                    let encoder = &*encoder.get_or_insert_with(|| self.whole_encoder(asked));
+                    sorted.extend(self.first_of(ties, left, encoder, held)?);
+                }
+            }
+            start = *end;
+        }
+        sorted.drain(..sorted.len().min(asked.offset as usize));
+        Ok(sorted)
+    }
+
+    // ---- by whole keys
+
+    fn by_whole_keys(&mut self, asked: &Sorting<'_>, held: &mut Reservation) -> Result<Vec<u32>> {
+        let complete = complete_sort(asked.sort, &self.rows.schema.key);
+        let encoder = self.whole_encoder(asked);
+        let mut top: TopK<u32> =
+            TopK::new(asked.limit.map(|limit| limit as usize), asked.offset as usize);
+        let mut key = Vec::new();
+        let columns = complete.iter().map(|key| key.column);
+        self.needed = words_of(&self.rows, columns.chain(self.filter.columns()));
+        self.need_index_words();
+        let first = SortEncoder::new(&asked.sort[..1], &self.rows.schema);
+        let (mut lead, mut last_lead) = (Vec::new(), Vec::new());
+        while self.advance_matching()? {
+            if asked.in_order && asked.limit.is_some() {
+                // The walk meets the first column's values in order: after the last one wanted,
+                // nothing can come before what is kept.
+                let enough = asked.wanted().is_some_and(|wanted| top.len() as u64 >= wanted);
+                lead.clear();
+                first.encode(&RowRef::new(&self.rows, &self.words), &mut lead)?;
+                if enough && lead != last_lead && !last_lead.is_empty() {
+                    break;
+                }
+                if !enough {
+                    std::mem::swap(&mut lead, &mut last_lead);
+                }
+            }
+            let row = self.row_at_hand();
+            self.keep(&mut top, row, &encoder, &mut key, (held, 0))?;
+        }
+        Ok(top.into_sorted().collect())
+    }
+
+    fn whole_encoder(&self, asked: &Sorting<'_>) -> SortEncoder {
+        SortEncoder::new(&complete_sort(asked.sort, &self.rows.schema.key), &self.rows.schema)
+    }
+
+    /// Keeps the row at hand if it is among the first ones; `held` beside the bytes of others.
+    fn keep(
+        &self,
+        top: &mut TopK<u32>,
+        row: u32,
+        encoder: &SortEncoder,
+        key: &mut Vec<u8>,
+        (held, base): (&mut Reservation, usize),
+    ) -> Result<()> {
+        key.clear();
+        encoder.encode(&RowRef::new(&self.rows, &self.words), key)?;
+        if top.would_keep(key) {
+            let bytes = base + top.held_bytes() + top.growth_bytes(key.len(), 0);
+            if bytes > held.bytes() {
+                held.grow_to(bytes + SORT_LUMP_BYTES)?;
+            }
+            top.push(key, row, 0);
+        }
+        Ok(())
+    }
+
+    fn row_at_hand(&self) -> u32 {
+        self.row.unwrap_or_else(|| self.walk.row(&self.rows.versions))
+    }
+}
