@@ -26,13 +26,15 @@ fn goes_on(device: &SimDevice, history: &History, seed: u64, what: &str) {
     assert_eq!(next.verify(&device.crash(seed), what), next.acknowledged, "{what}");
 }
 
-/// The operations to cut at: all but most of the many writes that fill a new log file with zeros.
+/// The operations to cut at: all but most of the many writes, with a sync now and then, that fill a new
+/// log file with zeros.
 fn stops(workload: Workload, every: usize) -> Vec<u64> {
     let device = SimDevice::new();
     History::new().run(&open(&device).unwrap(), workload).unwrap();
     let trace = device.trace();
     let is_write = |at: usize| trace.get(at) == Some(&Operation::Write);
-    let inside = |at: usize| (at.saturating_sub(2)..at + 3).all(is_write);
+    let others = |at: usize| (at.saturating_sub(4)..at + 5).filter(|at| !is_write(*at)).count();
+    let inside = |at: usize| others(at) <= 1;
     let stops = (0..trace.len()).filter(|at| !inside(*at) || at % 37 == 0);
     stops.chain([trace.len()]).step_by(every).map(|at| at as u64).collect()
 }
