@@ -25,7 +25,8 @@ fn main() {
     let chosen = std::env::var("BENCH").unwrap_or_else(|_| "all".to_owned());
     let chosen: Vec<&str> = chosen.split(',').map(str::trim).collect();
     let known = |name: &&str| {
-        matches!(*name, "all" | "load" | "durability") || GROUPS.iter().any(|(group, _)| group == name)
+        matches!(*name, "all" | "load" | "durability")
+            || GROUPS.iter().any(|(group, _)| group == name)
     };
     if let Some(unknown) = chosen.iter().find(|name| !known(name)) {
         let names: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();

@@ -16,6 +16,7 @@ pub(crate) use automatic::{Automatic, run_noted, start};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, SEGMENT_ENDING, TableEntry};
 use crate::mvcc::Moment;
+use crate::options::pause_after;
 use crate::planted;
 use crate::segment::{SegmentKind, SegmentOptions, SegmentWriter};
 use crate::store::Home;
@@ -23,6 +24,7 @@ use crate::sync::Relaxed;
 use crate::txn::{Engine, LiveTable, Reading, RowWords, TableData, record};
 use crate::wal::{Device, Lsn};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Writes a checkpoint and removes the log before it.
 fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
@@ -103,13 +105,16 @@ fn write_table(
         &engine.holder.child("checkpoint"),
     )?;
     let mut image = Vec::new();
+    let mut pace = Pace { engine, end: Lsn::ZERO };
     for_each_visible(rows, snapshot.moment(), |words| {
         if engine.is_ending() {
             return Err(Error::new(Kind::Cancelled, "the store is being closed"));
         }
         image.clear();
         record::put_row(rows, words, &mut image);
-        writer.push(&image)
+        writer.push(&image)?;
+        writer.take_sync_time().into_iter().for_each(|took| pace.pause(took));
+        Ok(())
     })?;
     let written = writer.rows();
     let segment = if written > 0 {
@@ -129,6 +134,24 @@ fn write_table(
         segment,
         rows: written,
     })
+}
+
+/// Leaves the disk and the processor to commits for a while, if there are any: their syncs would queue
+/// behind those of the segment.
+struct Pace<'e> {
+    engine: &'e Engine,
+    /// Where the log ended before.
+    end: Lsn,
+}
+
+impl Pace<'_> {
+    /// Pauses after a sync that took so long.
+    fn pause(&mut self, took: Duration) {
+        let end = self.engine.log().map_or(Lsn::ZERO, |log| log.wal.end());
+        if std::mem::replace(&mut self.end, end) != end {
+            std::thread::sleep(pause_after(took));
+        }
+    }
 }
 
 /// Shows the words of every row that a registered snapshot sees.

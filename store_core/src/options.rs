@@ -85,3 +85,14 @@ pub(crate) const TURN_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Most threads of one query: more than most machines have processors.
 pub const THREADS_MAX: u32 = 256;
+
+/// How many times as long as a sync of a checkpoint the pause after it is while others commit.
+const PAUSE_SHARE: u32 = 3;
+/// Longest of these pauses: a disk that is slow for all must not stop a checkpoint.
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
+/// The pause after a sync that took so long and that nobody waits for: syncs of commits would queue
+/// behind it.
+pub(crate) fn pause_after(sync: Duration) -> Duration {
+    (sync * PAUSE_SHARE).min(PAUSE_MAX)
+}

@@ -3,6 +3,10 @@
 //! Rows of the checkpoint and of the log are written in place, without versions: nobody reads yet.
 //! The secondary indexes are built last, each from sorted batches.
 
+mod ahead;
+
+use ahead::Ahead;
+
 use crate::backup;
 use crate::codec::{self, Reader};
 use crate::durability::{Durability, Lag};
@@ -88,7 +92,10 @@ pub(crate) fn open(
     let began = Instant::now();
     let holder = engine.holder.child("recovery");
     let from = Lsn(manifest.wal_start);
-    let replayed = replay(&**device, from, &holder, &mut |record| recovery.apply(&record))?;
+    let mut ahead = Ahead::new(&holder)?;
+    let take = &mut |record: Record<'_>| recovery.take(&mut ahead, &record);
+    let replayed = replay(&**device, from, &holder, take)?;
+    recovery.apply_taken(&mut ahead)?;
     report.log_rows = recovery.log_rows;
     report.replaying = began.elapsed();
     let began = Instant::now();

@@ -34,7 +34,12 @@ fn print_line(name: &str, runs: &mut [Run], raw: &[Run], gate: Option<f64>) -> f
     let mut ratios: Vec<f64> =
         runs.iter().zip(raw).map(|(one, raw)| one.rate() / raw.rate()).collect();
     let mut rates: Vec<f64> = runs.iter().map(Run::rate).collect();
-    let mut at = |share| median(&mut runs.iter_mut().map(|run| f64::from(run.latencies.at(share))).collect::<Vec<_>>()).0;
+    let mut at = |share| {
+        median(
+            &mut runs.iter_mut().map(|run| f64::from(run.latencies.at(share))).collect::<Vec<_>>(),
+        )
+        .0
+    };
     let (half, most) = (at(0.5), at(0.99));
     let rate = median(&mut rates).0;
     println!(
@@ -60,7 +65,10 @@ pub fn run_part() {
         }
         let best = rates[2..].iter().copied().fold(0.0, f64::max);
         let ratio = rates[0] / best;
-        println!("    store to the fastest peer  {}", verdict((ratio, ratio, ratio), (clients == 64).then_some(1.0)));
+        println!(
+            "    store to the fastest peer  {}",
+            verdict((ratio, ratio, ratio), (clients == 64).then_some(1.0))
+        );
         let mut rates: Vec<f64> = raw.iter().map(Run::rate).collect();
         let p50 = raw[0].latencies.at(0.5);
         println!("    {:<26} {:9.0} /s  p50 {p50:7.0} us", engines[0].name(), median(&mut rates).0);
@@ -72,4 +80,3 @@ pub fn run_part() {
     let (raw_runs, ours) = runs.split_at_mut(1);
     print_line(tickets.name(), &mut ours[0], &raw_runs[0], Some(TICKETS.1));
 }
-

@@ -31,7 +31,8 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let above = std::env::var_os("STORE_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+        let above =
+            std::env::var_os("STORE_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let path = above.join(format!("store-bench-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).expect("STORE_BENCH_DIR can be written");
@@ -47,7 +48,8 @@ impl Drop for Place {
 
 /// Runs the parts; `BENCH_PART=commits,checkpoint,recovery` runs some only.
 pub fn run() {
-    let parts = std::env::var("BENCH_PART").unwrap_or_else(|_| "commits,checkpoint,recovery".to_owned());
+    let parts =
+        std::env::var("BENCH_PART").unwrap_or_else(|_| "commits,checkpoint,recovery".to_owned());
     for part in parts.split(',').map(str::trim) {
         println!("\n== durability: {part}\n");
         match part {

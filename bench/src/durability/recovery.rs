@@ -40,7 +40,9 @@ fn fill(path: &Path, text: &[u8]) {
         for _ in 0..10_000 {
             let id = &ids[at * 7_919 % ROWS];
             let changes = [("altitude", ((at % 450) as i64 * 100).into()), ("gs", 400_i64.into())];
-            store.write(|txn| table.update(txn, &[id.into()], &changes)).expect("a row that is there");
+            store
+                .write(|txn| table.update(txn, &[id.into()], &changes))
+                .expect("a row that is there");
             at += 1;
         }
         if store.stats().wal_end - begin >= LOG_BYTES {

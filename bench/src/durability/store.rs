@@ -40,7 +40,8 @@ impl Ours {
 
     fn open(path: &Path, how: How) -> Self {
         let store = Store::options().memory(1 << 30).open(path).expect("a store");
-        let schema = store_core::Schema::parse("t", "id int64 key, n int64, text text").expect("columns");
+        let schema =
+            store_core::Schema::parse("t", "id int64 key, n int64, text text").expect("columns");
         let table = store.create_table(schema).expect("a new table");
         for client in 0..64 {
             let mut txn = store.begin().expect("a place");

@@ -11,7 +11,12 @@ use crate::random::random_id;
 use crate::wal::{Device, DeviceFile, OpenMode};
 use lz4_flex::block::{compress_into, get_maximum_output_size};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
+
+/// Bytes written between two syncs: the device never has more to write at once than this, so that the
+/// log's syncs, which commits wait for, do not queue behind a whole segment.
+const SYNC_BYTES: usize = 256 << 10;
 
 /// Most bytes a row's length takes.
 const ROW_LENGTH_BYTES_MAX: usize = 9;
@@ -63,6 +68,9 @@ pub(crate) struct SegmentWriter {
     out: Vec<u8>,
     held: Reservation,
     at: u64,
+    /// Bytes written since the last sync.
+    unsynced: usize,
+    sync_time: Option<Duration>,
     footer: Footer,
 }
 
@@ -93,6 +101,8 @@ impl SegmentWriter {
             records: 0,
             held,
             at: 0,
+            unsynced: 0,
+            sync_time: None,
             footer: Footer::default(),
         };
         writer.out.extend_from_slice(&Header { kind, schema_id, file_id }.to_bytes());
@@ -205,8 +215,24 @@ impl SegmentWriter {
             return Err(Error::io(format_args!("{}: writing", self.name), fault));
         }
         self.at += self.out.len() as u64;
+        self.unsynced += self.out.len();
         self.out.clear();
-        Ok(())
+        if self.unsynced < SYNC_BYTES {
+            return Ok(());
+        }
+        self.unsynced = 0;
+        let began = Instant::now();
+        let synced = self.open_file()?.sync_data();
+        self.sync_time = Some(began.elapsed());
+        synced.map_err(|fault| {
+            self.give_up();
+            Error::io(format_args!("{}: syncing", self.name), fault)
+        })
+    }
+
+    /// How long the last sync took, once after each: for whoever leaves the device to others as well.
+    pub(crate) fn take_sync_time(&mut self) -> Option<Duration> {
+        self.sync_time.take()
     }
 
     fn open_file(&self) -> Result<&dyn DeviceFile> {

@@ -101,6 +101,22 @@ pub(crate) fn move_rows(rows: &TableData, to: &TableData, recast: &Recast<'_>) -
     })
 }
 
+/// Asks for the memory in which a key is looked for; its hash, if it is a key.
+pub(crate) fn fetch_place(rows: &TableData, key: &[ValueRef<'_>]) -> Option<u64> {
+    let mut words = RowWords::new();
+    prepare_key(rows, key, &mut words).ok()?;
+    let hash = rows.view(&words).key_hash();
+    rows.primary.prefetch(hash);
+    Some(hash)
+}
+
+/// Asks for the memory of the row that a key of this hash may have.
+pub(crate) fn fetch_row(rows: &TableData, hash: u64) {
+    if let Some(row) = rows.primary.first(hash) {
+        rows.versions.fetch(row);
+    }
+}
+
 /// Shows the number and words of every row of these pages.
 pub(crate) fn for_each(
     rows: &TableData,

@@ -180,13 +180,13 @@ fn put_cell(value: ValueRef<'_>, column: &Column, out: &mut Vec<u8>) {
 }
 
 /// Cells of one row, on the stack for rows of usual width.
-pub(crate) type Cells<'a> = SmallVec<[ValueRef<'a>; 32]>;
+pub(crate) type Cells<'a> = SmallVec<[ValueRef<'a>; 12]>;
 
 /// One operation of a commit.
 #[expect(clippy::large_enum_variant, reason = "one exists at a time, on the stack")]
 pub(crate) enum Op<'a> {
     /// The operations that follow concern this table; its column ids, in the order of the cells.
-    Table { id: u32, version: u32, columns: Vec<u32> },
+    Table { id: u32, version: u32, columns: SmallVec<[u32; 16]> },
     /// A whole row.
     Put(Cells<'a>),
     /// A row's key and its changed columns.
@@ -230,7 +230,7 @@ fn read_table<'a>(reader: &mut Reader<'a>) -> Result<Op<'a>> {
     let id = number(reader.u64()?)?;
     let version = number(reader.u64()?)?;
     let count = reader.u64()?;
-    let mut columns = Vec::new();
+    let mut columns = SmallVec::new();
     for _ in 0..count {
         columns.push(number(reader.u64()?)?);
     }
@@ -239,11 +239,38 @@ fn read_table<'a>(reader: &mut Reader<'a>) -> Result<Op<'a>> {
 
 /// Takes every cell of a row.
 pub(crate) fn read_row<'a>(reader: &mut Reader<'a>, schema: &Schema) -> Result<Cells<'a>> {
-    schema.columns.iter().map(|column| read_cell(reader, column)).collect()
+    let mut cells = Cells::with_capacity(schema.columns.len());
+    for column in &schema.columns {
+        cells.push(read_cell(reader, column)?);
+    }
+    Ok(cells)
 }
 
 fn read_key<'a>(reader: &mut Reader<'a>, schema: &Schema) -> Result<Cells<'a>> {
-    schema.key.iter().map(|column| read_cell(reader, &schema.columns[*column])).collect()
+    let mut cells = Cells::with_capacity(schema.key.len());
+    for column in &schema.key {
+        cells.push(read_cell(reader, &schema.columns[*column])?);
+    }
+    Ok(cells)
+}
+
+/// The table and the key of the first row of a commit without fragments, if it is what it should be.
+pub(crate) fn first_key<'a, 't>(
+    payload: &'a [u8],
+    table: impl FnOnce(u32) -> Option<&'t TableData>,
+) -> Result<Option<(&'t TableData, Cells<'a>)>> {
+    let mut reader = Reader::new(payload);
+    if read_head(&mut reader)?.is_some() || reader.u8()? != OP_TABLE {
+        return Ok(None);
+    }
+    let Op::Table { id, .. } = read_table(&mut reader)? else { return Ok(None) };
+    let Some(rows) = table(id) else { return Ok(None) };
+    let op = reader.u8()?;
+    if op != OP_PUT {
+        return Ok(Some((rows, read_key(&mut reader, &rows.schema)?)));
+    }
+    let row = read_row(&mut reader, &rows.schema)?;
+    Ok(Some((rows, rows.schema.key.iter().map(|column| row[*column]).collect())))
 }
 
 fn read_cell<'a>(reader: &mut Reader<'a>, column: &Column) -> Result<ValueRef<'a>> {

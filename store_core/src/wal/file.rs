@@ -12,8 +12,10 @@ use super::device::{Device, DeviceFile, OpenMode, read_full_at};
 use super::lsn::Lsn;
 use crate::codec::u64_at;
 use crate::error::{Error, Kind, Result};
+use crate::options::pause_after;
 use crate::random::random_id;
 use std::io;
+use std::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Frames start here: writing them never touches the header's sectors.
@@ -25,6 +27,8 @@ const MAGIC: [u8; 8] = *b"storewal";
 const VERSION: u32 = 4;
 const CHECKED_BYTES: usize = 48;
 const FILLED_BYTES: usize = CHECKED_BYTES + 8;
+/// A file that is not in use yet is synced whenever so much was written to it.
+const PREPARE_STEP: u64 = 256 << 10;
 /// Zeros are written in pieces of this size.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -159,14 +163,29 @@ pub(super) struct PreparedFile {
 
 impl PreparedFile {
     /// Makes the temporary file, replacing one that a crash left behind.
-    pub(super) fn create(device: &dyn Device, room: u64) -> Result<Self, Fault> {
+    ///
+    /// `others` says that commits go on meanwhile: then the disk is left to them between two steps.
+    pub(super) fn create(device: &dyn Device, room: u64, others: bool) -> Result<Self, Fault> {
         let refused = |fault| {
             Fault::Refused(Error::io(format_args!("{TEMPORARY_NAME}: making a log file"), fault))
         };
         let file = device.open(TEMPORARY_NAME, OpenMode::Truncate).map_err(refused)?;
-        let reached =
-            fill_zeros(&*file, [0, HEADER_BYTES, HEADER_BYTES + room]).map_err(refused)?;
-        sync(&*file, TEMPORARY_NAME)?;
+        let (need, to) = (HEADER_BYTES, HEADER_BYTES + room);
+        let mut reached = 0;
+        // In steps, so that the syncs of the file in use do not queue behind all of it.
+        while reached < to {
+            let step = (reached + PREPARE_STEP).min(to);
+            let filled = fill_zeros(&*file, [reached, need, step]).map_err(refused)?;
+            let began = Instant::now();
+            sync(&*file, TEMPORARY_NAME)?;
+            if others {
+                std::thread::sleep(pause_after(began.elapsed()));
+            }
+            reached = filled;
+            if filled < step {
+                break; // the disk is full, but there is room for the header
+            }
+        }
         Ok(Self { file, room: reached - HEADER_BYTES })
     }
 

@@ -48,7 +48,7 @@ impl Wal {
                 return Ok(state.end());
             }
         }
-        let prepared = PreparedFile::create(&*self.device, self.options.preallocate_bytes);
+        let prepared = PreparedFile::create(&*self.device, self.options.preallocate_bytes, true);
         let mut state = self.state.lock();
         let outcome = match prepared {
             Ok(prepared) => self.switch(&mut state, prepared),

@@ -142,7 +142,7 @@ impl Wal {
         durable_timestamp: Arc<AtomicU64>,
     ) -> Result<Self> {
         durable_timestamp.store(start.timestamp, Release);
-        let prepared = PreparedFile::create(&*device, options.preallocate_bytes);
+        let prepared = PreparedFile::create(&*device, options.preallocate_bytes, false);
         let (file, allocated) =
             prepared.and_then(|made| made.finish(&*device, start)).map_err(Fault::into_error)?;
         let mut older = Vec::new();
