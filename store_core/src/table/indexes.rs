@@ -14,7 +14,7 @@ impl Table {
     ///
     /// Takes the table's rows in batches, each at a snapshot of its own, and stops nobody. Snapshots
     /// older than the last of these do without the index. It waits for transactions that wrote to
-    /// this table before and have not ended ([`Kind::Busy`] if they do not within
+    /// this table before and have not ended ([`Kind::Busy`](crate::Kind::Busy) if they do not within
     /// [`IndexSpec::patience`]), so it cannot be called inside one. If rows have equal values, a
     /// unique index is refused with the keys of two of them. After any error nothing is left.
     ///
@@ -33,7 +33,7 @@ impl Table {
     }
 
     /// The same with a look at the rows entered so far, before each batch of some 65,536 and at the
-    /// end; if `progress` gives false it ends with [`Kind::Cancelled`].
+    /// end; if `progress` gives false it ends with [`Kind::Cancelled`](crate::Kind::Cancelled).
     pub fn create_index_with(
         &self,
         spec: &IndexSpec,
