@@ -1,7 +1,7 @@
 //! DuckDB in memory, one thread, as a child process: its Python package, if `make bench-duckdb` has
 //! put it there.
 //!
-//! Its C++ takes an hour to build, so it is no crate of this one. A question goes to the child over a
+//! Its C++ takes long to build, so it is no crate of this one. A question goes to the child over a
 //! pipe with the number of times to ask it; what counts is the CPU time that the child says it took.
 
 use super::Engines;

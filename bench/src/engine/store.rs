@@ -5,7 +5,9 @@ use crate::rows::{text, update_of};
 use std::ops::Range;
 use store_core::ingest::{Format, IngestMode, IngestOptions, Source};
 use store_core::query::{Aggregate, column};
-use store_core::{IndexSpec, RowRef, Schema, Snapshot, Store, Table, TableStats, Txn, Value, ValueRef};
+use store_core::{
+    IndexSpec, RowRef, Schema, Snapshot, Store, Table, TableStats, Txn, Value, ValueRef,
+};
 use store_etl::generate::FLIGHTS_SCHEMA;
 
 /// More than the versions of a round with a snapshot held.

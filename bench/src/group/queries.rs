@@ -213,8 +213,7 @@ fn index_build(engines: &Engines) {
     let (ours, sqlite, rows) = (engines.ours(), engines.sqlite(), engines.rows);
     let tree = |key: &dyn Fn(&Row) -> i64| {
         let keys = engines.values.iter().zip(0_u32..);
-        let mut pairs: Vec<((i64, u32), ())> =
-            keys.map(|(row, at)| ((key(row), at), ())).collect();
+        let mut pairs: Vec<((i64, u32), ())> = keys.map(|(row, at)| ((key(row), at), ())).collect();
         pairs.sort_unstable();
         BTreeMap::from_iter(pairs).len()
     };
