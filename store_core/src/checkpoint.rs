@@ -33,13 +33,42 @@ fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
     // One checkpoint at a time, and no change of the schema between the log's start and the snapshot.
     let _changing = engine.ddl.lock();
     let mut manifest = home.manifest.lock();
+    let tables = engine.live_tables();
+    let mut changed = Vec::new();
     let start = {
         let _no_fragments = engine.fragments.write();
-        log.wal.roll()?
+        let look = || changed = tables.iter().map(|table| table.data.take_changed()).collect();
+        log.wal.roll(look)?
     };
+    let outcome = write(engine, home, &mut manifest, start, &changed);
+    if outcome.is_err() {
+        let changed = tables.iter().zip(changed).filter(|(_, changed)| *changed);
+        changed.for_each(|(table, _)| table.data.note_changed());
+    }
+    outcome?;
+    // Files that a backup copies stay; the next checkpoint removes them.
+    let no_copies = home.copying.try_write();
+    if no_copies.is_none() && !planted::bug("copied_file_removed") {
+        return Ok(());
+    }
+    // What cannot be removed now is by the next checkpoint or opening.
+    let _: Result<()> = manifest::remove_unnamed_segments(&*home.device, &manifest);
+    log.wal.remove_before(start)
+}
+
+/// Writes the tables that have changed and puts the manifest in force; `changed` goes with the tables.
+fn write(
+    engine: &Arc<Engine>,
+    home: &Home,
+    manifest: &mut ManifestBody,
+    start: Lsn,
+    changed: &[bool],
+) -> Result<()> {
+    let log = engine.log().expect("the caller has looked");
     engine.wait_published(engine.timeline.newest())?;
     let snapshot = Reading::new(engine)?;
-    let entries = write_tables(engine, &home.device, &snapshot, Some(&manifest))?;
+    let before = Before { manifest: &*manifest, changed };
+    let entries = write_tables(engine, &home.device, &snapshot, Some(&before))?;
     let body = ManifestBody {
         store_id: manifest.store_id,
         wal_start: start.0,
@@ -53,32 +82,50 @@ fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
     manifest::save(&*home.device, &body)?;
     log.checkpoint.store(start.0, Relaxed);
     *manifest = body;
-    // Files that a backup copies stay; the next checkpoint removes them.
-    let no_copies = home.copying.try_write();
-    if no_copies.is_none() && !planted::bug("copied_file_removed") {
-        return Ok(());
-    }
-    // What cannot be removed now is by the next checkpoint or opening.
-    let _: Result<()> = manifest::remove_unnamed_segments(&*home.device, &manifest);
-    log.wal.remove_before(Lsn(start.0))
+    Ok(())
 }
 
-/// Writes the rows of every table that the snapshot sees to segments of a device; after an error
-/// there are none but those of the manifest in force: nothing may have been committed since.
+/// The checkpoint in force, and which of the engine's tables have changed since.
+pub(crate) struct Before<'a> {
+    manifest: &'a ManifestBody,
+    changed: &'a [bool],
+}
+
+impl Before<'_> {
+    /// What a table is in force with, if it has not changed but for its indexes.
+    fn entry(&self, position: usize, table: &LiveTable) -> Option<TableEntry> {
+        if self.changed[position] {
+            return None;
+        }
+        let known = self.manifest.tables.iter().find(|entry| entry.id == table.data.id)?;
+        Some(entry_of(table, known.segment.clone(), known.rows))
+    }
+
+    fn names(&self, entry: &TableEntry) -> bool {
+        self.manifest.tables.iter().any(|kept| kept.segment == entry.segment)
+    }
+}
+
+/// Writes the rows of every table that the snapshot sees to segments of a device, but of those that
+/// have not changed since the checkpoint before; after an error there are only segments of that one.
 pub(crate) fn write_tables(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
     snapshot: &Reading<'_>,
-    in_force: Option<&ManifestBody>,
+    before: Option<&Before<'_>>,
 ) -> Result<Vec<TableEntry>> {
     let tables: Vec<Arc<LiveTable>> = engine.live_tables();
     let mut entries = Vec::with_capacity(tables.len());
-    for table in &tables {
+    for (position, table) in tables.iter().enumerate() {
+        if let Some(entry) = before.and_then(|before| before.entry(position, table)) {
+            entries.push(entry);
+            continue;
+        }
         match write_table(engine, device, table, snapshot) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
                 if !planted::bug("named_segment_removed") {
-                    entries.retain(|entry| !in_force.is_some_and(|body| is_named(body, entry)));
+                    entries.retain(|entry| !before.is_some_and(|before| before.names(entry)));
                 }
                 remove_segments(&**device, &entries);
                 return Err(error);
@@ -124,16 +171,19 @@ fn write_table(
         drop(writer); // removes its temporary file
         None
     };
-    let next_row = rows.next_row.load(Relaxed) as i64;
-    Ok(TableEntry {
-        id: rows.id,
+    Ok(entry_of(table, segment, written))
+}
+
+fn entry_of(table: &LiveTable, segment: Option<String>, rows: u64) -> TableEntry {
+    TableEntry {
+        id: table.data.id,
         schema: table.schema().clone(),
-        next_row,
+        next_row: table.data.next_row.load(Relaxed) as i64,
         next_index: table.next_index(),
         next_column: table.next_column(),
         segment,
-        rows: written,
-    })
+        rows,
+    }
 }
 
 /// Leaves the disk and the processor to commits for a while, if there are any: their syncs would queue
@@ -170,11 +220,6 @@ pub(crate) fn for_each_visible(
         }
     }
     Ok(())
-}
-
-/// True if the manifest names the entry's segment.
-fn is_named(manifest: &ManifestBody, entry: &TableEntry) -> bool {
-    manifest.tables.iter().any(|kept| kept.segment == entry.segment)
 }
 
 /// Removes segments of a checkpoint that failed; what cannot be removed now is by the next opening.

@@ -87,6 +87,7 @@ pub(crate) fn open(
     let began = Instant::now();
     for entry in &manifest.tables {
         report.checkpoint_rows += recovery.load_table(&**device, entry)?;
+        recovery.known(entry.id)?.data.take_changed();
     }
     report.loading = began.elapsed();
     let began = Instant::now();
@@ -408,6 +409,7 @@ impl<'a> Recovery<'a> {
                 rows.schema.table, rows.schema.version
             )));
         }
+        rows.note_changed();
         Ok(Arc::clone(rows))
     }
 

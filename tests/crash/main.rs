@@ -9,6 +9,7 @@ mod damage;
 mod faults;
 mod golden;
 mod history;
+mod incremental;
 mod kill;
 mod levels;
 mod many;

@@ -51,6 +51,8 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I5", "anomalies", "serializable_transactions", "phantoms_not_validated"),
     ("I6", "crash", "power::what_was_acknowledged", "sync_skipped"),
     ("I6", "crash", "power::what_was_acknowledged", "schema_change_not_synced"),
+    ("I6", "crash", "incremental::a_checkpoint_writes", "change_not_noted"),
+    ("I6", "crash", "many::random_workloads_survive", "change_not_noted"),
     ("I6", "crash", "many::random_workloads_survive", "log_removed_early"),
     ("I6", "crash", "many::random_workloads_survive", "manifest_renamed_before_sync"),
     ("I6", "crash", "many::random_workloads_survive", "manifest_name_not_synced"),

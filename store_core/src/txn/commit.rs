@@ -228,7 +228,10 @@ impl Txn {
         let encoded = encoder.finish();
         let payload = HashedPayload::new(&encoded.payload);
         self.take(|| {
-            let take = || timeline.take().0;
+            let take = || {
+                self.tables.iter().for_each(|rows| rows.note_changed());
+                timeline.take().0
+            };
             let appended = log.wal.append(RecordKind::Commit, &payload, wait, take)?;
             let at = Timestamp(appended.timestamp);
             Ok(Sequence { at, end: Some(appended.end), entered: None })

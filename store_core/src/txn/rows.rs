@@ -16,6 +16,7 @@ use crate::mem::slab::Slab;
 use crate::mvcc::chain::{Newest, Owner};
 use crate::mvcc::{Timeline, Timestamp, Versions};
 use crate::options::{COMPACT_SHARE, PAGE_BYTES};
+use crate::planted;
 use crate::schema::Schema;
 use crate::sync::{AtomicBool, AtomicU64, Relaxed};
 use std::ops::Deref;
@@ -47,6 +48,8 @@ pub(crate) struct TableData {
     pub next_row: AtomicU64,
     /// Whether entries of indexes can be counted in place of rows.
     pub settled: Settled,
+    /// The log since the last checkpoint has rows of it; written under the log's mutex.
+    changed: AtomicBool,
     /// Its end gives back what rows own: the store goes on without it.
     leaves: AtomicBool,
 }
@@ -135,6 +138,7 @@ impl TableData {
             holder,
             next_row: AtomicU64::new(1),
             settled: Settled::default(),
+            changed: AtomicBool::new(true),
             leaves: AtomicBool::new(false),
             schema,
         })
@@ -179,6 +183,18 @@ impl TableData {
             }
             newer = live.then(|| words.clone());
         }
+    }
+
+    /// Notes that the log has a commit of its rows; called where the log is locked, or by its opener.
+    pub(crate) fn note_changed(&self) {
+        if !planted::bug("change_not_noted") {
+            self.changed.store(true, Relaxed);
+        }
+    }
+
+    /// True if a commit was noted since the last call; called as above.
+    pub(crate) fn take_changed(&self) -> bool {
+        self.changed.swap(false, Relaxed)
     }
 
     /// A row's words as somebody may read them.

@@ -39,12 +39,16 @@ impl Wal {
     /// Records appended before the call are before that position. Appends wait for one small
     /// write and two syncs meanwhile. If the current file holds no record it is kept. On an error
     /// that does not poison the log, the log goes on in the old file.
-    pub(crate) fn roll(&self) -> Result<Lsn> {
+    ///
+    /// `between` runs under the log's mutex, after all appends before the position and before all
+    /// others; not if there is an error.
+    pub(crate) fn roll(&self, between: impl FnOnce()) -> Result<Lsn> {
         let _one_at_a_time = self.rolling.lock();
         {
             let state = self.state.lock();
             state.check_poisoned()?;
             if state.end() == state.file.start.lsn {
+                between();
                 return Ok(state.end());
             }
         }
@@ -54,6 +58,9 @@ impl Wal {
             Ok(prepared) => self.switch(&mut state, prepared),
             Err(fault) => Err(fault),
         };
+        if outcome.is_ok() {
+            between();
+        }
         state.frozen = false;
         self.changed.notify_all();
         match outcome {

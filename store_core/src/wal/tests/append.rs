@@ -96,7 +96,7 @@ fn timestamps_are_in_the_order_of_records_beside_rolls() {
         };
         let roll = || {
             for _ in 0..10 {
-                assert!(wal.roll().unwrap() <= wal.end());
+                assert!(wal.roll(|| ()).unwrap() <= wal.end());
             }
         };
         let mut threads: Vec<_> =
@@ -118,9 +118,9 @@ fn whole_files_before_a_position_are_removed() {
     let mut starts = vec![Lsn::ZERO];
     for timestamp in 1..4 {
         commit(&wal, timestamp, &payload(timestamp)).unwrap();
-        starts.push(wal.roll().unwrap());
+        starts.push(wal.roll(|| ()).unwrap());
     }
-    assert_eq!(wal.roll().unwrap(), starts[3], "an empty file is kept");
+    assert_eq!(wal.roll(|| ()).unwrap(), starts[3], "an empty file is kept");
     commit(&wal, 4, &payload(4)).unwrap();
     wal.remove_before(Lsn(starts[2].0 - 1)).unwrap();
     let kept: Vec<Lsn> = wal.files().iter().map(|file| file.start).collect();

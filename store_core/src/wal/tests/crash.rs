@@ -38,7 +38,7 @@ impl History {
     }
 
     fn checkpoint(&mut self, wal: &Wal, remove: bool) -> Result<()> {
-        let from = wal.roll()?;
+        let from = wal.roll(|| ())?;
         self.acknowledged = self.written.len();
         if remove {
             (self.from, self.acknowledged) = (from, 0);

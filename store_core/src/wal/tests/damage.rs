@@ -18,7 +18,7 @@ fn two_files(device: &SimDevice) -> (Vec<Lsn>, Lsn) {
             wal.wait_durable(wal.end()).unwrap();
         }
         if number == 7 {
-            second = wal.roll().unwrap();
+            second = wal.roll(|| ()).unwrap();
         }
     }
     (ends, second)

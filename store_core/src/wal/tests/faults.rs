@@ -22,7 +22,7 @@ fn a_failed_sync_or_write_poisons() {
         assert!(wal.is_poisoned());
         assert_eq!(wal.wait_durable(second).unwrap_err().kind(), Kind::Poisoned);
         assert_eq!(commit(&wal, 3, b"x").unwrap_err().kind(), Kind::Poisoned);
-        assert_eq!(wal.roll().unwrap_err().kind(), Kind::Poisoned);
+        assert_eq!(wal.roll(|| ()).unwrap_err().kind(), Kind::Poisoned);
         assert_eq!(wal.durable(), first);
         // What the failed sync brought to the device is there, and was not acknowledged.
         let (found, _) = read(&device.crash(1), Lsn::ZERO).unwrap();
@@ -61,10 +61,10 @@ fn a_full_disk_refuses_until_there_is_space() {
             unreachable!("sequenced without space")
         });
     assert_eq!((unsequenced.unwrap_err().kind(), wal.end()), (Kind::NoSpace, end));
-    assert_eq!(wal.roll().unwrap_err().kind(), Kind::NoSpace);
+    assert_eq!(wal.roll(|| ()).unwrap_err().kind(), Kind::NoSpace);
     device.set_capacity(None);
     commit(&wal, sequenced + 1, &payload(sequenced)).unwrap();
-    wal.roll().unwrap();
+    wal.roll(|| ()).unwrap();
     assert_eq!(read(&device.crash(2), Lsn::ZERO).unwrap().0.len() as u64, sequenced + 1);
 }
 
@@ -75,7 +75,7 @@ fn a_refused_roll_goes_on_in_the_old_file() {
         let wal = create(&device, BIRTH).unwrap();
         wal.wait_durable(commit(&wal, 1, &payload(1)).unwrap()).unwrap();
         device.fail(once(operation, Failure::Errno(EIO)));
-        assert_eq!(wal.roll().unwrap_err().kind(), Kind::Io);
+        assert_eq!(wal.roll(|| ()).unwrap_err().kind(), Kind::Io);
         wal.wait_durable(commit(&wal, 2, &payload(2)).unwrap()).unwrap();
         assert_eq!(device.list().unwrap().len(), 1);
         assert_eq!(read(&device, Lsn::ZERO).unwrap().0.len(), 2);
@@ -90,7 +90,7 @@ fn a_roll_of_unknown_outcome_poisons() {
         let wal = create(&device, BIRTH).unwrap();
         wal.wait_durable(commit(&wal, 1, &payload(1)).unwrap()).unwrap();
         device.fail(once(operation, Failure::Errno(EIO)));
-        assert_eq!(wal.roll().unwrap_err().kind(), Kind::Io);
+        assert_eq!(wal.roll(|| ()).unwrap_err().kind(), Kind::Io);
         assert_eq!(commit(&wal, 2, b"x").unwrap_err().kind(), Kind::Poisoned);
         for seed in 0..8 {
             assert_eq!(read(&device.crash(seed), Lsn::ZERO).unwrap().0.len(), 1);
@@ -124,7 +124,7 @@ fn a_panic_while_rolling_frees_those_who_append() {
     commit(&wal, 1, &payload(1)).unwrap();
     device.fail(once(Operation::Rename, Failure::Panic));
     std::thread::scope(|scope| {
-        assert!(scope.spawn(|| wal.roll()).join().is_err());
+        assert!(scope.spawn(|| wal.roll(|| ())).join().is_err());
     });
     assert_eq!(commit(&wal, 2, b"x").unwrap_err().kind(), Kind::Poisoned);
 }
