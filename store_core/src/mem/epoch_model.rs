@@ -58,6 +58,7 @@ impl Epoch {
 
     /// Epochs in which a guard that goes and a pin are steps of the model, tried in either order. Else
     /// the fence of the one comes at once with what was done before it.
+    #[cfg(loom)]
     pub(crate) fn with_steps() -> Arc<Self> {
         let steps = Some(Arc::new(AtomicU64::new(0)));
         Arc::new(Self { collector: Collector, state: Arc::default(), steps })

@@ -96,6 +96,13 @@ macro_rules! counting {
 }
 
 scheduled!(AtomicBool, base::AtomicBool, bool);
+
+impl Default for AtomicBool {
+    fn default() -> Self {
+        Self::new(false)
+    }
+}
+
 scheduled!(AtomicPtr<T>, base::AtomicPtr<T>, *mut T);
 scheduled!(AtomicU32, base::AtomicU32, u32);
 scheduled!(AtomicU64, base::AtomicU64, u64);
