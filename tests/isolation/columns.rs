@@ -339,7 +339,8 @@ fn transfer(store: &Store, table: &Table, random: &mut Random, writer: u64) -> i
         table.incr(txn, &[to.into()], "value", amount.into())
     });
     if let Err(error) = &moved {
-        assert_eq!(error.kind(), Kind::Conflict, "{error}");
+        let known = matches!(error.kind(), Kind::Conflict | Kind::OverBudget);
+        assert!(known, "{error}");
     }
     i64::from(moved.is_ok())
 }
@@ -374,6 +375,14 @@ fn assert_counted<R: Reader>(table: &Table, reader: &R, writer: u64, moved: i64)
     assert_eq!(int(&found[1]), row + moved, "writer {writer}");
 }
 
+/// Changes again when old snapshots hold too many tables as they were.
+fn patiently(change: impl Fn() -> store_core::Result<()>) {
+    while let Err(error) = change() {
+        assert_eq!(error.kind(), Kind::OverBudget, "{error}");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn columns_that_come_and_go_lose_nothing_at_any_snapshot() {
     let store = store();
@@ -394,8 +403,8 @@ fn columns_that_come_and_go_lose_nothing_at_any_snapshot() {
         let (changer, pace, changes) = (table.clone(), &pace, &changes);
         scope.spawn(move || {
             while !is_stopped(&pace.stop) {
-                changer.add_column(&squawk()).unwrap();
-                changer.drop_column("squawk").unwrap();
+                patiently(|| changer.add_column(&squawk()));
+                patiently(|| changer.drop_column("squawk"));
                 changes.fetch_add(2, Ordering::Relaxed);
             }
         });

@@ -58,7 +58,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I6", "crash", "many::random_workloads_survive", "manifest_name_not_synced"),
     ("I6", "crash", "sequences::all_short_sequences", "sync_skipped"),
     ("I6", "crash", "faults::a_manifest_without", "found_names_not_synced"),
-    ("I6", "crash", "faults::each_sync_in_turn", "named_segment_removed"),
+    ("I6", "crash", "incremental::a_checkpoint_that_failed", "named_segment_removed"),
     ("I6", "crash", "faults::each_sync_in_turn", "last_batch_not_rewritten"),
     ("I6", "crash", "faults::short_and_interrupted", "short_read_taken"),
     ("I6", "crash", "processes::a_forked_child", "fork_not_noticed"),
