@@ -1,4 +1,4 @@
-//! What lies around the tables of `store`: formats of files, made rows and, later, jobs over them.
+//! What lies around the tables of `store`: formats of files, made rows, reports and, later, jobs over them.
 //!
 //! ```
 //! use store_core::ValueRef;
@@ -19,3 +19,4 @@
 
 pub mod format;
 pub mod generate;
+pub mod report;

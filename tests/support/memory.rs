@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use store_core::Store;
 
 /// Longer than the upkeep thread needs, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of all tables, without the pages that the pool keeps ready.
 pub fn table_bytes(store: &Store) -> u64 {

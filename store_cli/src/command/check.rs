@@ -7,6 +7,7 @@ use crate::failure::{Done, Exit};
 use crate::output::{print_json, print_line, say};
 use serde_json::json;
 use std::path::Path;
+use store_etl::report;
 
 /// Prints what was verified, and each fault on a line. Damage that keeps the store from opening is
 /// an error with the same exit code.
@@ -14,26 +15,20 @@ pub fn run(common: &Common, args: &CheckArgs) -> Done {
     if let Some(out) = &args.salvage {
         return salvage(common, &args.db, out);
     }
-    let report = open(common, &args.db)?.check()?;
+    let found = open(common, &args.db)?.check()?;
     if common.json {
-        print_json(&json!({
-            "ok": report.faults.is_empty(),
-            "rows": report.rows,
-            "index_entries": report.index_entries,
-            "segment_rows": report.segment_rows,
-            "faults": report.faults,
-        }))?;
-    } else if report.faults.is_empty() {
-        let (rows, entries, stored) = (report.rows, report.index_entries, report.segment_rows);
+        print_json(&report::check(&found))?;
+    } else if found.faults.is_empty() {
+        let (rows, entries, stored) = (found.rows, found.index_entries, found.segment_rows);
         print_line(&format!(
             "ok: {rows} rows, {entries} index entries, {stored} rows in segments"
         ))?;
     } else {
-        for fault in &report.faults {
+        for fault in &found.faults {
             print_line(fault)?;
         }
     }
-    Ok(if report.faults.is_empty() { Exit::Done } else { Exit::Faults })
+    Ok(if found.faults.is_empty() { Exit::Done } else { Exit::Faults })
 }
 
 /// Prints each loss on a line, and says what was saved.

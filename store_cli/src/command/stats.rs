@@ -5,15 +5,15 @@ use crate::args::{Common, StoreArgs};
 use crate::failure::{Done, Exit};
 use crate::output::{print, print_json};
 use indicatif::DecimalBytes;
-use serde_json::{Value, json};
 use std::fmt::Write;
-use store_core::{Stats, TableStats};
+use store_core::Stats;
+use store_etl::report;
 
 /// Prints memory, log and tables.
 pub fn run(common: &Common, args: &StoreArgs) -> Done {
     let stats = open(common, &args.db)?.stats();
     if common.json {
-        print_json(&stats_json(&stats))?;
+        print_json(&report::stats(&stats))?;
     } else {
         print(stats_text(&stats))?;
     }
@@ -46,7 +46,7 @@ fn stats_text(stats: &Stats) -> String {
         line("given up", format!("{} snapshots", stats.snapshots_expired));
     }
     line("tables", stats.tables.len().to_string());
-    for table in &stats.tables {
+    for table in stats.tables.iter().chain(&stats.ended_tables) {
         let rows = table.rows;
         let (name, bytes) = (&table.name, DecimalBytes(table.bytes));
         let words = plural(rows, "row", "rows");
@@ -66,63 +66,4 @@ fn stats_text(stats: &Stats) -> String {
 
 fn plural<'w>(count: u64, one: &'w str, many: &'w str) -> &'w str {
     if count == 1 { one } else { many }
-}
-
-fn stats_json(stats: &Stats) -> Value {
-    let holders = stats.holders.iter();
-    json!({
-        "memory_limit": stats.memory_limit,
-        "memory_used": stats.memory_used,
-        "memory_peak": stats.memory_peak,
-        "holders": holders.map(|holder| json!({ "path": holder.path, "bytes": holder.bytes }))
-            .collect::<Vec<_>>(),
-        "published": stats.published,
-        "watermark": stats.watermark,
-        "snapshots": stats.snapshots,
-        "oldest_snapshot": stats.oldest_snapshot,
-        "oldest_snapshot_age_ms": stats.oldest_snapshot_age_ms,
-        "snapshots_expired": stats.snapshots_expired,
-        "commits": stats.commits,
-        "rollbacks": stats.rollbacks,
-        "conflicts": stats.conflicts,
-        "versions_reclaimed": stats.versions_reclaimed,
-        "wal_files": stats.wal_files,
-        "wal_bytes": stats.wal_bytes,
-        "wal_end": stats.wal_end,
-        "wal_durable": stats.wal_durable,
-        "wal_checkpoint": stats.wal_checkpoint,
-        "wal_behind_bytes": stats.wal_behind_bytes,
-        "wal_behind_ms": stats.wal_behind_ms,
-        "durability": stats.durability.to_string(),
-        "async_delay_ms": stats.async_delay_ms,
-        "async_bytes": stats.async_bytes,
-        "checkpoints": stats.checkpoints,
-        "checkpoint_failures": stats.checkpoint_failures,
-        "checkpoint_error": stats.checkpoint_error,
-        "checkpoint_ms": stats.checkpoint_ms,
-        "checkpoint_age_ms": stats.checkpoint_age_ms,
-        "overdrawn_pages": stats.overdrawn_pages,
-        "poisoned": stats.poisoned,
-        "tables": stats.tables.iter().map(table_json).collect::<Vec<_>>(),
-    })
-}
-
-fn table_json(table: &TableStats) -> Value {
-    let indexes = table.indexes.iter();
-    json!({
-        "name": table.name,
-        "rows": table.rows,
-        "old_versions": table.old_versions,
-        "version_bytes": table.version_bytes,
-        "garbage_rows": table.garbage_rows,
-        "bytes": table.bytes,
-        "bytes_per_row": table.bytes_per_row(),
-        "value_bytes": table.value_bytes,
-        "indexes": indexes
-            .map(|index| json!({
-                "name": index.name, "entries": index.entries, "bytes": index.bytes,
-                "bytes_per_entry": index.bytes_per_entry(),
-            }))
-            .collect::<Vec<_>>(),
-    })
 }

@@ -32,6 +32,11 @@ fn stats_count_rows_and_bytes() {
     let stats = json(&place, "stats db --json --memory 64MB");
     assert_eq!(stats["memory_limit"], 64_000_000);
     assert_eq!(stats["tables"][0]["rows"], 4);
+    assert_eq!(stats["ended_tables"], serde_json::json!([]));
+    assert_eq!(
+        (&stats["overdrawn_pages"], &stats["tables"][0]["value_bytes"]),
+        (&0.into(), &0.into())
+    );
     let flights = &stats["tables"][0];
     let tenth =
         |line: &serde_json::Value| (line["bytes"].as_f64().unwrap() / 4.0 * 10.0).round() / 10.0;

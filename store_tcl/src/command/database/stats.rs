@@ -22,6 +22,7 @@ fn run(call: &Call<'_, Database>) -> Outcome {
         ("memory_limit", count_obj(stats.memory_limit)),
         ("memory_used", count_obj(stats.memory_used)),
         ("memory_peak", count_obj(stats.memory_peak)),
+        ("overdrawn_pages", count_obj(stats.overdrawn_pages)),
         ("published", count_obj(stats.published)),
         ("watermark", count_obj(stats.watermark)),
         ("snapshots", count_obj(stats.snapshots as u64)),
@@ -71,6 +72,7 @@ fn table_stats(table: &TableStats) -> Obj {
         ("garbage_rows", count_obj(table.garbage_rows)),
         ("bytes", count_obj(table.bytes)),
         ("bytes_per_row", Obj::from_float(table.bytes_per_row())),
+        ("value_bytes", count_obj(table.value_bytes)),
         ("indexes", by_name(indexes)),
     ])
 }
