@@ -26,7 +26,7 @@ pub(crate) const SEGMENT_ENDING: &str = ".seg";
 pub(crate) const TEMPORARY_ENDING: &str = ".tmp";
 const TEMPORARY_NAME: &str = "manifest.tmp";
 const MAGIC: [u8; 8] = *b"storeman";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 const HEADER_BYTES: usize = 32;
 const CHECKED_BYTES: usize = 24;
 /// Longest file: some hundred thousand tables. More is damage.
@@ -43,6 +43,8 @@ pub(crate) struct ManifestBody {
     pub(crate) checkpoint_timestamp: u64,
     /// The number of the next table; numbers are never used again.
     pub(crate) next_table: u32,
+    /// A log file has been made: a store without one has lost it.
+    pub(crate) has_log: bool,
     /// The tables at the checkpoint.
     pub(crate) tables: Vec<TableEntry>,
 }
@@ -219,6 +221,7 @@ mod tests {
             wal_start: 4711,
             checkpoint_timestamp: 99,
             next_table: tables,
+            has_log: true,
             tables: (0..tables).map(entry).collect(),
         }
     }

@@ -16,6 +16,7 @@
 //!
 //! Every byte is under a checksum that is verified on every read, lengths before they are used.
 
+mod block;
 mod format;
 mod reader;
 mod writer;
@@ -23,6 +24,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use block::SegmentBlock;
 pub(crate) use format::SegmentKind;
 pub(crate) use reader::SegmentReader;
 pub(crate) use writer::{SegmentOptions, SegmentWriter};

@@ -52,7 +52,7 @@ pub(crate) use file::LogStart;
 pub(crate) use file::list_files;
 pub(crate) use lsn::Lsn;
 pub(crate) use record::{HashedPayload, Record, RecordKind};
-pub(crate) use replay::{TIMESTAMP_MAX, replay};
+pub(crate) use replay::{ReplayReport, Replayed, TIMESTAMP_MAX, replay};
 pub(crate) use salvage::salvage;
 #[cfg(all(test, loom))]
 pub(crate) use writer::Appended;
