@@ -65,11 +65,39 @@ pub(crate) struct OpenOptions {
     pub threads: usize,
 }
 
-/// Brings the engine to the last durable commit and attaches a fresh log file.
+/// An engine at the last durable commit, with a fresh log file.
+///
+/// What several threads hold besides the rows must not be why a store does not fit: refused memory, it
+/// begins again with one.
 pub(crate) fn open(
+    memory: u64,
+    device: &Arc<dyn Device>,
+    options: &OpenOptions,
+) -> Result<(Arc<Engine>, ManifestBody, RecoveryReport)> {
+    let mut options = *options;
+    let mut cut = None;
+    loop {
+        let engine = Engine::new(memory)?;
+        match open_with(&engine, device, &options, &mut cut) {
+            Err(error)
+                if error.kind() == Kind::OverBudget
+                    && options.threads > 1
+                    && !planted::bug("opening_not_tried_again") =>
+            {
+                options.threads = 1;
+            }
+            opened => return opened.map(|(manifest, report)| (engine, manifest, report)),
+        }
+    }
+}
+
+/// Brings the engine to the last durable commit and attaches a fresh log file. What is cut off the log
+/// is told in `cut`, also to whoever tries again.
+fn open_with(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
     options: &OpenOptions,
+    cut: &mut Option<(String, u64, u64)>,
 ) -> Result<(ManifestBody, RecoveryReport)> {
     let mut manifest = match manifest::load(&**device)? {
         Some(manifest) => manifest,
@@ -94,6 +122,9 @@ pub(crate) fn open(
     report.loading = began.elapsed();
     let began = Instant::now();
     let replayed = replay_log(&mut recovery, &**device, &manifest, options.threads)?;
+    if let Some(torn) = &replayed.cut {
+        *cut = Some((torn.file.clone(), torn.offset, torn.bytes));
+    }
     report.log_rows = recovery.log_rows;
     report.replaying = began.elapsed();
     let began = Instant::now();
@@ -104,14 +135,14 @@ pub(crate) fn open(
     engine.timeline.restart_at(Timestamp(newest));
     report.records = replayed.records;
     report.timestamp = newest;
-    report.cut = replayed.cut.as_ref().map(|cut| (cut.file.clone(), cut.offset, cut.bytes));
+    report.cut.clone_from(cut);
     let mut start = replayed.next_start();
     start.timestamp = newest;
     let preallocate_bytes = device.growth_bytes();
     let wal_options = WalOptions { preallocate_bytes, ..WalOptions::default() };
     let (holder, durable) = (engine.holder.child("wal"), engine.timeline.durable());
     let wal = Wal::create(Arc::clone(device), start, wal_options, holder, durable)?;
-    if !manifest.has_log {
+    if !manifest.has_log && !planted::bug("log_not_noted") {
         // From here on a store without a log is one that lost it.
         manifest.has_log = true;
         manifest::save(&**device, &manifest)?;

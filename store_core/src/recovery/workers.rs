@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::mem::MemoryBudget;
+use crate::planted;
 use crate::sync::{AtomicBool, Mutex, Relaxed};
 
 /// Bytes of the budget for each thread beside the first: its buffers are a small part of them.
@@ -24,7 +25,8 @@ impl FirstError {
     /// Takes an error at this place.
     pub(super) fn note(&self, place: u64, error: Error) {
         let mut first = self.first.lock();
-        if first.as_ref().is_none_or(|(known, _)| place < *known) {
+        let last = planted::bug("last_error_told");
+        if first.as_ref().is_none_or(|(known, _)| last || place < *known) {
             *first = Some((place, error));
         }
         self.is_set.store(true, Relaxed); // a hint: what counts is under the lock
