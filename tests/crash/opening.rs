@@ -188,8 +188,9 @@ fn what_opens_with_one_thread_opens_with_many() {
     let note = "n".repeat(700);
     let fill = |ids: std::ops::Range<i64>| {
         for first in ids.clone().step_by(1_000) {
-            let rows: Vec<[ValueRef<'_>; 2]> =
-                (first..ids.end.min(first + 1_000)).map(|id| [id.into(), (&*note).into()]).collect();
+            let rows: Vec<[ValueRef<'_>; 2]> = (first..ids.end.min(first + 1_000))
+                .map(|id| [id.into(), (&*note).into()])
+                .collect();
             store.write(|txn| table.insert_many(txn, &rows)).unwrap();
         }
     };

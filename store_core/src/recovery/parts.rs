@@ -65,7 +65,8 @@ impl<'scope> Parts<'scope> {
         op: RowOp<'_>,
         origin: Origin,
     ) -> Result<()> {
-        let chosen = if planted::bug("operations_in_any_part") { origin.nth << 34 } else { op.hash };
+        let chosen =
+            if planted::bug("operations_in_any_part") { origin.nth << 34 } else { op.hash };
         let part = part_of(chosen, self.parts.len());
         let part = &mut self.parts[part];
         if part.filling.is_full(op.bytes.len()) {

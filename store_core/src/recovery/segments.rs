@@ -42,7 +42,8 @@ pub(super) fn load(
     let mut bytes = 0;
     for name in entries.iter().filter_map(|entry| entry.segment.as_ref()) {
         // A segment that is missing is found where it is read.
-        bytes += device.open(name, crate::wal::OpenMode::Read).and_then(|file| file.len()).unwrap_or(0);
+        bytes +=
+            device.open(name, crate::wal::OpenMode::Read).and_then(|file| file.len()).unwrap_or(0);
     }
     let source = Source {
         device,
@@ -60,7 +61,8 @@ pub(super) fn load(
     let threads = spare_threads(&recovery.engine.budget, threads.min(wanted + 1));
     std::thread::scope(|scope| {
         // Whoever cannot be had is not needed: the caller loads what the others leave.
-        let start = |_| std::thread::Builder::new().spawn_scoped(scope, || source.load_blocks()).ok();
+        let start =
+            |_| std::thread::Builder::new().spawn_scoped(scope, || source.load_blocks()).ok();
         let others: Vec<_> = (1..threads).filter_map(start).collect();
         source.load_blocks();
         for other in others {
@@ -173,7 +175,11 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn open(&self, entry: &'a TableEntry, table: &'a Arc<LiveTable>) -> Result<Option<Segment<'a>>> {
+    fn open(
+        &self,
+        entry: &'a TableEntry,
+        table: &'a Arc<LiveTable>,
+    ) -> Result<Option<Segment<'a>>> {
         let Some(name) = &entry.segment else { return Ok(None) };
         let opened = SegmentReader::open(self.device, name, self.holder);
         let reader = opened.map_err(|error| match error.kind() {

@@ -245,13 +245,7 @@ pub(crate) fn for_each(
 
 /// Writes the newest payload of a row over the one there; `owns`: its long cells borrow, or differ
 /// from those there.
-fn overwrite(
-    rows: &TableData,
-    row: u32,
-    room: &mut Room,
-    owns: bool,
-    at: Timestamp,
-) -> Result<()> {
+fn overwrite(rows: &TableData, row: u32, room: &mut Room, owns: bool, at: Timestamp) -> Result<()> {
     if owns {
         room.other.reset(rows.layout.words());
         rows.versions.copy_newest(row, &mut room.other);
@@ -266,9 +260,11 @@ fn overwrite(
 /// Makes the long values its own that are not those of the row as it was.
 fn own_changed(rows: &TableData, words: &mut [u64], before: &[u64]) -> Result<()> {
     let layout = &rows.layout;
-    let changed = layout.long_columns().iter().copied().filter(|column| {
-        layout.long_cell(words, *column) != layout.long_cell(before, *column)
-    });
+    let changed = layout
+        .long_columns()
+        .iter()
+        .copied()
+        .filter(|column| layout.long_cell(words, *column) != layout.long_cell(before, *column));
     let changed: SmallVec<[usize; 8]> = changed.collect();
     rows.own_cells(words, &changed)
 }

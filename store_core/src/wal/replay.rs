@@ -168,7 +168,11 @@ impl Replayed {
     ///
     /// The caller holds the device's lock, and goes on with [`super::Wal::create`] at the report's
     /// `end`. A crash at any point leaves a log that replays to the same records.
-    pub(crate) fn clean_end(mut self, device: &dyn Device, holder: &Holder) -> Result<ReplayReport> {
+    pub(crate) fn clean_end(
+        mut self,
+        device: &dyn Device,
+        holder: &Holder,
+    ) -> Result<ReplayReport> {
         if !planted::bug("last_batch_not_rewritten") {
             self.rewrite_last_batch(holder)?;
         }
