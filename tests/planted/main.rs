@@ -81,6 +81,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I6", "crash", "levels::the_power_may_go_anywhere", "sync_skipped"),
     ("I7", "crash", "syncs::a_commit_after_a_failed", "sync_failure_ignored"),
     ("I7", "crash", "syncs::a_failed_sync_stops", "sync_failure_ignored"),
+    ("I7", "crash", "syncs::a_failed_sync_of_room", "sync_failure_ignored"),
     ("I7", "crash", "faults::each_sync_in_turn", "sync_failure_ignored"),
     ("I7", "crash", "levels::a_failed_sync_in_the_background", "sync_failure_ignored"),
     ("I8", "isolation", "log_first::a_commit_is_invisible", "published_before_durable"),
