@@ -103,7 +103,9 @@ impl Wal {
             }
             let Some(later) = state.later.filter(|later| later.bounded) else {
                 match state.room_at {
-                    Some(at) => drop(self.later_wanted.wait_until(&mut state, at)),
+                    Some(at) => {
+                        self.later_wanted.wait_until(&mut state, at);
+                    }
                     None => self.later_wanted.wait(&mut state),
                 }
                 continue;
