@@ -57,6 +57,11 @@ pub(crate) const UPKEEP_PATIENCE: Duration = Duration::from_millis(2);
 /// What snapshots hold back must take one part in this many of the budget before one is given up: if
 /// it takes less, it is rows that fill the memory, and giving up readers would not help.
 pub(crate) const SNAPSHOT_SHARE: u64 = 8;
+/// The part of the budget that caches leave free: so much must come before they are emptied, and begin to
+/// fill, again.
+pub(crate) const CACHE_MARGIN_SHARE: u64 = 8;
+/// Most scans of an unchanged page that pass before an image of it is made, if earlier ones went unused.
+pub(crate) const IMAGE_WAIT_MAX: u8 = 63;
 /// Most bytes of one row, cells and long values together.
 pub const ROW_BYTES_MAX: usize = 16 << 20;
 /// Payload bytes of one log record; larger transactions are logged in fragments.

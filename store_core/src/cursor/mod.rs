@@ -9,6 +9,7 @@
 
 mod analysis;
 mod batches;
+mod by_page;
 mod candidates;
 mod group_table;
 mod groups;

@@ -156,20 +156,30 @@ impl<'a> Cursor<'a> {
         !self.walk.has_ended() && self.own.is_none()
     }
 
-    /// Copies the words at `picks` of the walk's next rows, whether they match or not; how many words,
-    /// none only at the end.
+    /// Copies the words at `picks` of the rows that the walk's page has left, whether they match or not,
+    /// until there is no room for one more; how many words.
     pub(super) fn gather(&mut self, picks: &[usize], out: &mut [u64]) -> Result<usize> {
-        let versions = &self.rows.versions;
-        let mut filled = 0;
-        while filled + picks.len() <= out.len() {
-            filled += self.walk.gather(versions, picks, &mut out[filled..])?;
-            if filled + picks.len() <= out.len()
-                && !turn_page(&mut self.walk, versions, &mut self.poll, &self.source)?
-            {
-                break;
-            }
-        }
-        Ok(filled)
+        self.walk.gather(&self.rows.versions, picks, out)
+    }
+
+    /// Goes to the walk's next page; false if there is none.
+    pub(super) fn turn_page(&mut self) -> Result<bool> {
+        turn_page(&mut self.walk, &self.rows.versions, &mut self.poll, &self.source)
+    }
+
+    /// The table's rows.
+    pub(super) fn rows(&self) -> &TableData {
+        &self.rows
+    }
+
+    /// The walk over the table's pages.
+    pub(super) fn walk(&self) -> &Walk {
+        &self.walk
+    }
+
+    /// Leaves the rest of the walk's page out.
+    pub(super) fn skip_page(&mut self) {
+        self.walk.skip_page();
     }
 
     pub(super) fn schema(&self) -> &Schema {

@@ -333,6 +333,12 @@ impl Arena {
         first.max(self.shape.first)..first + self.slots_per_page
     }
 
+    /// The page of a slot.
+    #[inline(always)]
+    pub(crate) fn page_of(&self, number: u32) -> u32 {
+        number >> self.shift
+    }
+
     /// The first word of a slot.
     ///
     /// # Safety

@@ -3,9 +3,11 @@
 //! Holders form a tree (store → table → arena, index …). A reservation counts at its holder, at
 //! every holder above it and once in the budget; only the budget's own count is compared with the
 //! limit, by one compare-and-swap.
+//!
+//! Caches take only what is to spare, and are emptied before anybody is refused.
 
 use crate::error::{Error, Kind, Result};
-use crate::options::MEMORY_MIN;
+use crate::options::{CACHE_MARGIN_SHARE, MEMORY_MIN};
 use crate::planted;
 use crate::sync::{AtomicU64, Mutex, Relaxed};
 use std::fmt;
@@ -17,6 +19,15 @@ pub struct MemoryBudget {
     used: AtomicU64,
     peak: AtomicU64,
     roots: Mutex<Vec<Weak<Node>>>,
+    /// Those who hold memory that they can give back at once.
+    caches: Mutex<Vec<Weak<dyn Cache>>>,
+}
+
+/// Somebody who holds memory only to be faster, and gives it back when others need it.
+pub(crate) trait Cache: Send + Sync {
+    /// Gives everything back that nobody uses right now; true if that was anything. Whoever calls may
+    /// hold locks of an arena or a slab, so it waits for nobody who may need memory.
+    fn give_back(&self) -> bool;
 }
 
 /// Somebody who holds memory: a name in the tree that `stats` prints.
@@ -58,6 +69,7 @@ impl MemoryBudget {
             used: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             roots: Mutex::new(Vec::new()),
+            caches: Mutex::new(Vec::new()),
         })
     }
 
@@ -98,6 +110,28 @@ impl MemoryBudget {
             collect_usage(&root, "", &mut lines);
         }
         lines
+    }
+
+    /// Has a cache give back its memory when others need it.
+    pub(crate) fn add_cache(&self, cache: Weak<dyn Cache>) {
+        let mut caches = self.caches.lock();
+        caches.retain(|cache| cache.strong_count() > 0);
+        caches.push(cache);
+    }
+
+    /// Has all caches give back what they hold; true if that was anything.
+    #[cold]
+    pub(crate) fn empty_caches(&self) -> bool {
+        if planted::bug("caches_kept") {
+            return false;
+        }
+        let caches: Vec<_> = self.caches.lock().iter().filter_map(Weak::upgrade).collect();
+        caches.iter().filter(|cache| cache.give_back()).count() > 0
+    }
+
+    /// Up to where caches may fill the budget: what they leave is for those who cannot do without.
+    fn spare_limit(&self) -> u64 {
+        self.limit() - self.limit() / CACHE_MARGIN_SHARE
     }
 
     /// The part that only deleting rows may use: a full store must be able to let go of rows.
@@ -197,6 +231,13 @@ impl Holder {
         Ok(Reservation { holder: self.clone(), bytes })
     }
 
+    /// Reserves bytes for a cache, if they are to spare.
+    pub(crate) fn reserve_spare(&self, bytes: usize) -> Option<Reservation> {
+        let limit = self.0.budget.spare_limit();
+        self.take_at_once(bytes, limit).ok()?;
+        Some(Reservation { holder: self.clone(), bytes })
+    }
+
     /// Bytes held by this holder and those below it.
     pub fn used(&self) -> u64 {
         self.0.used.load(Relaxed)
@@ -213,7 +254,19 @@ impl Holder {
         self.take_below(bytes, budget.limit() - budget.urgent_bytes())
     }
 
+    /// The same while the pool is locked, to which caches give their memory back.
+    pub(crate) fn take_in_pool(&self, bytes: usize) -> Result<()> {
+        let budget = &self.0.budget;
+        self.take_at_once(bytes, budget.limit() - budget.urgent_bytes())
+    }
+
     fn take_below(&self, bytes: usize, limit: u64) -> Result<()> {
+        self.take_at_once(bytes, limit).or_else(|refusal| {
+            if self.0.budget.empty_caches() { self.take_at_once(bytes, limit) } else { Err(refusal) }
+        })
+    }
+
+    fn take_at_once(&self, bytes: usize, limit: u64) -> Result<()> {
         // Nothing is granted even if counts that cannot be refused went over the limit.
         if bytes > 0 && !self.0.budget.take(bytes as u64, limit) {
             return Err(self.0.budget.refusal(bytes as u64, self.0.name()));

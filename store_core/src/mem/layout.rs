@@ -88,6 +88,11 @@ impl Layout {
         }
     }
 
+    /// How many columns there are.
+    pub(crate) fn columns(&self) -> usize {
+        self.places.len()
+    }
+
     /// Words of the key columns; they come first.
     pub(crate) fn key_words(&self) -> usize {
         self.key_words

@@ -3,6 +3,7 @@
 pub(crate) mod arena;
 pub mod budget;
 pub(crate) mod cell;
+pub(crate) mod column;
 pub(crate) mod current;
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) mod epoch;

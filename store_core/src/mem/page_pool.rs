@@ -83,12 +83,29 @@ impl PagePool {
 
     /// A page for this holder; its bytes are whatever its last user left.
     pub(crate) fn allocate(&self, holder: &Holder) -> Result<NonNull<u8>> {
+        self.allocate_once(holder).or_else(|refusal| {
+            if self.holder.budget().empty_caches() {
+                self.allocate_once(holder)
+            } else {
+                Err(refusal)
+            }
+        })
+    }
+
+    fn allocate_once(&self, holder: &Holder) -> Result<NonNull<u8>> {
         let mut state = self.state.lock();
         let kept = if planted::bug("promise_not_kept") { 0 } else { state.promised };
         if state.ready.len() <= kept {
             self.make_ready(&mut state, 1)?;
         }
         Ok(self.hand_out(&mut state, holder))
+    }
+
+    /// A page for a cache, if one is to spare.
+    pub(crate) fn allocate_spare(&self, holder: &Holder) -> Result<NonNull<u8>> {
+        // A page that is ready is in the budget's count; one that is not must be to spare as well.
+        self.holder.reserve_spare(PAGE_BYTES).map(drop).ok_or_else(none_to_spare)?;
+        self.allocate_once(holder)
     }
 
     /// A page for a commit that holds a promise: never fails while the promise was large enough.
@@ -121,6 +138,12 @@ impl PagePool {
         if pages == 0 {
             return Ok(Promise { pool: self, pages });
         }
+        self.promise_once(pages).or_else(|refusal| {
+            if self.holder.budget().empty_caches() { self.promise_once(pages) } else { Err(refusal) }
+        })
+    }
+
+    fn promise_once(&self, pages: usize) -> Result<Promise<'_>> {
         let mut state = self.state.lock();
         let missing = (state.promised + pages).saturating_sub(state.ready.len());
         if missing > 0 {
@@ -200,10 +223,10 @@ impl PagePool {
         let end = (state.opened as usize + fresh).next_multiple_of(POOL_LUMP_PAGES);
         let room = (self.pages_max as usize).min(end) - state.opened as usize;
         let lump = if fresh == 0 { needed } else { needed.max(needed - fresh + room) };
-        let granted = if self.holder.take(lump * PAGE_BYTES).is_ok() {
+        let granted = if self.holder.take_in_pool(lump * PAGE_BYTES).is_ok() {
             lump
         } else {
-            self.holder.take(needed * PAGE_BYTES)?;
+            self.holder.take_in_pool(needed * PAGE_BYTES)?;
             needed
         };
         self.open_pages(state, granted).inspect_err(|_| self.holder.give(granted * PAGE_BYTES))
@@ -264,6 +287,11 @@ impl Drop for Promise<'_> {
             self.pool.give_back(&mut state, number, &self.pool.holder);
         }
     }
+}
+
+#[cold]
+fn none_to_spare() -> Error {
+    Error::new(Kind::OverBudget, "no memory to spare for a cache")
 }
 
 #[cfg(test)]

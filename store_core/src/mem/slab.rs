@@ -115,6 +115,14 @@ impl Slab {
         self.take(bytes, || self.pool.allocate(&self.holder))
     }
 
+    /// The same for a cache, if there is memory to spare; of up to half a page.
+    pub(crate) fn try_allocate_spare(&self, bytes: usize) -> Option<NonNull<u8>> {
+        if bytes > BLOCK_BYTES_MAX {
+            return None;
+        }
+        self.take(bytes, || self.pool.allocate_spare(&self.holder)).ok()
+    }
+
     /// Takes a block back; `bytes` is what it was asked for.
     pub(crate) fn release(&self, block: NonNull<u8>, bytes: usize) {
         self.live_bytes.fetch_sub(bytes as u64, Relaxed);

@@ -36,6 +36,7 @@ mod walk;
 pub(crate) use read::Fetched;
 pub(crate) use walk::{SlotWords, Walk};
 
+use super::images::Images;
 use super::nodes::Spares;
 use super::prune::Pruned;
 use super::retire::Retired;
@@ -94,6 +95,8 @@ pub(crate) struct Versions {
     pub(super) nodes: Arc<Arena>,
     pub(super) spares: Spares,
     pub(super) retired: Retired,
+    /// What is known of the slots' pages.
+    pub(crate) images: Arc<Images>,
     epoch: Arc<Epoch>,
     timeline: Arc<Timeline>,
     pub(super) key_words: usize,
@@ -130,6 +133,7 @@ impl Versions {
         Ok(Self {
             slots: Arena::new(Arc::clone(pool), holder.child("rows"), slots)?,
             retired: Retired::new(Arc::clone(&nodes), Arc::clone(epoch)),
+            images: Images::new(pool, holder.child("column images"), layout.columns()),
             nodes,
             spares: Spares::default(),
             epoch: Arc::clone(epoch),
@@ -223,6 +227,7 @@ impl Versions {
     /// A fresh row owned by `me`, invisible to everybody, with this key.
     pub(crate) fn new_row(&self, me: Owner, key: &[u64]) -> Result<u32> {
         let row = self.slots.allocate()?;
+        self.images.expect_page(self.slots.page_of(row));
         // SAFETY: just allocated.
         let slot = unsafe { self.slots.slot(row) };
         word(slot, 0).store(UNBORN, Release);
@@ -293,6 +298,7 @@ impl Versions {
 
     /// Makes an insert's version the newest one.
     pub(crate) fn install_insert(&self, row: u32, at: Timestamp) {
+        self.images.note_change(self.slots.page_of(row), at);
         // SAFETY: the row is the caller's. Release pairs with Acquire in `read`.
         unsafe { self.slots.word(row, 0) }.store(at.0 << 1, Release);
     }
@@ -308,6 +314,7 @@ impl Versions {
         delete: bool,
         room: &mut [u64],
     ) -> bool {
+        self.images.note_change(self.slots.page_of(row), at);
         // SAFETY: the row and the node are the caller's.
         let (slot, old) = unsafe { (self.slots.slot(row), self.nodes.slot(node)) };
         let first = HEADER_WORDS + self.key_words;

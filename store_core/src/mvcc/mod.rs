@@ -7,6 +7,7 @@
 //! ```
 
 pub(crate) mod chain;
+pub(crate) mod images;
 pub(crate) mod live;
 mod nodes;
 mod prune;
@@ -15,6 +16,7 @@ mod retire;
 pub(crate) mod timeline;
 
 pub(crate) use chain::{SlotWords, Versions, Walk};
+pub(crate) use images::{Columns, Look, Scan};
 pub(crate) use live::LiveSnapshots;
 pub(crate) use prune::{FreeNodes, Pruned};
 pub(crate) use timeline::{Moment, Timeline, Timestamp};

@@ -1,12 +1,16 @@
 //! Tests of single cells by their bits, for scans that pass over most rows.
 
+mod column;
+
 use super::{Layout, LongCell, Place};
 use crate::mem::cell::INLINE_BYTES_MAX;
 use crate::value::{Type, ValueRef};
 
 /// A test of one cell of a row; NULL fails it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CellTest {
+    /// The column, by position in the schema.
+    column: usize,
     null_word: usize,
     null_mask: u64,
     word: usize,
@@ -16,7 +20,7 @@ pub(crate) struct CellTest {
     passes: Passes,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Passes {
     /// Whole numbers from the first on, and so many more.
     Range(i64, u64),
@@ -34,6 +38,18 @@ pub(crate) struct Sides {
     pub greater: bool,
 }
 
+impl Sides {
+    /// True if a number lies on one of these sides of another one.
+    #[inline(always)]
+    #[expect(clippy::float_cmp, reason = "equal is what users ask for")]
+    #[expect(clippy::needless_bitwise_bool, reason = "for loops without branches")]
+    #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "NaN is greater than every number")]
+    fn has(self, float: f64, than: f64) -> bool {
+        let Self { less, equal, greater } = self;
+        (less & (float < than)) | (equal & (float == than)) | (greater & !(float <= than))
+    }
+}
+
 impl Layout {
     /// The test that a cell is in this range, if a test of its bits can tell.
     pub(crate) fn range_test(
@@ -46,7 +62,7 @@ impl Layout {
         if let (Some(low), Some(high)) = (low, high)
             && place.ty.is_wide()
         {
-            return if low == high { place.equality_test(low) } else { None };
+            return if low == high { place.equality_test(column, low) } else { None };
         }
         let whole = |value: Option<ValueRef<'_>>, otherwise: i64| match (place.ty, value) {
             (Type::Int16 | Type::Int32 | Type::Int64, Some(ValueRef::Int(value)))
@@ -70,7 +86,7 @@ impl Layout {
         if !is_whole || low > high {
             return None;
         }
-        Some(place.test(Passes::Range(low, high.wrapping_sub(low) as u64)))
+        Some(place.test(column, Passes::Range(low, high.wrapping_sub(low) as u64)))
     }
 }
 
@@ -88,36 +104,41 @@ impl Layout {
             (Type::Float64, ValueRef::Float64(value)) => value,
             _ => return None,
         };
-        (!than.is_nan()).then(|| place.test(Passes::Float { than, sides }))
+        (!than.is_nan()).then(|| place.test(column, Passes::Float { than, sides }))
     }
 }
 
 impl Place {
-    fn equality_test(&self, value: ValueRef<'_>) -> Option<CellTest> {
+    fn equality_test(&self, column: usize, value: ValueRef<'_>) -> Option<CellTest> {
         let bytes = match (self.ty, value) {
             (Type::Text, ValueRef::Text(text)) => text.as_bytes(),
             (Type::Bytes, ValueRef::Bytes(bytes)) => bytes,
             (Type::Decimal { .. }, ValueRef::Decimal(units, _)) => {
-                return Some(self.test(Passes::Words(units.words())));
+                return Some(self.test(column, Passes::Words(units.words())));
             }
             (Type::Inet, ValueRef::Inet(value)) => {
-                return Some(self.test(Passes::Words(value.words())));
+                return Some(self.test(column, Passes::Words(value.words())));
             }
             _ => return None,
         };
         let fits = bytes.len() <= INLINE_BYTES_MAX;
-        fits.then(|| self.test(Passes::Words(LongCell::inline(bytes).0)))
+        fits.then(|| self.test(column, Passes::Words(LongCell::inline(bytes).0)))
     }
 
-    fn test(&self, passes: Passes) -> CellTest {
+    fn test(&self, column: usize, passes: Passes) -> CellTest {
         let Place { null_word, null_mask, word, shift, .. } = *self;
         let down = 64 - self.bits().min(64);
         let up = down - u32::from(shift).min(down);
-        CellTest { null_word, null_mask, word, up, down, passes }
+        CellTest { column, null_word, null_mask, word, up, down, passes }
     }
 }
 
 impl CellTest {
+    /// The column whose cells it tests, by position in the schema.
+    pub(crate) fn column(&self) -> usize {
+        self.column
+    }
+
     /// True if the cell passes in a row with these words.
     #[inline(always)]
     pub(crate) fn holds(&self, word: impl Fn(usize) -> u64) -> bool {
@@ -191,17 +212,14 @@ impl CellTest {
     }
 
     #[inline(always)]
-    #[expect(clippy::float_cmp, reason = "equal is what users ask for")]
-    #[expect(clippy::needless_bitwise_bool, reason = "for loops without branches")]
-    #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "NaN is greater than every number")]
-    fn is_on_side(&self, word: u64, than: f64, Sides { less, equal, greater }: Sides) -> bool {
+    fn is_on_side(&self, word: u64, than: f64, sides: Sides) -> bool {
         let bits = word << self.up >> self.down;
         let float = if self.down == 0 {
             f64::from_bits(bits)
         } else {
             f64::from(f32::from_bits(bits as u32))
         };
-        (less & (float < than)) | (equal & (float == than)) | (greater & !(float <= than))
+        sides.has(float, than)
     }
 
     /// The same test for rows of which only some words are there: `place` says where a word is now.

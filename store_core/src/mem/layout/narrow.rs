@@ -1,7 +1,11 @@
 //! Rows of which only some words are there, and the values of a column in many of them.
 
 use super::{KeySteps, Layout, Place, RowView, view};
+use crate::mem::budget::Holder;
+use crate::mem::column::ColumnValues;
+use crate::mem::slab::Slab;
 use crate::value::{Type, ValueRef};
+use std::sync::Arc;
 
 /// The layout of rows that consist of the words of some columns only.
 #[derive(Debug)]
@@ -21,6 +25,28 @@ pub(crate) struct Lane {
     pub floats: Vec<f64>,
     /// Empty if the column has no NULL in the batch.
     pub nulls: Vec<bool>,
+}
+
+impl Lane {
+    /// Takes the values of these rows of a column of numbers.
+    pub(crate) fn pick(&mut self, values: &ColumnValues, is_float: bool, rows: &[u32]) {
+        self.ints.clear();
+        self.floats.clear();
+        self.nulls.clear();
+        if is_float {
+            let floats = values.floats();
+            self.floats.extend(rows.iter().map(|row| floats[*row as usize]));
+        } else {
+            let ints = values.ints();
+            self.ints.extend(rows.iter().map(|row| ints[*row as usize]));
+        }
+        if let Some(nulls) = values.nulls() {
+            self.nulls.extend(rows.iter().map(|row| nulls[*row as usize]));
+            if !self.nulls.contains(&true) {
+                self.nulls.clear();
+            }
+        }
+    }
 }
 
 impl Narrowed {
@@ -83,6 +109,62 @@ impl Narrowed {
     /// True if the column's values are floats.
     pub(crate) fn has_floats(&self, nth: usize) -> bool {
         matches!(self.layout.places[nth].ty, Type::Float32 | Type::Float64)
+    }
+
+    /// True if the values of the column are numbers, which stand in a [`Lane`].
+    pub(crate) fn has_numbers(&self, nth: usize) -> bool {
+        self.has_ints(nth) || self.has_floats(nth)
+    }
+
+    /// The value of the only column in a row of those that were kept.
+    #[inline]
+    pub(crate) fn value<'v>(&'v self, values: &'v ColumnValues, row: usize) -> ValueRef<'v> {
+        if !self.has_numbers(0) {
+            let width = self.width();
+            return self.cell(&values.words()[row * width..(row + 1) * width], 0);
+        }
+        if values.nulls().is_some_and(|nulls| nulls[row]) {
+            return ValueRef::Null;
+        }
+        let (int, float) = (|| values.ints()[row], || values.floats()[row]);
+        match self.layout.places[0].ty {
+            Type::Bool => ValueRef::Bool(int() != 0),
+            Type::Date => ValueRef::Date(int() as i32),
+            Type::Timestamp => ValueRef::Timestamp(int()),
+            Type::Float32 => ValueRef::Float32(float() as f32),
+            Type::Float64 => ValueRef::Float64(float()),
+            _ => ValueRef::Int(int()),
+        }
+    }
+
+    /// Makes the values of a column from whole rows of these words, to be kept: numbers as in a lane,
+    /// others by the words that `single`, which has no other column, has of a row.
+    pub(crate) fn keep(
+        &self,
+        nth: usize,
+        words: &[u64],
+        single: &Self,
+        slab: &Arc<Slab>,
+        holder: &Holder,
+    ) -> Option<ColumnValues> {
+        let rows = words.len() / self.width();
+        if self.has_numbers(nth) {
+            let mut lane = Lane::default();
+            self.load(nth, words, None, &mut lane);
+            let has_nulls = !lane.nulls.is_empty();
+            return ColumnValues::make(slab, holder, (rows, 1), has_nulls, |to, nulls| {
+                to.iter_mut().zip(&lane.ints).for_each(|(to, int)| *to = *int as u64);
+                to.iter_mut().zip(&lane.floats).for_each(|(to, float)| *to = float.to_bits());
+                nulls.copy_from_slice(&lane.nulls);
+            });
+        }
+        let places: Vec<usize> = single.picks.iter().map(|word| self.place(*word)).collect();
+        ColumnValues::make(slab, holder, (rows, places.len()), false, |to, _| {
+            let rows = words.chunks_exact(self.width());
+            for (to, row) in to.chunks_exact_mut(places.len()).zip(rows) {
+                to.iter_mut().zip(&places).for_each(|(to, at)| *to = row[*at]);
+            }
+        })
     }
 
     /// The value of a column in the row that has these words.

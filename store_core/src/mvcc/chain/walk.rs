@@ -87,7 +87,7 @@ impl Walk {
     }
 
     /// At which moment it looks.
-    pub(super) fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         self.moment
     }
 
@@ -121,6 +121,21 @@ impl Walk {
         self.left = rows.len() as u32;
         self.next_page += 1;
         Ok(true)
+    }
+
+    /// The page it walks.
+    pub(crate) fn page(&self) -> u32 {
+        self.next_page - 1
+    }
+
+    /// True if it has come to the end of its page.
+    pub(crate) fn has_ended_page(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Goes to the end of its page, which holds nothing more for the caller.
+    pub(crate) fn skip_page(&mut self) {
+        self.left = 0;
     }
 
     /// Copies rows of this page that the snapshot sees, whole and one behind the other, until
