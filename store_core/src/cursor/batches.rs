@@ -234,9 +234,7 @@ impl ColumnBatch {
         if let Some(image) = &self.image {
             let Some(passed) = &self.passed else { return };
             for (lane, (at, single)) in self.lanes.iter_mut().zip(&self.places) {
-                if single.has_numbers(0) {
-                    lane.pick(&image.values[*at], single.has_floats(0), passed);
-                }
+                lane.pick(&image.values[*at], single, passed);
             }
             return;
         }
@@ -278,8 +276,8 @@ impl ColumnBatch {
     /// Which values of the nth column are NULL; `None` if none is.
     pub fn nulls(&self, nth: usize) -> Option<&[bool]> {
         match self.whole(nth) {
-            Some(values) if self.narrowed.has_numbers(nth) => values.nulls(),
-            _ => Some(&self.lanes[nth].nulls[..]).filter(|nulls| !nulls.is_empty()),
+            Some(values) => values.nulls(),
+            None => Some(&self.lanes[nth].nulls[..]).filter(|nulls| !nulls.is_empty()),
         }
     }
 

@@ -86,7 +86,7 @@ impl ColumnValues {
         unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
     }
 
-    /// Which rows are NULL; `None` if none is, or if the words say it.
+    /// Which rows are NULL; `None` if none is.
     #[inline]
     pub(crate) fn nulls(&self) -> Option<&[bool]> {
         // SAFETY: the marks lie behind the words, and are not written any more.

@@ -28,15 +28,15 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Takes the values of these rows of a column of numbers.
-    pub(crate) fn pick(&mut self, values: &ColumnValues, is_float: bool, rows: &[u32]) {
+    /// Takes the values of these rows of a column that was kept: the only one of `single`.
+    pub(crate) fn pick(&mut self, values: &ColumnValues, single: &Narrowed, rows: &[u32]) {
         self.ints.clear();
         self.floats.clear();
         self.nulls.clear();
-        if is_float {
+        if single.has_floats(0) {
             let floats = values.floats();
             self.floats.extend(rows.iter().map(|row| floats[*row as usize]));
-        } else {
+        } else if single.has_ints(0) {
             let ints = values.ints();
             self.ints.extend(rows.iter().map(|row| ints[*row as usize]));
         }
@@ -148,10 +148,10 @@ impl Narrowed {
         holder: &Holder,
     ) -> Option<ColumnValues> {
         let rows = words.len() / self.width();
+        let mut lane = Lane::default();
+        self.load(nth, words, None, &mut lane);
+        let has_nulls = !lane.nulls.is_empty();
         if self.has_numbers(nth) {
-            let mut lane = Lane::default();
-            self.load(nth, words, None, &mut lane);
-            let has_nulls = !lane.nulls.is_empty();
             return ColumnValues::make(slab, holder, (rows, 1), has_nulls, |to, nulls| {
                 to.iter_mut().zip(&lane.ints).for_each(|(to, int)| *to = *int as u64);
                 to.iter_mut().zip(&lane.floats).for_each(|(to, float)| *to = float.to_bits());
@@ -159,11 +159,12 @@ impl Narrowed {
             });
         }
         let places: Vec<usize> = single.picks.iter().map(|word| self.place(*word)).collect();
-        ColumnValues::make(slab, holder, (rows, places.len()), false, |to, _| {
+        ColumnValues::make(slab, holder, (rows, places.len()), has_nulls, |to, nulls| {
             let rows = words.chunks_exact(self.width());
             for (to, row) in to.chunks_exact_mut(places.len()).zip(rows) {
                 to.iter_mut().zip(&places).for_each(|(to, at)| *to = row[*at]);
             }
+            nulls.copy_from_slice(&lane.nulls);
         })
     }
 
