@@ -127,6 +127,18 @@ impl<'a> Batches<'a> {
         }
     }
 
+    /// How many rows are left.
+    pub(super) fn count(mut self) -> Result<u64> {
+        if self.by_page.is_none() {
+            return self.cursor.count_all();
+        }
+        let mut count = 0;
+        while self.gather()? > 0 {
+            count += self.batch.len() as u64;
+        }
+        Ok(count)
+    }
+
     /// The table's schema.
     pub fn schema(&self) -> &Schema {
         self.cursor.schema()

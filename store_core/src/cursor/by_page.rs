@@ -89,8 +89,8 @@ impl ByPage {
     ) -> Option<Columns> {
         let (page, rows) = (cursor.walk().page(), words.len() / narrowed.width());
         let images = &cursor.rows().versions.images;
-        images.keep(page, changed, &self.scan, rows, |nth, slab, holder| {
-            narrowed.keep(self.places[nth], words, &self.single[nth], slab, holder)
+        images.keep(page, changed, &self.scan, rows, |nth, slab| {
+            narrowed.keep(self.places[nth], words, &self.single[nth], slab)
         })
     }
 

@@ -212,7 +212,7 @@ impl<'a> Query<'a> {
         let (limit, offset) = (self.limit.take(), std::mem::take(&mut self.offset));
         let matched = match self.count_entries()? {
             Some(entries) => entries,
-            None => self.run()?.count_all()?,
+            None => self.batches_of(&[])?.count()?,
         };
         let left = matched.saturating_sub(offset);
         Ok(limit.map_or(left, |limit| left.min(limit)))

@@ -129,9 +129,11 @@ impl MemoryBudget {
         caches.iter().filter(|cache| cache.give_back()).count() > 0
     }
 
-    /// Up to where caches may fill the budget: what they leave is for those who cannot do without.
-    fn spare_limit(&self) -> u64 {
-        self.limit() - self.limit() / CACHE_MARGIN_SHARE
+    /// True if a cache may take so many bytes more when `free` of those reserved are nobody's: what
+    /// caches leave is for those who cannot do without.
+    pub(crate) fn has_spare(&self, bytes: u64, free: u64) -> bool {
+        let most = self.limit() - self.limit() / CACHE_MARGIN_SHARE;
+        self.used().saturating_sub(free) + bytes <= most
     }
 
     /// The part that only deleting rows may use: a full store must be able to let go of rows.
@@ -229,13 +231,6 @@ impl Holder {
     pub fn reserve(&self, bytes: usize) -> Result<Reservation> {
         self.take(bytes)?;
         Ok(Reservation { holder: self.clone(), bytes })
-    }
-
-    /// Reserves bytes for a cache, if they are to spare.
-    pub(crate) fn reserve_spare(&self, bytes: usize) -> Option<Reservation> {
-        let limit = self.0.budget.spare_limit();
-        self.take_at_once(bytes, limit).ok()?;
-        Some(Reservation { holder: self.clone(), bytes })
     }
 
     /// Bytes held by this holder and those below it.

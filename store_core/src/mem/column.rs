@@ -8,14 +8,14 @@
 //! Whole numbers and floats take a word a row and stand there as callers read them; of other columns
 //! there are the words that they have in a row.
 
-use super::budget::{Holder, Reservation};
 use super::slab::Slab;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 const WORD_BYTES: usize = 8;
-/// Bytes that a column takes besides its block, about: itself, its count, and its place in a list.
-const HEAD_BYTES: usize = size_of::<ColumnValues>() + 48;
+/// Bytes that a column takes besides its block, about: itself, its count, its place in a list, and the
+/// list. The block is so much larger, so that they are counted with it.
+const HEAD_BYTES: usize = size_of::<ColumnValues>() + 96;
 
 /// The values of a column, which never change.
 pub(crate) struct ColumnValues {
@@ -25,7 +25,6 @@ pub(crate) struct ColumnValues {
     /// Words of a row.
     width: usize,
     has_nulls: bool,
-    _head: Reservation,
 }
 
 // SAFETY: the block is this column's alone and is not written once it is filled.
@@ -37,12 +36,10 @@ impl ColumnValues {
     /// Values for so many rows, filled by `fill` from zeros; `None` if there is no memory to spare.
     pub(crate) fn make(
         slab: &Arc<Slab>,
-        holder: &Holder,
         (rows, width): (usize, usize),
         has_nulls: bool,
         fill: impl FnOnce(&mut [u64], &mut [bool]),
     ) -> Option<Self> {
-        let head = holder.reserve_spare(HEAD_BYTES)?;
         let bytes = block_bytes(rows, width, has_nulls);
         let start = slab.try_allocate_spare(bytes)?.cast::<u64>();
         let marks = if has_nulls { rows } else { 0 };
@@ -55,7 +52,7 @@ impl ColumnValues {
             (words, std::slice::from_raw_parts_mut(nulls, marks))
         };
         fill(words, nulls);
-        Some(Self { slab: Arc::clone(slab), start, rows, width, has_nulls, _head: head })
+        Some(Self { slab: Arc::clone(slab), start, rows, width, has_nulls })
     }
 
     /// Words of a row.
@@ -105,10 +102,10 @@ impl Drop for ColumnValues {
     }
 }
 
-/// Bytes of a block, of at least a word.
+/// Bytes of a block.
 fn block_bytes(rows: usize, width: usize, has_nulls: bool) -> usize {
     let marks = if has_nulls { rows } else { 0 };
-    (rows * width * WORD_BYTES + marks).max(WORD_BYTES)
+    HEAD_BYTES + rows * width * WORD_BYTES + marks
 }
 
 #[cfg(test)]
@@ -126,7 +123,7 @@ mod tests {
         let holder = root.child("columns");
         let slab = Slab::new(pool, holder.clone());
         for (rows, width, marks) in [(0, 1, false), (1, 1, true), (629, 1, true), (629, 3, false)] {
-            let made = ColumnValues::make(&slab, &holder, (rows, width), marks, |words, nulls| {
+            let made = ColumnValues::make(&slab, (rows, width), marks, |words, nulls| {
                 assert!(words.iter().all(|word| *word == 0) && nulls.iter().all(|null| !null));
                 assert_eq!((words.len(), nulls.len()), (rows * width, if marks { rows } else { 0 }));
                 words.iter_mut().zip(0..).for_each(|(word, at)| *word = !at);

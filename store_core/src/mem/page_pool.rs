@@ -103,8 +103,9 @@ impl PagePool {
 
     /// A page for a cache, if one is to spare.
     pub(crate) fn allocate_spare(&self, holder: &Holder) -> Result<NonNull<u8>> {
-        // A page that is ready is in the budget's count; one that is not must be to spare as well.
-        self.holder.reserve_spare(PAGE_BYTES).map(drop).ok_or_else(none_to_spare)?;
+        if !self.holder.budget().has_spare(PAGE_BYTES as u64, self.holder.used()) {
+            return Err(none_to_spare());
+        }
         self.allocate_once(holder)
     }
 

@@ -17,31 +17,31 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use std::sync::Arc;
 
-const WRITER: Owner = Owner(1);
-const OTHER: Owner = Owner(2);
+pub(super) const WRITER: Owner = Owner(1);
+pub(super) const OTHER: Owner = Owner(2);
 const RECLAIMER: Owner = Owner(9);
-const KEY: u64 = 11;
+pub(super) const KEY: u64 = 11;
 /// Versions whose text a model can hold: one for each timestamp from the beginning on.
 const TEXTS: usize = 5;
 
 /// A clock and a table of one key word and some payload words.
-struct Table {
-    timeline: Arc<Timeline>,
-    versions: Versions,
+pub(super) struct Table {
+    pub(super) timeline: Arc<Timeline>,
+    pub(super) versions: Versions,
     words: usize,
     /// The plain memory that a version with this timestamp refers to.
     texts: [UnsafeCell<u64>; TEXTS],
 }
 
 /// A transaction of the model: rows it owns, with a node for each.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     table: &'a Table,
     me: Owner,
     owned: Vec<(u32, u32)>,
 }
 
 impl Table {
-    fn new(columns: usize) -> Arc<Self> {
+    pub(super) fn new(columns: usize) -> Arc<Self> {
         let mut schema = Schema::builder("model").column("key", Type::Int64).key();
         for column in 0..columns {
             schema = schema.column(format!("c{column}"), Type::Int64).notnull();
@@ -60,7 +60,7 @@ impl Table {
     }
 
     /// A row as if loaded at a timestamp.
-    fn seed(&self, key: u64, at: Timestamp) -> u32 {
+    pub(super) fn seed(&self, key: u64, at: Timestamp) -> u32 {
         let row = self.versions.new_row(WRITER, &[key]).expect("room for a row");
         self.versions.stage_insert(row, &vec![at.0; self.words]);
         self.versions.install_insert(row, at);
@@ -79,7 +79,7 @@ impl Table {
     }
 
     /// What a walk over all slots gives at a snapshot.
-    fn walk(&self, at: Timestamp) -> Vec<(u64, u64)> {
+    pub(super) fn walk(&self, at: Timestamp) -> Vec<(u64, u64)> {
         let mut walk = self.versions.walk(Moment { at, place: 0 });
         let (mut found, mut words) = (Vec::new(), vec![0; 1 + self.words]);
         while walk.turn_page(&self.versions).expect("nobody is given up") {
@@ -91,7 +91,7 @@ impl Table {
         found
     }
 
-    fn begin(&self, me: Owner) -> Writer<'_> {
+    pub(super) fn begin(&self, me: Owner) -> Writer<'_> {
         Writer { table: self, me, owned: Vec::new() }
     }
 
@@ -159,33 +159,45 @@ impl Table {
 }
 
 impl Writer<'_> {
-    fn own(&mut self, row: u32) -> Result<(), Held> {
+    pub(super) fn own(&mut self, row: u32) -> Result<(), Held> {
         self.table.versions.own(row, self.me)?;
         self.owned.push((row, self.table.versions.new_node(0).expect("room for a node")));
         Ok(())
     }
 
+    /// Its rows, for [`Table::finish`].
+    pub(super) fn into_owned(self) -> Vec<(u32, u32)> {
+        self.owned
+    }
+
     /// Installs the timestamp as every owned row's payload, or tombstones, and publishes.
     fn commit(self, delete: bool) -> Timestamp {
-        let (versions, timeline) = (&self.table.versions, &self.table.timeline);
+        let timeline = &self.table.timeline;
         let at = timeline.take();
         if planted::bug("published_before_install") {
             timeline.publish(at).expect("nobody gave up");
         }
-        let mut room = vec![0; self.table.words];
-        for (row, node) in &self.owned {
-            versions.stage(*node, &vec![at.0; self.table.words]);
-            versions.install(*row, *node, at, delete, &mut room);
-        }
-        for (row, _) in &self.owned {
-            versions.disown(*row);
-        }
-        timeline.publish(at).expect("nobody gave up");
+        self.table.finish(at, &self.owned, delete);
         at
     }
 }
 
-fn update(table: &Table, row: u32) -> Timestamp {
+impl Table {
+    /// The part of a commit behind its timestamp.
+    pub(super) fn finish(&self, at: Timestamp, owned: &[(u32, u32)], delete: bool) {
+        let mut room = vec![0; self.words];
+        for (row, node) in owned {
+            self.versions.stage(*node, &vec![at.0; self.words]);
+            self.versions.install(*row, *node, at, delete, &mut room);
+        }
+        for (row, _) in owned {
+            self.versions.disown(*row);
+        }
+        self.timeline.publish(at).expect("nobody gave up");
+    }
+}
+
+pub(super) fn update(table: &Table, row: u32) -> Timestamp {
     let mut writer = table.begin(WRITER);
     writer.own(row).expect("nobody else writes");
     writer.commit(false)

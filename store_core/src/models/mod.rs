@@ -22,6 +22,8 @@ mod engine;
 #[cfg(loom)]
 mod group_commit;
 #[cfg(loom)]
+mod images;
+#[cfg(loom)]
 mod ordered;
 #[cfg(loom)]
 mod primary;

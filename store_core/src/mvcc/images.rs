@@ -66,12 +66,13 @@ struct Entry {
     quiet: u8,
     /// How many must.
     wait: u8,
+    /// How many rows it had, if a scan has counted them.
+    rows: Option<u32>,
     image: Option<Box<Image>>,
 }
 
 struct Image {
     changed: u64,
-    rows: usize,
     columns: SmallVec<[(usize, Arc<ColumnValues>); 2]>,
     used: bool,
 }
@@ -188,13 +189,13 @@ impl Images {
         let Some(mut entry) = note.entry.try_lock() else { return Look::Nothing };
         entry.forget_stale(changed);
         if entry.seen != changed {
-            (entry.seen, entry.quiet) = (changed, 0);
+            (entry.seen, entry.quiet, entry.rows) = (changed, 0, None);
             return Look::Nothing;
         }
-        if let Some(image) = &mut entry.image
-            && let Some(columns) = image.pick(scan)
-        {
-            image.used = true;
+        if let Some(columns) = entry.pick(scan) {
+            if let Some(image) = &mut entry.image {
+                image.used = true;
+            }
             return Look::Image(columns);
         }
         if !scan.again || entry.quiet < entry.wait {
@@ -212,33 +213,30 @@ impl Images {
         changed: u64,
         scan: &Scan,
         rows: usize,
-        make: impl Fn(usize, &Arc<Slab>, &Holder) -> Option<ColumnValues>,
+        make: impl Fn(usize, &Arc<Slab>) -> Option<ColumnValues>,
     ) -> Option<Columns> {
         let note = self.note(page);
         let slab = || Slab::new(Arc::clone(&self.pool), self.holder.clone());
         let slab = self.slab.get_or_init(slab);
         let mut entry = note.entry.try_lock()?;
         entry.forget_stale(changed);
-        let image = entry.image.get_or_insert_with(|| Image::empty(changed, rows));
-        let missing = scan.columns.iter().enumerate().filter(|(_, column)| !image.has(**column));
+        let missing = scan.columns.iter().enumerate().filter(|(_, column)| !entry.has(**column));
         let made = missing.map(|(nth, column)| {
-            make(nth, slab, &self.holder).map(|values| (*column, Arc::new(values)))
+            make(nth, slab).map(|values| (*column, Arc::new(values)))
         });
         let made: SmallVec<[_; 2]> = made.collect::<Option<_>>()?;
         // A row may have been missed because the snapshot was given up; but not before somebody
         // changed it, and who met what that left (`drop_row`, `prune`) sees the change here.
-        if note.changed.load(Relaxed) != changed {
+        if note.changed.load(Relaxed) != changed || entry.seen != changed {
             return None;
         }
-        assert_eq!(image.rows, rows, "a page that has not changed has the same rows");
-        image.columns.extend(made);
-        image.pick(scan)
-    }
-
-    /// Bytes of images.
-    #[cfg(test)]
-    pub(crate) fn bytes(&self) -> u64 {
-        self.holder.used()
+        let known = *entry.rows.get_or_insert(rows as u32);
+        assert_eq!(known as usize, rows, "a page that has not changed has the same rows");
+        if !made.is_empty() {
+            let none = || Box::new(Image { changed, columns: SmallVec::new(), used: false });
+            entry.image.get_or_insert_with(none).columns.extend(made);
+        }
+        entry.pick(scan)
     }
 }
 
@@ -252,24 +250,21 @@ impl Entry {
         let used = self.image.take().is_some_and(|image| image.used);
         self.wait = if used { 0 } else { (self.wait * 2 + 1).min(IMAGE_WAIT_MAX) };
     }
-}
 
-impl Image {
-    fn empty(changed: u64, rows: usize) -> Box<Self> {
-        Box::new(Self { changed, rows, columns: SmallVec::new(), used: false })
+    fn column(&self, column: usize) -> Option<&Arc<ColumnValues>> {
+        let columns = &self.image.as_ref()?.columns;
+        columns.iter().find(|(known, _)| *known == column).map(|(_, values)| values)
     }
 
     fn has(&self, column: usize) -> bool {
-        self.columns.iter().any(|(known, _)| *known == column)
+        self.column(column).is_some()
     }
 
-    /// The columns that a scan wants, if all are there.
+    /// The columns that a scan wants, if all are there; without any, how many rows there are.
     fn pick(&self, scan: &Scan) -> Option<Columns> {
-        let values = scan.columns.iter().map(|column| {
-            let found = self.columns.iter().find(|(known, _)| known == column);
-            found.map(|(_, values)| Arc::clone(values))
-        });
-        Some(Columns { rows: self.rows, values: values.collect::<Option<_>>()? })
+        let rows = self.rows? as usize;
+        let values = scan.columns.iter().map(|column| self.column(*column).cloned());
+        Some(Columns { rows, values: values.collect::<Option<_>>()? })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Rows of which only some words are there, and the values of a column in many of them.
 
 use super::{KeySteps, Layout, Place, RowView, view};
-use crate::mem::budget::Holder;
 use crate::mem::column::ColumnValues;
 use crate::mem::slab::Slab;
 use crate::value::{Type, ValueRef};
@@ -145,21 +144,20 @@ impl Narrowed {
         words: &[u64],
         single: &Self,
         slab: &Arc<Slab>,
-        holder: &Holder,
     ) -> Option<ColumnValues> {
         let rows = words.len() / self.width();
         let mut lane = Lane::default();
         self.load(nth, words, None, &mut lane);
         let has_nulls = !lane.nulls.is_empty();
         if self.has_numbers(nth) {
-            return ColumnValues::make(slab, holder, (rows, 1), has_nulls, |to, nulls| {
+            return ColumnValues::make(slab, (rows, 1), has_nulls, |to, nulls| {
                 to.iter_mut().zip(&lane.ints).for_each(|(to, int)| *to = *int as u64);
                 to.iter_mut().zip(&lane.floats).for_each(|(to, float)| *to = float.to_bits());
                 nulls.copy_from_slice(&lane.nulls);
             });
         }
         let places: Vec<usize> = single.picks.iter().map(|word| self.place(*word)).collect();
-        ColumnValues::make(slab, holder, (rows, places.len()), has_nulls, |to, nulls| {
+        ColumnValues::make(slab, (rows, places.len()), has_nulls, |to, nulls| {
             let rows = words.chunks_exact(self.width());
             for (to, row) in to.chunks_exact_mut(places.len()).zip(rows) {
                 to.iter_mut().zip(&places).for_each(|(to, at)| *to = row[*at]);
