@@ -8,6 +8,7 @@ mod closed;
 mod columns;
 mod found;
 mod groups;
+mod images;
 mod incr;
 mod indexes;
 mod kept;

@@ -218,14 +218,18 @@ fn ask_batches<R: Reader>(
     if all {
         columns.clone_from(&names);
     }
-    let mut query = table.query(reader).filter(predicate.clone()).sort(sort).unwrap();
-    query = query.offset(offset);
-    if let Some(limit) = limit {
-        query = query.limit(limit);
-    }
-    let rows = unbatched(query.batches(&columns).unwrap(), columns.len()).unwrap();
-    assert_eq!(rows.len(), found.len(), "batches of {asked}");
-    if all && (limit.is_none() || !sort.is_empty()) {
+    // Again and again, until there are images of the pages.
+    for _ in 0..=random.below(4) {
+        let mut query = table.query(reader).filter(predicate.clone()).sort(sort).unwrap();
+        query = query.offset(offset);
+        if let Some(limit) = limit {
+            query = query.limit(limit);
+        }
+        let rows = unbatched(query.batches(&columns).unwrap(), columns.len()).unwrap();
+        assert_eq!(rows.len(), found.len(), "batches of {asked}");
+        if !all || (limit.is_some() && sort.is_empty()) {
+            continue;
+        }
         let mut images: Vec<String> = rows.iter().map(|row| image(row)).collect();
         let mut found = found.to_vec();
         if sort.is_empty() {

@@ -142,6 +142,9 @@ impl World {
         for _ in 0..50 {
             self.look(&mut random);
         }
+        let holders = self.store().stats().holders;
+        let mut images = holders.iter().filter(|line| line.path.ends_with("/column images"));
+        assert!(images.any(|line| line.bytes > 0), "no question was answered by images of pages");
         println!("ways: {:?}", self.ways);
         for way in ["index", "scan"] {
             assert!(self.ways.contains_key(way), "no question was answered by {way}");

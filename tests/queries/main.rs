@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use store_core::query::Predicate;
 use store_core::{Query, Schema, Value};
 use store_tests::random::Random;
+use store_tests::rows::{int, unbatched};
 use values::order;
 use world::{MOMENTS, Moment, World, keys};
 
@@ -73,6 +74,14 @@ fn random_predicates_find_the_same_rows_by_every_way() {
             let mut found = keys(query);
             found.sort_unstable();
             assert_eq!(found, expected, "{place}: {moment:?} by {way}: {predicate}");
+        }
+        // By columns, until there are images of the pages.
+        for _ in 0..3 {
+            let (way, query) = world.ways(moment, &predicate, |query| query).swap_remove(0);
+            let rows = unbatched(query.batches(&["id", "c0"]).unwrap(), 2).unwrap();
+            let mut found: Vec<i64> = rows.iter().map(|row| int(&row[0])).collect();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{place}: {moment:?} batches by {way}: {predicate}");
         }
         let mut ways = world.ways(moment, &predicate, |query| query);
         let (way, query) = ways.swap_remove(random.below(ways.len() as u64) as usize);

@@ -106,7 +106,8 @@ impl<'a> Batches<'a> {
         let mut batch = ColumnBatch::new(narrowed, columns.len(), passes);
         if let Some(by_page) = &by_page {
             let layout = &cursor.rows().layout;
-            let place = |column: &usize| (by_page.place(*column), Narrowed::new(layout, &[*column]));
+            let place =
+                |column: &usize| (by_page.place(*column), Narrowed::new(layout, &[*column]));
             batch.places = columns.iter().map(place).collect();
         }
         Ok(Self { batch, tests, by_page, cursor })

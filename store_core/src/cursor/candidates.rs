@@ -184,7 +184,7 @@ impl IndexWalk {
             if let Some(value) = self.grouped {
                 return self.peek(range, value, batch);
             }
-            self.scan = Some(self.index.tree.scan(&entry_range(&range), self.direction));
+            self.scan = Some(self.index.tree.scan(&whole_entry_range(range), self.direction));
         }
         let more = self.scan.as_mut().is_some_and(|scan| batch.take(scan, self.step));
         self.step = BATCH.min(2 * self.step);
@@ -219,6 +219,10 @@ pub(super) fn estimate(index: &SecondaryIndex, range: &query::KeyRange) -> u64 {
         return index.tree.len();
     }
     index.tree.count(&entry_range(range))
+}
+
+fn whole_entry_range(range: query::KeyRange) -> KeyRange {
+    KeyRange { low: range.low, high: range.high }
 }
 
 fn entry_range(range: &query::KeyRange) -> KeyRange {

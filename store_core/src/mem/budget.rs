@@ -257,13 +257,20 @@ impl Holder {
 
     fn take_below(&self, bytes: usize, limit: u64) -> Result<()> {
         self.take_at_once(bytes, limit).or_else(|refusal| {
-            if self.0.budget.empty_caches() { self.take_at_once(bytes, limit) } else { Err(refusal) }
+            if self.0.budget.empty_caches() {
+                self.take_at_once(bytes, limit)
+            } else {
+                Err(refusal)
+            }
         })
     }
 
     fn take_at_once(&self, bytes: usize, limit: u64) -> Result<()> {
+        if bytes == 0 {
+            return Ok(());
+        }
         // Nothing is granted even if counts that cannot be refused went over the limit.
-        if bytes > 0 && !self.0.budget.take(bytes as u64, limit) {
+        if !self.0.budget.take(bytes as u64, limit) {
             return Err(self.0.budget.refusal(bytes as u64, self.0.name()));
         }
         self.add(bytes);
@@ -348,7 +355,9 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.holder.give(self.bytes);
+        if self.bytes > 0 {
+            self.holder.give(self.bytes);
+        }
     }
 }
 

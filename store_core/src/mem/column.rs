@@ -125,7 +125,10 @@ mod tests {
         for (rows, width, marks) in [(0, 1, false), (1, 1, true), (629, 1, true), (629, 3, false)] {
             let made = ColumnValues::make(&slab, (rows, width), marks, |words, nulls| {
                 assert!(words.iter().all(|word| *word == 0) && nulls.iter().all(|null| !null));
-                assert_eq!((words.len(), nulls.len()), (rows * width, if marks { rows } else { 0 }));
+                assert_eq!(
+                    (words.len(), nulls.len()),
+                    (rows * width, if marks { rows } else { 0 })
+                );
                 words.iter_mut().zip(0..).for_each(|(word, at)| *word = !at);
                 nulls.iter_mut().step_by(2).for_each(|null| *null = true);
             });

@@ -140,7 +140,11 @@ impl PagePool {
             return Ok(Promise { pool: self, pages });
         }
         self.promise_once(pages).or_else(|refusal| {
-            if self.holder.budget().empty_caches() { self.promise_once(pages) } else { Err(refusal) }
+            if self.holder.budget().empty_caches() {
+                self.promise_once(pages)
+            } else {
+                Err(refusal)
+            }
         })
     }
 

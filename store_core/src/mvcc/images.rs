@@ -133,6 +133,7 @@ impl Images {
         }
         let changed = &self.note(page).changed;
         if planted::bug("page_change_overwritten") {
+            stand_for_a_while();
             return changed.store(at.0, Relaxed);
         }
         // Relaxed: whom it concerns is registered after this commit was published. A loop, because the
@@ -221,9 +222,8 @@ impl Images {
         let mut entry = note.entry.try_lock()?;
         entry.forget_stale(changed);
         let missing = scan.columns.iter().enumerate().filter(|(_, column)| !entry.has(**column));
-        let made = missing.map(|(nth, column)| {
-            make(nth, slab).map(|values| (*column, Arc::new(values)))
-        });
+        let made =
+            missing.map(|(nth, column)| make(nth, slab).map(|values| (*column, Arc::new(values))));
         let made: SmallVec<[_; 2]> = made.collect::<Option<_>>()?;
         // A row may have been missed because the snapshot was given up; but not before somebody
         // changed it, and who met what that left (`drop_row`, `prune`) sees the change here.
@@ -240,11 +240,20 @@ impl Images {
     }
 }
 
+/// For planted bugs: now long, now short, so that others overtake.
+fn stand_for_a_while() {
+    static TURN: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let turn = TURN.fetch_add(0x9E37_79B9_7F4A_7C15, Relaxed);
+    if !cfg!(loom) {
+        std::thread::sleep(std::time::Duration::from_micros((turn >> 32) % 400));
+    }
+}
+
 impl Entry {
     /// Drops an image of what the page was before.
     fn forget_stale(&mut self, changed: u64) {
-        let current = |image: &Box<Image>| image.changed == changed;
-        if self.image.as_ref().is_none_or(current) || planted::bug("image_kept_for_ever") {
+        let is_stale = self.image.as_ref().is_some_and(|image| image.changed != changed);
+        if !is_stale || planted::bug("image_kept_for_ever") {
             return;
         }
         let used = self.image.take().is_some_and(|image| image.used);
@@ -282,5 +291,62 @@ impl Cache for Images {
             self.pool.trim(); // not all who ask want pages
         }
         images > 0
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::mem::budget::MemoryBudget;
+    use crate::options::PAGE_BYTES;
+
+    const NOW: Timestamp = Timestamp(1_000);
+
+    /// Scans the page until it has an image; how many scans found none, the maker's among them.
+    fn scans_until_made(images: &Images, page: u32) -> usize {
+        let scan = images.scan([0].into_iter().collect());
+        for scans in 1.. {
+            let looked = images.look(page, NOW, &scan);
+            images.scanned(&scan);
+            if let Look::Make(changed) = looked {
+                let fill = |_, slab: &Arc<Slab>| {
+                    ColumnValues::make(slab, (10, 1), false, |words, _| words.fill(changed))
+                };
+                assert!(images.keep(page, changed, &scan, 10, fill).is_some());
+                return scans;
+            }
+        }
+        unreachable!("a page that nobody changes gets an image")
+    }
+
+    #[test]
+    fn a_page_whose_images_go_unused_waits_longer_for_the_next() {
+        let root = MemoryBudget::new(64 * PAGE_BYTES as u64).holder("store");
+        let pool = PagePool::new(root.child("pool")).unwrap();
+        let images = Images::new(&pool, root.child("images"), 1);
+        for page in [0, 63, 64, 1_000, 70_000] {
+            let at = std::cell::Cell::new(0);
+            let change = || {
+                at.set(at.get() + 1);
+                images.note_change(page, Timestamp(at.get()));
+            };
+            change();
+            images.scanned(&images.scan([0].into_iter().collect()));
+            let mut scans = Vec::new();
+            for _ in 0..9 {
+                scans.push(scans_until_made(&images, page));
+                change();
+            }
+            assert_eq!(scans, [2, 3, 5, 9, 17, 33, 65, 65, 65]);
+            scans_until_made(&images, page);
+            let scan = images.scan([0].into_iter().collect());
+            let Look::Image(columns) = images.look(page, NOW, &scan) else { panic!("it was made") };
+            assert_eq!(columns.values[0].words(), [at.get(); 10]);
+            assert!(matches!(images.look(page, Timestamp(at.get() - 1), &scan), Look::Nothing));
+            change();
+            assert_eq!(scans_until_made(&images, page), 2, "one that was used");
+        }
+        assert!(images.give_back() && !images.give_back());
+        assert_eq!(images.holder.used(), 0);
     }
 }

@@ -20,6 +20,7 @@ use crate::planted;
 use crate::schema::{Index, Schema};
 use crate::value::{Value, ValueRef, encode_key};
 use ranges::{is_folded, reach};
+use smallvec::SmallVec;
 use std::ops::Bound;
 
 /// Most ranges of one index walk; what comes to more is read as one range from first to last.
@@ -122,16 +123,19 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan> {
         return Ok(plan);
     }
     let usable = (0..input.schema.indexes.len()).filter(|at| (input.serves)(*at));
-    let candidates: Vec<Candidate> = usable.filter_map(|at| Candidate::of(input, at)).collect();
+    let mut candidates: SmallVec<[Candidate; 2]> =
+        usable.filter_map(|at| Candidate::of(input, at)).collect();
     let rows = input.table_rows;
-    let cheapest = candidates.iter().min_by_key(|found| (found.entries, !found.serves_sort));
-    if let Some(best) = cheapest.filter(|best| best.is_selective(rows)) {
-        return Ok(best.plan(input, ""));
+    let all = || candidates.iter().enumerate();
+    let cheapest = all().min_by_key(|(_, found)| (found.entries, !found.serves_sort));
+    if let Some((at, _)) = cheapest.filter(|(_, best)| best.is_selective(rows)) {
+        return Ok(candidates.swap_remove(at).plan(input, ""));
     }
-    let sorted = candidates.iter().filter(|found| found.serves_sort);
-    if let Some(best) = sorted.min_by_key(|found| found.entries) {
-        return Ok(best.plan(input, ", in the order of the sort"));
+    let sorted = all().filter(|(_, found)| found.serves_sort);
+    if let Some((at, _)) = sorted.min_by_key(|(_, found)| found.entries) {
+        return Ok(candidates.swap_remove(at).plan(input, ", in the order of the sort"));
     }
+    let cheapest = cheapest.map(|(_, found)| found);
     let reason = cheapest.map_or_else(
         || Reason::no_index(rows),
         |best| Reason::too_many(&input.schema.indexes[best.index].name, best.entries, rows),
@@ -247,13 +251,13 @@ impl Candidate {
         self.bounded && self.entries.saturating_mul(SCAN_ADVANTAGE) <= table_rows
     }
 
-    fn plan(&self, input: &PlanInput<'_>, also: &'static str) -> Plan {
+    fn plan(self, input: &PlanInput<'_>, also: &'static str) -> Plan {
         let name = &input.schema.indexes[self.index].name;
         let (entries, ranges) = (self.entries, self.ranges.len());
         let reason = Reason::index(name, entries, input.table_rows, ranges, also);
         let path = AccessPath::Index {
             index: self.index,
-            ranges: self.ranges.clone(),
+            ranges: self.ranges,
             descending: self.serves_sort && input.sort[0].descending,
             serves_sort: self.serves_sort,
         };

@@ -36,6 +36,8 @@ pub(crate) struct Engine {
     /// The root of the tree of holders.
     pub holder: Holder,
     pub tables_holder: Holder,
+    /// Who holds the memory of sorts, from the first one on.
+    sorts: OnceLock<Holder>,
     pub counters: Arc<Counters>,
     pub upkeep: Arc<Upkeep>,
     pub sequencer: Sequencer,
@@ -138,6 +140,7 @@ impl Engine {
             pool,
             epoch,
             tables_holder: holder.child("tables"),
+            sorts: OnceLock::new(),
             sequencer: Sequencer::new(&holder.child("recent commits"))?,
             turns: Turns::default(),
             holder,
@@ -155,6 +158,11 @@ impl Engine {
             next_transaction: AtomicU64::new(1),
             next_table: AtomicU32::new(1),
         }))
+    }
+
+    /// Who holds the memory of sorts.
+    pub(crate) fn sorts(&self) -> &Holder {
+        self.sorts.get_or_init(|| self.holder.child("sort"))
     }
 
     /// Attaches the log, once, at the end of opening.

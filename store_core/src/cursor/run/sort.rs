@@ -124,7 +124,7 @@ impl Best {
 impl Cursor<'_> {
     /// Reads every row and keeps those the limit asks for, in order.
     pub(super) fn sort_rows(&mut self, asked: &Sorting<'_>) -> Result<()> {
-        let mut held = self.source.engine().holder.child("sort").reserve(0)?;
+        let mut held = self.source.engine().sorts().reserve(0)?;
         let few = asked.wanted().filter(|wanted| (1..=BEST_MAX as u64).contains(wanted));
         let few = few.map(|wanted| wanted as usize);
         let lead = Lead::new(asked.sort[0], &self.rows.layout);

@@ -6,7 +6,12 @@ use crate::mem::column::ColumnValues;
 impl CellTest {
     /// Sets `rows` to the positions of the rows whose values pass. Words that are no numbers are those of
     /// rows that the test was moved to.
-    pub(crate) fn select_values(&self, column: &ColumnValues, is_number: bool, rows: &mut Vec<u32>) {
+    pub(crate) fn select_values(
+        &self,
+        column: &ColumnValues,
+        is_number: bool,
+        rows: &mut Vec<u32>,
+    ) {
         if !is_number {
             return self.select(column.words(), column.width(), rows);
         }
@@ -30,7 +35,12 @@ impl CellTest {
     }
 
     /// Keeps those of the rows whose values pass.
-    pub(crate) fn retain_values(&self, column: &ColumnValues, is_number: bool, rows: &mut Vec<u32>) {
+    pub(crate) fn retain_values(
+        &self,
+        column: &ColumnValues,
+        is_number: bool,
+        rows: &mut Vec<u32>,
+    ) {
         if !is_number {
             return self.retain(column.words(), column.width(), rows);
         }
