@@ -38,7 +38,7 @@ fn write(table: &Table, txn: &mut store_core::Txn, id: i64, number: i64) -> stor
     table.upsert(txn, &[id.into(), number.into(), float, text]).map(drop)
 }
 
-fn fill(store: &Store, table: &Table, ids: impl Iterator<Item = i64> + Clone) {
+fn fill(store: &Store, table: &Table, ids: &(impl Iterator<Item = i64> + Clone)) {
     store.write(|txn| ids.clone().try_for_each(|id| write(table, txn, id, id))).unwrap();
 }
 
@@ -89,7 +89,7 @@ fn look<R: Reader>(table: &Table, reader: &R, times: usize) -> usize {
 fn images_show_what_the_rows_do_at_every_snapshot() {
     let store = store(64);
     let table = table(&store);
-    fill(&store, &table, 0..ROWS);
+    fill(&store, &table, &(0..ROWS));
     let mut random = Random::new(17);
     let mut snapshots = vec![];
     for round in 0..12 {
@@ -113,7 +113,7 @@ fn images_show_what_the_rows_do_at_every_snapshot() {
         look(&table, &store.snapshot().unwrap(), 1);
         look(&table, random.pick(&snapshots), SCANS);
         if round % 3 == 2 {
-            snapshots.remove(random.below(snapshots.len() as u64) as usize);
+            drop(snapshots.remove(random.below(snapshots.len() as u64) as usize));
         }
         let mut txn = store.begin().unwrap();
         look(&table, &txn, 1);
@@ -138,7 +138,7 @@ fn write_own(table: &Table, txn: &mut store_core::Txn, first: i64) {
 fn an_image_is_never_older_than_its_reader() {
     let store = store(64);
     let table = table(&store);
-    fill(&store, &table, 0..ROWS);
+    fill(&store, &table, &(0..ROWS));
     let sum = |reader: &store_core::Snapshot| {
         let sums = table.query(reader).aggregate::<&str>(&[], &[Aggregate::sum("whole")]).unwrap();
         int(&sums.rows()[0][0])
@@ -188,7 +188,7 @@ fn an_image_is_never_older_than_its_reader() {
 fn one_scan_makes_no_image_and_pages_that_change_get_none() {
     let store = store(64);
     let table = table(&store);
-    fill(&store, &table, 0..ROWS);
+    fill(&store, &table, &(0..ROWS));
     let scan = || {
         let snapshot = store.snapshot().unwrap();
         let batches = table.query(&snapshot).batches(&["whole", "text"]).unwrap();
@@ -196,7 +196,7 @@ fn one_scan_makes_no_image_and_pages_that_change_get_none() {
     };
     scan();
     for _ in 0..5 {
-        fill(&store, &table, (0..ROWS).step_by(50));
+        fill(&store, &table, &(0..ROWS).step_by(50));
         scan();
     }
     assert_eq!(image_bytes(&store), 0, "of a page that changes between scans");
@@ -206,7 +206,7 @@ fn one_scan_makes_no_image_and_pages_that_change_get_none() {
     scan();
     assert_eq!(image_bytes(&store), made);
     // An image that nobody used before its page changed is made later the next time.
-    fill(&store, &table, (0..ROWS).step_by(50));
+    fill(&store, &table, &(0..ROWS).step_by(50));
     (0..2).for_each(|_| scan());
     assert!(image_bytes(&store) > 0, "it was used");
 }
@@ -216,7 +216,7 @@ fn images_make_room_for_rows_before_anybody_is_refused() {
     let rows_until_full = |scans: bool| {
         let store = store(8);
         let table = table(&store);
-        fill(&store, &table, 0..ROWS);
+        fill(&store, &table, &(0..ROWS));
         let old = store.snapshot().unwrap();
         let mut most = 0;
         for first in (ROWS..).step_by(500) {
@@ -252,7 +252,7 @@ fn images_make_room_for_sorts_and_go_with_their_table() {
         let schema = Schema::builder("other").column("id", Type::Int64).key().build();
         store.create_table(schema.unwrap()).unwrap()
     });
-    fill(&store, &table, 0..30_000);
+    fill(&store, &table, &(0..30_000));
     let snapshot = store.snapshot().unwrap();
     (0..SCANS).for_each(|_| {
         let batches = table.query(&snapshot).batches(&["id", "whole", "text"]).unwrap();
