@@ -12,6 +12,7 @@ mod nodes;
 mod prune;
 mod registry;
 mod retire;
+mod seat;
 pub(crate) mod timeline;
 
 pub(crate) use chain::{SlotWords, Versions, Walk};
