@@ -105,7 +105,7 @@ pub use schema::{Column, ColumnSpec, Index, IndexSpec, Schema, SchemaBuilder};
 pub use stats::{Stats, TableStats};
 pub use store::{Options, Store};
 pub use store_macros::Record;
-pub use table::{Row, Table};
+pub use table::{Cells, Lookup, LookupAt, Row, Table};
 pub use txn::{Isolation, Lost, Retry, Savepoint, Snapshot, Ticket, Txn, TxnOptions};
 pub use value::{Decimal, DecimalUnits, Inet, Mac, Type, Value, ValueRef};
 pub use wal::{Device, DeviceFile, Directory, OpenMode};

@@ -17,7 +17,7 @@ use crate::schema_log::{SchemaRecord, log_change};
 use crate::stats::Stats;
 use crate::sync::{Mutex, RwLock};
 use crate::table::Table;
-use crate::txn::{Edition, Engine, Lost, Retry, SharedEngine, Snapshot, Txn, TxnOptions};
+use crate::txn::{Begun, Edition, Engine, Lost, Retry, SharedEngine, Snapshot, Txn, TxnOptions};
 use crate::wal::{Device, Directory, Lsn};
 use std::fmt;
 use std::path::Path;
@@ -305,12 +305,12 @@ impl Store {
     ) -> Result<T> {
         let mut retry: Option<Retry> = None;
         loop {
-            let mut txn = match &retry {
-                Some(retry) => retry.begin()?,
-                None => Txn::new(&self.engine, options)?,
-            };
+            let mut txn = Begun::new(&self.engine, options)?.into_txn(&self.engine);
+            if let Some(retry) = &retry {
+                retry.hand_turn_to(&mut txn);
+            }
             let (error, lost) = match work(&mut txn) {
-                Ok(value) => match txn.commit() {
+                Ok(value) => match txn.commit_here() {
                     Ok(_) => return Ok(value),
                     Err(error) => {
                         let lost = Lost::by(None, &error);
@@ -319,10 +319,10 @@ impl Store {
                 },
                 Err(error) => {
                     let lost = Lost::by(Some(&txn), &error);
-                    txn.rollback();
                     (error, lost)
                 }
             };
+            drop(txn); // rolled back
             let retry = retry.get_or_insert_with(|| self.retry(options));
             if error.kind() != Kind::Conflict || !retry.again(lost) {
                 return Err(error);

@@ -17,6 +17,9 @@ mod scheduled;
 
 pub(crate) use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
+#[cfg(not(any(loom, shuttle, miri)))]
+use rustix::thread::{MembarrierCommand, membarrier};
+
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence,
@@ -44,6 +47,46 @@ pub(crate) fn fence_after_exchange() {
 #[cfg(not(all(target_arch = "x86_64", not(any(loom, shuttle, miri)))))]
 pub(crate) fn fence_after_exchange() {
     fence(SeqCst);
+}
+
+/// One side of a fence whose other side, [`heavy_fence`], is rare: here only the compiler keeps the order.
+#[cfg(not(any(loom, shuttle, miri)))]
+#[inline(always)]
+pub(crate) fn light_fence() {
+    std::sync::atomic::compiler_fence(SeqCst);
+}
+
+/// Makes each running thread of the process pass a `fence(SeqCst)`, this one as well; false if the
+/// kernel refuses.
+#[cfg(not(any(loom, shuttle, miri)))]
+pub(crate) fn heavy_fence() -> bool {
+    membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+}
+
+/// True if [`heavy_fence`] works in this process, which it is prepared for.
+#[cfg(not(any(loom, shuttle, miri)))]
+pub(crate) fn can_fence_heavily() -> bool {
+    // Registering twice does no harm, and a forked child does it for itself.
+    membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok() && heavy_fence()
+}
+
+/// No model knows fences of other threads.
+#[cfg(any(loom, shuttle, miri))]
+pub(crate) fn light_fence() {
+    fence(SeqCst);
+}
+
+/// The other side.
+#[cfg(any(loom, shuttle, miri))]
+pub(crate) fn heavy_fence() -> bool {
+    fence(SeqCst);
+    true
+}
+
+/// It does.
+#[cfg(any(loom, shuttle, miri))]
+pub(crate) const fn can_fence_heavily() -> bool {
+    true
 }
 
 /// Threads that wait for each other without a lock.

@@ -14,6 +14,7 @@ mod indexes;
 mod kept;
 mod live_indexes;
 mod log_first;
+mod lookups;
 mod lost_update;
 mod many;
 mod own_writes;

@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store_core::{
-    IndexSpec, Kind, Reader, Result, RowRef, Savepoint, Schema, Snapshot, Store, Table, Txn, Value,
-    ValueRef,
+    Cells, IndexSpec, Kind, Reader, Result, RowRef, Savepoint, Schema, Snapshot, Store, Table, Txn,
+    Value, ValueRef,
 };
 use store_tests::random::Random;
 use store_tests::rows::assert_sound;
@@ -471,7 +471,38 @@ fn look_at<R: Reader>(
     };
     table.get_many(reader, &keys.iter().map(|key| refs(key)).collect::<Vec<_>>(), look).unwrap();
     assert_eq!(shown, keys.len(), "{place}");
+    look_up(table, reader, rows, &keys, random, place);
     (0..3).map(|_| ask(table, reader, rows, random, place)).collect()
+}
+
+/// Asks for two columns of the rows with these keys, one by one and all in one call.
+fn look_up<R: Reader>(
+    table: &Table,
+    reader: &R,
+    rows: &Rows,
+    keys: &[Vec<Value>],
+    random: &mut Random,
+    place: &str,
+) {
+    let schema = table.schema();
+    let columns = [(); 2].map(|()| random.below(schema.visible_len() as u64) as usize);
+    let lookup = table.lookup(columns.map(|at| &*schema.columns[at].name)).unwrap();
+    let expected = |key: &[Value]| {
+        let row = rows.get(&Key(key.to_vec()));
+        row.map(|row| format!("{:?}", columns.map(|at| &row[at])))
+    };
+    let values = |cells: Cells<'_, 2>| format!("{:?}", [0, 1].map(|nth| cells.get(nth).to_owned()));
+    for key in keys {
+        let found = lookup.get(reader, &refs(key), values).unwrap();
+        assert_eq!(found, expected(key), "{place}: {columns:?} of key {key:?}");
+    }
+    let mut shown = 0;
+    let look = |nth: usize, cells: Option<Cells<'_, 2>>| {
+        assert_eq!(cells.map(values), expected(&keys[nth]), "{place}: {columns:?}, {nth} of many");
+        shown += 1;
+    };
+    lookup.get_many(reader, &keys.iter().map(|key| refs(key)).collect::<Vec<_>>(), look).unwrap();
+    assert_eq!(shown, keys.len(), "{place}");
 }
 
 /// One to four columns that are not in the key.

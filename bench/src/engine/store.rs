@@ -6,7 +6,8 @@ use std::ops::Range;
 use store_core::ingest::{Format, IngestMode, IngestOptions, Source};
 use store_core::query::{Aggregate, column};
 use store_core::{
-    IndexSpec, RowRef, Schema, Snapshot, Store, Table, TableStats, Txn, Value, ValueRef,
+    Cells, IndexSpec, Lookup, RowRef, Schema, Snapshot, Store, Table, TableStats, Txn, Value,
+    ValueRef,
 };
 use store_etl::generate::FLIGHTS_SCHEMA;
 
@@ -30,10 +31,15 @@ pub struct Ours {
     pub store: Store,
     pub table: Table,
     pub rows: usize,
+    altitudes: Lookup<1>,
 }
 
 fn altitude(row: RowRef<'_>) -> i64 {
     int(row.get(ALTITUDE))
+}
+
+fn looked_up(cells: Cells<'_, 1>) -> i64 {
+    int(cells.get(0))
 }
 
 fn int(value: ValueRef<'_>) -> i64 {
@@ -48,7 +54,8 @@ impl Ours {
         let store = Store::options().memory(MEMORY).open_in_memory().expect("a store opens");
         let schema = Schema::parse("flights", FLIGHTS_SCHEMA).expect("the schema is right");
         let table = store.create_table(schema).expect("the table is new");
-        let ours = Self { store, table, rows };
+        let altitudes = table.lookup(["altitude"]).expect("altitude is a column");
+        let ours = Self { store, table, rows, altitudes };
         ours.ingest(text(rows), IngestMode::Insert);
         ours
     }
@@ -78,6 +85,24 @@ impl Ours {
         keys.texts[part].iter().map(|text| self.altitude(&snapshot, text)).sum()
     }
 
+    /// The same by a lookup prepared for the column.
+    pub fn look_up(&self, keys: &Keys, part: Range<usize>) -> i64 {
+        let snapshot = self.snapshot();
+        let altitudes = self.altitudes.at(&snapshot).expect("it is a snapshot of the store");
+        let altitude = |text: &&str| {
+            let found = altitudes.get(&[ValueRef::Text(text)], looked_up);
+            found.expect("a key of the right shape").expect("the row is there")
+        };
+        keys.texts[part].iter().map(altitude).sum()
+    }
+
+    /// The newest altitude, by the same lookup.
+    #[inline]
+    fn newest_altitude(&self, key: &str) -> i64 {
+        let found = self.altitudes.get_newest(&[ValueRef::Text(key)], looked_up);
+        found.expect("a key of the right shape").expect("the row is there")
+    }
+
     #[inline]
     pub fn altitude(&self, snapshot: &Snapshot, key: &str) -> i64 {
         let row = self.table.get_with(snapshot, &[ValueRef::Text(key)], altitude);
@@ -93,6 +118,20 @@ impl Ours {
             cells.extend(texts.iter().map(|text| [ValueRef::Text(text)]));
             let look = |_, row: Option<RowRef<'_>>| sum += altitude(row.expect("the row is there"));
             self.table.get_many(&snapshot, &cells, look).expect("keys of the right shape");
+        }
+        sum
+    }
+
+    /// The same by a lookup prepared for the column.
+    pub fn look_up_many(&self, keys: &Keys, batch: usize) -> i64 {
+        let (snapshot, mut sum) = (self.snapshot(), 0);
+        let mut cells = Vec::with_capacity(batch);
+        for texts in keys.texts.chunks(batch) {
+            cells.clear();
+            cells.extend(texts.iter().map(|text| [ValueRef::Text(text)]));
+            let look =
+                |_, row: Option<Cells<'_, 1>>| sum += looked_up(row.expect("the row is there"));
+            self.altitudes.get_many(&snapshot, &cells, look).expect("keys of the right shape");
         }
         sum
     }
@@ -172,12 +211,36 @@ impl Ours {
 
     /// Every key read, in a snapshot of its own, or updated where `writes` says so.
     pub fn mixed(&self, keys: &Keys, part: Range<usize>, round: usize, writes: &[bool]) -> i64 {
+        let read = |text: &str| self.altitude(&self.snapshot(), text);
+        self.mixed_by(read, keys, part, round, writes)
+    }
+
+    /// The same, read as its newest commit has it by a lookup prepared for the column.
+    pub fn mixed_newest(
+        &self,
+        keys: &Keys,
+        part: Range<usize>,
+        round: usize,
+        writes: &[bool],
+    ) -> i64 {
+        self.mixed_by(|text| self.newest_altitude(text), keys, part, round, writes)
+    }
+
+    #[inline(always)]
+    fn mixed_by(
+        &self,
+        read: impl Fn(&str) -> i64,
+        keys: &Keys,
+        part: Range<usize>,
+        round: usize,
+        writes: &[bool],
+    ) -> i64 {
         let mut sum = 0;
         for at in part {
             if writes[at] {
                 self.update_one(keys, at, round);
             } else {
-                sum += self.altitude(&self.snapshot(), keys.texts[at]);
+                sum += read(keys.texts[at]);
             }
         }
         sum

@@ -1,4 +1,4 @@
-//! Point reads by key, one column, in one snapshot.
+//! Point reads by key, one column, in one snapshot: by a lookup prepared for it, and by `get_with`.
 
 use crate::engine::Engines;
 use crate::keys::{Draw, Keys};
@@ -25,7 +25,8 @@ fn one_thread(engines: &Engines, keys: &Keys, draw: Draw) {
     let what = format!("point get, {}", draw.name());
     let reader = |_| sqlite.read(keys, 0..SQLITE_READS);
     let contenders = vec![
-        Contender::new("store", READS, answer, |_| ours.read(keys, all())),
+        Contender::new("store, lookup", READS, answer, |_| ours.look_up(keys, all())),
+        Contender::new("store, get_with", READS, answer, |_| ours.read(keys, all())),
         Contender::new("papaya", READS, answer, |_| papaya.read(keys, all())).gate(1.2),
         Contender::new("papaya, String", READS, answer, |_| plain.read(keys, all())),
         Contender::new("dashmap", READS, answer, |_| dash.read(keys, all())),
@@ -39,7 +40,12 @@ fn two_threads(engines: &Engines, keys: &Keys, draw: Draw) {
     let answer = Some(engines.altitudes(&keys.ranks));
     let what = format!("point get, {}, 2 threads", draw.name());
     let contenders = vec![
-        Contender::new("store", READS, answer, |_| in_two(READS, |part| ours.read(keys, part))),
+        Contender::new("store, lookup", READS, answer, |_| {
+            in_two(READS, |part| ours.look_up(keys, part))
+        }),
+        Contender::new("store, get_with", READS, answer, |_| {
+            in_two(READS, |part| ours.read(keys, part))
+        }),
         Contender::new("papaya", READS, answer, |_| in_two(READS, |part| papaya.read(keys, part)))
             .gate(1.2),
         Contender::new("dashmap", READS, answer, |_| in_two(READS, |part| dash.read(keys, part))),

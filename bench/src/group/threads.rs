@@ -19,10 +19,17 @@ fn reads(engines: &Engines) {
     let keys = &Keys::draw(&engines.ids, READS, Draw::Uniform, 8);
     let answer = Some(engines.altitudes(&keys.ranks));
     let contenders = vec![
+        Contender::new("2 threads", READS, answer, |_| {
+            in_two(READS, |part| ours.look_up(keys, part))
+        }),
+        Contender::new("1 thread", READS, answer, |_| ours.look_up(keys, 0..READS)).gate(1.8),
+    ];
+    compare("point get by a lookup, uniform", Clock::Wall, contenders);
+    let contenders = vec![
         Contender::new("2 threads", READS, answer, |_| in_two(READS, |part| ours.read(keys, part))),
         Contender::new("1 thread", READS, answer, |_| ours.read(keys, 0..READS)).gate(1.8),
     ];
-    compare("point get, uniform", Clock::Wall, contenders);
+    compare("point get by get_with, uniform", Clock::Wall, contenders);
 }
 
 /// With a snapshot held, it is as old as the run: every update leaves a version behind. What they

@@ -1,5 +1,5 @@
-//! YCSB A and B: zipf keys, every operation for itself: a read has a snapshot (papaya: a pin) of
-//! its own, an update a transaction.
+//! YCSB A and B: zipf keys, every operation for itself: a read is one of the newest commit by a lookup,
+//! or has a snapshot (papaya: a pin) of its own, an update a transaction.
 
 use crate::engine::Engines;
 use crate::keys::{Draw, Keys, Random};
@@ -37,7 +37,12 @@ fn run_mix(engines: &Engines, keys: &Keys, mix: &Mix, writes: &[bool]) {
     let answer = Some(engines.altitudes(&read));
     let all = || 0..OPERATIONS;
     let one = vec![
-        Contender::new("store", OPERATIONS, answer, |round| ours.mixed(keys, all(), round, writes)),
+        Contender::new("store, lookup", OPERATIONS, answer, |round| {
+            ours.mixed_newest(keys, all(), round, writes)
+        }),
+        Contender::new("store, snapshots", OPERATIONS, answer, |round| {
+            ours.mixed(keys, all(), round, writes)
+        }),
         Contender::new("papaya", OPERATIONS, answer, |round| {
             papaya.mixed(keys, all(), round, writes)
         })
@@ -45,7 +50,10 @@ fn run_mix(engines: &Engines, keys: &Keys, mix: &Mix, writes: &[bool]) {
     ];
     compare(mix.name, Clock::Cpu, one);
     let two = vec![
-        Contender::new("store", OPERATIONS, answer, |round| {
+        Contender::new("store, lookup", OPERATIONS, answer, |round| {
+            in_two(OPERATIONS, |part| ours.mixed_newest(keys, part, round, writes))
+        }),
+        Contender::new("store, snapshots", OPERATIONS, answer, |round| {
             in_two(OPERATIONS, |part| ours.mixed(keys, part, round, writes))
         }),
         Contender::new("papaya", OPERATIONS, answer, |round| {

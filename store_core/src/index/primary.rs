@@ -1,4 +1,4 @@
-//! The primary index: open addressing over words `hash 30 | mark 2 | row + 1`, growing step by step.
+//! The primary index: open addressing over words `hash 30 | mark 2 | row 32`, growing step by step.
 //!
 //! ```text
 //! current table  [ word | 0 | word | DEAD | FROZEN | … ]  ──next──►  [ twice as many or more … ]
@@ -19,7 +19,7 @@
 //! how far a key lies from its place cannot be foreseen, and a wrong guess throws away all that the
 //! processor had begun of the reads that follow.
 
-use super::group::{GROUP_WORDS, HASH_SHIFT, equal_hashes};
+use super::group::{GROUP_WORDS, HASH_SHIFT, MARKS, ROW, WORD_BITS, equal_hashes};
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Holder;
 use crate::mem::region::Region;
@@ -38,7 +38,6 @@ use std::sync::Arc;
 const DEAD: u64 = 1 << 33;
 /// An empty word that stays empty.
 const FROZEN: u64 = 1 << 32;
-const ROW_MASK: u64 = (1 << 32) - 1;
 /// Words of the first table: one page of the kernel.
 const WORDS_START: usize = capacity(512, 8);
 /// Words of the largest table: their places must follow from 30 bits.
@@ -78,7 +77,7 @@ struct Moving {
 
 struct Table {
     mask: usize,
-    /// Moves the top bits of a hash to where they count words.
+    /// Moves the top bits of a hash to where they count groups of words.
     shift: u32,
     words: Region,
     next: AtomicPtr<Table>,
@@ -150,9 +149,10 @@ impl PrimaryIndex {
         if matches == 0 {
             return None;
         }
-        let at = group + matches.trailing_zeros() as usize;
-        // Pairs with the exchange in `insert`.
-        row_of(table.word(at).load(Acquire))
+        let at = group + first_of(matches);
+        // Pairs with the exchange in `insert`. If the row went meanwhile, this says row 0, which is as
+        // good as any: whoever asks compares the key.
+        Some(table.word(at).load(Acquire) as u32)
     }
 
     /// Asks the processor to fetch the words where a key's search begins.
@@ -371,7 +371,7 @@ pub(crate) struct Candidates<'a> {
     /// The first word of the group where the search is.
     at: usize,
     hash: u64,
-    /// A bit for each word of the group with the hash that was not given yet.
+    /// [`WORD_BITS`] for each word of the group with the hash that was not given yet.
     matches: Option<u32>,
 }
 
@@ -383,8 +383,8 @@ impl Iterator for Candidates<'_> {
             let (table, group) = (self.table, self.at);
             let matches = self.matches.get_or_insert_with(|| table.matches(group, self.hash));
             while *matches != 0 {
-                let at = group + matches.trailing_zeros() as usize;
-                *matches &= *matches - 1;
+                let at = group + first_of(*matches);
+                *matches &= u32::MAX << ((at - group + 1) as u32 * WORD_BITS);
                 // Pairs with the exchange in `insert`.
                 let word = table.word(at).load(planted::order("found_relaxed", Acquire));
                 if let Some(row) = row_of(word) {
@@ -413,7 +413,7 @@ impl Table {
         unsafe { make_words(region.start().cast(), words) };
         Ok(Box::into_raw(Box::new(Self {
             mask: words - 1,
-            shift: 64 - words.trailing_zeros(),
+            shift: 64 - words.trailing_zeros() + GROUP_WORDS.trailing_zeros(),
             words: region,
             next: AtomicPtr::new(null_mut()),
             used: AtomicU64::new(0),
@@ -426,10 +426,10 @@ impl Table {
     #[inline(always)]
     fn home(&self, hash: u64) -> usize {
         self.bytes.read();
-        (hash >> self.shift) as usize & !(GROUP_WORDS - 1)
+        (hash >> self.shift) as usize * GROUP_WORDS
     }
 
-    /// A bit for each word of the group with this hash.
+    /// [`WORD_BITS`] for each word of the group with this hash.
     #[inline(always)]
     fn matches(&self, group: usize, hash: u64) -> u32 {
         // SAFETY: groups begin at multiples of their length, and so do tables end.
@@ -480,15 +480,20 @@ pub(crate) fn part_of(hash: u64, parts: usize) -> usize {
     ((u128::from(compared) * parts as u128) >> (64 - HASH_SHIFT)) as usize
 }
 
+/// The first word in its group that has bits.
+#[inline(always)]
+fn first_of(matches: u32) -> usize {
+    (matches.trailing_zeros() / WORD_BITS) as usize
+}
+
 #[inline(always)]
 fn word_of(hash: u64, row: u32) -> u64 {
-    hash & !((1 << HASH_SHIFT) - 1) | (u64::from(row) + 1)
+    hash & !((1 << HASH_SHIFT) - 1) | ROW | u64::from(row)
 }
 
 #[inline(always)]
 fn row_of(word: u64) -> Option<u32> {
-    let row = word & ROW_MASK;
-    if row == 0 { None } else { Some((row - 1) as u32) }
+    (word & MARKS == ROW).then_some(word as u32)
 }
 
 impl Drop for PrimaryIndex {

@@ -21,9 +21,7 @@ use super::wide::READ_WORDS;
 use crate::error::{Error, Kind, Result};
 use crate::options::PAGE_BYTES;
 use crate::planted;
-use crate::sync::{
-    AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity,
-};
+use crate::sync::{Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity};
 use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
@@ -63,7 +61,8 @@ pub(crate) struct Arena {
     shift: u32,
     /// The bits of a number that tell the slot in its page.
     slot_mask: u32,
-    directory: AtomicPtr<Directory>,
+    /// The first entry of the newest directory.
+    directory: AtomicPtr<PageStart>,
     /// Slots handed back without the lock, linked through their link words: the first one's number,
     /// plus one.
     handed_back: AtomicU64,
@@ -72,9 +71,11 @@ pub(crate) struct Arena {
     state: Mutex<State>,
 }
 
-struct Directory {
-    pages: Box<[AtomicPtr<AtomicU64>]>,
-}
+/// Where a page begins; null for one that is not there.
+type PageStart = AtomicPtr<AtomicU64>;
+
+/// An entry for each page, and for as many to come.
+type Directory = *mut [PageStart];
 
 struct State {
     /// The first page with free slots.
@@ -87,8 +88,9 @@ struct State {
     vacant: Vec<u32>,
     /// The one empty page that is kept.
     spare: u32,
-    /// Replaced directories: a reader may still hold one. They add up to less than the last.
-    retired: Vec<*mut Directory>,
+    /// The newest directory comes last. A reader may still hold one of those before: they add up to
+    /// less than the last.
+    directories: Vec<Directory>,
 }
 
 /// How a page is used.
@@ -117,7 +119,7 @@ impl Arena {
                 shape.stride * WORD_BYTES
             )));
         }
-        let directory = Directory::with_capacity(DIRECTORY_START);
+        let directory = directory_of(DIRECTORY_START);
         Ok(Self {
             pool,
             holder,
@@ -125,7 +127,7 @@ impl Arena {
             slots_per_page,
             shift: slots_per_page.next_power_of_two().trailing_zeros(),
             slot_mask: slots_per_page.next_power_of_two() - 1,
-            directory: AtomicPtr::new(directory),
+            directory: AtomicPtr::new(directory.cast()),
             handed_back: AtomicU64::new(0),
             pages: AtomicU32::new(0),
             state: Mutex::new(State {
@@ -135,7 +137,7 @@ impl Arena {
                 pages: Vec::new(),
                 vacant: Vec::new(),
                 spare: NONE,
-                retired: Vec::new(),
+                directories: vec![directory],
             }),
         })
     }
@@ -300,9 +302,7 @@ impl Arena {
         state.unlink(page);
         state.pages[page as usize].free = NONE;
         state.vacant.push(page);
-        // SAFETY: directories live as long as the arena.
-        let directory = unsafe { &*self.directory.load(Relaxed) };
-        let start = directory.pages[page as usize].swap(null_mut(), Relaxed);
+        let start = state.directory()[page as usize].swap(null_mut(), Relaxed);
         let start = NonNull::new(start).expect("a page with slots is entered");
         self.pool.release(start.cast(), &self.holder);
     }
@@ -348,12 +348,11 @@ impl Arena {
     pub(crate) unsafe fn slot(&self, number: u32) -> *const AtomicU64 {
         let page = (number >> self.shift) as usize;
         let slot = (number & self.slot_mask) as usize;
-        // SAFETY: a directory lives as long as the arena; Acquire pairs with Release in add_page.
-        let directory = unsafe { &*self.directory.load(Acquire) };
-        debug_assert!(page < directory.pages.len());
+        let directory = self.directory.load(Acquire); // pairs with Release in add_page
         // SAFETY: the number was handed out after its page was entered, and whoever passed it on
-        // did so with Release, so this directory or a later one holds the page.
-        let start = unsafe { directory.pages.get_unchecked(page) }.load(Relaxed);
+        // did so with Release, so this directory or a later one holds the page. Directories live as
+        // long as the arena.
+        let start = unsafe { &*directory.add(page) }.load(Relaxed);
         // SAFETY: the slot lies inside its page.
         unsafe { start.add(slot * self.shape.stride) }
     }
@@ -403,17 +402,13 @@ impl Arena {
                     .store(*value, Relaxed);
             }
         }
-        // SAFETY: directories live as long as the arena.
-        let mut directory = unsafe { &*self.directory.load(Relaxed) };
-        if page as usize == directory.pages.len() {
-            let longer = directory.doubled();
+        if page as usize == state.directory().len() {
+            let longer = doubled(state.directory());
             // Pairs with Acquire in slot.
-            let order = planted::order("directory_relaxed", AcqRel);
-            state.retired.push(self.directory.swap(longer, order));
-            // SAFETY: just made.
-            directory = unsafe { &*longer };
+            self.directory.store(longer.cast(), planted::order("directory_relaxed", Release));
+            state.directories.push(longer);
         }
-        directory.pages[page as usize].store(start.as_ptr(), Release);
+        state.directory()[page as usize].store(start.as_ptr(), Release);
         if state.vacant.last() == Some(&page) {
             state.vacant.pop();
         } else {
@@ -426,6 +421,13 @@ impl Arena {
 }
 
 impl State {
+    /// The newest directory.
+    fn directory(&self) -> &[PageStart] {
+        let newest = self.directories.last().copied().expect("an arena begins with a directory");
+        // SAFETY: directories live as long as the arena.
+        unsafe { &*newest }
+    }
+
     /// Enters a page in the list of those with free slots.
     fn link(&mut self, page: u32) {
         let next = std::mem::replace(&mut self.partial, page);
@@ -449,37 +451,31 @@ impl State {
     }
 }
 
-impl Directory {
-    fn with_capacity(pages: usize) -> *mut Self {
-        let pages = (0..pages).map(|_| AtomicPtr::new(null_mut())).collect();
-        Box::into_raw(Box::new(Self { pages }))
-    }
+fn directory_of(pages: usize) -> Directory {
+    let pages: Box<[PageStart]> = (0..pages).map(|_| AtomicPtr::new(null_mut())).collect();
+    Box::into_raw(pages)
+}
 
-    fn doubled(&self) -> *mut Self {
-        let longer = Self::with_capacity(self.pages.len() * 2);
-        for (at, page) in self.pages.iter().enumerate() {
-            // SAFETY: nobody else has seen the new directory.
-            unsafe { &*longer }.pages[at].store(page.load(Relaxed), Relaxed);
-        }
-        longer
-    }
+/// A copy with twice as many entries.
+fn doubled(directory: &[PageStart]) -> Directory {
+    let entries = directory.iter().map(|page| page.load(Relaxed));
+    let entries = entries.chain(directory.iter().map(|_| null_mut()));
+    let pages: Box<[PageStart]> = entries.map(AtomicPtr::new).collect();
+    Box::into_raw(pages)
 }
 
 impl Drop for Arena {
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        state.retired.push(self.directory.load(Relaxed));
-        // SAFETY: nobody else is left; the last directory holds every page.
-        let directory = unsafe { &*state.retired[state.retired.len() - 1] };
         // What waits for an epoch may keep the arena beyond its store: then the pages are gone.
         if let Some(_open) = self.pool.hold_open() {
-            for page in &directory.pages[..self.pages.load(Relaxed) as usize] {
+            for page in &state.directory()[..self.pages.load(Relaxed) as usize] {
                 if let Some(start) = NonNull::new(page.load(Relaxed)) {
                     self.pool.release(start.cast(), &self.holder);
                 }
             }
         }
-        for directory in state.retired.drain(..) {
+        for directory in state.directories.drain(..) {
             // SAFETY: made by `Box::into_raw` and dropped once.
             drop(unsafe { Box::from_raw(directory) });
         }

@@ -36,20 +36,19 @@ impl LongCell {
     #[inline(always)]
     pub(crate) fn inline(bytes: &[u8]) -> Self {
         let len = bytes.len() as u64;
-        let last = |count: u64| 8 * (len - count); // bits before the last bytes
-        if let (Some(first), Some(end)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            let (first, end) = (u32::from_le_bytes(*first), u32::from_le_bytes(*end));
-            if len <= 8 {
-                let bytes = u64::from(first) | u64::from(end) << last(4);
-                return Self([len | bytes << 32, bytes >> 32]);
+        // The last bytes of a text begin so many bits before the fifth one.
+        let before_fifth = |last: u64| 8 * (last + 4).wrapping_sub(len);
+        if let Some(first) = bytes.first_chunk::<4>() {
+            let first = len | u64::from(u32::from_le_bytes(*first)) << 32;
+            if let Some(last) = bytes.last_chunk::<8>() {
+                return Self([first, u64::from_le_bytes(*last) >> (before_fifth(8) & 63)]);
             }
-            let middle = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
-            let end = u64::from(end) << last(8);
-            return Self([len | u64::from(first) << 32, u64::from(middle) | end]);
+            let last = bytes.last_chunk::<4>().copied().unwrap_or_default();
+            return Self([first, u64::from(u32::from_le_bytes(last)) >> (before_fifth(4) & 63)]);
         }
         let bytes = match (bytes.first_chunk::<2>(), bytes.last()) {
             (Some(first), Some(end)) => {
-                u64::from(u16::from_le_bytes(*first)) | u64::from(*end) << last(1)
+                u64::from(u16::from_le_bytes(*first)) | u64::from(*end) << (8 * (len - 1))
             }
             (_, end) => end.map_or(0, |end| u64::from(*end)),
         };

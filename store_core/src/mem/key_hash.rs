@@ -41,7 +41,7 @@ pub(crate) fn hash_words(key: &[u64]) -> u64 {
 /// The hash of a key of at most two words, the rest zero.
 #[inline(always)]
 pub(super) fn hash_shortest([a, b]: [u64; SHORTEST_WORDS]) -> u64 {
-    mix(fold(a ^ SECRETS[0], b ^ SECRETS[1]), 0)
+    fold(a ^ SECRETS[0], b ^ SECRETS[1]).wrapping_mul(START)
 }
 
 /// The hash of a key of three to eight words, the rest zero.

@@ -11,12 +11,14 @@
 
 mod cell_test;
 mod narrow;
+mod pick;
 mod place;
 mod rank;
 mod whole;
 
 pub(crate) use cell_test::{CellTest, Sides};
 pub(crate) use narrow::{Lane, Narrowed};
+pub(crate) use pick::{Pick, PickedCell};
 pub(crate) use rank::CellRank;
 pub(crate) use whole::{WholeRow, whole};
 
@@ -319,8 +321,15 @@ impl<'a> RowView<'a> {
     /// The value of a text or bytes column that is not NULL.
     #[inline(always)]
     fn long_value(&self, place: &Place) -> ValueRef<'a> {
-        let bytes = self.long(place.word);
-        if matches!(place.ty, Type::Bytes) {
+        Self::long_cell(place.ty, self.cell_words(place.word))
+    }
+
+    /// The same of the cell's words, which are part of what [`RowView::new`] asks for.
+    #[inline(always)]
+    fn long_cell(ty: Type, words: &'a [u64; 2]) -> ValueRef<'a> {
+        // SAFETY: the promise of `RowView::new`.
+        let bytes = unsafe { LongCell::bytes(words) };
+        if matches!(ty, Type::Bytes) {
             return ValueRef::Bytes(bytes);
         }
         // SAFETY: only valid UTF-8 is ever written into a text cell.
@@ -329,10 +338,13 @@ impl<'a> RowView<'a> {
 
     #[inline]
     fn long(&self, word: usize) -> &'a [u8] {
-        let cell: &'a [u64; 2] =
-            self.words[word..word + 2].try_into().expect("a long cell has two words");
         // SAFETY: the promise of `RowView::new`.
-        unsafe { LongCell::bytes(cell) }
+        unsafe { LongCell::bytes(self.cell_words(word)) }
+    }
+
+    #[inline(always)]
+    fn cell_words(&self, word: usize) -> &'a [u64; 2] {
+        self.words[word..word + 2].try_into().expect("a long cell has two words")
     }
 
     /// A hash of the key columns, the same for equal keys.

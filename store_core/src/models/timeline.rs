@@ -79,6 +79,61 @@ fn what_a_snapshot_sees_is_kept_or_noticed() {
     notices("models::timeline::what_a_snapshot_sees_is_kept", &bugs);
 }
 
+/// The same beside a read on a seat, by a committer who looks twice, the second time without a fence of
+/// its own.
+#[test]
+fn what_is_seen_from_a_seat_is_kept() {
+    check("what_is_seen_from_a_seat_is_kept", Search::Whole, || {
+        let store = Store::new();
+        let seat = store.timeline.take_seat().expect("a word is free");
+        store.commit();
+        store.text.with_mut(|text| {
+            // SAFETY: nobody else is there yet.
+            unsafe { *text = 2 }
+        });
+        let settled = store.timeline.live_snapshots().expect("nobody sits");
+        assert_eq!(settled.oldest_registered.0, 2);
+        let shared = Arc::clone(&store);
+        let reader = thread::spawn(move || {
+            let sitting = shared.timeline.sit_at(seat).expect("it is free");
+            let read = sitting.moment().at.0;
+            shared.look(read);
+            if read == 2 {
+                // SAFETY: nobody goes past who sits.
+                let text = shared.text.with(|text| unsafe { *text });
+                assert_eq!(text, 2, "the version was reclaimed under its reader");
+            }
+            drop(sitting);
+        });
+        store.commit();
+        let soon = |_| store.timeline.live_snapshots_soon();
+        for live in [0, 1].map(soon).into_iter().flatten() {
+            if live.oldest_registered.0 > 2 {
+                // SAFETY: nobody who sits reads what was committed first.
+                store.text.with_mut(|text| unsafe { *text = 99 });
+            }
+        }
+        if store.timeline.advance_watermark().0 > 2 {
+            // SAFETY: as above.
+            store.text.with_mut(|text| unsafe { *text = 99 });
+        }
+        reader.join().unwrap();
+        assert_eq!(store.timeline.advance_watermark().0, 3);
+    });
+}
+
+#[test]
+fn what_is_seen_from_a_seat_is_kept_or_noticed() {
+    let bugs = [
+        "seat_without_fence",
+        "settled_without_fence",
+        "lag_ignored",
+        "pending_ignored",
+        "rise_relaxed",
+    ];
+    notices("models::timeline::what_is_seen_from_a_seat_is_kept", &bugs);
+}
+
 /// Two commits finish in any order, whoever can publishes for both, and a reader looks.
 #[test]
 fn commits_are_published_in_order() {

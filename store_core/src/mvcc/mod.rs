@@ -13,6 +13,7 @@ mod nodes;
 mod prune;
 mod registry;
 mod retire;
+mod seat;
 pub(crate) mod timeline;
 
 pub(crate) use chain::{SlotWords, Versions, Walk};

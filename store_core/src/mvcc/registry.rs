@@ -2,7 +2,7 @@
 //!
 //! Registering is wait-free once a word is taken: store PENDING, fence, load `published`, store it
 //! (see `timeline`). A word is IDLE, PENDING or the timestamp its snapshot reads, with the mark
-//! EXPIRED once versions are no longer kept for it.
+//! EXPIRED once versions are no longer kept for it. A thread's seat is RESTING in between (see `seat`).
 
 use crate::error::{Error, Kind, Result};
 use crate::options::SNAPSHOTS_MAX;
@@ -15,6 +15,12 @@ use std::sync::OnceLock;
 pub(super) const IDLE: u64 = u64::MAX;
 /// The word of a snapshot that is about to learn its timestamp; it holds back everything.
 pub(super) const PENDING: u64 = 0;
+
+/// The word of a seat that nobody sits on; see `seat`.
+pub(super) const RESTING: u64 = u64::MAX - 1;
+
+/// Marks the timestamp of who sits, so that nobody takes it for a snapshot's that could be given up.
+pub(super) const SEATED: u64 = 1 << 62;
 
 /// Marks the timestamp of a snapshot that was given up while somebody still holds it.
 pub(super) const EXPIRED: u64 = 1 << 63;
@@ -46,6 +52,8 @@ pub(super) struct Registry {
     blocks: [OnceLock<Box<Block>>; BLOCKS_MAX],
     /// Words from here on were never taken: nobody needs to look at them.
     used: AtomicUsize,
+    /// Words that are seats.
+    pub(super) seats: AtomicUsize,
 }
 
 thread_local! {
@@ -55,8 +63,11 @@ thread_local! {
 
 impl Registry {
     pub(super) fn new() -> Self {
-        let registry =
-            Self { blocks: [const { OnceLock::new() }; BLOCKS_MAX], used: AtomicUsize::new(0) };
+        let registry = Self {
+            blocks: [const { OnceLock::new() }; BLOCKS_MAX],
+            used: AtomicUsize::new(0),
+            seats: AtomicUsize::new(0),
+        };
         if cfg!(loom) {
             // loom does not know that a `OnceLock` orders what it holds.
             registry.blocks[0].get_or_init(Block::idle);

@@ -12,13 +12,13 @@
 //! gives the list of all live snapshots (see `live`).
 
 use super::live::LiveSnapshots;
-use super::registry::{EXPIRED, IDLE, PENDING, Registry, now_ms};
+use super::registry::{EXPIRED, IDLE, PENDING, RESTING, Registry, SEATED, now_ms};
 use crate::error::{Error, Kind, Result};
 use crate::options::SNAPSHOTS_MAX;
 use crate::planted;
 use crate::sync::{
-    AcqRel, Acquire, AtomicBool, AtomicU64, Relaxed, Release, SeqCst, fence, fence_after_exchange,
-    pause,
+    AcqRel, Acquire, AtomicBool, AtomicU64, Relaxed, Release, SeqCst, capacity, fence,
+    fence_after_exchange, pause,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,21 +47,27 @@ const TICKET: u64 = 1 << 63;
 /// The first published timestamp of an empty store.
 pub(crate) const BEGINNING: Timestamp = Timestamp(1);
 
+/// How many commits may be published before committers make others pass a fence again, who have seats.
+const SETTLED_EVERY: u64 = capacity(64, 1) as u64;
+
 #[repr(align(128))]
-struct Padded(AtomicU64);
+pub(super) struct Padded(pub(super) AtomicU64);
 
 /// The clock, the ring, the published timestamp, the registered snapshots and the watermark.
 pub(crate) struct Timeline {
     next: Padded,
     published: Padded,
     watermark: Padded,
+    /// Whoever sits and reads less is seen by everybody; see `settle`.
+    pub(super) settled: Padded,
     /// A place for each transaction that could be committing, as many for those that were about to when
     /// the last ticket was given, for tickets, and for changes of the schema, so that none is
     /// overwritten early.
     finished: Box<[AtomicU64]>,
     /// The newest timestamp that is durable: the log's, if there is one.
     durable: Arc<AtomicU64>,
-    registry: Registry,
+    /// Shared with the threads that have seats.
+    pub(super) registry: Arc<Registry>,
     /// A commit failed after it took its timestamp: nothing after it can ever be published.
     stuck: AtomicBool,
 }
@@ -73,16 +79,17 @@ impl Timeline {
             next: Padded(AtomicU64::new(start.0)),
             published: Padded(AtomicU64::new(start.0)),
             watermark: Padded(AtomicU64::new(start.0)),
+            settled: Padded(AtomicU64::new(start.0)),
             finished: (0..4 * SNAPSHOTS_MAX).map(|_| AtomicU64::new(0)).collect(),
             durable: Arc::new(AtomicU64::new(start.0)),
-            registry: Registry::new(),
+            registry: Arc::new(Registry::new()),
             stuck: AtomicBool::new(false),
         }
     }
 
     /// Sets the newest commit, while recovery is the only user.
     pub(crate) fn restart_at(&self, newest: Timestamp) {
-        for word in [&self.next, &self.published, &self.watermark] {
+        for word in [&self.next, &self.published, &self.watermark, &self.settled] {
             word.0.store(newest.0, Release);
         }
     }
@@ -164,16 +171,41 @@ impl Timeline {
 
     /// The timestamps that live snapshots read; `None` while one is about to learn its own.
     pub(crate) fn live_snapshots(&self) -> Option<LiveSnapshots> {
-        let published = self.published.0.load(Acquire);
-        if !planted::bug("watermark_without_fence") {
-            fence(SeqCst); // pairs with the fence in `register`
+        self.look(0)
+    }
+
+    /// The same for those who look often: as of a moment some commits ago, while others have seats.
+    #[inline]
+    pub(crate) fn live_snapshots_soon(&self) -> Option<LiveSnapshots> {
+        self.look(SETTLED_EVERY)
+    }
+
+    /// Looks at all words; at most `lag` commits may have been published after what is taken for the newest.
+    fn look(&self, lag: u64) -> Option<LiveSnapshots> {
+        let have_seats = self.others_have_seats();
+        let mut published = self.published.0.load(Acquire);
+        if have_seats {
+            published = self.settle(published, lag)?;
+        } else {
+            if !planted::bug("watermark_without_fence") {
+                fence(SeqCst); // pairs with the fence in `register`
+            }
+            // Who has taken a seat meanwhile may sit already.
+            if self.others_have_seats() {
+                published = self.settle(published, lag)?;
+            }
         }
         let mut live = LiveSnapshots::new(Timestamp(published));
         for word in self.registry.words() {
             match word.read.load(Acquire) {
                 PENDING if planted::bug("pending_ignored") => {}
                 PENDING => return None,
-                IDLE => {}
+                IDLE | RESTING => {}
+                read if read & SEATED != 0 => {
+                    if !planted::bug("seats_ignored") {
+                        live.add(Timestamp(read & !SEATED), false);
+                    }
+                }
                 read => live.add(Timestamp(read & !EXPIRED), read & EXPIRED != 0),
             }
         }
@@ -190,7 +222,7 @@ impl Timeline {
         let mut oldest: Option<(u64, u64)> = None;
         for word in self.registry.words() {
             let read = word.read.load(Acquire);
-            if read == IDLE || read == PENDING {
+            if matches!(read, IDLE | PENDING) || read & SEATED != 0 {
                 continue;
             }
             open += 1;
@@ -211,7 +243,7 @@ impl Timeline {
     pub(crate) fn expire_oldest(&self, spared: usize) -> bool {
         let words = self.registry.words().enumerate().filter(|(place, _)| *place != spared);
         let live = words.map(|(_, word)| (word.read.load(Acquire), word));
-        let oldest = live.filter(|(read, _)| *read != PENDING && read & EXPIRED == 0);
+        let oldest = live.filter(|(read, _)| *read != PENDING && read & (EXPIRED | SEATED) == 0);
         let Some((read, word)) = oldest.min_by_key(|(read, _)| *read) else { return false };
         // If it has ended meanwhile, it holds nothing back either.
         let _ = word.read.compare_exchange(read, read | EXPIRED, AcqRel, Relaxed);

@@ -1,11 +1,12 @@
 //! Tables: the handle, and writing rows one by one; `write_many` and `write_where` write several in
-//! one statement, `incr` adds to columns, `read` reads rows, `load` loads them from text, `indexes`
-//! makes and drops indexes, `columns` changes the columns.
+//! one statement, `incr` adds to columns, `read` reads rows, `lookup` some columns of them by key, `load`
+//! loads them from text, `indexes` makes and drops indexes, `columns` changes the columns.
 
 mod columns;
 mod incr;
 mod indexes;
 mod load;
+mod lookup;
 mod read;
 mod row;
 mod write_many;
@@ -24,6 +25,7 @@ use crate::value::ValueRef;
 use std::fmt;
 use std::sync::Arc;
 
+pub use lookup::{Cells, Lookup, LookupAt};
 pub use row::Row;
 
 /// A handle to one table; cheap to clone, keeps its store open.

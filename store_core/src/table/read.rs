@@ -4,6 +4,8 @@ use super::{Row, Table};
 use crate::cursor::{Query, ReadSource, Reader, RowRef};
 use crate::error::{Error, Result};
 use crate::mem::key_steps::{AnyKey, KeyWords, has_nul};
+use crate::mvcc::Moment;
+use crate::mvcc::chain::Fetched;
 use crate::txn::{AHEAD, RowWords, Snapshot, TableData, prepare_key};
 use crate::value::ValueRef;
 use std::marker::PhantomData;
@@ -73,24 +75,12 @@ impl Table {
         mut look: impl FnMut(usize, Option<RowRef<'_>>),
     ) -> Result<()> {
         let rows = self.rows_for(reader)?;
-        let steps = rows.layout.key_steps();
-        let one =
-            |key: &[ValueRef<'_>]| if let [cell] = key { steps.build_one(cell) } else { None };
-        let any = |key: &[ValueRef<'_>]| {
-            let mut built = AnyKey::NONE;
-            steps.build(&mut built, key).then_some(built)
-        };
-        let mut words = RowWords::new();
-        for (chunk, keys) in keys.chunks(AHEAD).enumerate() {
-            let mut look = |at, row: Option<RowRef<'_>>| look(chunk * AHEAD + at, row);
-            let done = if rows.schema.key.len() == 1 {
-                read_chunk(rows, reader, keys, one, &mut words, &mut look)
-            } else {
-                read_chunk(rows, reader, keys, any, &mut words, &mut look)
-            };
-            done.map_err(|(at, error)| error.at(format_args!("key {}", chunk * AHEAD + at)))?;
-        }
-        Ok(())
+        let at_hand = reader.source().moment().ok().map(|moment| (rows, moment));
+        read_keys(at_hand, keys, &mut RowWords::new(), |words, nth, key, found| {
+            let found = found.is_some() || find_any(rows, reader, key, words)?;
+            look(nth, found.then(|| RowRef::new(rows, words)));
+            Ok(())
+        })
     }
 
     /// True if the reader sees a row with this key.
@@ -123,9 +113,17 @@ impl Table {
         Query::new(Arc::clone(&self.engine), table, source)
     }
 
+    /// The rows at hand, if they are those that this reader's moment has, and the reader is this store's.
+    #[inline(always)]
+    pub(super) fn rows_at_hand<R: Reader>(&self, reader: &R) -> Option<&TableData> {
+        let source = reader.source();
+        let ours = Arc::ptr_eq(source.engine(), &self.engine);
+        (ours && self.edition.covers(source.at().at)).then(|| self.rows.get())
+    }
+
     /// The rows as this reader's moment has them.
     #[inline(always)]
-    fn rows_for<R: Reader>(&self, reader: &R) -> Result<&TableData> {
+    pub(super) fn rows_for<R: Reader>(&self, reader: &R) -> Result<&TableData> {
         self.check_reader(reader)?;
         let at = reader.source().at().at;
         if self.edition.covers(at) { Ok(self.rows.get()) } else { Ok(&self.other_at(at)?.data) }
@@ -143,16 +141,80 @@ fn foreign_reader() -> Error {
     Error::invalid("the snapshot or transaction belongs to another store")
 }
 
-/// Reads up to [`AHEAD`] keys; an error comes with the position of its key.
+/// How a row is read whose place was found.
+pub(super) trait Reading {
+    /// What tells that it was, and what was read.
+    type Read;
+
+    /// Reads the row if its newest version is the one to see and its key this one.
+    fn read<const MOST: usize>(
+        &mut self,
+        rows: &TableData,
+        place: Fetched,
+        moment: Moment,
+        key: &KeyWords<MOST>,
+    ) -> Option<Self::Read>;
+}
+
+/// Copies the whole row.
+impl Reading for RowWords {
+    type Read = ();
+
+    #[inline(always)]
+    fn read<const MOST: usize>(
+        &mut self,
+        rows: &TableData,
+        place: Fetched,
+        moment: Moment,
+        key: &KeyWords<MOST>,
+    ) -> Option<()> {
+        rows.versions.read_same(place, moment, key, self).then_some(())
+    }
+}
+
+/// Reads many keys, and hands each with what was read to `done`; with nothing if it was not found the
+/// short way. An error tells the position of its key.
+pub(super) fn read_keys<'k, K: AsRef<[ValueRef<'k>]>, R: Reading>(
+    at_hand: Option<(&TableData, Moment)>,
+    keys: &[K],
+    reading: &mut R,
+    mut done: impl FnMut(&mut R, usize, &[ValueRef<'k>], Option<R::Read>) -> Result<()>,
+) -> Result<()> {
+    let mut done = |reading: &mut R, nth, key: &K, read| {
+        done(reading, nth, key.as_ref(), read).map_err(|error| error.at(format_args!("key {nth}")))
+    };
+    let Some((rows, moment)) = at_hand else {
+        let mut keys = keys.iter().enumerate();
+        return keys.try_for_each(|(nth, key)| done(reading, nth, key, None));
+    };
+    let steps = rows.layout.key_steps();
+    let one = |key: &[ValueRef<'_>]| if let [cell] = key { steps.build_one(cell) } else { None };
+    let any = |key: &[ValueRef<'_>]| {
+        let mut built = AnyKey::NONE;
+        steps.build(&mut built, key).then_some(built)
+    };
+    for (chunk, keys) in keys.chunks(AHEAD).enumerate() {
+        let mut done =
+            |reading: &mut R, at, read| done(reading, chunk * AHEAD + at, &keys[at], read);
+        if rows.schema.key.len() == 1 {
+            read_chunk(rows, moment, keys, one, reading, &mut done)?;
+        } else {
+            read_chunk(rows, moment, keys, any, reading, &mut done)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads up to [`AHEAD`] keys.
 #[inline(always)]
-fn read_chunk<'k, R: Reader, K: AsRef<[ValueRef<'k>]>, const MOST: usize>(
+fn read_chunk<'k, K: AsRef<[ValueRef<'k>]>, R: Reading, const MOST: usize>(
     rows: &TableData,
-    reader: &R,
+    moment: Moment,
     keys: &[K],
     build: impl Fn(&[ValueRef<'_>]) -> Option<KeyWords<MOST>>,
-    words: &mut RowWords,
-    look: &mut impl FnMut(usize, Option<RowRef<'_>>),
-) -> Result<(), (usize, Error)> {
+    reading: &mut R,
+    done: &mut impl FnMut(&mut R, usize, Option<R::Read>) -> Result<()>,
+) -> Result<()> {
     let mut built = [const { (KeyWords::NONE, 0, false) }; AHEAD];
     for (key, built) in keys.iter().zip(&mut built) {
         if let Some(words) = build(key.as_ref()) {
@@ -166,16 +228,10 @@ fn read_chunk<'k, R: Reader, K: AsRef<[ValueRef<'k>]>, const MOST: usize>(
             *fetched = Some(rows.versions.fetch(row));
         }
     }
-    let source = reader.source();
-    let moment = source.moment();
-    for (at, key) in keys.iter().enumerate() {
-        let mut found = false;
-        if let (Some(place), Ok(moment)) = (fetched[at], moment) {
-            found = rows.versions.read_same(place, moment, &built[at].0, words);
-        }
-        let found =
-            found || find_any(rows, reader, key.as_ref(), words).map_err(|error| (at, error))?;
-        look(at, found.then(|| RowRef::new(rows, words)));
+    for at in 0..keys.len() {
+        let place = fetched[at];
+        let read = place.and_then(|place| reading.read(rows, place, moment, &built[at].0));
+        done(reading, at, read)?;
     }
     Ok(())
 }
@@ -188,44 +244,38 @@ fn find<R: Reader>(
     key: &[ValueRef<'_>],
     words: &mut RowWords,
 ) -> Result<bool> {
-    Ok(find_here(rows, reader, key, words) || find_any(rows, reader, key, words)?)
+    let here = reader.source().moment().ok();
+    let here = here.and_then(|moment| find_here(rows, key, moment, words));
+    Ok(here.is_some() || find_any(rows, reader, key, words)?)
 }
 
 /// The short way, which finds most rows: the key needs no conversion, the index has its row where
-/// the search begins, and the row's newest version is the one to see. False tells nothing.
+/// the search begins, and the row's newest version is the one to see. Nothing tells nothing.
 #[inline(always)]
-fn find_here<R: Reader>(
+pub(super) fn find_here<R: Reading>(
     rows: &TableData,
-    reader: &R,
     key: &[ValueRef<'_>],
-    words: &mut RowWords,
-) -> bool {
-    let primary = &rows.primary;
+    moment: Moment,
+    reading: &mut R,
+) -> Option<R::Read> {
+    let (primary, steps) = (&rows.primary, rows.layout.key_steps());
     if let [cell] = key {
-        let Some(one) = rows.layout.key_steps().build_one(cell) else { return false };
-        return read_found(rows, reader, primary.first(one.hash()), &one, words);
+        let one = steps.build_one(cell)?;
+        let row = primary.first(one.hash())?;
+        return reading.read(rows, rows.versions.place(row), moment, &one);
     }
     let mut built = AnyKey::NONE;
-    let is_built = rows.layout.key_steps().build(&mut built, key);
-    is_built && read_found(rows, reader, primary.first(built.hash()), &built, words)
-}
-
-#[inline(always)]
-fn read_found<R: Reader, const MOST: usize>(
-    rows: &TableData,
-    reader: &R,
-    row: Option<u32>,
-    wanted: &KeyWords<MOST>,
-    words: &mut RowWords,
-) -> bool {
-    let (Some(row), Ok(at)) = (row, reader.source().moment()) else { return false };
-    rows.versions.read_same(rows.versions.place(row), at, wanted, words)
+    if !steps.build(&mut built, key) {
+        return None;
+    }
+    let row = primary.first(built.hash())?;
+    reading.read(rows, rows.versions.place(row), moment, &built)
 }
 
 /// Finds a key of any shape in any version.
 #[cold]
 #[inline(never)]
-fn find_any<R: Reader>(
+pub(super) fn find_any<R: Reader>(
     rows: &TableData,
     reader: &R,
     key: &[ValueRef<'_>],

@@ -86,6 +86,11 @@ impl Txn {
     /// rolled back; after [`Kind::Poisoned`] only reopening the store tells whether the last commits
     /// are durable.
     pub fn commit(mut self) -> Result<u64> {
+        self.commit_here()
+    }
+
+    /// The same for a caller who drops it at once: it is too large to be moved for nothing.
+    pub(crate) fn commit_here(&mut self) -> Result<u64> {
         self.check()?;
         if self.is_idle() {
             return Ok(self.at.0);

@@ -346,7 +346,8 @@ impl State {
                 pause(&mut look);
                 timeline.live_snapshots()
             })?,
-            _ => timeline.live_snapshots()?,
+            Looker::Committer(_) => timeline.live_snapshots_soon()?,
+            Looker::Upkeep => timeline.live_snapshots()?,
         };
         self.note(&live);
         let due = steps.min(self.due.len());

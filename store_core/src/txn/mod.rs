@@ -69,5 +69,6 @@ pub(crate) use snapshot::Reading;
 pub use snapshot::Snapshot;
 pub use ticket::Ticket;
 pub(crate) use update_many::AHEAD;
+pub(crate) use write_set::Begun;
 pub use write_set::Txn;
 pub(crate) use write_where::NewCells;

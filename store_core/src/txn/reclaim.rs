@@ -59,7 +59,9 @@ pub(super) fn reclaim_written(
     }
     let looker = Looker::Committer(place);
     let at_once = rows.garbage.is_done_at(place);
-    let live = if at_once { rows.timeline.live_snapshots() } else { None };
+    let live = if at_once { rows.timeline.live_snapshots_soon() } else { None };
+    // Nothing can go at a look as of before this commit, which others' seats may make it.
+    let live = live.filter(|live| plain.is_none_or(|at| at <= live.published()));
     // Rows that were garbage already are in some queue: they are not this commit's to look at.
     let elsewhere = versions > queued.len();
     let (mut left, mut queued, put_off) = (versions as u64, queued, live.is_none());

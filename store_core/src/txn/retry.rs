@@ -58,8 +58,13 @@ impl Retry {
     /// Begins the transaction of the next attempt.
     pub fn begin(&self) -> Result<Txn> {
         let mut txn = Txn::new(&self.engine, self.options)?;
-        txn.take_turn(self.turn.as_ref());
+        self.hand_turn_to(&mut txn);
         Ok(txn)
+    }
+
+    /// Lets a transaction be the next attempt.
+    pub(crate) fn hand_turn_to(&self, txn: &mut Txn) {
+        txn.take_turn(self.turn.as_ref());
     }
 
     /// Waits, for a bounded time, until the conflict is decided; false if no retry is left.

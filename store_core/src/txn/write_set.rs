@@ -117,7 +117,16 @@ const WRITES_INLINE: usize = 4;
 /// Writes whose bookkeeping is reserved at once.
 const WRITES_LUMP: usize = 256;
 
-impl Txn {
+/// A registered snapshot that a transaction is to be made of: what of beginning one may fail.
+pub(crate) struct Begun {
+    place: usize,
+    at: Timestamp,
+    reads: Option<Box<ReadSet>>,
+    options: TxnOptions,
+}
+
+impl Begun {
+    #[inline]
     pub(crate) fn new(engine: &SharedEngine, options: TxnOptions) -> Result<Self> {
         engine.check_open()?;
         check_level(options.durability)?;
@@ -127,7 +136,14 @@ impl Txn {
             Some(_) => engine.sequencer.register(engine)?,
             None => engine.timeline.register()?,
         };
-        Ok(Self {
+        Ok(Self { place, at, reads, options })
+    }
+
+    /// The transaction, which is large: made where it stays.
+    #[inline(always)]
+    pub(crate) fn into_txn(self, engine: &SharedEngine) -> Txn {
+        let Self { place, at, reads, options } = self;
+        Txn {
             engine: engine.lease(place),
             tables: SmallVec::new(),
             writes: SmallVec::new(),
@@ -148,7 +164,13 @@ impl Txn {
             number: OnceCell::new(),
             held: None,
             finished: Cell::new(false),
-        })
+        }
+    }
+}
+
+impl Txn {
+    pub(crate) fn new(engine: &SharedEngine, options: TxnOptions) -> Result<Self> {
+        Ok(Begun::new(engine, options)?.into_txn(engine))
     }
 
     /// Gives it the turn of one who waited.

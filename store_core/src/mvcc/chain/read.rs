@@ -5,6 +5,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::mem::key_steps::KeyWords;
+use crate::mem::layout::{Pick, PickedCell};
 use crate::mem::{RowWords, prefetch};
 use crate::mvcc::{Moment, Timestamp};
 use crate::planted;
@@ -101,6 +102,28 @@ impl Versions {
         // SAFETY: the slot holds so many words behind its header.
         unsafe { out.load(words, self.words) };
         is_unchanged(slot, begin).then_some(Seen { slot, begin, _versions: PhantomData })
+    }
+
+    /// The same for some cells of the row: copies their words only.
+    ///
+    /// The picks are of this table's layout.
+    #[inline(always)]
+    pub(crate) fn read_cells<const MOST: usize, const CELLS: usize>(
+        &self,
+        Fetched(slot): Fetched,
+        snapshot: Moment,
+        wanted: &KeyWords<MOST>,
+        picks: &[Pick; CELLS],
+    ) -> Option<[PickedCell; CELLS]> {
+        let ForSnapshot::Inline(begin) = newest_for(slot, snapshot.at) else { return None };
+        let words = slot.wrapping_add(HEADER_WORDS);
+        // SAFETY: the slot holds as many words as a key has behind its header, and more follow it.
+        if !unsafe { wanted.is_at(words) } {
+            return None;
+        }
+        // SAFETY: a row of the layout lies behind the header, and more words follow the slot.
+        let cells = picks.each_ref().map(|pick| unsafe { pick.load(words) });
+        is_unchanged(slot, begin).then_some(cells)
     }
 
     #[cold]
