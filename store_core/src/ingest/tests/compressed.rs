@@ -100,16 +100,14 @@ fn zstd_is_recognised_by_its_bytes_and_read_frame_by_frame() {
         let report = load(Source::open(&path).unwrap(), &schema, &mut tsv(), &mut sink).unwrap();
         let rows = sink.rows();
         assert_eq!((rows.len(), report.rows_in, report.bytes), (300_003, 300_003, 600_006));
-        assert_eq!(
-            (&rows[0][0], &rows[1][0], &rows[300_001][0]),
-            (&"1".into(), &"23".into(), &"1".into())
-        );
+        assert_eq!([&rows[0][0], &rows[1][0], &rows[300_001][0]], ["1", "23", "1"]);
     }
 }
 
 #[test]
 fn a_zstd_file_cut_anywhere_is_an_error_and_half_a_line_is_no_row() {
-    let text = (0..400).map(|row| format!("{row}\t{}\n", row * 7919)).collect::<String>();
+    let line = |row| format!("{row}\t{}\n", row * 7919);
+    let text = (0..400).map(line).collect::<Vec<_>>().concat();
     let whole = [zstd(&text[..3000], 3), zstd(&text[3000..], 3)].concat();
     let first = zstd(&text[..3000], 3).len();
     let schema = Schema::parse("t", "i int, t text").unwrap();
