@@ -140,9 +140,7 @@ impl Options {
             return Err(Error::not_found(format!("{shown}: there is no store here"))
                 .detail(shown.to_string()));
         }
-        if path.exists() && !path.is_dir() {
-            return Err(Error::invalid(format!("{shown}: is a file, a store is a directory")));
-        }
+        check_place(path)?;
         let directory = Directory::create(path).map_err(|error| Error::io(shown, error))?;
         self.open_on(Arc::new(directory))
     }
@@ -481,6 +479,23 @@ fn own(device: &Arc<dyn Device>) -> Result<Box<dyn Send + Sync>> {
         }
         _ => Error::io(place, error),
     })
+}
+
+/// Refuses a place where no directory can be, and names what is in the way.
+fn check_place(path: &Path) -> Result<()> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::invalid(
+            "the path of the store is empty: name a directory, or :memory:",
+        ));
+    }
+    let there = path.ancestors().find(|place| place.exists());
+    let Some(file) = there.filter(|place| !place.is_dir()) else { return Ok(()) };
+    let (shown, in_the_way) = (path.display(), file.display());
+    Err(Error::invalid(if file == path {
+        format!("{shown}: is a file, a store is a directory")
+    } else {
+        format!("{shown}: {in_the_way} is a file, so there can be no directory in it")
+    }))
 }
 
 /// A directory to write a copy to.

@@ -82,6 +82,21 @@ fn run_test(name: &str) {
 }
 
 #[test]
+fn the_program_of_the_readme_runs() {
+    let readme = std::fs::read_to_string(root().join("../README.md")).unwrap();
+    let example = readme.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let source = place.path().join("example.c");
+    let variables = "store_db *db = NULL; store_table *seen = NULL; store_row *row = NULL; \
+                     store_error *err = NULL; int64_t altitude = 0;";
+    let head =
+        format!("#include <stdio.h>\n#include \"store.h\"\nint main(void) {{\n{variables}\n");
+    std::fs::write(&source, format!("{head}{example}return 0; }}\n")).unwrap();
+    let Some(program) = compile("cc", &["-std=c11"], &source, place.path()) else { return };
+    assert_eq!(run(Command::new(program).current_dir(place.path())), "35000\n");
+}
+
+#[test]
 fn a_store_lives_on_disk() {
     run_test("lifecycle");
 }

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 /// The functions the extension calls, by their names in the stub table.
-const WANTED: [&str; 25] = [
+const WANTED: [&str; 29] = [
     "tcl_PkgProvideEx",
     "tcl_PkgRequireEx",
     "tcl_DbDecrRefCount",
@@ -20,7 +20,7 @@ const WANTED: [&str; 25] = [
     "tcl_NewDoubleObj",
     "tcl_NewListObj",
     "tcl_NewStringObj",
-    "tcl_CreateObjCommand",
+    "tcl_CreateExitHandler",
     "tcl_DeleteCommandFromToken",
     "tcl_IsSafe",
     "tcl_ObjSetVar2",
@@ -35,16 +35,31 @@ const WANTED: [&str; 25] = [
     "tcl_FindCommand",
     "tcl_GetReturnOptions",
     "tcl_AppendObjToErrorInfo",
+    "tcl_NRCreateCommand",
+    "tcl_NREvalObj",
+    "tcl_NRAddCallback",
+    "tcl_NRCallObjProc",
 ];
 
 /// Types beside the table, taken over as bindgen gives them.
-const ALIASES: [&str; 5] =
-    ["Tcl_Command", "Tcl_WideInt", "ClientData", "Tcl_ObjCmdProc", "Tcl_CmdDeleteProc"];
+const ALIASES: [&str; 7] = [
+    "Tcl_Command",
+    "Tcl_WideInt",
+    "ClientData",
+    "Tcl_ObjCmdProc",
+    "Tcl_CmdDeleteProc",
+    "Tcl_ExitProc",
+    "Tcl_NRPostProc",
+];
 
 /// Lengths taken by value are `int` in 8.6 and pointer-sized in 9.0: passed pointer-sized, which
 /// the calling conventions of the 64-bit platforms read rightly as `int` too.
-const SIZES: [(&str, &str); 3] =
-    [("tcl_NewByteArrayObj", "length"), ("tcl_NewListObj", "objc"), ("tcl_NewStringObj", "length")];
+const SIZES: [(&str, &str); 4] = [
+    ("tcl_NewByteArrayObj", "length"),
+    ("tcl_NewListObj", "objc"),
+    ("tcl_NewStringObj", "length"),
+    ("tcl_NRCallObjProc", "objc"),
+];
 
 const HEAD: &str = "\
 //! The part of Tcl's stub table that the extension calls, from tcl.h of Tcl 8.6.

@@ -77,6 +77,24 @@ fn run(tclsh: &Path, script: &Path, package: &Path, scratch: &Path) -> Result<()
 }
 
 #[test]
+fn the_script_of_the_readme_runs() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).expect("it is there");
+    let script = readme.split("```tcl\n").nth(1).expect("an example").split("```").next();
+    for tclsh in &interpreters() {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let package = stage(scratch.path());
+        let file = scratch.path().join("example.tcl");
+        std::fs::write(&file, script.expect("it ends")).expect("the directory is ours");
+        let mut command = Command::new(tclsh);
+        command.arg(file).env("TCLLIBPATH", format!("{{{}}}", package.display()));
+        let done = command.current_dir(scratch.path()).output().expect("tclsh runs");
+        let printed = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert_eq!(printed, "id UAL123 altitude 35000 origin KAUS\n", "{done:?}");
+    }
+}
+
+#[test]
 fn every_script_passes_in_every_tcl() {
     let interpreters = interpreters();
     if interpreters.is_empty() {

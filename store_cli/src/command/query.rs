@@ -7,7 +7,7 @@ use crate::output::{data, is_terminal, print_json, print_line};
 use crate::table_view::TableWriter;
 use serde_json::json;
 use store_core::query::{Aggregate, Predicate};
-use store_core::{Query, Schema, Snapshot, Table, Value, ValueRef, ingest};
+use store_core::{Analysis, Query, Schema, Snapshot, Table, Value, ValueRef, ingest};
 use store_etl::format::{Format, RowWriter, WriteOptions, row_writer};
 
 /// Prints rows, or how many there are, or the way to them.
@@ -23,9 +23,9 @@ pub fn run(common: &Common, args: &QueryArgs) -> Done {
         let threads = common.threads.unwrap_or(1);
         write_groups(query.threads(threads), args, &mut *writer(format, args))?;
     } else if args.explain {
-        print_line(&query.explain()?)?;
+        print_way(common, &query.explain()?)?;
     } else if args.analyze {
-        print_line(&query.analyze()?.to_string())?;
+        print_analysis(common, &query.analyze()?)?;
     } else if args.count {
         print_count(common, query.count()?)?;
     } else {
@@ -110,6 +110,23 @@ fn print_count(common: &Common, count: u64) -> Result<(), Failure> {
     } else {
         print_line(&count.to_string())
     }
+}
+
+fn print_way(common: &Common, way: &str) -> Result<(), Failure> {
+    if common.json { print_json(&json!({ "way": way })) } else { print_line(way) }
+}
+
+fn print_analysis(common: &Common, analysis: &Analysis) -> Result<(), Failure> {
+    if !common.json {
+        return print_line(&analysis.to_string());
+    }
+    print_json(&json!({
+        "way": analysis.way,
+        "rows_read": analysis.rows_read,
+        "rows_matched": analysis.rows_matched,
+        "rows_given": analysis.rows_given,
+        "seconds": analysis.elapsed.as_secs_f64(),
+    }))
 }
 
 fn writer(format: QueryFormat, args: &QueryArgs) -> Box<dyn RowWriter> {

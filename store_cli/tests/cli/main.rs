@@ -9,6 +9,7 @@ mod generate;
 mod ingest;
 mod place;
 mod query;
+mod readme;
 mod refusals;
 mod types;
 mod upkeep;

@@ -103,6 +103,21 @@ fn an_analysis_runs_the_query_and_an_index_can_be_named() {
 }
 
 #[test]
+fn the_way_to_the_rows_is_json_if_asked_for() {
+    let place = Place::with_flights();
+    let json = |word: &str| -> serde_json::Value {
+        let out =
+            place.run_args(&["query", "db", "flights", "--json", word, "--where", "delay > 0"]);
+        assert_eq!(out.code, 0, "{out:?}");
+        serde_json::from_str(&out.out).unwrap_or_else(|error| panic!("{error}: {}", out.out))
+    };
+    let (way, analysis) = (json("--explain"), json("--analyze"));
+    assert_eq!(way["way"], analysis["way"]);
+    assert_eq!((&analysis["rows_read"], &analysis["rows_given"]), (&4.into(), &2.into()));
+    assert!(analysis["seconds"].as_f64().unwrap() >= 0.0 && analysis["rows_matched"] == 2);
+}
+
+#[test]
 fn the_hidden_row_number_shows_when_it_is_asked_for() {
     let place = Place::new();
     place.file("t.tsv", "x\ny\n");

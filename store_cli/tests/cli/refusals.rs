@@ -55,6 +55,16 @@ fn the_environment_counts_and_a_flag_wins() {
 }
 
 #[test]
+fn a_place_where_no_store_can_be_is_named() {
+    let place = Place::with_flights();
+    let words = "t flights.tsv --header";
+    let file = "flights.tsv: is a file, a store is a directory";
+    place.run(&format!("ingest flights.tsv {words}")).refused(1, file);
+    let below = "flights.tsv/a/b: flights.tsv is a file, so there can be no directory in it";
+    place.run(&format!("ingest flights.tsv/a/b {words}")).refused(1, below);
+}
+
+#[test]
 fn help_and_version_go_to_standard_output() {
     let place = Place::new();
     for words in ["--help", "help ingest", "query --help", "--version", "man", "man query"] {

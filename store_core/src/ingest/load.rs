@@ -40,7 +40,7 @@ pub(crate) trait RowSink {
 /// On an error the batch at hand was rolled back; the message says how many rows before it stay.
 /// Costs no allocation per row up to 32 columns.
 pub(crate) fn load(
-    source: Source,
+    mut source: Source,
     schema: &Schema,
     options: &mut IngestOptions,
     sink: &mut dyn RowSink,
@@ -49,6 +49,9 @@ pub(crate) fn load(
         Some(path) => Some(RejectFile::create(path, &source)?),
         None => None,
     };
+    if let Some(memory) = &options.memory {
+        source.count_at(memory)?;
+    }
     let name = source.name().to_owned();
     let mut scanner = Scanner::new(source, &name, options)?;
     let targets = targets(&mut scanner, schema, options)?;

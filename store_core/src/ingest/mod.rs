@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Source ──bytes──▶ Scanner ──record──▶ Fields ──cells──▶ RowSink
-//! file, gzip,       one bounded         split, unescaped  a table: push, commit a batch,
+//! file, gzip, zstd, one bounded         split, unescaped  a table: push, commit a batch,
 //! stdin, reader     buffer, lines                         roll back
 //! ```
 //!
@@ -12,7 +12,7 @@
 //!   `row_bytes_max` is an error with its line, memory stays within the buffer.
 //! - **Conserved** (I14): `rows_in = rows_loaded + rows_rejected` in every report.
 //! - **Nothing silent**: a record with too few or too many fields, a number that does not fit, an
-//!   unknown header name, a truncated gzip are errors with file and line; NULL markers match a
+//!   unknown header name, a truncated gzip or zstd file are errors with file and line; NULL markers match a
 //!   whole field or not at all.
 //! - **Whole batches**: on an error the batch at hand is rolled back and those before it stay;
 //!   with `atomic` there is one batch.
@@ -27,6 +27,7 @@ mod options;
 mod reject;
 mod scanner;
 mod source;
+mod zstd;
 
 #[cfg(test)]
 mod tests;

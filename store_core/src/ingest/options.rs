@@ -3,7 +3,7 @@
 use super::fields::{Dialect, NullMarks};
 use crate::error::{Error, Result};
 use crate::mem::Holder;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// First size of the buffer: large enough that system calls do not show.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -27,6 +27,25 @@ pub enum Format {
     Tsv,
     /// Comma-separated with double quotes (RFC 4180).
     Csv,
+}
+
+impl Format {
+    /// What a file's name says: CSV if it ends in `.csv`, behind which `.gz` or `.zst` may stand, else TSV.
+    ///
+    /// ```
+    /// use store_core::ingest::Format;
+    /// assert_eq!(Format::of_name("flights.CSV.zst"), Format::Csv);
+    /// assert_eq!(Format::of_name("flights.txt"), Format::Tsv);
+    /// ```
+    pub fn of_name(path: impl AsRef<Path>) -> Self {
+        let ends = |file: &Path, end: &str| {
+            file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(end))
+        };
+        let path = path.as_ref();
+        let inner = path.with_extension("");
+        let is_packed = ends(path, "gz") || ends(path, "zst");
+        if ends(if is_packed { &inner } else { path }, "csv") { Self::Csv } else { Self::Tsv }
+    }
 }
 
 /// How special characters are written inside an unquoted field.

@@ -1,5 +1,6 @@
-//! Where the bytes come from: a file, a gzip, standard input, any reader.
+//! Where the bytes come from: a file, packed or not, standard input, any reader.
 
+use super::zstd::{self, ZstdReader};
 use crate::error::{Error, Kind, Result};
 use crate::mem::{Holder, Reservation};
 use crate::sync::{AtomicU64, Relaxed};
@@ -12,9 +13,8 @@ use std::sync::Arc;
 /// The compressed bytes held before decoding: one large read.
 const GZIP_BUFFER_BYTES: usize = 64 << 10;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Bytes to ingest, with a name for messages. Gzip is recognised by its first bytes.
+/// Bytes to ingest, with a name for messages. Gzip and Zstandard are recognised by their first bytes.
 ///
 /// ```
 /// use store_core::ingest::{Format, IngestOptions, Source, infer_schema};
@@ -30,8 +30,7 @@ pub struct Source {
     path: Option<PathBuf>,
     size: Option<u64>,
     consumed: Arc<AtomicU64>,
-    gzip: bool,
-    reader: Box<dyn Read + Send>,
+    reader: Reader,
     /// Read ahead for inference, served first.
     ahead: Vec<u8>,
     ahead_at: usize,
@@ -74,23 +73,22 @@ impl Source {
                 Err(error) => return Err(Error::io(&name, error).detail(name)),
             }
         }
-        if magic[..len] == *ZSTD_MAGIC {
-            let message = format!("{name}: zstd is not supported here: pipe it through zstd -dc");
-            return Err(Error::unsupported(message).detail(name));
-        }
-        let gzip = magic[..len].starts_with(GZIP_MAGIC);
-        let whole = std::io::Cursor::new(magic).take(len as u64).chain(counted);
-        let reader: Box<dyn Read + Send> = if gzip {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(GZIP_BUFFER_BYTES, whole)))
+        let magic = &magic[..len];
+        let whole: Plain = Box::new(std::io::Cursor::new(magic.to_vec()).chain(counted));
+        let reader = if magic.starts_with(GZIP_MAGIC) {
+            let buffered = BufReader::with_capacity(GZIP_BUFFER_BYTES, whole);
+            Reader::Gzip(Box::new(MultiGzDecoder::new(buffered)))
+        } else if zstd::is_packed(magic) {
+            let reader = ZstdReader::new(whole);
+            Reader::Zstd(Box::new(reader.map_err(|error| Error::io(&name, error))?))
         } else {
-            Box::new(whole)
+            Reader::Plain(whole)
         };
         Ok(Self {
             name,
             path: None,
             size: None,
             consumed,
-            gzip,
             reader,
             ahead: Vec::new(),
             ahead_at: 0,
@@ -113,10 +111,19 @@ impl Source {
         (self.size, self.consumed.load(Relaxed))
     }
 
+    /// Says whose memory a decoder's window is.
+    pub(super) fn count_at(&mut self, memory: &Holder) -> Result<()> {
+        match &mut self.reader {
+            Reader::Zstd(reader) => reader.count_at(memory).map_err(|error| error.at(&self.name)),
+            Reader::Plain(_) | Reader::Gzip(_) => Ok(()), // the scanner counts a gzip's
+        }
+    }
+
     /// Reads ahead until `bytes` are held or the input ends (then true); nothing is lost.
     pub(super) fn read_ahead(&mut self, bytes: usize, memory: Option<&Holder>) -> Result<bool> {
         debug_assert!(self.ahead_at == 0, "inference comes before reading");
         if let Some(holder) = memory {
+            self.count_at(holder)?;
             match &mut self.ahead_held {
                 Some(held) => held.grow_to(bytes)?,
                 None => self.ahead_held = Some(holder.reserve(bytes)?),
@@ -149,18 +156,47 @@ impl Source {
         &self.ahead
     }
 
-    /// A damaged archive is damage; everything else is the system's refusal.
+    /// A damaged archive is damage, lack of memory is that; everything else is the system's refusal.
     fn fault(&self, error: std::io::Error) -> Error {
         let name = &self.name;
-        let what = match error.kind() {
-            ErrorKind::UnexpectedEof => "the gzip is truncated",
-            ErrorKind::InvalidData | ErrorKind::InvalidInput => "the gzip is damaged",
-            _ => return Error::io(name, error).detail(name),
+        let packed = match self.reader {
+            Reader::Plain(_) => return Error::io(name, error).detail(name),
+            Reader::Gzip(_) => "gzip",
+            Reader::Zstd(_) => "zstd file",
         };
-        if !self.gzip {
-            return Error::io(name, error).detail(name);
+        let what = match error.kind() {
+            ErrorKind::UnexpectedEof => "is truncated, or other bytes follow it",
+            ErrorKind::InvalidData | ErrorKind::InvalidInput => "is damaged",
+            _ => {
+                return match error.downcast::<Error>() {
+                    Ok(own) => own.at(name).detail(name),
+                    Err(error) => Error::io(name, error).detail(name),
+                };
+            }
+        };
+        Error::corrupt(format!("{name}: the {packed} {what}: {error}"))
+            .detail(name)
+            .caused_by(error)
+    }
+}
+
+/// Bytes as they are in the file.
+type Plain = Box<dyn Read + Send>;
+
+/// Bytes as they are to be read.
+enum Reader {
+    Plain(Plain),
+    Gzip(Box<MultiGzDecoder<BufReader<Plain>>>),
+    Zstd(Box<ZstdReader<Plain>>),
+}
+
+impl Read for Reader {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(reader) => reader.read(into),
+            Self::Gzip(reader) => reader.read(into),
+            Self::Zstd(reader) => reader.read(into),
         }
-        Error::corrupt(format!("{name}: {what}: {error}")).detail(name).caused_by(error)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mem::lent::LentRef;
 use crate::mvcc::Timestamp;
 use crate::query::{Predicate, column};
-use crate::schema::Schema;
+use crate::schema::{ROW_COLUMN, Schema};
 use crate::stats::TableStats;
 use crate::txn::{
     Edition, LiveTable, RowWords, SharedEngine, TableData, Txn, prepare_key, prepare_row,
@@ -348,17 +348,29 @@ fn key_cells<'v>(
 /// Refuses positions that no column has, and values for none.
 #[inline]
 fn check_columns(live: &LiveTable, columns: &[usize], cells: &[ValueRef<'_>]) -> Result<()> {
-    let known = live.data.schema.visible_len();
+    let schema = &live.data.schema;
+    let known = schema.visible_len();
     if columns.len() == cells.len() && columns.iter().all(|column| *column < known) {
         return Ok(());
     }
-    Err(Error::invalid(format!(
-        "{} values for the columns {columns:?} of `{}`, which has columns 0 to {}: give one value for each \
-         column, by its position",
-        cells.len(),
-        live.data.schema.table,
-        known - 1
-    )))
+    Err(bad_columns(schema, columns, cells))
+}
+
+#[cold]
+fn bad_columns(schema: &Schema, columns: &[usize], cells: &[ValueRef<'_>]) -> Error {
+    let table = &schema.table;
+    let mut named = columns.iter().filter_map(|column| schema.columns.get(*column));
+    if named.any(|column| column.name == ROW_COLUMN) {
+        let message = format!(
+            "column \"{ROW_COLUMN}\" of `{table}` is given by the store: it cannot be written"
+        );
+        return Error::invalid(message).detail(table).detail(ROW_COLUMN);
+    }
+    let (count, last) = (cells.len(), schema.visible_len() - 1);
+    Error::invalid(format!(
+        "{count} values for the columns {columns:?} of `{table}`, which has columns 0 to {last}: give one \
+         value for each column, by its position"
+    ))
 }
 
 impl fmt::Debug for Table {

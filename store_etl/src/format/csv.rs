@@ -3,7 +3,7 @@
 //! A value is quoted when it holds a comma, a double quote or a line end, when it is the empty text,
 //! and when it equals the mark for NULL: so NULL, which is never quoted, differs from every text.
 
-use super::text::{flush, put};
+use super::text::{check_null_mark, flush, put};
 use super::{RowWriter, WriteOptions};
 use std::io::Write;
 use store_core::value::write_value;
@@ -57,6 +57,7 @@ impl<W: Write> CsvWriter<W> {
 
 impl<W: Write> RowWriter for CsvWriter<W> {
     fn header(&mut self, names: &[&str]) -> Result<()> {
+        check_null_mark(&self.null, "csv", &[',', '"', '\n', '\r'])?;
         if !self.header {
             return Ok(());
         }

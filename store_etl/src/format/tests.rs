@@ -47,6 +47,25 @@ fn tsv_refuses_what_would_break_a_line() {
 }
 
 #[test]
+fn a_mark_for_null_that_would_break_a_line_is_refused() {
+    let all = [(Format::Tsv, "\t\n\r"), (Format::Csv, ",\"\n\r")];
+    for (format, special) in all {
+        for char in special.chars() {
+            let null = Some(format!("N{char}A"));
+            for header in [false, true] {
+                let options = WriteOptions { header, null: null.clone(), ..Default::default() };
+                let error = written(format, &options, &[&[NULL]]).unwrap_err();
+                assert_eq!(error.kind(), Kind::Invalid);
+                assert!(error.to_string().contains(&format!("{char:?}")), "{error}");
+            }
+        }
+        let null = Some("N A;".to_owned());
+        let options = WriteOptions { header: false, null, ..Default::default() };
+        assert!(written(format, &options, &[&[NULL]]).unwrap().contains("N A;"));
+    }
+}
+
+#[test]
 fn csv_quotes_what_needs_it_and_the_empty_text() {
     let rows: [&[ValueRef<'_>]; 2] = [
         &["x,y".into(), "say \"hi\"".into(), "two\nlines".into()],

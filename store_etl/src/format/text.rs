@@ -14,6 +14,16 @@ pub(super) fn flush(out: &mut impl Write) -> Result<()> {
     out.flush().map_err(|error| Error::io("output", error))
 }
 
+/// Refuses a mark for NULL that would end a field or a line: NULL is written as the mark stands.
+pub(super) fn check_null_mark(mark: &str, format: &str, special: &[char]) -> Result<()> {
+    match mark.chars().find(|char| special.contains(char)) {
+        None => Ok(()),
+        Some(char) => Err(Error::invalid(format!(
+            "bad mark for NULL {mark:?}: {format} cannot hold {char:?} in it"
+        ))),
+    }
+}
+
 /// Appends the value as people read it: bytes as `\x` and hexadecimal digits, NULL as nothing.
 pub fn write_readable(value: ValueRef<'_>, out: &mut Vec<u8>) {
     match value {

@@ -4,7 +4,7 @@
 //! never a broken line. With [`Escape::Backslash`] they are written `\t`, `\n`, `\r`, and a
 //! backslash `\\`.
 
-use super::text::{flush, put};
+use super::text::{check_null_mark, flush, put};
 use super::{RowWriter, WriteOptions};
 use std::io::Write;
 use store_core::ingest::Escape;
@@ -82,6 +82,7 @@ impl<W: Write> TsvWriter<W> {
 
 impl<W: Write> RowWriter for TsvWriter<W> {
     fn header(&mut self, names: &[&str]) -> Result<()> {
+        check_null_mark(&self.null, "tsv", &['\t', '\n', '\r'])?;
         self.names = names.iter().map(|name| (*name).to_owned()).collect();
         if !self.header {
             return Ok(());

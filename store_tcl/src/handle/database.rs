@@ -1,5 +1,6 @@
 //! An open store, and the transaction that calls on it join.
 
+use super::open_stores::Listed;
 use super::table::TableHandle;
 use crate::args::dispatch;
 use crate::command::database;
@@ -15,6 +16,8 @@ use store_core::{
 pub struct Database {
     name: String,
     store: RefCell<Option<Store>>,
+    /// Has it made durable when the process ends.
+    listed: RefCell<Option<Listed>>,
     /// The transaction of `db transaction`, which every call joins.
     txn: RefCell<Option<Txn>>,
     /// Handles to let go of when the store is closed.
@@ -28,6 +31,7 @@ impl Database {
     pub fn new(name: String, store: Store, next_table: Rc<Cell<u64>>) -> Rc<Self> {
         Rc::new(Self {
             name,
+            listed: RefCell::new(Some(Listed::new(&store))),
             store: RefCell::new(Some(store)),
             txn: RefCell::default(),
             tables: RefCell::default(),
@@ -52,7 +56,7 @@ impl Database {
     pub fn close(&self) -> Result<()> {
         let tables = self.tables.take();
         tables.iter().filter_map(Weak::upgrade).for_each(|table| table.forget());
-        drop(self.txn.take());
+        drop((self.txn.take(), self.listed.take()));
         self.store.take().map_or(Ok(()), |store| store.close())
     }
 

@@ -4,7 +4,9 @@
 //! here is borrowed while a script runs.
 
 mod database;
+mod open_stores;
 mod table;
 
 pub use database::{Database, View, free_name};
+pub use open_stores::sync_all;
 pub use table::TableHandle;

@@ -42,6 +42,14 @@ pub type Tcl_ObjCmdProc = Option<
 /// `Tcl_CmdDeleteProc`.
 pub type Tcl_CmdDeleteProc = Option<unsafe extern "C" fn(clientData: ClientData)>;
 
+/// `Tcl_ExitProc`.
+pub type Tcl_ExitProc = Option<unsafe extern "C" fn(clientData: ClientData)>;
+
+/// `Tcl_NRPostProc`.
+pub type Tcl_NRPostProc = Option<
+    unsafe extern "C" fn(data: *mut ClientData, interp: *mut Tcl_Interp, result: c_int) -> c_int,
+>;
+
 /// The stub table up to the last slot used.
 #[repr(C)]
 pub struct TclStubs {
@@ -102,18 +110,11 @@ pub struct TclStubs {
     /// Slot 56.
     pub tcl_NewStringObj:
         Option<unsafe extern "C" fn(bytes: *const c_char, length: isize) -> *mut Tcl_Obj>,
-    _gap57: [Unused; 39],
-    /// Slot 96.
-    pub tcl_CreateObjCommand: Option<
-        unsafe extern "C" fn(
-            interp: *mut Tcl_Interp,
-            cmdName: *const c_char,
-            proc_: Tcl_ObjCmdProc,
-            clientData: ClientData,
-            deleteProc: Tcl_CmdDeleteProc,
-        ) -> Tcl_Command,
-    >,
-    _gap97: [Unused; 7],
+    _gap57: [Unused; 36],
+    /// Slot 93.
+    pub tcl_CreateExitHandler:
+        Option<unsafe extern "C" fn(proc_: Tcl_ExitProc, clientData: ClientData)>,
+    _gap94: [Unused; 10],
     /// Slot 104.
     pub tcl_DeleteCommandFromToken:
         Option<unsafe extern "C" fn(interp: *mut Tcl_Interp, command: Tcl_Command) -> c_int>,
@@ -182,4 +183,42 @@ pub struct TclStubs {
     /// Slot 574.
     pub tcl_AppendObjToErrorInfo:
         Option<unsafe extern "C" fn(interp: *mut Tcl_Interp, objPtr: *mut Tcl_Obj)>,
+    _gap575: [Unused; 8],
+    /// Slot 583.
+    pub tcl_NRCreateCommand: Option<
+        unsafe extern "C" fn(
+            interp: *mut Tcl_Interp,
+            cmdName: *const c_char,
+            proc_: Tcl_ObjCmdProc,
+            nreProc: Tcl_ObjCmdProc,
+            clientData: ClientData,
+            deleteProc: Tcl_CmdDeleteProc,
+        ) -> Tcl_Command,
+    >,
+    /// Slot 584.
+    pub tcl_NREvalObj: Option<
+        unsafe extern "C" fn(interp: *mut Tcl_Interp, objPtr: *mut Tcl_Obj, flags: c_int) -> c_int,
+    >,
+    _gap585: [Unused; 2],
+    /// Slot 587.
+    pub tcl_NRAddCallback: Option<
+        unsafe extern "C" fn(
+            interp: *mut Tcl_Interp,
+            postProcPtr: Tcl_NRPostProc,
+            data0: ClientData,
+            data1: ClientData,
+            data2: ClientData,
+            data3: ClientData,
+        ),
+    >,
+    /// Slot 588.
+    pub tcl_NRCallObjProc: Option<
+        unsafe extern "C" fn(
+            interp: *mut Tcl_Interp,
+            objProc: Tcl_ObjCmdProc,
+            clientData: ClientData,
+            objc: isize,
+            objv: *const *mut Tcl_Obj,
+        ) -> c_int,
+    >,
 }

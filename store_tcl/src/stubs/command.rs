@@ -1,4 +1,14 @@
-//! Commands: from Tcl's call to a Rust object and back.
+//! Commands: from Tcl's call to a Rust object and back, and loops over scripts.
+//!
+//! Commands are made for Tcl's trampoline (NRE): [`Interp::run_loop`] gives the script to Tcl and comes
+//! back when it has ended, with nothing of ours on the C stack meanwhile. So it may yield.
+//!
+//! ```text
+//! Tcl ─► nr_dispatch ─► handler ─► run_loop ─► Body::next ─► "run this, then call resume"
+//!                                                   ▲                  │
+//!  Tcl runs the script, or a coroutine yields ◄─────┼──────────────────┘
+//!         └──────────────────────► resume ──────────┘  … until the body is done
+//! ```
 
 use super::bindings::{ClientData, Tcl_Interp, Tcl_Obj};
 use super::interp::{Code, Interp};
@@ -50,15 +60,43 @@ impl Interp {
         let data: *mut Rc<dyn Handler> = Box::into_raw(Box::new(handler));
         // SAFETY: `data` lives until `delete` is told; both functions have the types Tcl expects.
         let token = unsafe {
-            call!(tcl_CreateObjCommand(
+            call!(tcl_NRCreateCommand(
                 self.raw(),
                 name.as_ptr(),
                 Some(dispatch),
+                Some(nr_dispatch),
                 data.cast(),
                 Some(delete)
             ))
         };
         kept.own_command().0.set(NonNull::new(token).map(|token| (self.0, token)));
+    }
+
+    /// Runs a loop whose body is a script. In a command's call, whose result this code is: the loop
+    /// goes on when the call has returned to Tcl.
+    pub fn run_loop(&self, mut body: Box<dyn Body>) -> Code {
+        match body.next(self, None) {
+            Turn::Done(code) => code,
+            Turn::Run(script) => self.eval_then_resume(&script, Box::new(body)),
+        }
+    }
+
+    fn eval_then_resume(&self, script: &Obj, body: Box<Box<dyn Body>>) -> Code {
+        let data = Box::into_raw(body).cast();
+        // SAFETY: the interpreter is live; Tcl calls `resume` once, with `data`, whatever becomes of
+        // the script.
+        unsafe {
+            call!(tcl_NRAddCallback(
+                self.raw(),
+                Some(resume),
+                data,
+                null_mut(),
+                null_mut(),
+                null_mut()
+            ));
+        }
+        // SAFETY: both are live; Tcl takes a reference to the script.
+        Code(unsafe { call!(tcl_NREvalObj(self.raw(), script.raw(), 0)) })
     }
 
     /// True if there is a command of this name, seen from where the caller stands.
@@ -74,8 +112,58 @@ fn c_name(name: &str) -> CString {
     CString::new(encode(name)).expect("Tcl's strings write NUL as two other bytes")
 }
 
-/// What Tcl calls.
+/// A loop whose body is a script.
+pub trait Body: 'static {
+    /// What comes next, after the script ended with this code; `None` before the first time.
+    fn next(&mut self, interp: &Interp, ended: Option<Code>) -> Turn;
+}
+
+/// What a loop does next.
+pub enum Turn {
+    /// Runs the script.
+    Run(Obj),
+    /// Ends with this code; the result is in the interpreter.
+    Done(Code),
+}
+
+/// What Tcl calls when the script of a loop has ended, also by the end of a coroutine.
+unsafe extern "C" fn resume(
+    data: *mut ClientData,
+    interp: *mut Tcl_Interp,
+    result: c_int,
+) -> c_int {
+    let interp = Interp(NonNull::new(interp).expect("Tcl calls from an interpreter"));
+    let (mut script, mut kept) = (None, None);
+    let code = guard(&interp, || {
+        // SAFETY: the first word is what `eval_then_resume` gave, and Tcl tells us once.
+        let mut body = unsafe { Box::from_raw((*data).cast::<Box<dyn Body>>()) };
+        match body.next(&interp, Some(Code(result))) {
+            Turn::Run(next) => {
+                (script, kept) = (Some(next), Some(body));
+                Code::OK
+            }
+            Turn::Done(code) => code,
+        }
+    });
+    match script.zip(kept) {
+        Some((script, body)) => interp.eval_then_resume(&script, body).0,
+        None => code.0,
+    }
+}
+
+/// What Tcl calls from C code that knows no trampoline.
 unsafe extern "C" fn dispatch(
+    data: ClientData,
+    interp: *mut Tcl_Interp,
+    count: c_int,
+    words: *const *mut Tcl_Obj,
+) -> c_int {
+    // SAFETY: Tcl's own arguments, passed on; it runs what `nr_dispatch` leaves to be run.
+    unsafe { call!(tcl_NRCallObjProc(interp, Some(nr_dispatch), data, count as isize, words)) }
+}
+
+/// What Tcl calls.
+unsafe extern "C" fn nr_dispatch(
     data: ClientData,
     interp: *mut Tcl_Interp,
     count: c_int,

@@ -12,6 +12,7 @@
 //!   pointer-sized.
 //! - An interpreter and its values belong to one thread: none of the types here is `Send`.
 //! - No panic crosses into Tcl: [`command`] and [`entry`] catch it.
+//! - Commands run on Tcl's trampoline (NRE): a loop over a script leaves the C stack while the script runs.
 #![expect(unsafe_code, reason = "Tcl is a C library; everything above uses the safe types here")]
 
 #[expect(non_snake_case, non_camel_case_types, reason = "the names are Tcl's")]
@@ -24,7 +25,7 @@ mod table;
 #[cfg(test)]
 pub mod testing;
 
-pub use command::{Handler, OwnCommand};
+pub use command::{Body, Handler, OwnCommand, Turn};
 pub use interp::{Code, Interp};
 pub use obj::Obj;
 pub use table::is_tcl9;

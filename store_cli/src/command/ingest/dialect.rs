@@ -46,9 +46,10 @@ fn check_marks(options: &IngestOptions) -> Result<(), Failure> {
 
 /// The core's options for this file.
 pub fn options(args: &IngestArgs, file: &Path) -> IngestOptions {
-    let mut options = IngestOptions::new(match args.format.unwrap_or_else(|| guess(file)) {
-        IngestFormat::Tsv => Format::Tsv,
-        IngestFormat::Csv => Format::Csv,
+    let mut options = IngestOptions::new(match args.format {
+        Some(IngestFormat::Tsv) => Format::Tsv,
+        Some(IngestFormat::Csv) => Format::Csv,
+        None => Format::of_name(file),
     });
     options.header = args.header;
     options.nulls.clone_from(&args.null);
@@ -81,31 +82,5 @@ pub fn errors_borne(args: &IngestArgs) -> Option<u64> {
         OnError::Stop => None,
         OnError::Skip => args.max_errors,
         OnError::Collect => Some(args.max_errors.unwrap_or(COLLECT_ERRORS)),
-    }
-}
-
-/// The format that a file's name promises.
-fn guess(file: &Path) -> IngestFormat {
-    let ends =
-        |file: &Path, end: &str| file.extension().is_some_and(|e| e.eq_ignore_ascii_case(end));
-    let inner = if ends(file, "gz") { file.with_extension("") } else { file.to_owned() };
-    if ends(&inner, "csv") { IngestFormat::Csv } else { IngestFormat::Tsv }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_format_follows_the_name() {
-        for (name, format) in [
-            ("a.csv", IngestFormat::Csv),
-            ("A.CSV.gz", IngestFormat::Csv),
-            ("a.tsv.gz", IngestFormat::Tsv),
-            ("csv", IngestFormat::Tsv),
-            ("-", IngestFormat::Tsv),
-        ] {
-            assert_eq!(guess(Path::new(name)), format, "{name}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! `$table ingest FILE ?-header 1? ?-null MARK? …`
 //!
-//! Loads delimited text, gzipped or not, a commit per batch, and returns a dict of `rows_in`,
+//! Loads delimited text, packed by gzip or zstd or not, a commit per batch, and returns a dict of `rows_in`,
 //! `rows_loaded`, `rows_rejected`, `bytes`, `batches` and `errors`, a list of dicts of `line` and
 //! `message`. On an error the batches before stay, unless `-atomic 1`. Not inside a transaction,
 //! and not in a safe interpreter.
@@ -12,7 +12,6 @@ use crate::command::package::files_refused;
 use crate::failure::{Failure, Outcome};
 use crate::handle::TableHandle;
 use crate::stubs::Obj;
-use std::path::Path;
 use store_core::Result;
 use store_core::ingest::{Format, IngestMode, IngestOptions, IngestReport, OnError, Source};
 
@@ -68,10 +67,7 @@ fn run(call: &Call<'_, TableHandle>) -> Outcome {
 }
 
 fn read_options(given: &Options<'_>, path: &str) -> Result<IngestOptions> {
-    let plain = Path::new(path.strip_suffix(".gz").unwrap_or(path));
-    let is_csv = plain.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let format = given.choice("-format", &FORMATS)?;
-    let format = format.unwrap_or(if is_csv { Format::Csv } else { Format::Tsv });
+    let format = given.choice("-format", &FORMATS)?.unwrap_or_else(|| Format::of_name(path));
     let mut options = IngestOptions::new(format);
     options.header = given.boolean("-header")?;
     options.atomic = given.boolean("-atomic")?;

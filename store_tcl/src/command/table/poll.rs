@@ -17,17 +17,16 @@ use store_core::{Error, Query, Result};
 const INTERVAL: u64 = 1024;
 
 /// The script of a search, if it has one.
-pub struct Poll<'i> {
-    interp: &'i Interp,
+pub struct Poll {
     script: Option<Obj>,
     interval: u64,
     /// The script failed and left its error in the interpreter.
     failed: Rc<Cell<bool>>,
 }
 
-impl<'i> Poll<'i> {
+impl Poll {
     /// Reads the options.
-    pub fn read(interp: &'i Interp, options: &Options<'_>, database: &Database) -> Result<Self> {
+    pub fn read(options: &Options<'_>, database: &Database) -> Result<Self> {
         let (script, interval) = (options.get("-poll_code"), options.number("-poll_interval")?);
         if interval == Some(0) {
             let message = "bad -poll_interval \"0\": must be a number from 1";
@@ -41,13 +40,13 @@ impl<'i> Poll<'i> {
             database.refuse_in_transaction("polling")?;
         }
         let (interval, failed) = (interval.unwrap_or(INTERVAL), Rc::default());
-        Ok(Self { interp, script, interval, failed })
+        Ok(Self { script, interval, failed })
     }
 
-    /// Has the query run the script.
-    pub fn ask<'q>(&self, query: Query<'q>) -> Query<'q> {
+    /// Has the query run the script in this interpreter.
+    pub fn ask<'q>(&self, interp: &Interp, query: Query<'q>) -> Query<'q> {
         let Some(script) = self.script.clone() else { return query };
-        let (interp, failed) = (self.interp.preserve(), Rc::clone(&self.failed));
+        let (interp, failed) = (interp.preserve(), Rc::clone(&self.failed));
         query.poll(self.interval, move || {
             let code = interp.eval(&script);
             failed.set(code == Code::ERROR);
@@ -56,9 +55,9 @@ impl<'i> Poll<'i> {
     }
 
     /// What an error of the query is to the caller.
-    pub fn failure(&self, error: Error) -> Failure {
+    pub fn failure(&self, interp: &Interp, error: Error) -> Failure {
         if self.failed.get() {
-            self.interp.add_error_info("\n    (\"search\" poll code)");
+            interp.add_error_info("\n    (\"search\" poll code)");
             return Failure::Tcl;
         }
         error.into()

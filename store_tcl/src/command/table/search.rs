@@ -17,7 +17,7 @@
 //! Returns the number of rows matched, offset and limit applied; after `break`, of those handed
 //! out. Without a script, or with `-countOnly 1`, it just counts.
 //!
-//! The script may do anything: it sees rows as they were when the search began, also if it
+//! The script may do anything, also yield in a coroutine: it sees rows as they were when the search began, also if it
 //! changes them, destroys the handle or closes the store. Outside a transaction rows stream from a
 //! snapshot; inside one they are read before the first is handed out.
 
@@ -26,10 +26,10 @@ use super::query::{OPTIONS, Question};
 use super::set::read_pairs;
 use crate::args::{Call, Options, Subcommand};
 use crate::cell::{Cell, borrow_all, cell_obj, column_names, column_positions, count_obj, key_obj};
-use crate::failure::{Failure, Outcome, Reply};
+use crate::failure::{Failure, Outcome, Reply, report};
 use crate::handle::{Database, TableHandle, View};
-use crate::stubs::{Code, Interp, Obj};
-use store_core::{Cursor, Error, Result, RowRef, Schema, Table, Value};
+use crate::stubs::{Body, Code, Interp, Obj, Turn};
+use store_core::{Cursor, Error, Query, Result, RowRef, Schema, Table, Value};
 
 /// See the module.
 pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
@@ -50,16 +50,19 @@ fn run(call: &Call<'_, TableHandle>) -> Outcome {
     if let Some(change) = Change::read(&call.options, table.schema())? {
         return Ok(count_obj(change.apply(database, &table, &question)?).into());
     }
-    let poll = Poll::read(call.interp, &call.options, database)?;
+    let (interp, poll) = (call.interp, Poll::read(&call.options, database)?);
     match call.options.get("-code") {
         Some(code) if !count_only => {
-            let rows = Rows::start(database, &table, &question, &picker, &poll);
-            for_each(call.interp, rows.map_err(|error| poll.failure(error))?, &picker, &poll, code)
+            let rows =
+                Rows::start(database, &table, &question, &picker, |query| poll.ask(interp, query));
+            let rows = rows.map_err(|error| poll.failure(interp, error))?;
+            let loop_body = ForEach { rows, picker, poll, code: code.clone(), count: 0 };
+            Ok(Reply::Script(interp.run_loop(Box::new(loop_body))))
         }
         _ => {
             let view = database.view()?;
-            let count = poll.ask(question.ask(view.query(&table))?).count();
-            Ok(count_obj(count.map_err(|error| poll.failure(error))?).into())
+            let count = poll.ask(interp, question.ask(view.query(&table))?).count();
+            Ok(count_obj(count.map_err(|error| poll.failure(interp, error))?).into())
         }
     }
 }
@@ -104,28 +107,49 @@ impl Change {
 }
 
 /// Hands the rows to the script, one by one. Nothing of the store is borrowed meanwhile.
-fn for_each(
-    interp: &Interp,
-    mut rows: Rows,
-    picker: &Picker<'_>,
-    poll: &Poll<'_>,
-    code: &Obj,
-) -> Outcome {
-    let mut count = 0;
-    while let Some(row) = rows.next(picker).map_err(|error| poll.failure(error))? {
-        count += 1;
-        picker.set_variables(interp, &row)?;
-        match interp.eval(code) {
-            Code::OK | Code::CONTINUE => {}
-            Code::BREAK => break,
-            Code::ERROR => {
+struct ForEach {
+    rows: Rows,
+    picker: Picker,
+    poll: Poll,
+    code: Obj,
+    /// Rows handed out.
+    count: u64,
+}
+
+impl ForEach {
+    /// What the loop ends with, or `None` if the script is to run for the next row.
+    fn turn(
+        &mut self,
+        interp: &Interp,
+        ended: Option<Code>,
+    ) -> std::result::Result<Option<Reply>, Failure> {
+        match ended {
+            None | Some(Code::OK | Code::CONTINUE) => {}
+            Some(Code::BREAK) => return Ok(Some(count_obj(self.count).into())),
+            Some(Code::ERROR) => {
                 interp.add_error_info("\n    (\"search\" body)");
                 return Err(Failure::Tcl);
             }
-            other => return Ok(Reply::Script(other)),
+            Some(other) => return Ok(Some(Reply::Script(other))),
+        }
+        let row = self.rows.next(&self.picker);
+        let Some(row) = row.map_err(|error| self.poll.failure(interp, error))? else {
+            return Ok(Some(count_obj(self.count).into()));
+        };
+        self.count += 1;
+        self.picker.set_variables(interp, &row)?;
+        Ok(None)
+    }
+}
+
+impl Body for ForEach {
+    fn next(&mut self, interp: &Interp, ended: Option<Code>) -> Turn {
+        match self.turn(interp, ended) {
+            Ok(None) => Turn::Run(self.code.clone()),
+            Ok(Some(reply)) => Turn::Done(report(interp, Ok(reply))),
+            Err(failure) => Turn::Done(report(interp, Err(failure))),
         }
     }
-    Ok(count_obj(count).into())
 }
 
 /// The rows of a search with a script.
@@ -146,12 +170,12 @@ impl Rows {
         database: &Database,
         table: &Table,
         question: &Question,
-        picker: &Picker<'_>,
-        poll: &Poll<'_>,
+        picker: &Picker,
+        poll: impl FnOnce(Query<'static>) -> Query<'static>,
     ) -> Result<Self> {
         match database.view()? {
             View::Snapshot(snapshot) => {
-                let cursor = poll.ask(question.ask(table.query_at(&snapshot))?).run()?;
+                let cursor = poll(question.ask(table.query_at(&snapshot))?).run()?;
                 Ok(Self::Streamed(Box::new(cursor)))
             }
             view @ View::Txn(_) => {
@@ -165,7 +189,7 @@ impl Rows {
         }
     }
 
-    fn next(&mut self, picker: &Picker<'_>) -> Result<Option<Picked>> {
+    fn next(&mut self, picker: &Picker) -> Result<Option<Picked>> {
         match self {
             Self::Streamed(cursor) => Ok(cursor.next()?.map(|row| picker.pick(&row))),
             Self::Collected(rows) => Ok(rows.next()),
@@ -174,28 +198,28 @@ impl Rows {
 }
 
 /// Which columns go to which variables.
-struct Picker<'c> {
+struct Picker {
     columns: Vec<usize>,
     names: Vec<Obj>,
-    key: Option<&'c Obj>,
-    get: Option<&'c Obj>,
-    array: Option<&'c Obj>,
+    key: Option<Obj>,
+    get: Option<Obj>,
+    array: Option<Obj>,
     /// The variables that get names and values.
-    pairs: Vec<&'c Obj>,
+    pairs: Vec<Obj>,
 }
 
-impl<'c> Picker<'c> {
-    fn read(options: &Options<'c>, schema: &Schema) -> Result<Self> {
+impl Picker {
+    fn read(options: &Options<'_>, schema: &Schema) -> Result<Self> {
         let fields = options.get("-fields").map_or(Ok(Vec::new()), Obj::list)?;
         let mut columns = column_positions(schema, &fields)?;
-        let pairs: Vec<&Obj> =
-            ["-array_get", "-dict"].into_iter().filter_map(|word| options.get(word)).collect();
-        let (get, array) = (options.get("-get"), options.get("-array"));
+        let variable = |word: &str| options.get(word).cloned();
+        let pairs: Vec<Obj> = ["-array_get", "-dict"].into_iter().filter_map(variable).collect();
+        let (key, get, array) = (variable("-key"), variable("-get"), variable("-array"));
         if get.is_none() && array.is_none() && pairs.is_empty() {
             columns.clear();
         }
         let names = column_names(schema, &columns);
-        Ok(Self { columns, names, key: options.get("-key"), get, array, pairs })
+        Ok(Self { columns, names, key, get, array, pairs })
     }
 
     fn pick(&self, row: &RowRef<'_>) -> Picked {
@@ -204,7 +228,7 @@ impl<'c> Picker<'c> {
             (!value.is_null()).then(|| cell_obj(value))
         };
         Picked {
-            key: self.key.map(|_| key_obj(row)),
+            key: self.key.as_ref().map(|_| key_obj(row)),
             values: self.columns.iter().map(value).collect(),
         }
     }
@@ -214,10 +238,10 @@ impl<'c> Picker<'c> {
         let set = |name: &Obj, element: Option<&Obj>, value: &Obj| {
             if interp.set_variable(name, element, value) { Ok(()) } else { Err(Failure::Tcl) }
         };
-        if let (Some(name), Some(key)) = (self.key, &row.key) {
+        if let (Some(name), Some(key)) = (&self.key, &row.key) {
             set(name, None, key)?;
         }
-        if let Some(name) = self.get {
+        if let Some(name) = &self.get {
             let null = Obj::from_text("");
             let values: Vec<Obj> =
                 row.values.iter().map(|value| value.as_ref().unwrap_or(&null).clone()).collect();
@@ -232,7 +256,7 @@ impl<'c> Picker<'c> {
             let pairs = Obj::from_list(&words);
             self.pairs.iter().try_for_each(|name| set(name, None, &pairs))?;
         }
-        if let Some(array) = self.array {
+        if let Some(array) = &self.array {
             interp.unset_variable(array);
             for (name, value) in self.names.iter().zip(&row.values) {
                 let Some(value) = value else { continue };
