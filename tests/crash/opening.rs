@@ -86,8 +86,8 @@ fn fill(place: &SimDevice, seed: u64) -> Store {
     let mut random = Random::new(seed);
     let store = open(place, MEMORY, 1).unwrap();
     let tables = tables(&store);
-    for _ in 0..6 {
-        commit(&store, &tables, 12_000, 4_000, &mut random);
+    for _ in 0..10 {
+        commit(&store, &tables, 20_000, 6_000, &mut random);
     }
     store.checkpoint().unwrap();
     for round in 0..4 {
