@@ -161,10 +161,9 @@ fn work(tasks: &Receiver<Batch>, give_back: &Sender<Batch>, first: &FirstError) 
             first.note(nth, error);
             failed = true;
         }
-        if give_back.send(batch).is_err() {
-            // The batches to come are still taken, in case one of them fails earlier in the log.
-            continue;
-        }
+        // Whoever fills may have stopped to wait for them; those that are still to come are done all
+        // the same, in case one fails earlier in the log than what stopped it.
+        let _ = give_back.send(batch);
     }
 }
 
