@@ -173,7 +173,8 @@ fn damage_is_the_same_error_for_any_number_of_threads() {
             assert_eq!(said[0], said[2], "{name} at {at}");
             refused += u32::from(said[0].is_err());
         }
-        assert!(refused > 15, "{kind:?}: {refused} refused");
+        // Much of this log was never synced: there damage is a torn tail.
+        assert!(refused > 5, "{kind:?}: {refused} refused");
     }
 }
 
