@@ -65,8 +65,8 @@ impl<'scope> Parts<'scope> {
         op: RowOp<'_>,
         origin: Origin,
     ) -> Result<()> {
-        let chosen =
-            if planted::bug("operations_in_any_part") { origin.nth << 34 } else { op.hash };
+        let any = planted::bug("operations_in_any_part");
+        let chosen = if any { origin.nth.wrapping_mul(0x9E37_79B9_7F4A_7C15) } else { op.hash };
         let part = part_of(chosen, self.parts.len());
         let part = &mut self.parts[part];
         if part.filling.is_full(op.bytes.len()) {
