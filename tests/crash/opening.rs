@@ -86,8 +86,8 @@ fn fill(place: &SimDevice, seed: u64) -> Store {
     let mut random = Random::new(seed);
     let store = open(place, MEMORY, 1).unwrap();
     let tables = tables(&store);
-    for _ in 0..6 {
-        commit(&store, &tables, 12_000, 4_000, &mut random);
+    for _ in 0..10 {
+        commit(&store, &tables, 20_000, 6_000, &mut random);
     }
     store.checkpoint().unwrap();
     for round in 0..4 {
@@ -155,11 +155,16 @@ fn damage_is_the_same_error_for_any_number_of_threads() {
             let (name, bytes) = files[random.below(files.len() as u64) as usize];
             let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64;
             let mut at = random.below(used);
-            for _ in 0..1 + random.below(2) {
+            // One place, or one in every block from there on: what comes first must be told.
+            let places = if round % 3 == 0 { 1 } else { 100 };
+            for _ in 0..places {
                 let file = copy.open(name, OpenMode::Write).unwrap();
                 file.write_all_at(&[bytes[at as usize] ^ 0x10], at).unwrap();
                 file.sync_all().unwrap();
-                at = (at + 70_000).min(used); // in another block
+                at += 10_000;
+                if at >= used {
+                    break;
+                }
             }
             let said = [1, 2, 6].map(|threads| {
                 let opened = open(&copy.crash(0), MEMORY, threads);
@@ -173,7 +178,8 @@ fn damage_is_the_same_error_for_any_number_of_threads() {
             assert_eq!(said[0], said[2], "{name} at {at}");
             refused += u32::from(said[0].is_err());
         }
-        assert!(refused > 15, "{kind:?}: {refused} refused");
+        // Much of this log was never synced: there damage is a torn tail.
+        assert!(refused > 5, "{kind:?}: {refused} refused");
     }
 }
 

@@ -65,8 +65,8 @@ impl<'scope> Parts<'scope> {
         op: RowOp<'_>,
         origin: Origin,
     ) -> Result<()> {
-        let chosen =
-            if planted::bug("operations_in_any_part") { origin.nth << 34 } else { op.hash };
+        let any = planted::bug("operations_in_any_part");
+        let chosen = if any { origin.nth.wrapping_mul(0x9E37_79B9_7F4A_7C15) } else { op.hash };
         let part = part_of(chosen, self.parts.len());
         let part = &mut self.parts[part];
         if part.filling.is_full(op.bytes.len()) {
@@ -161,10 +161,9 @@ fn work(tasks: &Receiver<Batch>, give_back: &Sender<Batch>, first: &FirstError) 
             first.note(nth, error);
             failed = true;
         }
-        if give_back.send(batch).is_err() {
-            // The batches to come are still taken, in case one of them fails earlier in the log.
-            continue;
-        }
+        // Whoever fills may have stopped to wait for them; those that are still to come are done all
+        // the same, in case one fails earlier in the log than what stopped it.
+        let _ = give_back.send(batch);
     }
 }
 

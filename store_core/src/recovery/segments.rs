@@ -23,6 +23,7 @@ use crate::txn::load::Loader;
 use crate::txn::{LiveTable, TableData};
 use crate::wal::Device;
 use std::sync::Arc;
+use std::thread::Builder;
 
 /// Bytes of segments that are worth another thread.
 const BYTES_OF_A_THREAD: u64 = 256 << 10;
@@ -61,8 +62,10 @@ pub(super) fn load(
     let threads = spare_threads(&recovery.engine.budget, threads.min(wanted + 1));
     std::thread::scope(|scope| {
         // Whoever cannot be had is not needed: the caller loads what the others leave.
-        let start =
-            |_| std::thread::Builder::new().spawn_scoped(scope, || source.load_blocks()).ok();
+        let start = |_| {
+            let thread = Builder::new().name("store-opening".to_owned());
+            thread.spawn_scoped(scope, || source.load_blocks()).ok()
+        };
         let others: Vec<_> = (1..threads).filter_map(start).collect();
         source.load_blocks();
         for other in others {

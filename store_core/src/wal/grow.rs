@@ -12,6 +12,7 @@
 
 use super::file::PREPARE_STEP;
 use super::group_commit::Goal;
+use super::lsn::Lsn;
 use super::writer::{State, Wal};
 use crate::options::pause_after;
 use crate::sync::{MutexGuard, Relaxed};
@@ -21,15 +22,28 @@ use std::time::Instant;
 /// Room is made ahead only where files grow by so much: smaller growths are over before a thread runs.
 const GROWTH_MIN: u64 = 1 << 20;
 
+/// How the room of the file in use grows.
+#[derive(Debug, Default)]
+pub(super) struct Growth {
+    /// When the next piece is to be made ahead, if one is.
+    pub(super) next_at: Option<Instant>,
+    /// None could be made ahead from here on: who needs it tries himself.
+    refused: Option<Lsn>,
+    /// A piece is being made ahead.
+    pub(super) ahead: bool,
+    /// Somebody makes the room that he needs.
+    pub(super) needed: bool,
+}
+
 impl Wal {
     /// Notes, after an append, that the room ahead runs short.
     pub(super) fn note_room(&self, state: &mut State) {
         let growth = self.options.preallocate_bytes;
-        let known = state.room_at.is_some() || state.room_refused == Some(state.allocated);
+        let known = state.growth.next_at.is_some() || state.growth.refused == Some(state.allocated);
         if growth < GROWTH_MIN || known || state.room() > growth / 2 {
             return;
         }
-        state.room_at = Some(Instant::now());
+        state.growth.next_at = Some(Instant::now());
         self.room_wanted.store(true, Relaxed); // a hint for who can start the thread
         self.later_wanted.notify_all();
     }
@@ -43,36 +57,36 @@ impl Wal {
     /// Makes a piece of room; others append, write and sync meanwhile, but make none.
     pub(super) fn grow(&self, state: &mut MutexGuard<'_, State>) {
         let (file, from) = (Arc::clone(&state.file), state.allocated);
-        if state.extending || state.room() >= self.options.preallocate_bytes {
+        if state.growth.needed || state.room() >= self.options.preallocate_bytes {
             self.stop_growing(state);
             return;
         }
-        state.growing = true;
+        state.growth.ahead = true;
         let began = Instant::now();
         let written = self.unlocked(state, || file.write_zeros(from, from.plus(PREPARE_STEP)));
         let goal = state.syncs_begun + 1; // one that begins after the zeros were written
         while written.is_ok() && state.syncs_done < goal && state.poisoned.is_none() {
             self.lead_or_wait(state, Goal::Durable);
         }
-        state.growing = false;
+        state.growth.ahead = false;
         self.changed.notify_all();
         match written {
             Ok(reached) if reached > from && state.poisoned.is_none() => {
                 if Arc::ptr_eq(&file, &state.file) {
                     state.allocated = reached;
                 }
-                state.room_at = Some(Instant::now() + pause_after(began.elapsed()));
+                state.growth.next_at = Some(Instant::now() + pause_after(began.elapsed()));
             }
             // Whoever needs the room tries himself, and hears why there is none.
             _ => {
-                state.room_refused = Some(from);
+                state.growth.refused = Some(from);
                 self.stop_growing(state);
             }
         }
     }
 
     fn stop_growing(&self, state: &mut State) {
-        state.room_at = None;
+        state.growth.next_at = None;
         self.room_wanted.store(false, Relaxed);
     }
 }

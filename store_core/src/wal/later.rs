@@ -97,12 +97,12 @@ impl Wal {
             if tickets > seen {
                 return Some(tickets);
             }
-            if state.room_at.is_some_and(|at| Instant::now() >= at) {
+            if state.growth.next_at.is_some_and(|at| Instant::now() >= at) {
                 self.grow(&mut state);
                 continue;
             }
             let Some(later) = state.later.filter(|later| later.bounded) else {
-                match state.room_at {
+                match state.growth.next_at {
                     Some(at) => {
                         self.later_wanted.wait_until(&mut state, at);
                     }
@@ -115,7 +115,7 @@ impl Wal {
             if later.urgent || far || Instant::now() >= due {
                 self.lead_or_wait(&mut state, Goal::Durable);
             } else {
-                let until = state.room_at.map_or(due, |at| due.min(at));
+                let until = state.growth.next_at.map_or(due, |at| due.min(at));
                 self.later_wanted.wait_until(&mut state, until);
             }
         }

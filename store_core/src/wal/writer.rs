@@ -4,6 +4,7 @@ use super::buffer::Batch;
 use super::device::Device;
 use super::file::{Fault, LogStart, PreparedFile, WalFile, list_files};
 use super::group_commit::Goal;
+use super::grow::Growth;
 use super::later::Later;
 use super::lsn::Lsn;
 use super::record::{FRAME_BYTES, FRAME_VERSION, Frame, HashedPayload, RecordKind};
@@ -116,17 +117,11 @@ pub(super) struct State {
     pub(super) wanted: Lsn,
     /// The threads that look after the log are to end.
     pub(super) stopping: bool,
-    /// When the next piece of room is to be made ahead, if one is.
-    pub(super) room_at: Option<Instant>,
-    /// Room could not be made ahead from here on: who needs it tries himself.
-    pub(super) room_refused: Option<Lsn>,
     /// Syncs that were begun, and the newest of them that is done.
     pub(super) syncs_begun: u64,
     pub(super) syncs_done: u64,
-    /// A piece is being made ahead.
-    pub(super) growing: bool,
-    /// Somebody makes the room that he needs.
-    pub(super) extending: bool,
+    /// Who makes room, and when.
+    pub(super) growth: Growth,
 }
 
 impl State {
@@ -188,12 +183,9 @@ impl Wal {
             ticket: 0,
             wanted: Lsn(u64::MAX),
             stopping: false,
-            room_at: None,
-            room_refused: None,
             syncs_begun: 0,
             syncs_done: 0,
-            growing: false,
-            extending: false,
+            growth: Growth::default(),
         };
         Ok(Self {
             device,
@@ -292,16 +284,16 @@ impl Wal {
 
     /// Extends the file up to `need` or more, or waits for who is at it.
     fn extend(&self, state: &mut MutexGuard<'_, State>, need: Lsn) -> Result<()> {
-        if state.leading || state.growing {
+        if state.leading || state.growth.ahead {
             self.changed.wait(state);
             return Ok(());
         }
-        (state.leading, state.extending) = (true, true);
+        (state.leading, state.growth.needed) = (true, true);
         let (file, from) = (Arc::clone(&state.file), state.allocated);
         let steps = need.since(from).div_ceil(self.options.preallocate_bytes.max(1));
         let to = from.plus(steps * self.options.preallocate_bytes);
         let outcome = self.unlocked(state, || file.extend(from, need, to));
-        state.extending = false;
+        state.growth.needed = false;
         let outcome = match outcome {
             Ok(reached) => {
                 state.allocated = reached;
