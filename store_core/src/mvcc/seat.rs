@@ -180,7 +180,7 @@ mod tests {
 
     fn commit(timeline: &Timeline) -> Timestamp {
         let at = timeline.take();
-        timeline.publish(at).unwrap();
+        timeline.publish(at).expect("in turn");
         at
     }
 
@@ -206,7 +206,9 @@ mod tests {
         std::thread::scope(|scope| {
             let sit = || {
                 for _ in 0..3 {
-                    timelines.iter().for_each(|timeline| drop(timeline.sit().expect("a seat")));
+                    for timeline in &timelines {
+                        drop(timeline.sit().expect("a seat"));
+                    }
                 }
                 assert_eq!(seats(), [1, 1]);
             };

@@ -100,7 +100,7 @@ fn zstd_is_recognised_by_its_bytes_and_read_frame_by_frame() {
         let report = load(Source::open(&path).unwrap(), &schema, &mut tsv(), &mut sink).unwrap();
         let rows = sink.rows();
         assert_eq!((rows.len(), report.rows_in, report.bytes), (300_003, 300_003, 600_006));
-        assert_eq!([&rows[0][0], &rows[1][0], &rows[300_001][0]], ["1", "23", "1"]);
+        assert_eq!([rows[0][0], rows[1][0], rows[300_001][0]], ["1", "23", "1"]);
     }
 }
 

@@ -108,6 +108,7 @@ impl Versions {
     ///
     /// The picks are of this table's layout.
     #[inline(always)]
+    #[expect(clippy::unused_self, reason = "slot and picks are this table's")]
     pub(crate) fn read_cells<const MOST: usize, const CELLS: usize>(
         &self,
         Fetched(slot): Fetched,
