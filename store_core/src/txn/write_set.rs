@@ -1,7 +1,7 @@
 //! The transaction and its write set.
 
 use super::effects::IndexSet;
-use super::engine::Engine;
+use super::engine::{Engine, read_only};
 use super::isolation::{Isolation, TxnOptions};
 use super::lease::{Lease, SharedEngine};
 use super::live_table::LiveTable;
@@ -63,6 +63,8 @@ pub struct Txn {
     /// What it read, if it is serializable and may write.
     pub(super) reads: Option<Box<ReadSet>>,
     read_only: bool,
+    /// It applies what another process committed: what that checked is not checked again.
+    pub(super) applies: bool,
     pub(super) durability: Option<Durability>,
     /// Taken when first asked for: most transactions need none.
     number: OnceCell<u64>,
@@ -136,15 +138,22 @@ impl Begun {
             Some(_) => engine.sequencer.register(engine)?,
             None => engine.timeline.register()?,
         };
+        let options = TxnOptions { read_only: options.read_only || engine.follows(), ..options };
         Ok(Self { place, at, reads, options })
     }
 
     /// The transaction, which is large: made where it stays.
     #[inline(always)]
     pub(crate) fn into_txn(self, engine: &SharedEngine) -> Txn {
+        let lease = engine.lease(self.place);
+        self.into_txn_of(lease)
+    }
+
+    #[inline(always)]
+    fn into_txn_of(self, engine: Arc<Lease>) -> Txn {
         let Self { place, at, reads, options } = self;
         Txn {
-            engine: engine.lease(place),
+            engine,
             tables: SmallVec::new(),
             writes: SmallVec::new(),
             own: OwnRows::default(),
@@ -160,6 +169,7 @@ impl Begun {
             at,
             reads,
             read_only: options.read_only,
+            applies: false,
             durability: options.durability,
             number: OnceCell::new(),
             held: None,
@@ -171,6 +181,15 @@ impl Begun {
 impl Txn {
     pub(crate) fn new(engine: &SharedEngine, options: TxnOptions) -> Result<Self> {
         Ok(Begun::new(engine, options)?.into_txn(engine))
+    }
+
+    /// One of a follower's own, that applies what another process committed.
+    pub(crate) fn applying(lease: &Arc<Lease>) -> Result<Self> {
+        let (place, at) = lease.timeline.register()?;
+        let begun = Begun { place, at, reads: None, options: TxnOptions::new() };
+        let mut txn = begun.into_txn_of(Arc::clone(lease));
+        txn.applies = true;
+        Ok(txn)
     }
 
     /// Gives it the turn of one who waited.
@@ -300,6 +319,9 @@ impl Txn {
     /// Refuses writes of a read-only transaction, and what [`Txn::check`] refuses.
     pub(super) fn check_write(&self) -> Result<()> {
         if self.read_only {
+            if self.engine.follows() {
+                return Err(read_only());
+            }
             return Err(Error::new(Kind::ReadOnly, "this transaction was begun for reading only"));
         }
         self.check()
