@@ -56,7 +56,7 @@ shuttle:
 # A million recoveries after loss of power, every outcome of crashes in short sequences, any call failing, 2,000 kills;
 # random operations, queries and histories, a hot row, many snapshots and an hour of churn.
 soak:
-	STORE_CRASH_WORKLOADS=10000 STORE_CRASH_STEPS=3 STORE_CRASH_SUBSETS=1024 STORE_CRASH_FAULTS=40 STORE_CRASH_KILLS=2000 \
+	STORE_CRASH_WORKLOADS=10000 STORE_CRASH_STEPS=3 STORE_CRASH_SUBSETS=1024 STORE_CRASH_FAULTS=40 STORE_CRASH_KILLS=2000 STORE_FOLLOW_WORKLOADS=2000 \
 		$(CARGO) test --release -p store_tests --test crash -- --nocapture
 	$(CARGO) test --release -p store_tests --test soak -- --ignored --nocapture --test-threads 1
 	STORE_HISTORY_TXNS=20000000 $(CARGO) test --release -p store_tests --test history -- --nocapture

@@ -996,6 +996,31 @@ store_status store_options_threads(struct store_options *options,
                                    struct store_error **err);
 
 /**
+ * Sets whether to open the store for reading only (1) or as its owner (0, the default).
+ *
+ * For reading only it must be there, and another process may own it, or none: it is followed. What it
+ * shows is durable, and each snapshot is a moment of the owner's; it keeps up by itself, some 20 ms
+ * behind, and store_refresh brings it up at once. It has its rows and its memory budget for itself.
+ * Everything that changes a store is STORE_READ_ONLY. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_options_read_only(struct store_options *options,
+                                     int32_t read_only,
+                                     struct store_error **err);
+
+/**
+ * Sets how many bytes of log files and segments the store, opened as its owner, keeps for those who
+ * follow it, beyond what it needs itself; by default 1 GiB. Who needs more gets
+ * STORE_SNAPSHOT_TOO_OLD from store_refresh and has to open the store again.
+ *
+ * One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_options_follower_bytes(struct store_options *options,
+                                          uint64_t bytes,
+                                          struct store_error **err);
+
+/**
  * Frees options and sets *options to NULL; NULL is a no-op.
  *
  * STORE_INVALID: they were freed before. One thread at a time. Since 0.1.
@@ -1060,6 +1085,20 @@ store_status store_is_durable(const struct store_db *db,
                               uint64_t lsn,
                               bool *durable_out,
                               struct store_error **err);
+
+/**
+ * Brings a store that was opened for reading only up to all that its owner had acknowledged as durable
+ * when this was called; *timestamp_out, unless it is NULL, is that of its newest commit.
+ *
+ * It keeps up by itself, too. Readers go on meanwhile, and open snapshots stay what they are.
+ * STORE_OVER_BUDGET: a commit does not fit, and is tried again. STORE_SNAPSHOT_TOO_OLD: it was too far
+ * behind and the owner has let go of what it needed; it stays at what it has, open the store again. Does
+ * nothing on a store that is owned. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_refresh(const struct store_db *db,
+                           uint64_t *timestamp_out,
+                           struct store_error **err);
 
 /**
  * Writes every row to disk, at one snapshot, and lets go of the log before it.

@@ -7,13 +7,15 @@ use store_etl::generate::{FLIGHTS_MAX, FLIGHTS_SCHEMA};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 error, 2 usage, 3 conflict, 4 over the memory budget, 5 corrupt,
-6 rows were rejected, 7 busy: another process owns the store, 8 no space.
+6 rows were rejected, 7 busy: a command that writes, and another process owns the store,
+8 no space.
 
 Data goes to standard output, everything else to standard error. NO_COLOR is respected.";
 
 /// Load files into an embeddable table store, and query it.
 ///
-/// A store is a directory. One process at a time may have it open.
+/// A store is a directory. One process at a time owns it; commands that only read go on beside it, at
+/// one moment of what is durable there, and say so.
 #[derive(Debug, Parser)]
 #[command(name = "store", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {

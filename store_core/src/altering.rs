@@ -13,11 +13,12 @@
 use crate::error::{Error, Kind, Result};
 use crate::mvcc::Timestamp;
 use crate::planted;
-use crate::schema::ColumnSpec;
+use crate::schema::{ColumnSpec, Schema};
 use crate::schema_log::{SchemaRecord, log_change, tick};
 use crate::sync::Relaxed;
 use crate::txn::{
-    ColumnChange, Edition, LiveTable, Recast, RowWords, SharedEngine, Snapshot, build_index, load,
+    ColumnChange, Edition, Engine, Lease, LiveTable, Reading, Recast, RowWords, SharedEngine,
+    build_index, load,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub(crate) fn add_column(
 ) -> Result<()> {
     let work = Work::begin(engine, of)?;
     let column = spec.bind(work.live.next_column());
-    work.change(&ColumnChange::Add(column), spec.patience, progress)
+    change(engine, &work, &ColumnChange::Add(column), spec.patience, progress)
 }
 
 /// Drops the column of this name; durable when this returns. On an error everything is as before.
@@ -47,14 +48,14 @@ pub(crate) fn drop_column(
 ) -> Result<()> {
     let work = Work::begin(engine, of)?;
     let at = work.live.schema().column_position(name)?;
-    work.change(&ColumnChange::Drop(at), patience, progress)
+    change(engine, &work, &ColumnChange::Drop(at), patience, progress)
 }
 
 /// Drops the table of this name; durable when this returns.
 pub(crate) fn drop_table(engine: &SharedEngine, name: &str, patience: Duration) -> Result<()> {
     let work = Work::begin(engine, &engine.edition(name)?)?;
     let _changing = work.live.lock_changes()?;
-    let barred = Barred::begin(&work, patience, "dropping")?;
+    let barred = Barred::begin(engine, &work, patience, "dropping")?;
     let _ddl = engine.ddl.lock();
     let record = SchemaRecord::DropTable { table: work.live.data.id };
     let at = log_change(engine, &record, |at| work.end(at, None))?;
@@ -62,9 +63,74 @@ pub(crate) fn drop_table(engine: &SharedEngine, name: &str, patience: Duration) 
     Ok(())
 }
 
+fn change(
+    engine: &SharedEngine,
+    work: &Work<'_>,
+    change: &ColumnChange,
+    patience: Duration,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<()> {
+    let _changing = work.live.lock_changes()?;
+    let schema = change.schema(work.live.schema())?;
+    let barred = Barred::begin(engine, work, patience, "changing the columns of")?;
+    let id = engine.take_table_number();
+    let at = work.change(id, &schema, change, progress)?;
+    barred.end(at);
+    Ok(())
+}
+
+/// Changes columns as another process did, on a follower, where nobody else writes: the rows are those
+/// of a table of this number from then on, which is given.
+pub(crate) fn change_again(
+    engine: &Arc<Engine>,
+    lease: &Lease,
+    edition: &Arc<Edition>,
+    becomes: u32,
+    change: &ColumnChange,
+) -> Result<Arc<LiveTable>> {
+    let work = Work { engine, edition: Arc::clone(edition), live: edition.live().share() };
+    let schema = change.schema(work.live.schema()).map_err(damaged)?;
+    if let ColumnChange::Add(column) = change {
+        work.live.note_column_number(column.id);
+    }
+    // No writer is there to be kept out; but the list that the lease keeps is replaced so, and goes.
+    work.live.bar_writers();
+    lease.let_go_of_replaced();
+    let mut go_on = |_| !engine.is_ending();
+    let at = work
+        .change(becomes, &schema, change, &mut go_on)
+        .inspect_err(|_| work.live.admit_writers())?;
+    work.live.let_go(at);
+    engine.upkeep.poke();
+    let tables = engine.tables.read();
+    Ok(tables.get(&schema.table).expect("put there above").live().share())
+}
+
+/// Drops a table as another process did, on a follower.
+pub(crate) fn drop_again(
+    engine: &Arc<Engine>,
+    lease: &Lease,
+    edition: &Arc<Edition>,
+) -> Result<()> {
+    let work = Work { engine, edition: Arc::clone(edition), live: edition.live().share() };
+    work.live.bar_writers();
+    lease.let_go_of_replaced();
+    let _ddl = engine.ddl.lock();
+    let record = SchemaRecord::DropTable { table: work.live.data.id };
+    let at = log_change(engine, &record, |at| work.end(at, None))?;
+    work.live.let_go(at);
+    engine.upkeep.poke();
+    Ok(())
+}
+
+/// What was checked when it was logged is damage when it is read.
+fn damaged(error: Error) -> Error {
+    Error::corrupt(error.to_string()).caused_by(error)
+}
+
 /// A table that is to be changed.
 struct Work<'a> {
-    engine: &'a SharedEngine,
+    engine: &'a Arc<Engine>,
     edition: Arc<Edition>,
     live: Arc<LiveTable>,
 }
@@ -72,23 +138,21 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn begin(engine: &'a SharedEngine, of: &Arc<Edition>) -> Result<Self> {
         engine.check_open()?;
-        engine.check_log()?;
+        engine.check_writable()?;
         // A checkpoint that runs is waited for before anybody waits for this.
         drop(engine.ddl.lock());
         let (edition, live) = engine.current(of)?;
         Ok(Self { engine, edition, live })
     }
 
+    /// Puts a table of this number in its place, while nobody writes; gives the timestamp at which.
     fn change(
         &self,
+        id: u32,
+        schema: &Schema,
         change: &ColumnChange,
-        patience: Duration,
         progress: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<()> {
-        let _changing = self.live.lock_changes()?;
-        let schema = change.schema(self.live.schema())?;
-        let barred = Barred::begin(self, patience, "changing the columns of")?;
-        let id = self.engine.take_table_number();
+    ) -> Result<Timestamp> {
         let place = usize::MAX;
         let new = self.engine.with_relief(place, || self.engine.new_table(id, schema.clone()))?;
         let new = Unused { table: Some(new) };
@@ -98,8 +162,7 @@ impl<'a> Work<'a> {
         let next = self.edition.next(Arc::clone(new.table()));
         let at = log_change(self.engine, &record, |at| self.end(at, Some(&next)))?;
         new.keep();
-        barred.end(at);
-        Ok(())
+        Ok(at)
     }
 
     fn record(&self, becomes: u32, change: &ColumnChange) -> SchemaRecord {
@@ -146,7 +209,7 @@ impl<'a> Work<'a> {
     /// Copies the rows of some pages, at one snapshot: all of them see the same. Says how many.
     fn copy_batch(&self, new: &LiveTable, recast: &Recast<'_>, page: &mut u32) -> Result<u64> {
         let (old, engine) = (&*self.live.data, self.engine);
-        let snapshot = Snapshot::new(engine)?;
+        let snapshot = Reading::new(engine)?;
         let (moment, pages) = (snapshot.moment(), old.versions.pages());
         let mut words = RowWords::zeroed(old.layout.words());
         let all = 0..words.len();
@@ -204,9 +267,14 @@ struct Barred<'a> {
 
 impl<'a> Barred<'a> {
     /// Lets nobody begin to write, and waits for those who have.
-    fn begin(work: &'a Work<'_>, patience: Duration, change: &str) -> Result<Self> {
+    fn begin(
+        engine: &'a SharedEngine,
+        work: &'a Work<'_>,
+        patience: Duration,
+        change: &str,
+    ) -> Result<Self> {
         work.live.bar_writers();
-        let barred = Self { engine: work.engine, live: &work.live, ended: false };
+        let barred = Self { engine, live: &work.live, ended: false };
         barred.engine.let_go_of_replaced();
         if !planted::bug("writers_of_old_columns_not_waited_for") {
             barred.live.wait_for_holders(patience, change)?;

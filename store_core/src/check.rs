@@ -3,6 +3,7 @@
 use crate::checkpoint::for_each_visible;
 use crate::error::{Error, Result};
 use crate::index::ordered::{Direction, KeyRange};
+use crate::manifest::{self, ManifestBody};
 use crate::segment::SegmentReader;
 use crate::store::Home;
 use crate::txn::{Edition, Engine, RowWords, SecondaryIndex, SharedEngine, Snapshot, TableData};
@@ -47,7 +48,22 @@ pub(crate) fn check(engine: &SharedEngine, home: Option<&Home>) -> Result<CheckR
 }
 
 fn check_segments(engine: &Engine, home: &Home, report: &mut CheckReport) -> Result<()> {
-    let manifest = home.manifest.lock();
+    if let Some(follower) = &home.follower {
+        // The owner may have written others since this was opened.
+        return follower.hold_checkpoint(|| match manifest::load(&*home.device)? {
+            Some(manifest) => check_named(engine, home, &manifest, report),
+            None => Ok(()),
+        });
+    }
+    check_named(engine, home, &home.manifest.lock(), report)
+}
+
+fn check_named(
+    engine: &Engine,
+    home: &Home,
+    manifest: &ManifestBody,
+    report: &mut CheckReport,
+) -> Result<()> {
     for entry in &manifest.tables {
         let Some(name) = &entry.segment else { continue };
         match read_segment(engine, home, name) {

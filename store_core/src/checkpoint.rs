@@ -14,7 +14,8 @@ mod automatic;
 pub(crate) use automatic::{Automatic, run_noted, start};
 
 use crate::error::{Error, Kind, Result};
-use crate::manifest::{self, ManifestBody, SEGMENT_ENDING, TableEntry};
+use crate::follow;
+use crate::manifest::{self, ManifestBody, TableEntry};
 use crate::mvcc::Moment;
 use crate::options::pause_after;
 use crate::planted;
@@ -52,8 +53,10 @@ fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
         return Ok(());
     }
     // What cannot be removed now is by the next checkpoint or opening.
-    let _: Result<()> = manifest::remove_unnamed_segments(&*home.device, &manifest);
-    log.wal.remove_before(start)
+    match follow::remove_unneeded(&*home.device, &manifest, home.follower_bytes) {
+        Ok(needed) => log.wal.remove_before(needed.min(start)),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Writes the tables that have changed and puts the manifest in force; `changed` goes with the tables.
@@ -79,6 +82,10 @@ fn write(
     };
     if planted::bug("log_removed_early") {
         log.wal.remove_before(Lsn(start.0))?;
+    }
+    // Followers read the new one as soon as it has its name: it must hold nothing that may be lost.
+    if !planted::bug("checkpoint_not_in_log") {
+        log.wal.flush()?;
     }
     manifest::save(&*home.device, &body)?;
     log.checkpoint.store(start.0, Relaxed);
@@ -143,7 +150,7 @@ fn write_table(
     snapshot: &Reading<'_>,
 ) -> Result<TableEntry> {
     let (rows, at) = (&table.data, snapshot.at());
-    let name = format!("table-{:08x}-{:016x}{SEGMENT_ENDING}", rows.id, at.0);
+    let name = manifest::segment_name(rows.id, at.0);
     let mut writer = SegmentWriter::create(
         Arc::clone(device),
         format!("{name}.tmp"),

@@ -10,6 +10,7 @@
 use crate::error::{Error, Kind, Result};
 use bincode::config::{Configuration, Limit, standard};
 use bincode::{Decode, Encode, decode_from_slice};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Numbers below this take one byte.
 const ONE_BYTE_END: u64 = 251;
@@ -109,6 +110,23 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     let mut number = [0; 8];
     number.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(number)
+}
+
+/// Some numbers behind a magic word, with a checksum, as notices hold them.
+pub(crate) fn seal_words(magic: [u8; 8], words: &[u64]) -> Vec<u8> {
+    let mut bytes = magic.to_vec();
+    bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    let checksum = xxh3_64(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// The numbers that [`seal_words`] wrote; `None` if they are not whole.
+pub(crate) fn sealed_words<const N: usize>(magic: [u8; 8], bytes: &[u8]) -> Option<[u64; N]> {
+    let end = 8 * (N + 1);
+    let whole = bytes.len() == end + 8 && bytes[..8] == magic;
+    (whole && u64_at(bytes, end) == xxh3_64(&bytes[..end]))
+        .then(|| std::array::from_fn(|nth| u64_at(bytes, 8 * (nth + 1))))
 }
 
 /// Takes apart what the `put_*` functions wrote; every failure is [`Kind::Corrupt`].

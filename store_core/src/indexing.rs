@@ -10,11 +10,12 @@
 //! Nobody waits for the build: a writer finds one index more in the list, a reader none until it is
 //! complete. The log has an index once it is complete, and only its columns: opening builds it anew.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::options::INDEX_PATIENCE;
 use crate::planted;
 use crate::schema::{Index, IndexSpec};
 use crate::schema_log::{SchemaRecord, log_change, tick};
-use crate::txn::{LiveTable, SecondaryIndex, SharedEngine, check_values, fill};
+use crate::txn::{Engine, Lease, LiveTable, SecondaryIndex, SharedEngine, check_values, fill};
 use std::sync::Arc;
 
 /// Makes an index; it is durable and readers use it when this returns. On an error nothing is left.
@@ -25,7 +26,7 @@ pub(crate) fn create(
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<()> {
     engine.check_open()?;
-    engine.check_log()?;
+    engine.check_writable()?;
     let _changing = table.lock_changes()?;
     let index = spec.bind(table.schema(), table.next_index())?;
     let mut building = Building::begin(engine, table, &index)?;
@@ -44,13 +45,59 @@ pub(crate) fn create(
 /// Drops the index of this name. Who walks it goes on.
 pub(crate) fn drop_index(engine: &SharedEngine, table: &LiveTable, name: &str) -> Result<()> {
     engine.check_open()?;
-    engine.check_log()?;
+    engine.check_writable()?;
     let _changing = table.lock_changes()?;
     let index = table.schema().index(name)?.id;
     let _ddl = engine.ddl.lock();
     let record = SchemaRecord::DropIndex { table: table.data.id, index };
     let at = log_change(engine, &record, |_| table.remove_index(index))?;
     engine.let_go_of_replaced();
+    table.let_go(at);
+    Ok(())
+}
+
+/// Makes an index as another process did, on a follower, where nobody else writes.
+pub(crate) fn create_again(
+    engine: &Arc<Engine>,
+    lease: &Lease,
+    table: &LiveTable,
+    index: Index,
+) -> Result<()> {
+    table.schema().check_decoded_index(&index)?;
+    let id = index.id;
+    let made = engine.with_relief(usize::MAX, || table.add_index(&index))?;
+    let fill = || {
+        lease.let_go_of_replaced();
+        // Whoever reclaims may have the old list at hand for the moment.
+        table.wait_for_holders(INDEX_PATIENCE, "making an index of")?;
+        let from = fill(engine, table, &made, &mut |_| !engine.is_ending())?;
+        made.set_complete_from(from);
+        let _ddl = engine.ddl.lock();
+        let record = SchemaRecord::Index { table: table.data.id, index };
+        log_change(engine, &record, |_| table.show_index(&made))
+    };
+    // After an error the lists stay until the next change has come.
+    let at = fill().inspect_err(|_| table.remove_index(id))?;
+    lease.let_go_of_replaced();
+    table.let_go(at);
+    Ok(())
+}
+
+/// Drops an index as another process did, on a follower.
+pub(crate) fn drop_again(
+    engine: &Arc<Engine>,
+    lease: &Lease,
+    table: &LiveTable,
+    index: u32,
+) -> Result<()> {
+    if !table.schema().indexes.iter().any(|known| known.id == index) {
+        let name = &table.data.schema.table;
+        return Err(Error::corrupt(format!("`{name}` has no index {index} to drop")));
+    }
+    let _ddl = engine.ddl.lock();
+    let record = SchemaRecord::DropIndex { table: table.data.id, index };
+    let at = log_change(engine, &record, |_| table.remove_index(index))?;
+    lease.let_go_of_replaced();
     table.let_go(at);
     Ok(())
 }

@@ -28,7 +28,7 @@
 //!
 //! ```text
 //! record                                               Rust structs as rows
-//! store  table  cursor  check  checkpoint  recovery  backup  salvage  compact   what users touch
+//! store  table  cursor  check  checkpoint  recovery  backup  salvage  compact  follow   what users touch
 //! altering  indexing  schema_log
 //! ingest                                               text into rows
 //! txn                                                  snapshots, write sets, commit
@@ -57,6 +57,7 @@ mod cursor;
 pub mod doctest;
 mod durability;
 pub mod error;
+mod follow;
 mod index;
 mod indexing;
 pub mod ingest;
@@ -94,6 +95,7 @@ pub use compact::CompactReport;
 pub use cursor::{Analysis, Batches, ColumnBatch, Cursor, Groups, Query, Reader, RowRef};
 pub use durability::Durability;
 pub use error::{Error, Kind, Result};
+pub use follow::{FollowStats, FollowerStats};
 pub use mem::{Holder, HolderUsage, MemoryBudget};
 pub use record::{
     Field, Keyed, Number, Operand, Record, Scalar, TypedChange, TypedColumn, TypedCursor,
@@ -108,4 +110,4 @@ pub use store_macros::Record;
 pub use table::{Row, Table};
 pub use txn::{Isolation, Lost, Retry, Savepoint, Snapshot, Ticket, Txn, TxnOptions};
 pub use value::{Decimal, DecimalUnits, Inet, Mac, Type, Value, ValueRef};
-pub use wal::{Device, DeviceFile, Directory, OpenMode};
+pub use wal::{Device, DeviceFile, Directory, NOTICE_BYTES_MAX, Notice, OpenMode, Posted};

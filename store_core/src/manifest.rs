@@ -115,7 +115,29 @@ pub(crate) fn save(device: &dyn Device, body: &ManifestBody) -> Result<()> {
     device.sync_directory().map_err(io_error)
 }
 
-/// Removes the segments that the manifest does not name.
+/// The name of a table's segment at a checkpoint.
+pub(crate) fn segment_name(table: u32, timestamp: u64) -> String {
+    format!("table-{table:08x}-{timestamp:016x}{SEGMENT_ENDING}")
+}
+
+/// The checkpoint that a segment was written for; 0 of a name that none has.
+pub(crate) fn timestamp_of(segment: &str) -> u64 {
+    let digits = segment.strip_suffix(SEGMENT_ENDING).and_then(|name| name.rsplit('-').next());
+    digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+}
+
+/// The segments that are there and that the manifest does not name.
+pub(crate) fn unnamed_segments(
+    device: &dyn Device,
+    manifest: &ManifestBody,
+) -> Result<Vec<String>> {
+    let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
+    let named = |name: &String| manifest.segments().any(|known| known == name);
+    let unnamed = names.into_iter().filter(|name| name.ends_with(SEGMENT_ENDING) && !named(name));
+    Ok(unnamed.collect())
+}
+
+/// Removes the segments that the manifest does not name, where nobody follows.
 pub(crate) fn remove_unnamed_segments(device: &dyn Device, manifest: &ManifestBody) -> Result<()> {
     let named = |name: &String| manifest.segments().any(|known| known == name);
     remove_files(device, |name| name.ends_with(SEGMENT_ENDING) && !named(name))

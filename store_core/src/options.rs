@@ -83,6 +83,15 @@ pub(crate) const OUTCOME_WAIT_MAX: Duration = Duration::from_millis(100);
 /// How long a retry waits for those before it in a row's queue.
 pub(crate) const TURN_WAIT_MAX: Duration = Duration::from_secs(1);
 
+/// How often a follower looks whether its owner has got further, besides when it is asked: what it shows
+/// is so much behind, and the time that applying takes.
+pub(crate) const FOLLOW_TICK: Duration = Duration::from_millis(20);
+/// How long after an error it tries again: memory and disks need some time.
+pub(crate) const FOLLOW_RETRY: Duration = Duration::from_secs(1);
+/// Most bytes of files that an owner keeps for followers only, unless a store says otherwise: the log of
+/// four checkpoints. A follower that needs more has to open the store again.
+pub const FOLLOWER_BYTES: u64 = 4 * CHECKPOINT_BYTES;
+
 /// Most threads of one query: more than most machines have processors.
 pub const THREADS_MAX: u32 = 256;
 

@@ -17,7 +17,9 @@ use crate::backup;
 use crate::codec::Reader;
 use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
+use crate::follow;
 use crate::manifest::{self, ManifestBody, TableEntry};
+use crate::mem::Holder;
 use crate::mvcc::Timestamp;
 use crate::planted;
 use crate::schema::{Index, Schema};
@@ -27,7 +29,10 @@ use crate::txn::load::{self, Room};
 use crate::txn::{
     ColumnChange, Edition, Engine, LiveTable, Log, LogThread, Recast, TableData, build_indexes,
 };
-use crate::wal::{self, Device, Lsn, ReplayReport, TIMESTAMP_MAX, Wal, WalOptions};
+use crate::wal::{
+    self, Device, Lsn, PROGRESS_NAME, Record, ReplayReport, Replayed, TIMESTAMP_MAX, Wal,
+    WalOptions,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,6 +68,8 @@ pub(crate) struct OpenOptions {
     pub lag: Lag,
     /// Threads that load segments, apply the log, and build indexes.
     pub threads: usize,
+    /// Most bytes of files kept for followers only.
+    pub follower_bytes: u64,
 }
 
 /// An engine at the last durable commit, with a fresh log file.
@@ -112,25 +119,22 @@ fn open_with(
         let message = "the manifest: no store has had as many commits as it says";
         return Err(Error::corrupt(message));
     }
-    manifest::remove_unnamed_segments(&**device, &manifest)?;
+    follow::remove_unneeded(&**device, &manifest, options.follower_bytes)?;
     manifest::remove_temporary_files(&**device)?;
     let mut report = RecoveryReport::default();
     let mut recovery = Recovery::new(engine, Timestamp(manifest.checkpoint_timestamp));
-    let began = Instant::now();
-    report.checkpoint_rows =
-        segments::load(&mut recovery, &**device, &manifest.tables, options.threads)?;
-    report.loading = began.elapsed();
-    let began = Instant::now();
-    let replayed = replay_log(&mut recovery, &**device, &manifest, options.threads)?;
+    let read =
+        |holder: &Holder, take: &mut TakeRecord<'_>| read_log(&**device, &manifest, holder, take);
+    let read = load(&mut recovery, &**device, &manifest, options.threads, &mut report, read)?;
+    let holder = engine.holder.child("recovery");
+    let replayed = match read {
+        Some(replayed) => replayed.clean_end(&**device, &holder)?,
+        None => ReplayReport::default(),
+    };
     if let Some(torn) = &replayed.cut {
         *cut = Some((torn.file.clone(), torn.offset, torn.bytes));
     }
-    report.log_rows = recovery.log_rows;
-    report.replaying = began.elapsed();
-    let began = Instant::now();
-    report.index_entries = recovery.build_indexes(options.threads)?;
-    report.indexing = began.elapsed();
-    engine.note_table_number(manifest.next_table.max(recovery.last_table + 1));
+    finish(&recovery, &manifest, options.threads, &mut report)?;
     let newest = replayed.last_timestamp.max(manifest.checkpoint_timestamp);
     engine.timeline.restart_at(Timestamp(newest));
     report.records = replayed.records;
@@ -158,19 +162,56 @@ fn open_with(
     Ok((manifest, report))
 }
 
-/// Applies the log behind the checkpoint, and makes its end clean.
-fn replay_log(
+/// The log behind the checkpoint; none if the opening that made the manifest was cut short.
+fn read_log(
+    device: &dyn Device,
+    manifest: &ManifestBody,
+    holder: &Holder,
+    take: &mut TakeRecord<'_>,
+) -> Result<Option<Replayed>> {
+    if !manifest.has_log && wal::list_files(device)?.is_empty() {
+        return Ok(None);
+    }
+    wal::replay(device, Lsn(manifest.wal_start), holder, take).map(Some)
+}
+
+/// Who is handed the records of the log, in order.
+pub(crate) type TakeRecord<'a> = dyn FnMut(Record<'_>) -> Result<()> + 'a;
+
+/// Parts of large transactions, by the birth of their log and their number.
+pub(crate) type Fragments = HashMap<(Lsn, u64), Vec<u8>>;
+
+/// Loads the checkpoint, and applies what `read` hands over of the log.
+pub(crate) fn load<T>(
     recovery: &mut Recovery<'_>,
     device: &dyn Device,
     manifest: &ManifestBody,
     threads: usize,
-) -> Result<ReplayReport> {
-    if !manifest.has_log && wal::list_files(device)?.is_empty() {
-        return Ok(ReplayReport::default()); // the opening that made the manifest was cut short
-    }
-    let holder = recovery.engine.holder.child("recovery");
-    let replayed = log::apply_from(recovery, device, Lsn(manifest.wal_start), threads)?;
-    replayed.clean_end(device, &holder)
+    report: &mut RecoveryReport,
+    read: impl FnOnce(&Holder, &mut TakeRecord<'_>) -> Result<T>,
+) -> Result<T> {
+    let began = Instant::now();
+    report.checkpoint_rows = segments::load(recovery, device, &manifest.tables, threads)?;
+    report.loading = began.elapsed();
+    let began = Instant::now();
+    let read = log::apply_all(recovery, threads, read)?;
+    report.log_rows = recovery.log_rows;
+    report.replaying = began.elapsed();
+    Ok(read)
+}
+
+/// Builds the indexes, when all rows are there.
+pub(crate) fn finish(
+    recovery: &Recovery<'_>,
+    manifest: &ManifestBody,
+    threads: usize,
+    report: &mut RecoveryReport,
+) -> Result<()> {
+    let began = Instant::now();
+    report.index_entries = recovery.build_indexes(threads)?;
+    report.indexing = began.elapsed();
+    recovery.engine.note_table_number(manifest.next_table.max(recovery.last_table + 1));
+    Ok(())
 }
 
 /// The manifest of a new store; a directory that holds something else is left alone.
@@ -184,6 +225,8 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
         name == "lock"
             || name.starts_with("wal-")
             || name == "wal.tmp"
+            || name.starts_with(PROGRESS_NAME)
+            || name.starts_with(follow::LEASE_BEGINNING)
             || name.starts_with(manifest::MANIFEST_NAME)
     };
     let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
@@ -219,7 +262,8 @@ pub(crate) struct Recovery<'a> {
     tables: HashMap<u32, Arc<LiveTable>>,
     /// The table that the log named last.
     named: Option<KnownTable>,
-    fragments: HashMap<(Lsn, u64), Vec<u8>>,
+    /// Of transactions whose commit has not come.
+    pub fragments: Fragments,
     last_table: u32,
     /// Gets the changes of rows that cannot be made; without it, such a change ends recovery.
     pub refused: Option<Vec<Error>>,

@@ -1,6 +1,7 @@
 //! What a store and its tables hold, in numbers.
 
 use crate::durability::Durability;
+use crate::follow::{FollowStats, FollowerStats};
 use crate::mem::HolderUsage;
 use crate::sync::Relaxed;
 use crate::txn::{Engine, LiveTable, SecondaryIndex};
@@ -74,6 +75,12 @@ pub struct Stats {
     pub checkpoint_age_ms: Option<u64>,
     /// A sync failed: no more commits.
     pub poisoned: bool,
+    /// Of a store opened for reading only: how far it has come.
+    pub following: Option<FollowStats>,
+    /// Those who follow this store, which is owned.
+    pub followers: Vec<FollowerStats>,
+    /// Why followers cannot be told how far the log is durable, or could not once.
+    pub followers_error: Option<String>,
     /// The tables by name.
     pub tables: Vec<TableStats>,
     /// Tables as they were before their columns changed, or that were dropped, as long as snapshots
@@ -155,6 +162,9 @@ impl Stats {
             checkpoint_ms: checkpoints.took.map(|took| took.as_millis() as u64),
             checkpoint_age_ms: checkpoints.ended.map(|ended| ended.elapsed().as_millis() as u64),
             poisoned: engine.check_log().is_err(),
+            following: None,
+            followers: Vec::new(),
+            followers_error: log.and_then(|log| log.wal.publishing_fault()),
             tables: tables_of(&engine.live_tables()),
             ended_tables: tables_of(&engine.upkeep.ended()),
         }

@@ -1,5 +1,7 @@
 //! Stores: opening, tables, transactions, closing.
 
+mod following;
+
 use crate::altering;
 use crate::backup::{self, BackupProgress, BackupReport};
 use crate::check::{CheckReport, check};
@@ -7,9 +9,10 @@ use crate::checkpoint::{self, Automatic};
 use crate::compact::{self, CompactReport};
 use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
+use crate::follow::Follower;
 use crate::manifest::ManifestBody;
 use crate::options::CHANGE_PATIENCE;
-use crate::options::{ASYNC_BYTES, ASYNC_DELAY, CHECKPOINT_BYTES, THREADS_MAX};
+use crate::options::{ASYNC_BYTES, ASYNC_DELAY, CHECKPOINT_BYTES, FOLLOWER_BYTES, THREADS_MAX};
 use crate::recovery::{self, OpenOptions, RecoveryReport};
 use crate::salvage::{self, SalvageReport};
 use crate::schema::Schema;
@@ -56,6 +59,10 @@ pub(crate) struct Home {
     pub recovery: RecoveryReport,
     /// Held by those who copy the store's files; whoever removes some does not while they do.
     pub copying: RwLock<()>,
+    /// Most bytes of files kept for followers only.
+    pub follower_bytes: u64,
+    /// What keeps up with the owner, if that is another process.
+    pub follower: Option<Arc<Follower>>,
 }
 
 /// How to open a store.
@@ -68,6 +75,9 @@ pub struct Options {
     lag: Lag,
     automatic: Automatic,
     threads: Option<u32>,
+    read_only: bool,
+    keeps_up: bool,
+    follower_bytes: u64,
 }
 
 impl Options {
@@ -133,12 +143,23 @@ impl Options {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
         if path == Path::new(":memory:") {
+            if self.read_only {
+                let message = ":memory: has no files that another process could write";
+                return Err(Error::invalid(message));
+            }
             return self.open_in_memory();
         }
         let shown = path.display();
+        if self.read_only {
+            let opened = Directory::open_existing(path);
+            let directory = opened.map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => no_store(path),
+                _ => Error::io(shown, error),
+            })?;
+            return self.open_on(Arc::new(directory));
+        }
         if !self.create && !path.join(crate::manifest::MANIFEST_NAME).exists() {
-            return Err(Error::not_found(format!("{shown}: there is no store here"))
-                .detail(shown.to_string()));
+            return Err(no_store(path));
         }
         if path.exists() && !path.is_dir() {
             return Err(Error::invalid(format!("{shown}: is a file, a store is a directory")));
@@ -168,13 +189,18 @@ impl Options {
 
     /// Opens the store on a device of the caller's.
     pub fn open_on(self, device: Arc<dyn Device>) -> Result<Store> {
+        if self.read_only {
+            return self.follow(device);
+        }
         let lock = own(&device)?;
         let opened = recovery::open(self.memory_bytes(), &device, &self.opening());
         let (engine, manifest, recovery) = opened.map_err(|error| error.at(device.describe()))?;
         engine.keep_lock(lock);
         let manifest = Mutex::new(manifest);
         let copying = RwLock::new(());
-        let home = Arc::new(Home { device, manifest, recovery, copying });
+        let follower_bytes = self.follower_bytes;
+        let home = Home { device, manifest, recovery, copying, follower_bytes, follower: None };
+        let home = Arc::new(home);
         checkpoint::start(&engine, &home, self.automatic);
         Ok(Store { engine: SharedEngine::new(engine), home: Some(home) })
     }
@@ -189,7 +215,8 @@ impl Options {
         let machine = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.map_or_else(machine, |threads| threads as usize);
         let threads = threads.clamp(1, THREADS_MAX as usize);
-        OpenOptions { durability: self.durability, lag: self.lag, threads }
+        let (durability, lag, follower_bytes) = (self.durability, self.lag, self.follower_bytes);
+        OpenOptions { durability, lag, threads, follower_bytes }
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -209,6 +236,9 @@ impl Store {
             lag,
             automatic,
             threads: None,
+            read_only: false,
+            keeps_up: true,
+            follower_bytes: FOLLOWER_BYTES,
         }
     }
 
@@ -222,7 +252,7 @@ impl Store {
     /// Makes a table; durable when this returns.
     pub fn create_table(&self, schema: Schema) -> Result<Table> {
         self.engine.check_open()?;
-        self.engine.check_log()?;
+        self.engine.check_writable()?;
         let _changing = self.engine.ddl.lock();
         if self.engine.tables.read().contains_key(&schema.table) {
             return Err(Error::duplicate(format!("table `{}` exists already", schema.table))
@@ -341,6 +371,7 @@ impl Store {
     /// on meanwhile. Does nothing in memory.
     pub fn checkpoint(&self) -> Result<()> {
         self.engine.check_open()?;
+        self.engine.check_writable()?;
         match &self.home {
             Some(home) => checkpoint::run_noted(&self.engine, home),
             None => Ok(()),
@@ -351,6 +382,7 @@ impl Store {
     /// indexes.
     pub fn compact(&self) -> Result<CompactReport> {
         self.engine.check_open()?;
+        self.engine.check_writable()?;
         compact::run(&self.engine, self.home.as_deref())
     }
 
@@ -391,7 +423,8 @@ impl Store {
         progress: &mut dyn FnMut(BackupProgress) -> bool,
     ) -> Result<BackupReport> {
         self.engine.check_open()?;
-        backup::run(&self.engine, self.home.as_deref(), device, progress)
+        let files = self.home.as_deref().filter(|home| home.follower.is_none());
+        backup::run(&self.engine, files, device, progress)
     }
 
     /// Verifies the checksums of the checkpoint's segments, and that at one snapshot every index
@@ -419,7 +452,9 @@ impl Store {
 
     /// The store in numbers.
     pub fn stats(&self) -> Stats {
-        Stats::of(&self.engine)
+        let mut stats = Stats::of(&self.engine);
+        self.add_followers(&mut stats);
+        stats
     }
 
     /// What opening the store found; `None` in memory.
@@ -434,12 +469,19 @@ impl Store {
 
     /// Waits until all commits up to a position of the log are durable and visible: one wait for many
     /// tickets. The position is that of a [`Ticket`](crate::Ticket::lsn), or of [`Stats::wal_end`].
+    /// On a follower it is [`Kind::ReadOnly`]: see [`Store::refresh`].
     pub fn wait_durable(&self, lsn: u64) -> Result<()> {
+        if self.is_read_only() {
+            self.engine.check_writable()?;
+        }
         self.engine.wait_durable(Lsn(lsn))
     }
 
     /// True if all before a position of the log would survive a loss of power now. Waits for nothing.
     pub fn is_durable(&self, lsn: u64) -> bool {
+        if let Some(follower) = self.home.as_ref().and_then(|home| home.follower.as_ref()) {
+            return follower.stats().durable >= lsn;
+        }
         self.engine.log().is_none_or(|log| log.wal.durable() >= Lsn(lsn))
     }
 
@@ -481,6 +523,11 @@ fn own(device: &Arc<dyn Device>) -> Result<Box<dyn Send + Sync>> {
         }
         _ => Error::io(place, error),
     })
+}
+
+fn no_store(path: &Path) -> Error {
+    let shown = path.display();
+    Error::not_found(format!("{shown}: there is no store here")).detail(shown.to_string())
 }
 
 /// A directory to write a copy to.

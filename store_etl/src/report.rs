@@ -47,6 +47,23 @@ pub fn stats(stats: &Stats) -> Value {
         "checkpoint_ms": stats.checkpoint_ms,
         "checkpoint_age_ms": stats.checkpoint_age_ms,
         "poisoned": stats.poisoned,
+        "following": stats.following.as_ref().map(|following| json!({
+            "position": following.position,
+            "durable": following.durable,
+            "behind_bytes": following.behind_bytes,
+            "has_owner": following.has_owner,
+            "owner_poisoned": following.owner_poisoned,
+            "error": following.error,
+        })),
+        "followers": stats.followers.iter()
+            .map(|follower| json!({
+                "process": follower.process,
+                "is_opening": follower.is_opening,
+                "position": follower.position,
+                "held_bytes": follower.held_bytes,
+            }))
+            .collect::<Vec<_>>(),
+        "followers_error": stats.followers_error,
         "tables": stats.tables.iter().map(table).collect::<Vec<_>>(),
         "ended_tables": stats.ended_tables.iter().map(table).collect::<Vec<_>>(),
     })

@@ -98,6 +98,29 @@ pub unsafe extern "C" fn store_is_durable(
     })
 }
 
+/// Brings a store that was opened for reading only up to all that its owner had acknowledged as durable
+/// when this was called; *timestamp_out, unless it is NULL, is that of its newest commit.
+///
+/// It keeps up by itself, too. Readers go on meanwhile, and open snapshots stay what they are.
+/// STORE_OVER_BUDGET: a commit does not fit, and is tried again. STORE_SNAPSHOT_TOO_OLD: it was too far
+/// behind and the owner has let go of what it needed; it stays at what it has, open the store again. Does
+/// nothing on a store that is owned. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_refresh(
+    db: *const store_db,
+    timestamp_out: *mut u64,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let out = Out::optional(timestamp_out, "timestamp_out", 0)?;
+        let timestamp = handle::shared(db)?.refresh()?;
+        if let Some(out) = out {
+            out.set(timestamp);
+        }
+        Ok(())
+    })
+}
+
 /// Writes every row to disk, at one snapshot, and lets go of the log before it.
 ///
 /// Commits go on meanwhile. Does nothing in memory. Thread-safe. Since 0.1.

@@ -163,6 +163,46 @@ pub unsafe extern "C" fn store_options_threads(
     })
 }
 
+/// Sets whether to open the store for reading only (1) or as its owner (0, the default).
+///
+/// For reading only it must be there, and another process may own it, or none: it is followed. What it
+/// shows is durable, and each snapshot is a moment of the owner's; it keeps up by itself, some 20 ms
+/// behind, and store_refresh brings it up at once. It has its rows and its memory budget for itself.
+/// Everything that changes a store is STORE_READ_ONLY. One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_options_read_only(
+    options: *mut store_options,
+    read_only: i32,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let mut options = handle::exclusive(options)?;
+        *options = match flag(read_only, "read_only")? {
+            true => options.clone().read_only(),
+            false => options.clone().owned(),
+        };
+        Ok(())
+    })
+}
+
+/// Sets how many bytes of log files and segments the store, opened as its owner, keeps for those who
+/// follow it, beyond what it needs itself; by default 1 GiB. Who needs more gets
+/// STORE_SNAPSHOT_TOO_OLD from store_refresh and has to open the store again.
+///
+/// One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_options_follower_bytes(
+    options: *mut store_options,
+    bytes: u64,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let mut options = handle::exclusive(options)?;
+        *options = options.clone().follower_bytes(bytes);
+        Ok(())
+    })
+}
+
 /// Frees options and sets *options to NULL; NULL is a no-op.
 ///
 /// STORE_INVALID: they were freed before. One thread at a time. Since 0.1.

@@ -13,13 +13,13 @@ use store_tests::random::Random;
 use store_tests::rows::{assert_sound, int, matching};
 
 /// Where the child works; only set for the child.
-const PLACE: &str = "STORE_TESTS_KILL_PLACE";
+pub const PLACE: &str = "STORE_TESTS_KILL_PLACE";
 /// The row that says which batch was the last.
-const COUNTER: i64 = -1;
+pub const COUNTER: i64 = -1;
 /// The others' keys are below this, so that they come and go.
 const IDS: u64 = 60;
 
-type Rows = BTreeMap<i64, (i64, String)>;
+pub type Rows = BTreeMap<i64, (i64, String)>;
 
 pub fn open(place: &Path) -> Result<Store> {
     Store::options().memory(64 << 20).open(place.join("store"))
@@ -31,7 +31,7 @@ fn told(place: &Path) -> std::fs::File {
     options.read(true).write(true).create(true).truncate(false).open(place.join("told")).unwrap()
 }
 
-fn number_told(place: &Path) -> i64 {
+pub fn number_told(place: &Path) -> i64 {
     let mut bytes = [0; 8];
     match told(place).read_at(&mut bytes, 0).unwrap() {
         8 => i64::from_le_bytes(bytes),
@@ -40,7 +40,7 @@ fn number_told(place: &Path) -> i64 {
 }
 
 /// One batch, in the expected rows and, if there is one, in the store: both the same for its number.
-fn batch(number: i64, rows: &mut Rows, mut store: Option<(&Table, &mut Txn)>) -> Result<()> {
+pub fn batch(number: i64, rows: &mut Rows, mut store: Option<(&Table, &mut Txn)>) -> Result<()> {
     let mut random = Random::new(number as u64);
     let mut put = |id: i64, value: i64, text: String| {
         if let Some((table, txn)) = &mut store {
@@ -138,7 +138,7 @@ pub fn wait_for_work(place: &Path, child: &mut Child) {
 }
 
 /// The rows of the store, and its newest batch.
-fn found(store: &Store) -> Rows {
+pub fn found(store: &Store) -> Rows {
     let Ok(table) = store.open_table("t") else { return Rows::new() };
     let rows = matching(&table, &store.snapshot().unwrap(), Predicate::all());
     let text = |value: &Value| match value {

@@ -7,6 +7,8 @@
 mod backup;
 mod damage;
 mod faults;
+mod follow;
+mod follow_processes;
 mod golden;
 mod history;
 mod incremental;

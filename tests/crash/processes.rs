@@ -131,8 +131,8 @@ fn store_with_files(place: &Path) -> Vec<PathBuf> {
 fn no_file_of_a_store_may_be_a_link_or_a_pipe() {
     let place = tempfile::tempdir().unwrap();
     let paths = store_with_files(place.path());
-    assert_eq!(paths.len(), 4, "{paths:?}");
-    for path in paths {
+    assert_eq!(paths.len(), 5, "{paths:?}");
+    for path in paths.into_iter().filter(|path| !path.ends_with("progress")) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let outside = place.path().join("outside");
         fs::rename(&path, &outside).unwrap();
@@ -150,15 +150,27 @@ fn no_file_of_a_store_may_be_a_link_or_a_pipe() {
         fs::remove_file(&path).unwrap();
         fs::rename(&outside, &path).unwrap();
     }
-    // Leftovers of a crash are removed, not what they lead to.
+    // Leftovers of a crash are removed, not what they lead to, and a notice takes the place of one.
     let outside = place.path().join("outside");
     fs::write(&outside, "precious").unwrap();
-    for name in ["wal.tmp", "manifest.tmp", "table-0000000f-0000000000000001.seg"] {
+    fs::remove_file(place.path().join("store/progress")).unwrap();
+    for name in [
+        "progress",
+        "progress.tmp",
+        "follower-0",
+        "wal.tmp",
+        "manifest.tmp",
+        "table-0000000f-0000000000000001.seg",
+    ] {
         symlink(&outside, place.path().join("store").join(name)).unwrap();
     }
     let store = open(place.path()).unwrap();
     store.checkpoint().unwrap();
-    drop(store);
+    let progress = place.path().join("store/progress");
+    assert!(fs::symlink_metadata(progress).unwrap().is_file());
+    let follower = Store::options().read_only().open(place.path().join("store")).unwrap();
+    assert!(follower.stats().following.unwrap().has_owner);
+    drop((store, follower));
     assert_eq!(fs::read_to_string(&outside).unwrap(), "precious");
     // The path to the store is the user's, who may go by links.
     symlink(place.path().join("store"), place.path().join("by-link")).unwrap();

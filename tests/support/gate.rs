@@ -4,7 +4,7 @@
 use crate::sim_device::SimDevice;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use store_core::{Device, DeviceFile, OpenMode};
+use store_core::{Device, DeviceFile, Notice, OpenMode, Posted};
 
 /// A simulated device behind a gate that syncs must pass.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +88,14 @@ impl Device for GateDevice {
 
     fn describe(&self) -> String {
         self.device.describe()
+    }
+
+    fn post(&self, name: &str, bytes: &[u8]) -> io::Result<Box<dyn Notice>> {
+        self.device.post(name, bytes)
+    }
+
+    fn look(&self, name: &str) -> io::Result<Posted> {
+        self.device.look(name)
     }
 }
 

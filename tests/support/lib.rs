@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 pub mod gate;
+pub mod interrupt;
 pub mod memory;
 pub mod random;
 pub mod rows;

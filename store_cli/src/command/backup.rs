@@ -1,6 +1,6 @@
 //! `store backup DB OUT [--json]`: a copy that opens as a store.
 
-use super::open;
+use super::open_to_read;
 use crate::args::{BackupArgs, Common};
 use crate::failure::{Done, Exit};
 use crate::output::{print_json, say};
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 /// Copies the store and says what the copy holds.
 pub fn run(common: &Common, args: &BackupArgs) -> Done {
-    let store = open(common, &args.db)?;
+    let store = open_to_read(common, &args.db)?;
     let began = Instant::now();
     let line = Bytes::of(common.quiet);
     let report = store.backup_with(&args.out, &mut |progress| {

@@ -1,7 +1,7 @@
 //! `store check DB [--salvage OUT] [--json]`: is everything as it should be? And if not, what can be
 //! saved?
 
-use super::{open, options};
+use super::{open_to_read, options};
 use crate::args::{CheckArgs, Common};
 use crate::failure::{Done, Exit};
 use crate::output::{print_json, print_line, say};
@@ -15,7 +15,7 @@ pub fn run(common: &Common, args: &CheckArgs) -> Done {
     if let Some(out) = &args.salvage {
         return salvage(common, &args.db, out);
     }
-    let found = open(common, &args.db)?.check()?;
+    let found = open_to_read(common, &args.db)?.check()?;
     if common.json {
         print_json(&report::check(&found))?;
     } else if found.faults.is_empty() {

@@ -17,7 +17,7 @@ use crate::failure::{Done, Failure};
 use crate::output::say;
 use std::path::Path;
 use std::time::Duration;
-use store_core::{Options, Store};
+use store_core::{Kind, Options, Store};
 
 /// Runs the command.
 pub fn run(cli: &Cli) -> Done {
@@ -41,6 +41,26 @@ pub fn run(cli: &Cli) -> Done {
 /// Opens a store that must be there.
 fn open(common: &Common, db: &Path) -> Result<Store, Failure> {
     open_with(common, db, options(common).create(false))
+}
+
+/// Opens a store that must be there for reading: while another process owns it, it is followed.
+fn open_to_read(common: &Common, db: &Path) -> Result<Store, Failure> {
+    match options(common).create(false).open(db) {
+        Err(error) if error.kind() == Kind::Busy => {}
+        opened => {
+            let store = opened?;
+            tell_recovery(common, &store);
+            return Ok(store);
+        }
+    }
+    // One moment of it is all that is looked at.
+    let store = options(common).read_only().keep_up(false).open(db)?;
+    if !common.quiet {
+        let (db, at) = (db.display(), store.snapshot()?.timestamp());
+        say(&format!("store: {db}: another process owns it; reading it as of commit {at}"));
+    }
+    tell_recovery(common, &store);
+    Ok(store)
 }
 
 /// Opens a store, or makes one.

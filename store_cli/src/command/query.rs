@@ -1,6 +1,6 @@
 //! `store query DB TABLE …`: rows out, streamed.
 
-use super::open;
+use super::open_to_read;
 use crate::args::{Common, Escape, QueryArgs, QueryFormat};
 use crate::failure::{Done, Exit, Failure};
 use crate::output::{data, is_terminal, print_json, print_line};
@@ -14,7 +14,7 @@ use store_etl::format::{Format, RowWriter, WriteOptions, row_writer};
 pub fn run(common: &Common, args: &QueryArgs) -> Done {
     let format = chosen_format(common, args)?;
     let filter = chosen_filter(args)?;
-    let store = open(common, &args.db)?;
+    let store = open_to_read(common, &args.db)?;
     let table = store.open_table(&args.table)?;
     let snapshot = store.snapshot()?;
     let columns = chosen_columns(table.schema(), args)?;

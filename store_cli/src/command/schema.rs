@@ -1,6 +1,6 @@
 //! `store schema DB [TABLE] [--json]`: columns, keys and indexes.
 
-use super::open;
+use super::open_to_read;
 use crate::args::{Common, SchemaArgs};
 use crate::failure::{Done, Exit};
 use crate::output::{print, print_json, print_line};
@@ -9,7 +9,7 @@ use store_core::{Column, Result, Schema, Store};
 
 /// Prints one schema, or a line for each table.
 pub fn run(common: &Common, args: &SchemaArgs) -> Done {
-    let store = open(common, &args.db)?;
+    let store = open_to_read(common, &args.db)?;
     match &args.table {
         Some(name) => {
             let schema = store.open_table(name)?.schema().clone();

@@ -1,6 +1,6 @@
 //! `store stats DB [--json]`: the store in numbers.
 
-use super::open;
+use super::open_to_read;
 use crate::args::{Common, StoreArgs};
 use crate::failure::{Done, Exit};
 use crate::output::{print, print_json};
@@ -11,7 +11,7 @@ use store_etl::report;
 
 /// Prints memory, log and tables.
 pub fn run(common: &Common, args: &StoreArgs) -> Done {
-    let stats = open(common, &args.db)?.stats();
+    let stats = open_to_read(common, &args.db)?.stats();
     if common.json {
         print_json(&report::stats(&stats))?;
     } else {
@@ -39,6 +39,23 @@ fn stats_text(stats: &Stats) -> String {
         line("checkpoint", format!("failed {} times: {error}", stats.checkpoint_failures));
     }
     line("commit", stats.published.to_string());
+    if let Some(following) = &stats.following {
+        let owner = match (following.has_owner, following.owner_poisoned) {
+            (false, _) => "no owner",
+            (true, false) => "the owner's",
+            (true, true) => "the owner's, which has failed",
+        };
+        let (position, durable) = (following.position, following.durable);
+        line("following", format!("{owner}, at {position} of {durable}"));
+    }
+    for follower in &stats.followers {
+        let (process, position) = (follower.process, follower.position);
+        let held = DecimalBytes(follower.held_bytes);
+        line("follower", format!("process {process} at {position}, {held} kept for it"));
+    }
+    if let Some(error) = &stats.followers_error {
+        line("followers", format!("cannot be told of commits: {error}"));
+    }
     if let (Some(oldest), Some(age)) = (stats.oldest_snapshot, stats.oldest_snapshot_age_ms) {
         line("oldest snapshot", format!("{oldest}, {:.1} s old", age as f64 / 1000.0));
     }

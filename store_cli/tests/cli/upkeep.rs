@@ -2,6 +2,7 @@
 
 use crate::place::Place;
 use serde_json::Value;
+use std::io::Write;
 
 fn json(place: &Place, words: &str) -> Value {
     serde_json::from_str(&place.out(words)).unwrap()
@@ -45,6 +46,77 @@ fn stats_count_rows_and_bytes() {
     assert_eq!(index["bytes_per_entry"], tenth(index));
     assert!(text.contains(" a row") && text.contains(" an entry"), "{text}");
     assert!(stats["memory_used"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn commands_that_read_follow_a_store_that_another_process_owns() {
+    let place = Place::with_flights();
+    let rows = place.out("query db flights --sort id");
+    let owner = store_core::Store::options().open(place.path("db")).unwrap();
+    let reading = [
+        ("query db flights --sort id", rows.as_str()),
+        ("tables db", "flights\n"),
+        ("schema db flights", "id int64 key, origin text, delay int64 index\n"),
+        ("check db", "ok: 4 rows, 4 index entries, 0 rows in segments\n"),
+    ];
+    for (words, out) in reading {
+        let run = place.run(words);
+        assert_eq!((run.code, run.out.as_str()), (0, out), "{words}: {run:?}");
+        let said = "store: db: another process owns it; reading it as of commit ";
+        assert!(run.err.starts_with(said), "{words}: {run:?}");
+        assert_eq!(place.run(&format!("{words} --quiet")).err, "", "{words}");
+    }
+    // What was acknowledged before is there.
+    let flights = owner.open_table("flights").unwrap();
+    for id in 100..110_i64 {
+        let cells = [id.into(), "LGA".into(), 0_i64.into()];
+        owner.write(|txn| flights.insert(txn, &cells)).unwrap();
+        assert_eq!(place.run("query db flights --count --quiet").out, format!("{}\n", id - 95));
+    }
+    let stats = json(&place, "stats db --json --quiet");
+    assert_eq!(stats["following"]["has_owner"], true);
+    assert_eq!(stats["following"]["behind_bytes"], 0);
+    assert_eq!(stats["tables"][0]["rows"], 14);
+    assert!(place.run("stats db").out.contains("the owner's, at "));
+    assert_eq!(place.run("backup db copy --quiet").code, 0);
+    assert_eq!(place.out("query copy flights --count"), "14\n");
+    place.file("more.tsv", "id\torigin\tdelay\n5\tLGA\t0\n");
+    for words in
+        ["ingest db flights more.tsv --header --mode insert", "checkpoint db", "compact db"]
+    {
+        place.run(words).refused(7, "another process owns this store");
+    }
+    assert_eq!(owner.stats().followers.len(), 0, "each has gone");
+    drop((flights, owner));
+    assert_eq!(place.run("query db flights --count").err, "", "now it is owned for that");
+}
+
+#[test]
+fn a_query_beside_an_ingest_shows_whole_batches() {
+    let place = Place::new();
+    let mut child = place.spawn("ingest db t - --batch 100 --key c1");
+    let mut pipe = child.stdin.take().unwrap();
+    let (mut seen, mut written) = (0, 0_u32);
+    let began = std::time::Instant::now();
+    while seen < 50_000 && began.elapsed() < std::time::Duration::from_secs(60) {
+        for _ in 0..30_000 {
+            writeln!(pipe, "{written:08}x\tsome text to make the row longer").unwrap();
+            written += 1;
+        }
+        let run = place.run("query db t --count --quiet");
+        if run.code != 0 {
+            assert!(run.err.contains("no store here") || run.err.contains("no table"), "{run:?}");
+            continue;
+        }
+        let count: u64 = run.out.trim().parse().unwrap();
+        assert!(count.is_multiple_of(100) && count >= seen, "{count} after {seen}");
+        seen = count;
+    }
+    assert!(seen >= 50_000, "{seen} of {written}");
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    // Its owner's death is noticed at once; nothing of what was shown is gone.
+    assert!(place.count("t") >= seen);
 }
 
 #[test]

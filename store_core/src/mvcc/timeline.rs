@@ -87,6 +87,14 @@ impl Timeline {
         }
     }
 
+    /// Lets the clock go on at this timestamp, for the only one who takes any: none of those before it
+    /// that were not taken will be.
+    pub(crate) fn skip_to(&self, newest: Timestamp) {
+        self.next.0.fetch_max(newest.0, AcqRel);
+        // Read-modify-write, as in `publish`: who reads it has seen what was published before.
+        self.published.0.fetch_max(newest.0, AcqRel);
+    }
+
     /// Where the log says which commits are durable.
     pub(crate) fn durable(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.durable)

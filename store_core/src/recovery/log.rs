@@ -10,9 +10,9 @@
 //! bits in common that choose the thread. A change of the tables waits for all that is under way.
 //! Nobody reads before all of it is done, so commits need not become visible one by one.
 
-use super::Recovery;
 use super::batch::{Batch, BatchSize, Origin};
 use super::parts::{self, Parts};
+use super::{Recovery, TakeRecord};
 use crate::codec::{self, Reader};
 use crate::error::{Error, Kind, Result};
 use crate::mem::Holder;
@@ -21,7 +21,7 @@ use crate::schema_log::SchemaRecord;
 use crate::txn::load::Room;
 use crate::txn::record::{self, NamedTable};
 use crate::txn::{RowWords, TableData};
-use crate::wal::{Device, Lsn, Record, RecordKind, Replayed, replay};
+use crate::wal::{Lsn, Record, RecordKind};
 use std::sync::Arc;
 
 /// What one thread takes at once: some records of usual size.
@@ -44,16 +44,15 @@ enum Sink<'scope> {
     Parts(Parts<'scope>),
 }
 
-/// Applies the records of the log from a position on, by so many threads; then all of them are applied,
-/// or the first error in the order of the log is given.
+/// Applies the records of the log that `read` hands over, by so many threads; then all of them are
+/// applied, or the first error in the order of the log is given.
 ///
-/// What the last batch of the log has is not durable before [`Replayed::clean_end`].
-pub(super) fn apply_from(
+/// What the last batch of the owner's log has is not durable before [`crate::wal::Replayed::clean_end`].
+pub(super) fn apply_all<T>(
     recovery: &mut Recovery<'_>,
-    device: &dyn Device,
-    from: Lsn,
     threads: usize,
-) -> Result<Replayed> {
+    read: impl FnOnce(&Holder, &mut TakeRecord<'_>) -> Result<T>,
+) -> Result<T> {
     let holder = recovery.engine.holder.child("recovery");
     let parts = parts::count(&recovery.engine.budget, threads);
     std::thread::scope(|scope| {
@@ -70,9 +69,9 @@ pub(super) fn apply_from(
             }
             recovery.take(&mut sink, &record)
         };
-        let replayed = replay(device, from, &holder, take);
+        let read = read(&holder, take);
         recovery.finish(sink)?; // an operation that failed comes before what ended the reading
-        replayed
+        read
     })
 }
 

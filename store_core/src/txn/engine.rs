@@ -54,6 +54,8 @@ pub(crate) struct Engine {
     /// Threads that hold the engine.
     threads: crate::sync::Mutex<Vec<JoinHandle<()>>>,
     ending: AtomicBool,
+    /// It follows what another process writes: nobody but the follower changes anything.
+    follows: AtomicBool,
     pub checkpoints: crate::sync::Mutex<Checkpoints>,
     /// How often running queries were told to end.
     interrupts: AtomicU64,
@@ -150,6 +152,7 @@ impl Engine {
             mark: ProcessMark::open()?,
             threads: crate::sync::Mutex::new(Vec::new()),
             ending: AtomicBool::new(false),
+            follows: AtomicBool::new(false),
             checkpoints: crate::sync::Mutex::default(),
             interrupts: AtomicU64::new(0),
             next_transaction: AtomicU64::new(1),
@@ -258,6 +261,20 @@ impl Engine {
         Ok(())
     }
 
+    /// Refuses every change but the follower's from now on; called before anybody else has the engine.
+    pub(crate) fn set_follows(&self) {
+        self.follows.store(true, Relaxed);
+    }
+
+    pub(crate) fn follows(&self) -> bool {
+        self.follows.load(Relaxed)
+    }
+
+    /// Refuses changes that are not a transaction's: on a follower, and as `check_log`.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.follows() { Err(read_only()) } else { self.check_log() }
+    }
+
     /// Tells the queries that run now to end.
     pub(crate) fn interrupt(&self) {
         self.interrupts.fetch_add(1, Relaxed);
@@ -312,6 +329,7 @@ impl Engine {
         }
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
+            thread.thread().unpark();
             // If it panicked, its work was left undone: no reason to panic in a drop.
             let _ = thread.join();
         }
@@ -339,6 +357,14 @@ impl Engine {
     pub(crate) fn take_transaction_number(&self) -> u64 {
         self.next_transaction.fetch_add(1, Relaxed)
     }
+}
+
+/// What whoever wants to change a follower is told.
+pub(super) fn read_only() -> Error {
+    Error::new(
+        Kind::ReadOnly,
+        "this store is open for reading only: it follows what its owner commits; write where it is owned",
+    )
 }
 
 impl Drop for Engine {

@@ -10,12 +10,12 @@
 //! A batch has a snapshot of its own, so that none is held for long.
 
 use super::bulk::Bulk;
-use super::lease::SharedEngine;
+use super::engine::Engine;
 use super::live_table::LiveTable;
 use super::prepare::RowWords;
 use super::rows::TableData;
 use super::secondary::SecondaryIndex;
-use super::snapshot::Snapshot;
+use super::snapshot::Reading;
 use super::write::RECLAIMER;
 use crate::error::{Error, Kind, Result};
 use crate::index::ordered::{Direction, KeyRange};
@@ -33,7 +33,7 @@ const LOOK_EVERY: Duration = Duration::from_micros(200);
 /// Enters every row; gives the timestamp from which on snapshots find all they see. `progress` is
 /// called with the rows entered so far, before each batch and at the end; false cancels.
 pub(crate) fn fill(
-    engine: &SharedEngine,
+    engine: &Engine,
     table: &LiveTable,
     index: &SecondaryIndex,
     progress: &mut dyn FnMut(u64) -> bool,
@@ -47,7 +47,7 @@ pub(crate) fn fill(
         if !progress(entered) {
             return Err(cancelled(data, index));
         }
-        let snapshot = Snapshot::new(engine)?;
+        let snapshot = Reading::new(engine)?;
         let (moment, pages) = (snapshot.moment(), data.versions.pages());
         while page < pages && !bulk.is_full() {
             for row in data.versions.page_rows(page) {

@@ -43,8 +43,8 @@ pub(crate) struct Lease {
     // Dropped before the engine, whose end unmaps what these hold.
     spare: Mutex<Tables>,
     engine: Arc<Engine>,
-    // After the engine's own count: its end waits for threads that hold the engine.
-    _owner: Arc<Owner>,
+    // After the engine's own count: its end waits for threads that hold the engine. None for those.
+    _owner: Option<Arc<Owner>>,
 }
 
 /// Held by every lease, and so by every handle of a user's, but by no thread of the store's: the last
@@ -67,7 +67,7 @@ impl SharedEngine {
         let lease = |_| Lease {
             spare: Mutex::default(),
             engine: Arc::clone(&engine),
-            _owner: Arc::clone(&owner),
+            _owner: Some(Arc::clone(&owner)),
         };
         let of_places = std::array::from_fn(|place| Arc::new(lease(place)));
         Self(Arc::new(Leases { of_places, engine }))
@@ -82,9 +82,7 @@ impl SharedEngine {
     /// Lets go of what leases keep of a table whose list of indexes was replaced: from now on nobody
     /// holds the old list but transactions that have not ended.
     pub(crate) fn let_go_of_replaced(&self) {
-        for lease in &self.0.of_places {
-            lease.spare.lock().retain(|rows| !rows.is_replaced());
-        }
+        self.0.of_places.iter().for_each(|lease| lease.let_go_of_replaced());
     }
 }
 
@@ -107,6 +105,17 @@ impl Deref for Lease {
 }
 
 impl Lease {
+    /// One for transactions of the store's own threads, which keep no handle of the store.
+    pub(crate) fn of_thread(engine: &Arc<Engine>) -> Arc<Self> {
+        let engine = Arc::clone(engine);
+        Arc::new(Self { spare: Mutex::default(), engine, _owner: None })
+    }
+
+    /// See [`SharedEngine::let_go_of_replaced`].
+    pub(crate) fn let_go_of_replaced(&self) {
+        self.spare.lock().retain(|rows| !rows.is_replaced());
+    }
+
     /// A share of a table for a transaction that is registered: one that is left over, or a new one.
     #[inline]
     pub(super) fn table(&self, table: &LiveTable) -> Held<Rows> {

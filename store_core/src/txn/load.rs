@@ -179,10 +179,8 @@ pub(crate) fn redo(rows: &TableData, op: &[u8], at: Timestamp, room: &mut Room) 
     }
     room.words.reset(rows.layout.words());
     record::read_key(&mut reader, rows, &mut room.words)?;
-    let row = find(rows, &room.words, &mut room.other).ok_or_else(|| {
-        let name = rows.row_name(&room.words);
-        Error::corrupt(format!("the log changes {name}, which is not there"))
-    })?;
+    let row =
+        find(rows, &room.words, &mut room.other).ok_or_else(|| not_there(rows, &room.words))?;
     rows.versions.copy_newest(row, &mut room.words);
     if change == Change::Delete {
         remove(rows, row, &room.words);
@@ -269,6 +267,12 @@ fn own_changed(rows: &TableData, words: &mut [u64], before: &[u64]) -> Result<()
     rows.own_cells(words, &changed)
 }
 
+/// A change of the log whose row is missing.
+pub(crate) fn not_there(rows: &TableData, key: &[u64]) -> Error {
+    let name = rows.row_name(key);
+    Error::corrupt(format!("the log changes {name}, which is not there"))
+}
+
 /// The row with the key of these words; `theirs` is room for another one's.
 #[inline]
 fn find(rows: &TableData, words: &[u64], theirs: &mut RowWords) -> Option<u32> {
@@ -281,7 +285,7 @@ fn find(rows: &TableData, words: &[u64], theirs: &mut RowWords) -> Option<u32> {
 }
 
 /// Restores the counter of hidden row numbers past one that was read.
-fn note_row_number(rows: &TableData, words: &[u64]) {
+pub(crate) fn note_row_number(rows: &TableData, words: &[u64]) {
     if rows.schema.has_hidden_key()
         && let Some(last) = rows.schema.columns.len().checked_sub(1)
         && rows.schema.columns[last].name == ROW_COLUMN

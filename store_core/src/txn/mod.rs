@@ -54,7 +54,7 @@ pub(crate) use engine::{Engine, Log};
 pub(crate) use index_build::{check_values, fill};
 pub(crate) use index_open::build_indexes;
 pub use isolation::{Isolation, TxnOptions};
-pub(crate) use lease::SharedEngine;
+pub(crate) use lease::{Lease, SharedEngine};
 pub(crate) use live_table::LiveTable;
 pub(crate) use log_thread::LogThread;
 pub(crate) use prepare::{RowWords, prepare_key, prepare_row};

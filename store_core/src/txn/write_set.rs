@@ -1,7 +1,7 @@
 //! The transaction and its write set.
 
 use super::effects::IndexSet;
-use super::engine::Engine;
+use super::engine::{Engine, read_only};
 use super::isolation::{Isolation, TxnOptions};
 use super::lease::{Lease, SharedEngine};
 use super::live_table::LiveTable;
@@ -63,6 +63,8 @@ pub struct Txn {
     /// What it read, if it is serializable and may write.
     pub(super) reads: Option<Box<ReadSet>>,
     read_only: bool,
+    /// It applies what another process committed: what that checked is not checked again.
+    pub(super) applies: bool,
     pub(super) durability: Option<Durability>,
     /// Taken when first asked for: most transactions need none.
     number: OnceCell<u64>,
@@ -127,8 +129,23 @@ impl Txn {
             Some(_) => engine.sequencer.register(engine)?,
             None => engine.timeline.register()?,
         };
-        Ok(Self {
-            engine: engine.lease(place),
+        let mut txn = Self::registered(engine.lease(place), place, at);
+        (txn.reads, txn.durability) = (reads, options.durability);
+        txn.read_only = options.read_only || engine.follows();
+        Ok(txn)
+    }
+
+    /// One of a follower's own, that applies what another process committed.
+    pub(crate) fn applying(lease: &Arc<Lease>) -> Result<Self> {
+        let (place, at) = lease.timeline.register()?;
+        let mut txn = Self::registered(Arc::clone(lease), place, at);
+        txn.applies = true;
+        Ok(txn)
+    }
+
+    fn registered(engine: Arc<Lease>, place: usize, at: Timestamp) -> Self {
+        Self {
+            engine,
             tables: SmallVec::new(),
             writes: SmallVec::new(),
             own: OwnRows::default(),
@@ -142,13 +159,14 @@ impl Txn {
             owner: Owner(place as u16 + 1),
             place,
             at,
-            reads,
-            read_only: options.read_only,
-            durability: options.durability,
+            reads: None,
+            read_only: false,
+            applies: false,
+            durability: None,
             number: OnceCell::new(),
             held: None,
             finished: Cell::new(false),
-        })
+        }
     }
 
     /// Gives it the turn of one who waited.
@@ -278,6 +296,9 @@ impl Txn {
     /// Refuses writes of a read-only transaction, and what [`Txn::check`] refuses.
     pub(super) fn check_write(&self) -> Result<()> {
         if self.read_only {
+            if self.engine.follows() {
+                return Err(read_only());
+            }
             return Err(Error::new(Kind::ReadOnly, "this transaction was begun for reading only"));
         }
         self.check()

@@ -66,11 +66,47 @@ pub trait Device: Send + Sync + Debug {
     /// Where this is, for messages: a path.
     fn describe(&self) -> String;
 
+    /// Puts up a notice that other processes may [look](Device::look) at, in place of one of this name.
+    ///
+    /// A notice need not survive a loss of power. It is held until it is dropped, or its process ends,
+    /// however that ends; its bytes stay until it is removed, which is done like that of a file. It is
+    /// listed among the files. `Unsupported`, the default, for a device that other processes do not
+    /// reach: its stores cannot be followed.
+    fn post(&self, name: &str, bytes: &[u8]) -> io::Result<Box<dyn Notice>> {
+        let _ = (name, bytes);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// What a notice says, at most [`NOTICE_BYTES_MAX`], and whether somebody holds it. Bytes that are
+    /// being changed may come mixed.
+    fn look(&self, name: &str) -> io::Result<Posted> {
+        let _ = name;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// How many bytes of zeros a log file is extended by at a time. More of them make syncs that
     /// change a file's length rarer, and opening a store longer.
     fn growth_bytes(&self) -> u64 {
         4 << 20
     }
+}
+
+/// Longest notice.
+pub const NOTICE_BYTES_MAX: usize = 512;
+
+/// A notice that this process holds up; see [`Device::post`].
+pub trait Notice: Send + Sync + Debug {
+    /// Says something else, of the same length.
+    fn change(&self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// A notice as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// What it says.
+    pub bytes: Vec<u8>,
+    /// Whoever put it up still holds it.
+    pub is_held: bool,
 }
 
 /// An open file of a [`Device`]. Thread-safe: there is no position that calls share.

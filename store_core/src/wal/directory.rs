@@ -1,6 +1,6 @@
 //! A directory of the file system as a [`Device`].
 
-use super::device::{Device, DeviceFile, OpenMode};
+use super::device::{Device, DeviceFile, NOTICE_BYTES_MAX, Notice, OpenMode, Posted, read_full_at};
 use crate::planted;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -16,6 +16,8 @@ const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 /// The file the owner holds a lock on; it stays when the lock goes.
 const LOCK_NAME: &str = "lock";
+/// How the name of a notice ends that is not complete; opening a store removes what a crash left.
+const NOTICE_TEMPORARY_ENDING: &str = ".tmp";
 
 /// The files of one directory.
 ///
@@ -155,6 +157,36 @@ impl Device for Directory {
     fn describe(&self) -> String {
         self.path.display().to_string()
     }
+
+    fn post(&self, name: &str, bytes: &[u8]) -> io::Result<Box<dyn Notice>> {
+        let temporary = format!("{name}{NOTICE_TEMPORARY_ENDING}");
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC;
+        let file = self.open_file(&temporary, flags)?;
+        // Locked before it has its name, so nobody finds it and takes its poster for dead.
+        file.try_lock().map_err(|fault| match fault {
+            fs::TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
+            fs::TryLockError::Error(fault) => fault,
+        })?;
+        file.write_all_at(bytes, 0)?;
+        self.rename(&temporary, name)?;
+        Ok(Box::new(DirectoryNotice(file)))
+    }
+
+    fn look(&self, name: &str) -> io::Result<Posted> {
+        let file = self.open_file(name, OFlags::RDONLY)?;
+        let mut bytes = vec![0; NOTICE_BYTES_MAX];
+        // Whoever holds it locked it alone, and a look in the moment between disturbs nobody: it is
+        // never locked a second time.
+        let is_held = match file.try_lock_shared() {
+            Ok(()) => false,
+            Err(fs::TryLockError::WouldBlock) => true,
+            Err(fs::TryLockError::Error(fault)) => return Err(fault),
+        };
+        let file = DirectoryFile(file);
+        let count = read_full_at(&file, &mut bytes, 0)?;
+        bytes.truncate(count);
+        Ok(Posted { bytes, is_held })
+    }
 }
 
 fn not_plain(name: &str, what: &str) -> io::Error {
@@ -186,6 +218,17 @@ impl Drop for OwnerLock {
     fn drop(&mut self) {
         // If this fails, closing the file frees it.
         let _ = self.0.unlock();
+    }
+}
+
+/// A file that is locked for as long as it is open; a child that was forked has it open, too, until it
+/// runs another program.
+#[derive(Debug)]
+struct DirectoryNotice(File);
+
+impl Notice for DirectoryNotice {
+    fn change(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(bytes, 0)
     }
 }
 

@@ -12,7 +12,7 @@ use super::waiters::wake;
 use super::writer::{State, Wal};
 use crate::error::{Error, Result};
 use crate::planted;
-use crate::sync::{MutexGuard, Release};
+use crate::sync::{Acquire, MutexGuard, Release};
 use std::sync::Arc;
 
 /// How far a leader takes its batch.
@@ -91,8 +91,15 @@ impl Wal {
             if batch.len() > 0 {
                 file.file.write_all_at(batch.bytes_mut(), file.offset_of(start))?;
             }
+            if planted::bug("progress_before_sync") {
+                self.publisher.publish(&file, end, timestamp);
+            }
             if goal == Goal::Durable && !planted::bug("sync_skipped") {
                 file.file.sync_data()?;
+            }
+            if goal == Goal::Durable {
+                // Before anybody is acknowledged: whoever follows and asks then, sees it.
+                self.publisher.publish(&file, end, timestamp);
             }
             Ok(())
         });
@@ -136,7 +143,11 @@ impl Wal {
 
     /// Stops the log for good (invariant I7); the first cause is kept.
     pub(super) fn poison(&self, state: &mut State, cause: &Error) {
-        state.poisoned.get_or_insert_with(|| cause.to_string());
+        if state.poisoned.is_none() {
+            state.poisoned = Some(cause.to_string());
+            let timestamp = self.durable_timestamp.load(Acquire);
+            self.publisher.stop(&state.file, state.durable, timestamp);
+        }
         if !planted::bug("followers_forgotten") {
             self.changed.notify_all();
         }

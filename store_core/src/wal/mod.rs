@@ -24,6 +24,9 @@
 //! had already passed the bad one, or a later file: then the log is damaged and replay refuses.
 //! The owner goes on in a new file, so what was cut can never come back.
 //!
+//! **Following** ([`Tail`]). Another process reads on behind the owner, up to where the owner says that
+//! the log is durable ([`Progress`]), and never beyond.
+//!
 //! The log knows nothing of rows, and reaches files through a [`Device`] only.
 
 mod buffer;
@@ -36,25 +39,29 @@ mod group_commit;
 mod grow;
 mod later;
 mod lsn;
+mod progress;
 mod record;
 mod replay;
 mod roll;
 mod salvage;
+mod tail;
 mod waiters;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub use device::{Device, DeviceFile, OpenMode};
+pub use device::{Device, DeviceFile, NOTICE_BYTES_MAX, Notice, OpenMode, Posted};
 pub use directory::Directory;
 #[cfg(all(test, loom))]
 pub(crate) use file::LogStart;
 pub(crate) use file::list_files;
 pub(crate) use lsn::Lsn;
+pub(crate) use progress::{PROGRESS_NAME, Progress};
 pub(crate) use record::{HashedPayload, Record, RecordKind};
 pub(crate) use replay::{ReplayReport, Replayed, TIMESTAMP_MAX, replay};
 pub(crate) use salvage::salvage;
+pub(crate) use tail::{Tail, Tailed};
 #[cfg(all(test, loom))]
 pub(crate) use writer::Appended;
 pub(crate) use writer::{Wait, Wal, WalOptions};

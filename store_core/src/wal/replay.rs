@@ -214,7 +214,7 @@ impl Replayed {
     }
 }
 
-fn damaged(file: &WalFile, lsn: Lsn, reason: &str) -> Error {
+pub(super) fn damaged(file: &WalFile, lsn: Lsn, reason: &str) -> Error {
     let offset = file.offset_of(lsn);
     Error::corrupt(format!("{}: damaged at offset {offset}: {reason}", file.name))
         .detail(&file.name)

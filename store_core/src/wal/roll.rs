@@ -92,7 +92,11 @@ impl Wal {
         let start =
             LogStart { lsn: state.end(), timestamp: state.last_timestamp, wall: state.last_wall };
         let device = &*self.device;
-        let (file, allocated) = self.unlocked(state, || prepared.finish(device, start))?;
+        let (file, allocated) = self.unlocked(state, || {
+            let made = prepared.finish(device, start)?;
+            self.publisher.publish(&made.0, start.lsn, start.timestamp);
+            Ok(made)
+        })?;
         let old = WalFileSize::of(&state.file, state.allocated);
         state.older.push(old);
         state.file = Arc::new(file);

@@ -6,6 +6,7 @@ use super::file::{Fault, LogStart, PreparedFile, WalFile, list_files};
 use super::group_commit::Goal;
 use super::later::Later;
 use super::lsn::Lsn;
+use super::progress::Publisher;
 use super::record::{FRAME_BYTES, FRAME_VERSION, Frame, HashedPayload, RecordKind};
 use super::roll::WalFileSize;
 use super::waiters::Waiters;
@@ -78,6 +79,8 @@ pub(crate) struct Wal {
     pub(super) rolling: Mutex<()>,
     /// The thread that looks after the log is to make room.
     pub(super) room_wanted: AtomicBool,
+    /// Tells other processes how far it is durable.
+    pub(super) publisher: Publisher,
 }
 
 /// What the mutex of the log guards.
@@ -169,6 +172,7 @@ impl Wal {
                 older.push(WalFileSize::measure(&*device, name, lsn)?);
             }
         }
+        let publisher = Publisher::begin(&*device, &file);
         let state = State {
             file: Arc::new(file),
             older,
@@ -207,6 +211,7 @@ impl Wal {
             grown: Condvar::new(),
             rolling: Mutex::new(()),
             room_wanted: AtomicBool::new(false),
+            publisher,
         })
     }
 
@@ -256,6 +261,11 @@ impl Wal {
     /// Where the next record will stand.
     pub(crate) fn end(&self) -> Lsn {
         self.state.lock().end()
+    }
+
+    /// Why other processes cannot be told how far it is, if so.
+    pub(crate) fn publishing_fault(&self) -> Option<String> {
+        self.publisher.fault()
     }
 
     /// True if the log stopped for good.

@@ -122,6 +122,49 @@ static void back_up(const char *path)
     store_close(&db);
 }
 
+/* A second opening of a store that is owned, for reading only. */
+static void followed(const char *path)
+{
+    store_error *err = NULL;
+    store_db *db = NULL, *reader = NULL;
+    store_table *table = NULL, *same = NULL;
+    store_options *options = NULL;
+    char *text = NULL;
+    uint64_t timestamp = 0;
+    CHECK_OK(store_options_new(&options, &err));
+    CHECK_OK(store_options_follower_bytes(options, 64 << 20, &err));
+    CHECK_OK(store_open(STORE_STR(path), options, &db, &err));
+    CHECK_STATUS(STORE_BUSY, store_open(STORE_STR(path), options, &reader, &err));
+    CHECK_STATUS(STORE_INVALID, store_options_read_only(options, 2, &err));
+    CHECK_OK(store_options_read_only(options, 1, &err));
+    CHECK_OK(store_options_read_only(options, 0, &err));
+    CHECK_STATUS(STORE_BUSY, store_open(STORE_STR(path), options, &reader, &err));
+    CHECK_OK(store_options_read_only(options, 1, &err));
+    CHECK_OK(store_open(STORE_STR(path), options, &reader, &err));
+    CHECK_OK(store_table_open(db, STORE_STR("people"), &table, &err));
+    CHECK_OK(store_table_open(reader, STORE_STR("people"), &same, &err));
+    uint64_t before = count_people(same, NULL);
+    CHECK(before == count_people(table, NULL));
+    CHECK_OK(add_person(table, NULL, 77, "Hedy", 38, &err));
+    CHECK_OK(store_refresh(reader, &timestamp, &err));
+    CHECK_OK(store_refresh(reader, NULL, &err));
+    CHECK(timestamp > 0 && count_people(same, NULL) == before + 1);
+    CHECK_STATUS(STORE_READ_ONLY, add_person(same, NULL, 78, "Ida", 1, &err));
+    CHECK_STATUS(STORE_READ_ONLY, store_checkpoint(reader, &err));
+    CHECK_OK(store_stats_json(reader, &text, &err));
+    CHECK(strstr(text, "\"has_owner\":true"));
+    store_text_free(&text);
+    CHECK_OK(store_stats_json(db, &text, &err));
+    CHECK(strstr(text, "\"following\":null") && strstr(text, "\"held_bytes\":"));
+    store_text_free(&text);
+    CHECK_OK(store_refresh(db, NULL, &err));
+    store_options_free(&options);
+    store_table_close(&table);
+    store_table_close(&same);
+    store_close(&reader);
+    store_close(&db);
+}
+
 /* Levels of durability, tickets, checkpoints by themselves, and what opening found. */
 static void levels(const char *path)
 {
@@ -187,5 +230,6 @@ int main(int argc, char **argv)
     back_up(argv[1]);
     read_cells();
     levels(argv[1]);
+    followed(argv[1]);
     return 0;
 }

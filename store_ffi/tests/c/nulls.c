@@ -33,10 +33,13 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_options_async(NULL, 0, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_options_checkpoint(NULL, 0, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_options_threads(NULL, 1, &err));
+    CHECK_STATUS(STORE_INVALID, store_options_read_only(NULL, 1, &err));
+    CHECK_STATUS(STORE_INVALID, store_options_follower_bytes(NULL, 0, &err));
     CHECK(store_options_free(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_open(NULL, 0, NULL, NULL, &err));
     CHECK(store_close(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_checkpoint(NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_refresh(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_backup(NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_interrupt(NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_sync(NULL, &err));

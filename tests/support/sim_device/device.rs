@@ -2,13 +2,13 @@
 
 use super::faults::{Event, Fault, Operation};
 use super::survive::{Decide, Seeded};
-use super::world::{Change, Outcome, Refusal, World};
+use super::world::{Change, Outcome, Refusal, SimNotice, World, power_off};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use store_core::{Device, DeviceFile, OpenMode};
+use store_core::{Device, DeviceFile, Notice, OpenMode, Posted};
 
 /// The device. Clones share their contents; a crash gives a device of its own.
 #[derive(Clone, Debug, Default)]
@@ -191,6 +191,12 @@ impl Device for SimDevice {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut world = self.world();
+        if world.is_off() {
+            return Err(power_off());
+        }
+        if world.notices.remove(name).is_some() {
+            return Ok(());
+        }
         world.node_of(name)?;
         let outcome = world.step(event(Operation::Remove, name));
         if world.may_have_happened(&outcome) {
@@ -204,7 +210,10 @@ impl Device for SimDevice {
     fn list(&self) -> io::Result<Vec<String>> {
         let mut world = self.world();
         world.step(event(Operation::List, ""))?;
-        Ok(world.names.keys().cloned().collect())
+        let mut names: Vec<String> =
+            world.names.keys().chain(world.notices.keys()).cloned().collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     fn sync_directory(&self) -> io::Result<()> {
@@ -227,6 +236,27 @@ impl Device for SimDevice {
 
     fn describe(&self) -> String {
         "simulated device".to_owned()
+    }
+
+    fn post(&self, name: &str, bytes: &[u8]) -> io::Result<Box<dyn Notice>> {
+        let mut world = self.world();
+        if world.is_off() {
+            return Err(power_off());
+        }
+        let (bytes, before) = (bytes.to_vec(), bytes.to_vec());
+        world.posted += 1;
+        let id = world.posted;
+        world.notices.insert(name.to_owned(), SimNotice { bytes, before, held: Some(id) });
+        Ok(Box::new(Held { device: self.clone(), name: name.to_owned(), id }))
+    }
+
+    fn look(&self, name: &str) -> io::Result<Posted> {
+        let world = self.world();
+        if world.is_off() {
+            return Err(power_off());
+        }
+        let notice = world.notices.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Posted { bytes: notice.bytes.clone(), is_held: notice.held.is_some() })
     }
 
     fn growth_bytes(&self) -> u64 {
@@ -328,6 +358,38 @@ impl DeviceFile for SimFile {
         let mut world = self.device.world();
         world.step(event(Operation::Length, &self.name))?;
         Ok(world.nodes[self.node].live.len() as u64)
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    device: SimDevice,
+    name: String,
+    id: u64,
+}
+
+impl Notice for Held {
+    fn change(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut world = self.device.world();
+        if world.is_off() {
+            return Err(power_off());
+        }
+        // One that was removed goes on without a name.
+        let notice = world.notices.get_mut(&self.name);
+        if let Some(notice) = notice.filter(|notice| notice.held == Some(self.id)) {
+            notice.before = std::mem::replace(&mut notice.bytes, bytes.to_vec());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut world = self.device.world();
+        let notice = world.notices.get_mut(&self.name);
+        if let Some(notice) = notice.filter(|notice| notice.held == Some(self.id)) {
+            notice.held = None;
+        }
     }
 }
 

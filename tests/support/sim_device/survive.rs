@@ -18,6 +18,11 @@ pub trait Decide {
         false
     }
 
+    /// Notices may survive.
+    fn keeps_notices(&mut self) -> bool {
+        false
+    }
+
     /// The changes of another file come.
     fn next_file(&mut self) {}
 
@@ -58,6 +63,10 @@ impl Decide for Seeded {
 
     fn journals_names(&mut self) -> bool {
         self.pick(2) == 0
+    }
+
+    fn keeps_notices(&mut self) -> bool {
+        true
     }
 
     fn next_file(&mut self) {

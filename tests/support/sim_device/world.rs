@@ -26,9 +26,35 @@ pub(super) struct World {
     pub(super) sync_delay: Duration,
     pub(super) growth_bytes: Option<u64>,
     pub(super) locked: bool,
+    pub(super) notices: BTreeMap<String, SimNotice>,
+    pub(super) posted: u64,
     /// Before which operations to keep a copy, and the copies.
     pub(super) record_at: BTreeSet<u64>,
     pub(super) recorded: Vec<(u64, World)>,
+}
+
+/// A notice: never durable as long as anybody may rely on it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SimNotice {
+    pub(super) bytes: Vec<u8>,
+    /// What it said before.
+    pub(super) before: Vec<u8>,
+    /// Who holds it: one name may be put up anew while the one before still is.
+    pub(super) held: Option<u64>,
+}
+
+impl SimNotice {
+    /// What a loss of power leaves: nothing, what it says, what it said, or some of both.
+    fn surviving(&self, choice: usize) -> Option<Self> {
+        let half = self.bytes.len() / 2;
+        let bytes = match choice {
+            0 => return None,
+            1 => self.bytes.clone(),
+            2 => self.before.clone(),
+            _ => [self.before.get(..half).unwrap_or_default(), &self.bytes[half..]].concat(),
+        };
+        Some(Self { before: bytes.clone(), bytes, held: None })
+    }
 }
 
 /// A file, whatever its names.
@@ -115,6 +141,7 @@ impl World {
             durable_names: self.durable_names.clone(),
             unsynced_names: self.unsynced_names.clone(),
             growth_bytes: self.growth_bytes,
+            notices: self.notices.clone(),
             ..Self::default()
         }
     }
@@ -189,6 +216,12 @@ impl World {
             let bytes = self.nodes[node].surviving(sector, &stale, decide);
             after.names.insert(name, after.nodes.len());
             after.nodes.push(Arc::new(Node::at_rest(bytes)));
+        }
+        if decide.keeps_notices() {
+            for (name, notice) in &self.notices {
+                let left = notice.surviving(decide.pick(4));
+                after.notices.extend(left.map(|left| (name.clone(), left)));
+            }
         }
         after.durable_names = after.names.clone();
         for bytes in stale {

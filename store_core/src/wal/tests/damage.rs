@@ -51,7 +51,7 @@ fn assert_names(error: &Error, name: &str) {
 fn any_flipped_byte_of_what_was_durable_is_refused() {
     let device = SimDevice::new();
     let (ends, second) = two_files(&device);
-    let names = device.list().unwrap();
+    let names = file_names(&device);
     let last_batch = ends[13];
     for (name, start, end) in [(&names[0], Lsn::ZERO, second), (&names[1], second, last_batch)] {
         for offset in (0..end.since(start)).step_by(5) {
@@ -72,7 +72,7 @@ fn any_flipped_byte_of_what_was_durable_is_refused() {
 fn a_flipped_byte_in_the_last_batch_is_cut_there() {
     let device = SimDevice::new();
     let (ends, second) = two_files(&device);
-    let name = &device.list().unwrap()[1];
+    let name = &file_names(&device)[1];
     for lsn in (ends[13].0..ends[15].0).step_by(3) {
         let copy = device.crash(0);
         let offset = 4096 + Lsn(lsn).since(second);
@@ -92,7 +92,7 @@ fn a_flipped_byte_in_the_last_batch_is_cut_there() {
 fn a_file_cut_short_or_lost_is_refused() {
     let device = SimDevice::new();
     let (ends, second) = two_files(&device);
-    let names = device.list().unwrap();
+    let names = file_names(&device);
     for len in [0, 10, 4096, 4096 + ends[2].0, 4096 + second.0 - 1] {
         let copy = device.crash(0);
         copy.open(&names[0], OpenMode::Write).unwrap().set_len(len).unwrap();
@@ -113,7 +113,7 @@ fn a_hostile_length_takes_no_memory() {
     let wal = create(&device, BIRTH).unwrap();
     let end = commit(&wal, 1, &payload(0)).unwrap();
     wal.wait_durable(end).unwrap();
-    let name = &device.list().unwrap()[0];
+    let name = &file_names(&device)[0];
     let file = device.open(name, OpenMode::Write).unwrap();
     for length in [u32::MAX, 1_000_000] {
         file.set_len(2 << 20).unwrap();
@@ -136,7 +136,7 @@ fn damage_is_proved_across_a_long_record() {
         let end = commit(&wal, timestamp, &vec![timestamp as u8; len]).unwrap();
         wal.wait_durable(end).unwrap();
     }
-    let name = &device.list().unwrap()[0];
+    let name = &file_names(&device)[0];
     for damaged in [vec![0], vec![0, 1], vec![1]] {
         let copy = device.crash(0);
         for record in &damaged {
@@ -157,7 +157,7 @@ fn damage_is_proved_at_the_edge_of_a_window() {
         for (timestamp, len) in [(1, WINDOW_BYTES - FRAME_BYTES - back), (2, 10)] {
             wal.wait_durable(commit(&wal, timestamp, &vec![0; len]).unwrap()).unwrap();
         }
-        let name = &device.list().unwrap()[0];
+        let name = &file_names(&device)[0];
         flip(&device, name, 4096 + 60);
         let error = replay(&device, Lsn::ZERO, &holder(), &mut |_| Ok(())).unwrap_err();
         assert_names(&error, name);
@@ -170,7 +170,7 @@ fn recycled_bytes_never_validate() {
     let old = SimDevice::new();
     let wal = create(&old, BIRTH).unwrap();
     wal.wait_durable(commit(&wal, 1, &payload(1)).unwrap()).unwrap();
-    let name = &old.list().unwrap()[0];
+    let name = &file_names(&old)[0];
     let stale = old.contents()[name].clone();
     let device = SimDevice::new();
     drop(create(&device, BIRTH).unwrap());

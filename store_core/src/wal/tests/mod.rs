@@ -33,6 +33,11 @@ fn create(device: &(impl Device + Clone + 'static), start: LogStart) -> Result<W
     Wal::create(Arc::new(device.clone()), start, small(), holder(), clock_word())
 }
 
+/// The names of the log's files.
+fn file_names(device: &crate::sim_device::SimDevice) -> Vec<String> {
+    device.contents().into_keys().collect()
+}
+
 /// Appends a commit with the next timestamp; returns its end.
 fn commit(wal: &Wal, timestamp: u64, payload: &[u8]) -> Result<Lsn> {
     let payload = HashedPayload::new(payload);

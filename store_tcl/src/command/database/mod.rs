@@ -5,6 +5,7 @@ mod check;
 mod checkpoint;
 mod close;
 mod recovery;
+mod refresh;
 mod stats;
 mod sync;
 mod table_create;
@@ -23,6 +24,7 @@ pub static SUBCOMMANDS: &[Subcommand<Database>] = &[
     checkpoint::SUBCOMMAND,
     close::SUBCOMMAND,
     recovery::SUBCOMMAND,
+    refresh::SUBCOMMAND,
     stats::SUBCOMMAND,
     sync::SUBCOMMAND,
     table_create::SUBCOMMAND,

@@ -7,7 +7,7 @@ use crate::cell::{count_obj, pairs};
 use crate::failure::Outcome;
 use crate::handle::Database;
 use crate::stubs::Obj;
-use store_core::TableStats;
+use store_core::{FollowStats, FollowerStats, TableStats};
 
 /// See the module.
 pub const SUBCOMMAND: Subcommand<Database> =
@@ -18,6 +18,7 @@ fn run(call: &Call<'_, Database>) -> Outcome {
     let holders = stats.holders.iter().map(|holder| (&*holder.path, count_obj(holder.bytes)));
     let tables = stats.tables.iter().map(|table| (&*table.name, table_stats(table)));
     let ended = stats.ended_tables.iter().map(|table| (&*table.name, table_stats(table)));
+    let followers: Vec<Obj> = stats.followers.iter().map(follower_stats).collect();
     let all = pairs([
         ("memory_limit", count_obj(stats.memory_limit)),
         ("memory_used", count_obj(stats.memory_used)),
@@ -49,11 +50,34 @@ fn run(call: &Call<'_, Database>) -> Outcome {
         ("checkpoint_ms", count_or_empty(stats.checkpoint_ms)),
         ("checkpoint_age_ms", count_or_empty(stats.checkpoint_age_ms)),
         ("poisoned", Obj::from_int(i64::from(stats.poisoned))),
+        ("following", stats.following.as_ref().map_or_else(|| pairs([]), following_stats)),
+        ("followers", Obj::from_list(&followers)),
+        ("followers_error", Obj::from_text(stats.followers_error.as_deref().unwrap_or_default())),
         ("tables", by_name(tables)),
         ("ended_tables", by_name(ended)),
         ("holders", by_name(holders)),
     ]);
     Ok(all.into())
+}
+
+fn following_stats(following: &FollowStats) -> Obj {
+    pairs([
+        ("position", count_obj(following.position)),
+        ("durable", count_obj(following.durable)),
+        ("behind_bytes", count_obj(following.behind_bytes)),
+        ("has_owner", Obj::from_int(i64::from(following.has_owner))),
+        ("owner_poisoned", Obj::from_int(i64::from(following.owner_poisoned))),
+        ("error", Obj::from_text(following.error.as_deref().unwrap_or_default())),
+    ])
+}
+
+fn follower_stats(follower: &FollowerStats) -> Obj {
+    pairs([
+        ("process", count_obj(follower.process)),
+        ("is_opening", Obj::from_int(i64::from(follower.is_opening))),
+        ("position", count_obj(follower.position)),
+        ("held_bytes", count_obj(follower.held_bytes)),
+    ])
 }
 
 fn table_stats(table: &TableStats) -> Obj {

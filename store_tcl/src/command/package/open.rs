@@ -1,9 +1,11 @@
 //! `store open NAME PATH ?-memory SIZE? ?-durability sync|async|none? ?-async_delay MS?
-//! ?-async_bytes SIZE? ?-checkpoint_bytes SIZE? ?-checkpoint_age SECONDS? ?-threads N?`
+//! ?-async_bytes SIZE? ?-checkpoint_bytes SIZE? ?-checkpoint_age SECONDS? ?-threads N?
+//! ?-readonly BOOL? ?-follower_bytes SIZE?`
 //!
 //! Opens or makes the store in the directory PATH, or an empty one without files for `:memory:`,
 //! and makes the command NAME for it; `#auto` makes a name up. Returns the command's name. A safe
-//! interpreter may only name `:memory:`.
+//! interpreter may only name `:memory:`. With `-readonly 1` the store must be there; it is read, and
+//! followed while another process owns it.
 
 use super::Package;
 use crate::args::{Call, Options, Subcommand, option};
@@ -27,6 +29,8 @@ pub const SUBCOMMAND: Subcommand<Package> = Subcommand {
         option("-checkpoint_bytes", "SIZE"),
         option("-checkpoint_age", "SECONDS"),
         option("-threads", "N"),
+        option("-readonly", "BOOL"),
+        option("-follower_bytes", "SIZE"),
     ],
     options_first: false,
     run,
@@ -83,6 +87,12 @@ fn store_options(given: &Options<'_>) -> Result<StoreOptions> {
     }
     if let Some(threads) = given.number("-threads")? {
         options = options.threads(u32::try_from(threads).unwrap_or(u32::MAX));
+    }
+    if given.boolean("-readonly")? {
+        options = options.read_only();
+    }
+    if let Some(bytes) = size(given, "-follower_bytes")? {
+        options = options.follower_bytes(bytes);
     }
     Ok(options)
 }
