@@ -242,7 +242,7 @@ impl Sorter {
 
     /// Replaces neighbouring runs by one, in the whole of the empty arena.
     fn merge_some(&mut self, more_to_come: bool) -> Result<()> {
-        let nothing = SortArena::new(WorkArea::map(0, &self.holder)?);
+        let nothing = SortArena::new(WorkArea::empty());
         let arena = std::mem::replace(&mut self.arena, nothing);
         let writer = new_run(self.spill.as_ref(), self.buffers.take(), &self.plan)?;
         let (area, buffers) =
