@@ -12,8 +12,8 @@ type Records = Vec<(Vec<u8>, Vec<u8>)>;
 /// Some blocks, and a record that no block has room for.
 fn records() -> Records {
     let record = |nth: u8| (vec![b'k', nth], [b"abcabcabc", [nth; 9].as_slice()].concat());
-    let mut records: Records = (0..12).map(record).collect();
-    records.push((b"z".to_vec(), b"long and longer".repeat(12)));
+    let mut records: Records = (0..6).map(record).collect();
+    records.push((b"z".to_vec(), b"long and longer".repeat(9)));
     records
 }
 
@@ -72,7 +72,7 @@ fn a_run_comes_back_as_it_was_written() {
     for codec in CODECS {
         let place = Place::new(codec);
         let (run, file) = place.write();
-        assert_eq!(run.rows(), 13);
+        assert_eq!(run.rows(), 7);
         assert_eq!(std::fs::metadata(&file).unwrap().len(), run.file_bytes());
         assert_eq!(place.read(run).unwrap(), records());
         assert!(!file.exists());
@@ -85,7 +85,7 @@ fn no_flipped_bit_and_no_cut_of_a_run_goes_unnoticed() {
     for codec in CODECS {
         let place = Place::new(codec);
         let len = place.write().0.file_bytes() as usize;
-        assert!((400..1200).contains(&len), "{len}");
+        assert!((350..700).contains(&len), "{len}");
         let refused = |found: Result<Records>, what: &str| {
             let error = found.expect_err(what);
             assert!(
@@ -93,7 +93,10 @@ fn no_flipped_bit_and_no_cut_of_a_run_goes_unnoticed() {
                 "{codec:?} {what}: {error}"
             );
         };
-        for bit in 0..8 * len {
+        // Every bit of a raw one; of a packed one, whose blocks are under the same checksums, one of
+        // each byte.
+        let step = if codec == SegmentCodec::Raw { 1 } else { 9 };
+        for bit in (0..8 * len).step_by(step) {
             let found = place.read_changed(|bytes| bytes[bit / 8] ^= 1 << (bit % 8));
             refused(found, &format!("bit {bit} of {len} bytes"));
         }
