@@ -984,8 +984,9 @@ store_status store_options_checkpoint(struct store_options *options,
                                       struct store_error **err);
 
 /**
- * Sets how many threads build the indexes when the store is opened; by default as many as the machine
- * runs at once.
+ * Sets how many threads open the store: they load the checkpoint, apply the log and build the indexes;
+ * by default as many as the machine runs at once. What is opened does not depend on it. With little
+ * memory there are fewer.
  *
  * One thread at a time. Since 0.1.
  */

@@ -55,6 +55,10 @@ pub struct Common {
     /// Write one also when the log holds something this many seconds old; by default never
     #[arg(long, value_name = "SECONDS", global = true)]
     pub checkpoint_age: Option<u64>,
+    /// Use so many threads to open the store, and to scan for --agg; by default as many as the machine
+    /// runs at once to open it, and one to scan
+    #[arg(long, value_name = "N", global = true, env = "STORE_THREADS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: Option<u32>,
     /// Say nothing but errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
@@ -286,9 +290,6 @@ pub struct QueryArgs {
     /// stddev, variance, as in "count(*), avg(delay) as late"
     #[arg(long, value_name = "LIST", conflicts_with_all = ["select", "count", "explain", "analyze"])]
     pub agg: Option<String>,
-    /// Scan on so many threads for --agg
-    #[arg(long, value_name = "N", env = "STORE_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub threads: u32,
     /// Leave out the header line of tsv and csv
     #[arg(long)]
     pub no_header: bool,

@@ -148,6 +148,7 @@ fn write(engine: &SharedEngine, target: &Arc<dyn Device>) -> Result<(ManifestBod
         wal_start: 0,
         checkpoint_timestamp: snapshot.at().0,
         next_table: engine.next_table(),
+        has_log: false,
         tables,
     };
     manifest::remove_unnamed_segments(&**target, &body)?;

@@ -74,6 +74,7 @@ fn write(
         wal_start: start.0,
         checkpoint_timestamp: snapshot.at().0,
         next_table: engine.next_table(),
+        has_log: true,
         tables: entries,
     };
     if planted::bug("log_removed_early") {

@@ -139,6 +139,14 @@ impl<'a> Reader<'a> {
         self.at == self.bytes.len()
     }
 
+    /// Takes these bytes if they come next.
+    #[inline]
+    pub(crate) fn skip_if(&mut self, bytes: &[u8]) -> bool {
+        let come = self.rest().starts_with(bytes);
+        self.at += if come { bytes.len() } else { 0 };
+        come
+    }
+
     /// Takes one byte.
     #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  0       8        12  16        24        32
-//!  │magic  │version │0  │length   │checksum │body (bincode) …
+//!  │magic  │version │flags │length │checksum │body (bincode) …
 //! ```
 //!
 //! The checksum is xxh3 over bytes 0 to 24 and the body. A new manifest is written beside the old
@@ -27,13 +27,15 @@ pub(crate) const TEMPORARY_ENDING: &str = ".tmp";
 const TEMPORARY_NAME: &str = "manifest.tmp";
 const MAGIC: [u8; 8] = *b"storeman";
 const VERSION: u32 = 4;
+/// A log file has been made. Stores of earlier programs learn it when they are opened.
+const HAS_LOG: u32 = 1;
 const HEADER_BYTES: usize = 32;
 const CHECKED_BYTES: usize = 24;
 /// Longest file: some hundred thousand tables. More is damage.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
 /// What a store consists of.
-#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ManifestBody {
     /// Random number of this store, in no other.
     pub(crate) store_id: u64,
@@ -43,6 +45,8 @@ pub(crate) struct ManifestBody {
     pub(crate) checkpoint_timestamp: u64,
     /// The number of the next table; numbers are never used again.
     pub(crate) next_table: u32,
+    /// A log file has been made: a store without one has lost it.
+    pub(crate) has_log: bool,
     /// The tables at the checkpoint.
     pub(crate) tables: Vec<TableEntry>,
 }
@@ -132,13 +136,19 @@ fn remove_files(device: &dyn Device, unwanted: impl Fn(&String) -> bool) -> Resu
 
 fn encode_file(body: &ManifestBody) -> Result<Vec<u8>> {
     let mut bytes = vec![0; HEADER_BYTES];
-    codec::encode(body, &mut bytes)?;
+    let ManifestBody { store_id, wal_start, checkpoint_timestamp, next_table, .. } = *body;
+    codec::encode(
+        &(store_id, wal_start, checkpoint_timestamp, next_table, &body.tables),
+        &mut bytes,
+    )?;
     if bytes.len() as u64 > MANIFEST_BYTES_MAX {
         return Err(Error::invalid(format!("a manifest of {} bytes is too long", bytes.len())));
     }
     let length = (bytes.len() - HEADER_BYTES) as u64;
     bytes[..8].copy_from_slice(&MAGIC);
     bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    let flags = if body.has_log { HAS_LOG } else { 0 };
+    bytes[12..16].copy_from_slice(&flags.to_le_bytes());
     bytes[16..24].copy_from_slice(&length.to_le_bytes());
     let checksum = checksum(&bytes);
     bytes[CHECKED_BYTES..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
@@ -159,17 +169,19 @@ fn decode_file(bytes: &[u8]) -> Result<ManifestBody> {
     if u64_at(bytes, CHECKED_BYTES) != checksum(bytes) {
         return Err(damaged(CHECKED_BYTES, "the checksum does not hold"));
     }
-    let version = u64_at(bytes, 8) as u32;
-    if version != VERSION {
+    let (version, flags) = (u64_at(bytes, 8) as u32, (u64_at(bytes, 8) >> 32) as u32);
+    if version != VERSION || flags & !HAS_LOG != 0 {
         return Err(Error::unsupported(format!(
-            "{MANIFEST_NAME}: format {version}, this program reads {VERSION}"
+            "{MANIFEST_NAME}: format {version} with flags {flags}, this program reads {VERSION}"
         )));
     }
     let (decoded, used) = codec::decode(body).map_err(|fault| fault.at(MANIFEST_NAME))?;
+    let (store_id, wal_start, checkpoint_timestamp, next_table, tables) = decoded;
     if used != body.len() {
         return Err(damaged(HEADER_BYTES + used, "bytes are left over"));
     }
-    Ok(decoded)
+    let has_log = flags & HAS_LOG != 0;
+    Ok(ManifestBody { store_id, wal_start, checkpoint_timestamp, next_table, has_log, tables })
 }
 
 fn checksum(bytes: &[u8]) -> u64 {
@@ -219,6 +231,7 @@ mod tests {
             wal_start: 4711,
             checkpoint_timestamp: 99,
             next_table: tables,
+            has_log: tables > 0,
             tables: (0..tables).map(entry).collect(),
         }
     }

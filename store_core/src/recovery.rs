@@ -1,14 +1,20 @@
 //! Opening a durable store: manifest, segments, the log's prefix, then the secondary indexes.
 //!
 //! Rows of the checkpoint and of the log are written in place, without versions: nobody reads yet.
-//! The secondary indexes are built last, each from sorted batches.
+//! The secondary indexes are built last, each from sorted batches. Each step is done by as many
+//! threads as the options say ([`segments`], [`log`], `txn/index_open.rs`); what they find does not
+//! depend on how many these are.
 
-mod ahead;
+mod batch;
+mod log;
+mod parts;
+mod segments;
+mod workers;
 
-use ahead::Ahead;
+use log::KnownTable;
 
 use crate::backup;
-use crate::codec::{self, Reader};
+use crate::codec::Reader;
 use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
@@ -16,14 +22,12 @@ use crate::mvcc::Timestamp;
 use crate::planted;
 use crate::schema::{Index, Schema};
 use crate::schema_log::SchemaRecord;
-use crate::segment::{SegmentKind, SegmentReader};
 use crate::sync::{AtomicU64, Relaxed};
-use crate::txn::record::{self, Op};
+use crate::txn::load::{self, Room};
 use crate::txn::{
     ColumnChange, Edition, Engine, LiveTable, Log, LogThread, Recast, TableData, build_indexes,
-    load,
 };
-use crate::wal::{Device, Lsn, Record, RecordKind, TIMESTAMP_MAX, Wal, WalOptions, replay};
+use crate::wal::{self, Device, Lsn, ReplayReport, TIMESTAMP_MAX, Wal, WalOptions};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,17 +61,45 @@ pub struct RecoveryReport {
 pub(crate) struct OpenOptions {
     pub durability: Durability,
     pub lag: Lag,
-    /// Threads that build indexes.
+    /// Threads that load segments, apply the log, and build indexes.
     pub threads: usize,
 }
 
-/// Brings the engine to the last durable commit and attaches a fresh log file.
+/// An engine at the last durable commit, with a fresh log file.
+///
+/// What several threads hold besides the rows must not be why a store does not fit: refused memory, it
+/// begins again with one.
 pub(crate) fn open(
+    memory: u64,
+    device: &Arc<dyn Device>,
+    options: &OpenOptions,
+) -> Result<(Arc<Engine>, ManifestBody, RecoveryReport)> {
+    let mut options = *options;
+    let mut cut = None;
+    loop {
+        let engine = Engine::new(memory)?;
+        match open_with(&engine, device, &options, &mut cut) {
+            Err(error)
+                if error.kind() == Kind::OverBudget
+                    && options.threads > 1
+                    && !planted::bug("opening_not_tried_again") =>
+            {
+                options.threads = 1;
+            }
+            opened => return opened.map(|(manifest, report)| (engine, manifest, report)),
+        }
+    }
+}
+
+/// Brings the engine to the last durable commit and attaches a fresh log file. What is cut off the log
+/// is told in `cut`, also to whoever tries again.
+fn open_with(
     engine: &Arc<Engine>,
     device: &Arc<dyn Device>,
     options: &OpenOptions,
+    cut: &mut Option<(String, u64, u64)>,
 ) -> Result<(ManifestBody, RecoveryReport)> {
-    let manifest = match manifest::load(&**device)? {
+    let mut manifest = match manifest::load(&**device)? {
         Some(manifest) => manifest,
         None => create(&**device)?,
     };
@@ -85,18 +117,14 @@ pub(crate) fn open(
     let mut report = RecoveryReport::default();
     let mut recovery = Recovery::new(engine, Timestamp(manifest.checkpoint_timestamp));
     let began = Instant::now();
-    for entry in &manifest.tables {
-        report.checkpoint_rows += recovery.load_table(&**device, entry)?;
-        recovery.known(entry.id)?.data.take_changed();
-    }
+    report.checkpoint_rows =
+        segments::load(&mut recovery, &**device, &manifest.tables, options.threads)?;
     report.loading = began.elapsed();
     let began = Instant::now();
-    let holder = engine.holder.child("recovery");
-    let from = Lsn(manifest.wal_start);
-    let mut ahead = Ahead::new(&holder)?;
-    let take = &mut |record: Record<'_>| recovery.take(&mut ahead, &record);
-    let replayed = replay(&**device, from, &holder, take)?;
-    recovery.apply_taken(&mut ahead)?;
+    let replayed = replay_log(&mut recovery, &**device, &manifest, options.threads)?;
+    if let Some(torn) = &replayed.cut {
+        *cut = Some((torn.file.clone(), torn.offset, torn.bytes));
+    }
     report.log_rows = recovery.log_rows;
     report.replaying = began.elapsed();
     let began = Instant::now();
@@ -107,13 +135,18 @@ pub(crate) fn open(
     engine.timeline.restart_at(Timestamp(newest));
     report.records = replayed.records;
     report.timestamp = newest;
-    report.cut = replayed.cut.as_ref().map(|cut| (cut.file.clone(), cut.offset, cut.bytes));
+    report.cut.clone_from(cut);
     let mut start = replayed.next_start();
     start.timestamp = newest;
     let preallocate_bytes = device.growth_bytes();
     let wal_options = WalOptions { preallocate_bytes, ..WalOptions::default() };
     let (holder, durable) = (engine.holder.child("wal"), engine.timeline.durable());
     let wal = Wal::create(Arc::clone(device), start, wal_options, holder, durable)?;
+    if !manifest.has_log && !planted::bug("log_not_noted") {
+        // From here on a store without a log is one that lost it.
+        manifest.has_log = true;
+        manifest::save(&**device, &manifest)?;
+    }
     engine.attach_log(Log {
         wal,
         start: start.lsn,
@@ -123,6 +156,21 @@ pub(crate) fn open(
         thread: LogThread::default(),
     });
     Ok((manifest, report))
+}
+
+/// Applies the log behind the checkpoint, and makes its end clean.
+fn replay_log(
+    recovery: &mut Recovery<'_>,
+    device: &dyn Device,
+    manifest: &ManifestBody,
+    threads: usize,
+) -> Result<ReplayReport> {
+    if !manifest.has_log && wal::list_files(device)?.is_empty() {
+        return Ok(ReplayReport::default()); // the opening that made the manifest was cut short
+    }
+    let holder = recovery.engine.holder.child("recovery");
+    let replayed = log::apply_from(recovery, device, Lsn(manifest.wal_start), threads)?;
+    replayed.clean_end(device, &holder)
 }
 
 /// The manifest of a new store; a directory that holds something else is left alone.
@@ -157,6 +205,7 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
         wal_start: 0,
         checkpoint_timestamp: crate::mvcc::timeline::BEGINNING.0,
         next_table: 1,
+        has_log: false,
         tables: Vec::new(),
     };
     manifest::save(device, &body)?;
@@ -168,6 +217,8 @@ pub(crate) struct Recovery<'a> {
     engine: &'a Arc<Engine>,
     checkpoint: Timestamp,
     tables: HashMap<u32, Arc<LiveTable>>,
+    /// The table that the log named last.
+    named: Option<KnownTable>,
     fragments: HashMap<(Lsn, u64), Vec<u8>>,
     last_table: u32,
     /// Gets the changes of rows that cannot be made; without it, such a change ends recovery.
@@ -177,9 +228,16 @@ pub(crate) struct Recovery<'a> {
 
 impl<'a> Recovery<'a> {
     pub(crate) fn new(engine: &'a Arc<Engine>, checkpoint: Timestamp) -> Self {
-        let (tables, fragments) = (HashMap::new(), HashMap::new());
-        let (last_table, log_rows) = (0, 0);
-        Self { engine, checkpoint, tables, fragments, last_table, refused: None, log_rows }
+        Self {
+            engine,
+            checkpoint,
+            tables: HashMap::new(),
+            named: None,
+            fragments: HashMap::new(),
+            last_table: 0,
+            refused: None,
+            log_rows: 0,
+        }
     }
 
     fn add_table(&mut self, id: u32, schema: Schema) -> Result<Arc<LiveTable>> {
@@ -204,6 +262,7 @@ impl<'a> Recovery<'a> {
 
     /// Applies a change of the schema; nobody else uses the tables yet.
     fn change_schema(&mut self, change: SchemaRecord) -> Result<()> {
+        self.named = None;
         match change {
             SchemaRecord::Table { id, schema } => self.add_table(id, schema).map(drop),
             SchemaRecord::Index { table, index } => self.add_index(table, &index),
@@ -284,133 +343,9 @@ impl<'a> Recovery<'a> {
         Ok(table)
     }
 
-    fn load_table(&mut self, device: &dyn Device, entry: &TableEntry) -> Result<u64> {
-        let table = self.begin_table(entry)?;
-        let rows = &table.data;
-        let Some(name) = &entry.segment else { return Ok(0) };
-        let holder = self.engine.holder.child("recovery");
-        let mut reader = SegmentReader::open(device, name, &holder).map_err(|error| match error
-            .kind()
-        {
-            Kind::NotFound => Error::corrupt(format!("{name} is missing, the manifest names it")),
-            _ => error,
-        })?;
-        if reader.kind() != SegmentKind::Checkpoint || reader.schema_id() != u64::from(entry.id) {
-            return Err(Error::corrupt(format!(
-                "{name} is not the checkpoint of table {}",
-                entry.id
-            )));
-        }
-        let mut loaded = 0;
-        while let Some(image) = reader.next_row()? {
-            self.put_row(rows, image)
-                .map_err(|error| error.at(format_args!("{name}, row {loaded}")))?;
-            loaded += 1;
-        }
-        if loaded != entry.rows || loaded != reader.rows() {
-            return Err(Error::corrupt(format!(
-                "{name} holds {loaded} rows, the manifest says {}",
-                entry.rows
-            )));
-        }
-        Ok(loaded)
-    }
-
-    /// Puts a row of the checkpoint.
-    pub(crate) fn put_row(&self, rows: &TableData, image: &[u8]) -> Result<()> {
-        let cells = record::read_row(&mut Reader::new(image), &rows.schema)?;
-        load::put(rows, &cells, self.checkpoint)
-    }
-
-    /// Applies a record of the log.
-    pub(crate) fn apply(&mut self, found: &Record<'_>) -> Result<()> {
-        let place = |error: Error| match error.kind() {
-            Kind::Corrupt => error.at(format_args!("log position {}", found.lsn)),
-            _ => error,
-        };
-        match found.kind {
-            RecordKind::Fragment => self.keep_fragment(found.payload).map_err(place),
-            _ if found.timestamp <= self.checkpoint.0 => self.forget_fragments(found),
-            RecordKind::Schema => {
-                let (change, _) = codec::decode::<SchemaRecord>(found.payload).map_err(place)?;
-                self.change_schema(change).map_err(place)
-            }
-            RecordKind::Commit => self.commit(found).map_err(place),
-        }
-    }
-
-    fn keep_fragment(&mut self, payload: &[u8]) -> Result<()> {
-        let mut reader = Reader::new(payload);
-        let whose = record::read_head(&mut reader)?
-            .ok_or_else(|| Error::corrupt("a fragment without a transaction"))?;
-        self.fragments.entry(whose).or_default().extend_from_slice(reader.rest());
-        Ok(())
-    }
-
-    fn forget_fragments(&mut self, found: &Record<'_>) -> Result<()> {
-        if found.kind == RecordKind::Commit
-            && let Some(whose) = record::read_head(&mut Reader::new(found.payload))?
-        {
-            self.fragments.remove(&whose);
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self, found: &Record<'_>) -> Result<()> {
-        let mut reader = Reader::new(found.payload);
-        let at = Timestamp(found.timestamp);
-        match record::read_head(&mut reader)? {
-            None => self.apply_ops(reader, at),
-            Some(whose) => {
-                let mut whole = self
-                    .fragments
-                    .remove(&whose)
-                    .ok_or_else(|| Error::corrupt("a commit record whose fragments are missing"))?;
-                whole.extend_from_slice(reader.rest());
-                self.apply_ops(Reader::new(&whole), at)
-            }
-        }
-    }
-
-    fn apply_ops(&mut self, mut reader: Reader<'_>, at: Timestamp) -> Result<()> {
-        let mut table: Option<Arc<TableData>> = None;
-        while !reader.is_empty() {
-            let op = record::read_op(&mut reader, table.as_ref().map(|rows| &rows.schema))?;
-            self.log_rows += u64::from(!matches!(op, Op::Table { .. }));
-            let known = || table.as_ref().expect("an operation on a row was read with its schema");
-            let applied = match op {
-                Op::Table { id, version, columns } => {
-                    table = Some(self.known_table(id, version, &columns)?);
-                    Ok(())
-                }
-                Op::Put(cells) => load::put(known(), &cells, at),
-                Op::Update { key, columns, cells } => {
-                    load::update(known(), &key, &columns, &cells, at)
-                }
-                Op::Delete(key) => load::delete(known(), &key),
-            };
-            match (applied, &mut self.refused) {
-                (Err(error), Some(refused)) if error.kind() == Kind::Corrupt => refused.push(error),
-                (applied, _) => applied?,
-            }
-        }
-        Ok(())
-    }
-
-    fn known_table(&self, id: u32, version: u32, columns: &[u32]) -> Result<Arc<TableData>> {
-        let table = self.tables.get(&id);
-        let table =
-            table.ok_or_else(|| Error::corrupt(format!("rows of an unknown table {id}")))?;
-        let rows = &table.data;
-        let same = rows.schema.columns.iter().map(|column| column.id).eq(columns.iter().copied());
-        if rows.schema.version != version || !same {
-            return Err(Error::corrupt(format!(
-                "rows of `{}` with another schema than version {}",
-                rows.schema.table, rows.schema.version
-            )));
-        }
-        rows.note_changed();
-        Ok(Arc::clone(rows))
+    /// Puts a row of the checkpoint, whether its key is there or not.
+    pub(crate) fn put_row(&self, rows: &TableData, image: &[u8], room: &mut Room) -> Result<()> {
+        load::put_image(rows, &mut Reader::new(image), self.checkpoint, room)
     }
 
     /// The tables so far.

@@ -12,6 +12,7 @@ use crate::mvcc::Timestamp;
 use crate::planted;
 use crate::recovery::Recovery;
 use crate::segment::SegmentReader;
+use crate::txn::load::Room;
 use crate::txn::{Engine, LiveTable, SharedEngine, check_values};
 use crate::wal::{self, Device, Lsn, Record};
 use std::cell::RefCell;
@@ -92,6 +93,7 @@ fn manifest_of(from: &dyn Device, report: &mut SalvageReport) -> Result<Manifest
         wal_start: first.unwrap_or(Lsn::ZERO).0,
         checkpoint_timestamp: 0,
         next_table: 1,
+        has_log: first.is_some(),
         tables: Vec::new(),
     })
 }
@@ -122,11 +124,11 @@ fn save_table(
         }
         opened => opened?,
     };
-    let mut rows = 0;
+    let (mut rows, mut room) = (0, Room::new());
     loop {
         match reader.next_row() {
             Ok(None) => break,
-            Ok(Some(image)) => match recovery.put_row(&table.data, image) {
+            Ok(Some(image)) => match recovery.put_row(&table.data, image, &mut room) {
                 Err(error) if is_damage(&error) => report.lose(error.at(name).to_string()),
                 put => {
                     put?;
@@ -164,9 +166,8 @@ fn save_log(
         let applied = recovery.apply(&record);
         let mut report = report.borrow_mut();
         report.records += 1;
-        let place = format!("log position {}", record.lsn);
         for error in recovery.refused.as_mut().map(std::mem::take).unwrap_or_default() {
-            report.lose(error.at(&place).to_string());
+            report.lose(error.to_string());
         }
         match applied {
             Err(error) if is_damage(&error) => {

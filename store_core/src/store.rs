@@ -120,8 +120,10 @@ impl Options {
         self
     }
 
-    /// Threads that build the indexes when the store is opened, at least 1 and at most [`THREADS_MAX`]; by
-    /// default as many as the machine runs at once.
+    /// Threads that open the store: they load the checkpoint, apply the log and build the indexes; at
+    /// least 1 and at most [`THREADS_MAX`], by default as many as the machine runs at once. Each takes up to
+    /// a megabyte or so of the budget meanwhile; with a small one there are fewer. What is opened does not
+    /// depend on it.
     pub fn threads(mut self, threads: u32) -> Self {
         self.threads = Some(threads);
         self
@@ -167,10 +169,9 @@ impl Options {
     /// Opens the store on a device of the caller's.
     pub fn open_on(self, device: Arc<dyn Device>) -> Result<Store> {
         let lock = own(&device)?;
-        let engine = Engine::new(self.memory_bytes())?;
+        let opened = recovery::open(self.memory_bytes(), &device, &self.opening());
+        let (engine, manifest, recovery) = opened.map_err(|error| error.at(device.describe()))?;
         engine.keep_lock(lock);
-        let opened = recovery::open(&engine, &device, &self.opening());
-        let (manifest, recovery) = opened.map_err(|error| error.at(device.describe()))?;
         let manifest = Mutex::new(manifest);
         let copying = RwLock::new(());
         let home = Arc::new(Home { device, manifest, recovery, copying });

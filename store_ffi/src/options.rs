@@ -145,8 +145,9 @@ pub unsafe extern "C" fn store_options_checkpoint(
     })
 }
 
-/// Sets how many threads build the indexes when the store is opened; by default as many as the machine
-/// runs at once.
+/// Sets how many threads open the store: they load the checkpoint, apply the log and build the indexes;
+/// by default as many as the machine runs at once. What is opened does not depend on it. With little
+/// memory there are fewer.
 ///
 /// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]

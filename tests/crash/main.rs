@@ -13,6 +13,7 @@ mod incremental;
 mod kill;
 mod levels;
 mod many;
+mod opening;
 mod power;
 mod processes;
 mod salvage;

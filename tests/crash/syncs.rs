@@ -1,8 +1,10 @@
 //! I7: after a failed sync nothing more is acknowledged, reads go on, reopening is right.
 
 use crate::history::{History, Workload, device, open, state_of};
-use store_core::Kind;
-use store_tests::sim_device::{EIO, Failure, Fault, Operation};
+use std::time::Duration;
+use store_core::{Kind, ValueRef};
+use store_tests::memory::wait_until_within;
+use store_tests::sim_device::{EIO, Failure, Fault, Operation, SimDevice};
 
 const WORKLOAD: Workload = Workload { seed: 3, steps: 30, text_bytes: 60, stubborn: true };
 
@@ -64,6 +66,33 @@ fn a_failed_write_or_rename_is_no_loss() {
             fail_once(operation, after);
         }
     }
+}
+
+/// Room in the log is made by a thread when nobody needs it yet. A sync that fails there is met by the
+/// next commit, not lost.
+#[test]
+fn a_failed_sync_of_room_made_ahead_stops_the_store() {
+    const GROWTH: u64 = 1 << 20;
+    let device = SimDevice::small(GROWTH);
+    let store = open(&device).unwrap();
+    let mut history = History::new();
+    history.run(&store, Workload { steps: 3, ..WORKLOAD }).unwrap();
+    let table = store.open_table("a").unwrap();
+    let text = "x".repeat(20_000);
+    let row = |id: i64| -> [ValueRef<'_>; 3] { [id.into(), id.into(), (&text).into()] };
+    device.set_sync_delay(Duration::from_millis(20)); // so that the thread is still at it below
+    let mut id = 1_000;
+    // Noted when half of the room is used, begun with the next commit, and done in pieces.
+    while store.stats().wal_end < GROWTH / 2 + 60_000 {
+        id += 1;
+        store.write(|txn| table.insert(txn, &row(id))).unwrap();
+    }
+    let failure = Failure::Errno(EIO);
+    device.fail(Fault { operation: Some(Operation::Sync), after: 0, forever: false, failure });
+    let failed = || !device.is_waiting_to_fail();
+    wait_until_within(Duration::from_secs(5), "nobody syncs room made ahead", failed);
+    let error = store.write(|txn| table.insert(txn, &row(0))).unwrap_err();
+    assert_eq!(error.kind(), Kind::Poisoned, "{error}");
 }
 
 #[test]

@@ -10,11 +10,13 @@ use store_core::{
     ColumnSpec, IndexSpec, Isolation, Kind, Reader, Schema, Store, Table, Txn, TxnOptions, Type,
     Value, ValueRef,
 };
-use store_tests::memory::{table_bytes, wait_until};
+use store_tests::memory::{table_bytes, wait_until, wait_until_within};
 use store_tests::random::Random;
 use store_tests::rows::{assert_sound, drain, int, matching, sum};
 use store_tests::sim_device::SimDevice;
 
+/// Many times what upkeep needs; a planted bug is noticed well within a minute.
+const UPKEEP_PATIENCE: Duration = Duration::from_secs(10);
 const LONG: &str = "a note that is too long to stand in its cell";
 
 /// `id` key, `value` indexed, `note`.
@@ -231,7 +233,7 @@ fn twenty_changes_leave_the_memory_where_it_was() {
     table.drop_column("squawk").unwrap();
     drop(held);
     let back = |what: &str| {
-        wait_until(what, || {
+        wait_until_within(UPKEEP_PATIENCE, what, || {
             table_bytes(&store) <= before * 21 / 20 && store.stats().ended_tables.is_empty()
         });
     };
@@ -249,6 +251,37 @@ fn twenty_changes_leave_the_memory_where_it_was() {
     assert_sound(&store);
     store.drop_table("plain").unwrap();
     wait_until("the table was dropped", || table_bytes(&store) == 0);
+}
+
+/// A snapshot from before many changes keeps the first table, and none of those it cannot see.
+#[test]
+fn an_old_snapshot_keeps_no_table_that_begins_after_it() {
+    let store = store();
+    let table = plain(&store, 2_000);
+    let one = table_bytes(&store);
+    let held = store.snapshot().unwrap();
+    for _ in 0..5 {
+        table.add_column(&squawk()).unwrap();
+        table.drop_column("squawk").unwrap();
+    }
+    let inside = store.snapshot().unwrap();
+    table.add_column(&squawk()).unwrap();
+    let few = |what: &str, ended: usize| {
+        wait_until_within(UPKEEP_PATIENCE, what, || {
+            store.stats().ended_tables.len() == ended
+                && table_bytes(&store) <= one * (ended as u64 + 1) * 3 / 2
+        });
+    };
+    few("two snapshots see two tables", 2);
+    assert_eq!(all(&table, &held), all(&table, &inside));
+    assert_eq!(names(&table, &held), ["id", "value", "note"]);
+    assert_eq!(all(&table, &store.snapshot().unwrap()).len(), 2_000);
+    drop(held);
+    few("the older one ended", 1);
+    assert_eq!(all(&table, &inside).len(), 2_000);
+    drop(inside);
+    few("both ended", 0);
+    assert_sound(&store);
 }
 
 #[test]

@@ -14,9 +14,14 @@ pub fn table_bytes(store: &Store) -> u64 {
 
 /// Waits until something is done that nobody here does.
 pub fn wait_until(what: &str, done: impl Fn() -> bool) {
+    wait_until_within(PATIENCE, what, done);
+}
+
+/// The same, not for as long: where a bug is expected that it would wait for in vain.
+pub fn wait_until_within(patience: Duration, what: &str, done: impl Fn() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < PATIENCE, "{what}");
+        assert!(start.elapsed() < patience, "{what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

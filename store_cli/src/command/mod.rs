@@ -64,6 +64,9 @@ fn options(common: &Common) -> Options {
     if let Some(age) = common.checkpoint_age {
         options = options.checkpoint_age(Duration::from_secs(age));
     }
+    if let Some(threads) = common.threads {
+        options = options.threads(threads);
+    }
     if let Some(bytes) = common.memory {
         options = options.memory(bytes);
     }

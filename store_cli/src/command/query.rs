@@ -20,7 +20,8 @@ pub fn run(common: &Common, args: &QueryArgs) -> Done {
     let columns = chosen_columns(table.schema(), args)?;
     let query = build(&table, &snapshot, filter, args)?;
     if args.agg.is_some() || args.group_by.is_some() {
-        write_groups(query.threads(args.threads), args, &mut *writer(format, args))?;
+        let threads = common.threads.unwrap_or(1);
+        write_groups(query.threads(threads), args, &mut *writer(format, args))?;
     } else if args.explain {
         print_line(&query.explain()?)?;
     } else if args.analyze {

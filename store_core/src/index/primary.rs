@@ -108,6 +108,27 @@ impl PrimaryIndex {
         })
     }
 
+    /// Makes room for so many rows at once, while the index is empty and nobody else uses it; if that is
+    /// refused the index grows with its rows.
+    pub(crate) fn make_room(&self, rows: u64) {
+        let words = (rows.saturating_mul(4) / 3).saturating_add(1).checked_next_power_of_two();
+        let words = words.map_or(WORDS_MAX, |words| words.min(WORDS_MAX as u64) as usize);
+        if words <= WORDS_START || self.len() > 0 {
+            return;
+        }
+        if let Ok(table) = Table::boxed(words, &self.holder) {
+            self.leave_for(table, &mut self.moving.lock());
+        }
+    }
+
+    /// Goes on in another table; this one is freed later.
+    fn leave_for(&self, next: *mut Table, moving: &mut Moving) {
+        let left = self.current.swap(next, AcqRel);
+        moving.moved = 0;
+        moving.left.push_back((self.timeline.mark(), left));
+        self.left.store(moving.left.len() as u32, Relaxed);
+    }
+
     /// Rows entered.
     pub(crate) fn len(&self) -> u64 {
         self.live.load(Relaxed)
@@ -320,10 +341,7 @@ impl PrimaryIndex {
         }
         table.left.store(table.mask + 1 - moving.moved, Relaxed);
         if moving.moved > table.mask || planted::bug("left_before_moved") {
-            let left = self.current.swap(std::ptr::from_ref(next).cast_mut(), AcqRel);
-            moving.moved = 0;
-            moving.left.push_back((self.timeline.mark(), left));
-            self.left.store(moving.left.len() as u32, Relaxed);
+            self.leave_for(std::ptr::from_ref(next).cast_mut(), &mut moving);
         }
         Ok(())
     }
@@ -453,6 +471,13 @@ impl Table {
     fn is_nearly_full(&self) -> bool {
         self.used.load(Relaxed) as usize * 10 >= (self.mask + 1) * 9
     }
+}
+
+/// The part of a hash, of so many: hashes that a search takes for equal are in the same one.
+#[inline]
+pub(crate) fn part_of(hash: u64, parts: usize) -> usize {
+    let compared = hash >> HASH_SHIFT;
+    ((u128::from(compared) * parts as u128) >> (64 - HASH_SHIFT)) as usize
 }
 
 #[inline(always)]

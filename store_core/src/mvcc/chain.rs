@@ -237,6 +237,26 @@ impl Versions {
         Ok(row)
     }
 
+    // ---- loading: nobody reads yet
+
+    /// Takes up to so many slots for rows to be loaded, at least one; the first of them comes last.
+    pub(crate) fn take_slots(&self, most: usize, slots: &mut Vec<u32>) -> Result<()> {
+        let before = slots.len();
+        self.slots.allocate_some(most, |slot| slots.push(slot))?;
+        slots[before..].reverse();
+        Ok(())
+    }
+
+    /// Makes a slot that was taken a committed row of these words, owned by nobody.
+    pub(crate) fn load(&self, row: u32, words: &[u64], at: Timestamp) {
+        // SAFETY: the slot was taken by the caller.
+        let slot = unsafe { self.slots.slot(row) };
+        let generation = word(slot, 1).load(Relaxed) & GENERATION;
+        word(slot, 1).store(generation, Relaxed);
+        paste(slot, HEADER_WORDS, &words[..self.words]);
+        word(slot, 0).store(at.0 << 1, Release);
+    }
+
     /// Gives a row's slot back: nobody can see it and no index leads to it.
     pub(crate) fn drop_row(&self, row: u32) {
         let meta = self.meta(row);

@@ -72,6 +72,18 @@ impl LiveSnapshots {
         self.expired.iter().any(|read| (begin.0..newer.0).contains(read))
     }
 
+    /// True if a snapshot that is registered, or comes later, reads one of these timestamps; one that
+    /// expired counts for as long as it is held.
+    pub(crate) fn reads_in(&self, begin: Timestamp, end: Timestamp) -> bool {
+        if planted::bug("ended_table_kept_for_older") {
+            return self.oldest_registered < end;
+        }
+        let inside = |read: &u64| (begin.0..end.0).contains(read);
+        self.published < end
+            || self.timestamps.iter().any(inside)
+            || self.expired.iter().any(inside)
+    }
+
     /// True if an expired snapshot is held that reads less than this.
     pub(crate) fn expired_before(&self, newer: Timestamp) -> bool {
         self.expired.iter().any(|read| *read < newer.0)
@@ -119,6 +131,10 @@ mod tests {
         assert_eq!(live.oldest_registered, Timestamp(10));
         let saw = |begin, newer| live.expired_saw(Timestamp(begin), Timestamp(newer));
         assert!(saw(10, 11) && saw(5, 50) && !saw(5, 10) && !saw(11, 50));
+        let reads = |begin, end| live.reads_in(Timestamp(begin), Timestamp(end));
+        assert!(reads(10, 11) && reads(20, 21) && reads(40, 41) && reads(1, 50));
+        assert!(!reads(1, 10) && !reads(11, 20) && !reads(21, 40) && !reads(41, 50));
+        assert!(reads(41, 51), "one that comes may read what is published");
         assert!(live.expired_before(Timestamp(11)) && !live.expired_before(Timestamp(10)));
     }
 }

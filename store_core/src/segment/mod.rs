@@ -16,6 +16,7 @@
 //!
 //! Every byte is under a checksum that is verified on every read, lengths before they are used.
 
+mod block;
 mod costs;
 mod format;
 mod key;
@@ -41,6 +42,7 @@ pub use run_reader::RunReader;
 pub use sort_arena::SortArena;
 pub use spill::{RunOptions, Spill};
 
+pub(crate) use block::SegmentBlock;
 pub(crate) use format::SegmentKind;
 pub(crate) use reader::SegmentReader;
 pub(crate) use writer::{SegmentOptions, SegmentWriter};

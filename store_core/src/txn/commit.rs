@@ -126,6 +126,9 @@ impl Txn {
     /// Who is to see to it that this commit becomes durable.
     fn wait_by_level(&self) -> Wait {
         let Some(log) = self.engine.log() else { return Wait::Writer };
+        if log.wal.wants_room() {
+            log.thread.start(&self.engine); // without it committers make room themselves
+        }
         match self.durability.unwrap_or(log.durability) {
             Durability::Async if log.thread.start(&self.engine) => Wait::Nobody,
             Durability::None => Wait::Ever,

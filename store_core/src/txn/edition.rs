@@ -3,12 +3,13 @@
 //! ```text
 //! edition 1 ──successor──► edition 2 ──successor──► edition 3
 //! [ 0 ………… 41 )            [ 41 ………… 97 )           [ 97 …………       timestamps that see it
-//!    rows taken out once no snapshot below 41 is registered
+//!    rows taken out once no snapshot inside is registered, nor can be
 //! ```
 //!
 //! Rows have a fixed layout, so a change of columns copies them to a table of the new layout: the next
 //! edition. A reader uses the edition that its timestamp lies in. Handles keep editions, not their
-//! rows: these go when the last snapshot has ended that reads them, whoever still has a handle.
+//! rows: these go when the last snapshot has ended that reads them, whoever still has a handle, and
+//! whatever older snapshots are left that read an edition before.
 
 use super::live_table::LiveTable;
 use crate::error::{Awaited, Error, Result};
@@ -115,6 +116,11 @@ impl Edition {
     /// True unless it has ended.
     pub(crate) fn is_open(&self) -> bool {
         self.span.load(Relaxed) == OPEN
+    }
+
+    /// The first timestamp that sees it.
+    pub(crate) fn since(&self) -> Timestamp {
+        Timestamp(self.from.load(Relaxed))
     }
 
     /// The timestamp it ended at; beyond all if it has not.

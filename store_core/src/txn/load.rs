@@ -1,8 +1,10 @@
 //! Writing rows in place while a store is being opened and nobody reads.
 
-use super::prepare::{RowWords, prepare_key, prepare_row, set_cell};
+use super::prepare::{RowWords, prepare_row};
 use super::recast::Recast;
+use super::record::{self, Change, damaged};
 use super::rows::TableData;
+use crate::codec::Reader;
 use crate::error::{Error, Result};
 use crate::index::primary::Inserted;
 use crate::mvcc::Timestamp;
@@ -10,20 +12,52 @@ use crate::mvcc::chain::{Newest, Owner};
 use crate::schema::ROW_COLUMN;
 use crate::sync::Relaxed;
 use crate::value::ValueRef;
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Whoever opens the store owns every row it writes.
 const OPENER: Owner = Owner(1);
 
+/// Words of rows that are worked on, made once for many rows.
+pub(crate) struct Room {
+    words: RowWords,
+    /// Another row's: its key, or what this one was.
+    other: RowWords,
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self { words: RowWords::new(), other: RowWords::new() }
+    }
+}
+
 /// Writes a whole row, whether its key is there or not.
-pub(crate) fn put(rows: &TableData, cells: &[ValueRef<'_>], at: Timestamp) -> Result<()> {
+fn put(rows: &TableData, cells: &[ValueRef<'_>], at: Timestamp) -> Result<()> {
     let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
-    let mut words = RowWords::new();
-    prepare_row(rows, &all, cells, &mut words).map_err(damaged)?;
-    note_row_number(rows, cells);
-    match find(rows, &words) {
-        Some(row) => overwrite(rows, row, words, at),
-        None => add_words(rows, words, &all, at),
+    let mut room = Room::new();
+    prepare_row(rows, &all, cells, &mut room.words).map_err(damaged)?;
+    put_words(rows, &mut room, at)
+}
+
+/// The same of a row as segments and the log hold it.
+pub(crate) fn put_image(
+    rows: &TableData,
+    image: &mut Reader<'_>,
+    at: Timestamp,
+    room: &mut Room,
+) -> Result<()> {
+    record::read_row(image, rows, &mut room.words)?;
+    put_words(rows, room, at)
+}
+
+fn put_words(rows: &TableData, room: &mut Room, at: Timestamp) -> Result<()> {
+    note_row_number(rows, &room.words);
+    match find(rows, &room.words, &mut room.other) {
+        Some(row) => {
+            let owns = !rows.layout.long_columns().is_empty();
+            overwrite(rows, row, room, owns, at)
+        }
+        None => add_words(rows, &mut room.words, at),
     }
 }
 
@@ -32,17 +66,17 @@ pub(crate) fn add(rows: &TableData, cells: &[ValueRef<'_>], at: Timestamp) -> Re
     let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
     let mut words = RowWords::new();
     prepare_row(rows, &all, cells, &mut words)?;
-    add_words(rows, words, &all, at)
+    add_words(rows, &mut words, at)
 }
 
-fn add_words(rows: &TableData, mut words: RowWords, all: &[usize], at: Timestamp) -> Result<()> {
-    rows.own_cells(&mut words, all)?;
+fn add_words(rows: &TableData, words: &mut RowWords, at: Timestamp) -> Result<()> {
+    own_long_cells(rows, words)?;
     let row = rows.versions.new_row(OPENER, &words[..rows.layout.key_words()]);
-    let row = row.inspect_err(|_| release(rows, &words))?;
-    let hash = rows.view(&words).key_hash();
+    let row = row.inspect_err(|_| release(rows, words))?;
+    let hash = rows.view(words).key_hash();
     let entered = rows.primary.insert(hash, row, |_| false).inspect_err(|_| {
         rows.versions.drop_row(row);
-        release(rows, &words);
+        release(rows, words);
     })?;
     debug_assert_eq!(entered, Inserted::New);
     rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
@@ -52,30 +86,112 @@ fn add_words(rows: &TableData, mut words: RowWords, all: &[usize], at: Timestamp
     Ok(())
 }
 
-/// Writes some columns of a row that must be there.
-pub(crate) fn update(
-    rows: &TableData,
-    key: &[ValueRef<'_>],
-    columns: &[usize],
-    cells: &[ValueRef<'_>],
-    at: Timestamp,
-) -> Result<()> {
-    let row = find_key(rows, key)?;
-    let mut words = RowWords::zeroed(rows.layout.words());
-    rows.versions.copy_newest(row, &mut words);
-    for (column, value) in columns.iter().zip(cells) {
-        set_cell(rows, &mut words, *column, *value).map_err(damaged)?;
-    }
-    overwrite_columns(rows, row, words, columns, at)
+/// Rows of a checkpoint on their way into a table: a few at a time, so that the memory of their
+/// places in the primary index is fetched before they are entered.
+pub(crate) struct Loader {
+    /// The rows' words, which borrow from their images, and the hashes of their keys.
+    words: Vec<RowWords>,
+    hashes: [u64; LOADED_AT_ONCE],
+    /// Slots that were taken for rows to come.
+    slots: Vec<u32>,
+    other: RowWords,
 }
 
-/// Removes a row that must be there.
-pub(crate) fn delete(rows: &TableData, key: &[ValueRef<'_>]) -> Result<()> {
-    let row = find_key(rows, key)?;
-    let mut words = RowWords::zeroed(rows.layout.words());
-    rows.versions.copy_newest(row, &mut words);
-    remove(rows, row, &words);
-    Ok(())
+/// Rows whose places are fetched before the first is entered.
+const LOADED_AT_ONCE: usize = 16;
+/// Slots taken at once: threads that load one table meet seldom, and most pages stay in order.
+const SLOTS_AT_ONCE: usize = 256;
+
+impl Loader {
+    pub(crate) fn new() -> Self {
+        let words = (0..LOADED_AT_ONCE).map(|_| RowWords::new()).collect();
+        let slots = Vec::with_capacity(SLOTS_AT_ONCE);
+        Self { words, hashes: [0; LOADED_AT_ONCE], slots, other: RowWords::new() }
+    }
+
+    /// Loads some of the `left` rows that `images` gives; says how many these were, 0 at the end. Their
+    /// keys must not be there; other threads may be loading others. `place` says which of them an error
+    /// is about.
+    pub(crate) fn load<'b>(
+        &mut self,
+        rows: &TableData,
+        at: Timestamp,
+        left: usize,
+        mut images: impl FnMut() -> Result<Option<&'b [u8]>>,
+        place: impl Fn(usize, Error) -> Error,
+    ) -> Result<usize> {
+        let mut count = 0;
+        while count < LOADED_AT_ONCE {
+            let words = &mut self.words[count];
+            let Some(image) = images()? else { break };
+            record::read_row(&mut Reader::new(image), rows, words)
+                .map_err(|error| place(count, error))?;
+            self.hashes[count] = rows.view(words).key_hash();
+            rows.primary.prefetch(self.hashes[count]);
+            count += 1;
+        }
+        for nth in 0..count {
+            let at_row = |error| place(nth, error);
+            if self.slots.is_empty() {
+                let most = SLOTS_AT_ONCE.min(left - nth);
+                rows.versions.take_slots(most, &mut self.slots).map_err(at_row)?;
+            }
+            self.enter(rows, nth, at).map_err(at_row)?;
+        }
+        rows.settled.add_rows(count as i64);
+        Ok(count)
+    }
+
+    fn enter(&mut self, rows: &TableData, nth: usize, at: Timestamp) -> Result<()> {
+        let (words, hash) = (&mut self.words[nth], self.hashes[nth]);
+        own_long_cells(rows, words)?;
+        note_row_number(rows, words);
+        let row = self.slots.pop().expect("the caller has taken some");
+        rows.versions.load(row, words, at);
+        let (key, other) = (rows.view(words), &mut self.other);
+        other.reset(rows.layout.words());
+        let same = |row| {
+            rows.versions.key_words(row, other);
+            rows.view(other).same_key(&key)
+        };
+        match rows.primary.insert(hash, row, same)? {
+            Inserted::New => Ok(()),
+            Inserted::Found(_) => {
+                let name = rows.row_name(words);
+                Err(Error::corrupt(format!("{name} is there twice")))
+            }
+        }
+    }
+}
+
+/// Makes the long values of a row its own.
+fn own_long_cells(rows: &TableData, words: &mut [u64]) -> Result<()> {
+    rows.own_cells(words, rows.layout.long_key_columns())?;
+    rows.own_cells(words, rows.layout.long_columns()).inspect_err(|_| rows.release_key(words))
+}
+
+/// Does an operation of the log again: what it changes must be there.
+pub(crate) fn redo(rows: &TableData, op: &[u8], at: Timestamp, room: &mut Room) -> Result<()> {
+    let mut reader = Reader::new(op);
+    let change = record::read_change(&mut reader)?;
+    if change == Change::Put {
+        return put_image(rows, &mut reader, at, room);
+    }
+    room.words.reset(rows.layout.words());
+    record::read_key(&mut reader, rows, &mut room.words)?;
+    let row = find(rows, &room.words, &mut room.other).ok_or_else(|| {
+        let name = rows.row_name(&room.words);
+        Error::corrupt(format!("the log changes {name}, which is not there"))
+    })?;
+    rows.versions.copy_newest(row, &mut room.words);
+    if change == Change::Delete {
+        remove(rows, row, &room.words);
+        return Ok(());
+    }
+    let columns = record::read_columns(&mut reader, rows, &mut room.words)?;
+    let long = rows.layout.long_columns();
+    let owns = !long.is_empty() && columns.iter().any(|column| long.contains(column));
+    overwrite(rows, row, room, owns, at)
 }
 
 fn remove(rows: &TableData, row: u32, words: &[u64]) {
@@ -101,16 +217,8 @@ pub(crate) fn move_rows(rows: &TableData, to: &TableData, recast: &Recast<'_>) -
     })
 }
 
-/// Asks for the memory in which a key is looked for; its hash, if it is a key.
-pub(crate) fn fetch_place(rows: &TableData, key: &[ValueRef<'_>]) -> Option<u64> {
-    let mut words = RowWords::new();
-    prepare_key(rows, key, &mut words).ok()?;
-    let hash = rows.view(&words).key_hash();
-    rows.primary.prefetch(hash);
-    Some(hash)
-}
-
 /// Asks for the memory of the row that a key of this hash may have.
+#[inline]
 pub(crate) fn fetch_row(rows: &TableData, hash: u64) {
     if let Some(row) = rows.primary.first(hash) {
         rows.versions.fetch(row);
@@ -135,56 +243,50 @@ pub(crate) fn for_each(
     Ok(())
 }
 
-fn overwrite(rows: &TableData, row: u32, words: RowWords, at: Timestamp) -> Result<()> {
-    let others: Vec<usize> =
-        (0..rows.schema.columns.len()).filter(|column| !rows.schema.is_key(*column)).collect();
-    overwrite_columns(rows, row, words, &others, at)
-}
-
-fn overwrite_columns(
-    rows: &TableData,
-    row: u32,
-    mut words: RowWords,
-    columns: &[usize],
-    at: Timestamp,
-) -> Result<()> {
-    let mut before = words.clone();
-    rows.versions.copy_newest(row, &mut before);
-    rows.own_cells(&mut words, columns)?;
-    rows.release_payload(&before, Some(&words));
-    rows.versions.stage_insert(row, &words[rows.layout.key_words()..]);
+/// Writes the newest payload of a row over the one there; `owns`: its long cells borrow, or differ
+/// from those there.
+fn overwrite(rows: &TableData, row: u32, room: &mut Room, owns: bool, at: Timestamp) -> Result<()> {
+    if owns {
+        room.other.reset(rows.layout.words());
+        rows.versions.copy_newest(row, &mut room.other);
+        own_changed(rows, &mut room.words, &room.other)?;
+        rows.release_payload(&room.other, Some(&room.words));
+    }
+    rows.versions.stage_insert(row, &room.words[rows.layout.key_words()..]);
     rows.versions.install_insert(row, at);
     Ok(())
 }
 
-fn find_key(rows: &TableData, key: &[ValueRef<'_>]) -> Result<u32> {
-    let mut words = RowWords::new();
-    prepare_key(rows, key, &mut words).map_err(damaged)?;
-    find(rows, &words).ok_or_else(|| {
-        Error::corrupt(format!("the log changes {}, which is not there", rows.row_name(&words)))
-    })
+/// Makes the long values its own that are not those of the row as it was.
+fn own_changed(rows: &TableData, words: &mut [u64], before: &[u64]) -> Result<()> {
+    let layout = &rows.layout;
+    let changed = layout
+        .long_columns()
+        .iter()
+        .copied()
+        .filter(|column| layout.long_cell(words, *column) != layout.long_cell(before, *column));
+    let changed: SmallVec<[usize; 8]> = changed.collect();
+    rows.own_cells(words, &changed)
 }
 
-fn find(rows: &TableData, words: &[u64]) -> Option<u32> {
+/// The row with the key of these words; `theirs` is room for another one's.
+#[inline]
+fn find(rows: &TableData, words: &[u64], theirs: &mut RowWords) -> Option<u32> {
     let key = rows.view(words);
-    let mut theirs = RowWords::zeroed(rows.layout.words());
+    theirs.reset(rows.layout.words());
     rows.primary.candidates(key.key_hash()).find(|row| {
-        rows.versions.key_words(*row, &mut theirs);
-        rows.view(&theirs).same_key(&key)
+        rows.versions.key_words(*row, theirs);
+        rows.view(theirs).same_key(&key)
     })
 }
 
 /// Restores the counter of hidden row numbers past one that was read.
-fn note_row_number(rows: &TableData, cells: &[ValueRef<'_>]) {
+fn note_row_number(rows: &TableData, words: &[u64]) {
     if rows.schema.has_hidden_key()
-        && let Some(ValueRef::Int(number)) = cells.last()
-        && rows.schema.columns.last().is_some_and(|column| column.name == ROW_COLUMN)
+        && let Some(last) = rows.schema.columns.len().checked_sub(1)
+        && rows.schema.columns[last].name == ROW_COLUMN
+        && let ValueRef::Int(number) = rows.view(words).cell(last)
     {
         rows.next_row.fetch_max(number.saturating_add(1) as u64, Relaxed);
     }
-}
-
-/// What was checked when it was written is damage when it is read.
-fn damaged(error: Error) -> Error {
-    Error::corrupt(error.to_string()).caused_by(error)
 }

@@ -1,6 +1,7 @@
-//! The thread that syncs commits nobody waits for, and publishes those with tickets.
+//! The thread that syncs commits nobody waits for, publishes those with tickets, and makes room in the
+//! log before it is needed.
 //!
-//! Started with the first such commit; it holds the engine, so the last handle of a user's ends it
+//! Started with the first such commit, or when room runs short; it holds the engine, so the last handle of a user's ends it
 //! and waits for it, at most for one sync.
 
 use super::engine::Engine;

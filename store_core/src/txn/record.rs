@@ -13,6 +13,7 @@
 //! Numbers are bincode's variable-length integers (`codec`).
 
 use super::engine::Log;
+use super::prepare::{RowWords, check_bytes, set_cell};
 use super::rows::TableData;
 use crate::codec::{self, Reader};
 use crate::error::{Error, Result};
@@ -179,51 +180,27 @@ fn put_cell(value: ValueRef<'_>, column: &Column, out: &mut Vec<u8>) {
     }
 }
 
-/// Cells of one row, on the stack for rows of usual width.
-pub(crate) type Cells<'a> = SmallVec<[ValueRef<'a>; 12]>;
-
-/// One operation of a commit.
-#[expect(clippy::large_enum_variant, reason = "one exists at a time, on the stack")]
-pub(crate) enum Op<'a> {
-    /// The operations that follow concern this table; its column ids, in the order of the cells.
-    Table { id: u32, version: u32, columns: SmallVec<[u32; 16]> },
-    /// A whole row.
-    Put(Cells<'a>),
-    /// A row's key and its changed columns.
-    Update { key: Cells<'a>, columns: SmallVec<[usize; 16]>, cells: Cells<'a> },
-    /// A row's key.
-    Delete(Cells<'a>),
+/// The table that the operations of a commit concern from here on.
+pub(crate) struct NamedTable {
+    pub id: u32,
+    pub version: u32,
+    /// Its columns' numbers, in the order of the cells.
+    pub columns: SmallVec<[u32; 16]>,
 }
 
-/// Takes the next operation; `schema` is that of the table named last.
-pub(crate) fn read_op<'a>(reader: &mut Reader<'a>, schema: Option<&Schema>) -> Result<Op<'a>> {
-    let op = reader.u8()?;
-    if op == OP_TABLE {
-        return read_table(reader);
+/// What names a table in a commit, byte for byte.
+pub(crate) fn table_name_bytes(id: u32, schema: &Schema) -> Vec<u8> {
+    let mut bytes = vec![OP_TABLE];
+    put_table(id, schema, &mut bytes);
+    bytes
+}
+
+/// Takes the name of a table; `None`, and nothing taken, if an operation on a row comes next.
+pub(crate) fn read_table(reader: &mut Reader<'_>) -> Result<Option<NamedTable>> {
+    if reader.rest().first() != Some(&OP_TABLE) {
+        return Ok(None);
     }
-    let schema = schema.ok_or_else(|| Error::corrupt("a row comes before its table"))?;
-    Ok(match op {
-        OP_PUT => Op::Put(read_row(reader, schema)?),
-        OP_DELETE => Op::Delete(read_key(reader, schema)?),
-        OP_UPDATE => {
-            let key = read_key(reader, schema)?;
-            let (mut columns, mut cells) = (SmallVec::new(), SmallVec::new());
-            for _ in 0..reader.u64()? {
-                let column = reader.u64()? as usize;
-                let spec = schema.columns.get(column).filter(|_| !schema.is_key(column));
-                let spec = spec.ok_or_else(|| Error::corrupt("an update of an unknown column"))?;
-                columns.push(column);
-                cells.push(read_cell(reader, spec)?);
-            }
-            Op::Update { key, columns, cells }
-        }
-        other => {
-            return Err(Error::corrupt(format!("unknown operation {other} in a commit record")));
-        }
-    })
-}
-
-fn read_table<'a>(reader: &mut Reader<'a>) -> Result<Op<'a>> {
+    reader.u8()?;
     let number = |value: u64| {
         u32::try_from(value).map_err(|_| Error::corrupt("a table or column number is too large"))
     };
@@ -234,45 +211,160 @@ fn read_table<'a>(reader: &mut Reader<'a>) -> Result<Op<'a>> {
     for _ in 0..count {
         columns.push(number(reader.u64()?)?);
     }
-    Ok(Op::Table { id, version, columns })
+    Ok(Some(NamedTable { id, version, columns }))
 }
 
-/// Takes every cell of a row.
-pub(crate) fn read_row<'a>(reader: &mut Reader<'a>, schema: &Schema) -> Result<Cells<'a>> {
-    let mut cells = Cells::with_capacity(schema.columns.len());
-    for column in &schema.columns {
-        cells.push(read_cell(reader, column)?);
-    }
-    Ok(cells)
+/// An operation on a row, still as the log has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowOp<'a> {
+    /// The operation, which [`read_change`] takes apart.
+    pub bytes: &'a [u8],
+    /// The hash of the row's key.
+    pub hash: u64,
 }
 
-fn read_key<'a>(reader: &mut Reader<'a>, schema: &Schema) -> Result<Cells<'a>> {
-    let mut cells = Cells::with_capacity(schema.key.len());
-    for column in &schema.key {
-        cells.push(read_cell(reader, &schema.columns[*column])?);
+/// Takes the next operation on a row of this table; builds its key in `key`. Looks at no more of the
+/// other cells than where they end.
+pub(crate) fn read_op<'a>(
+    reader: &mut Reader<'a>,
+    rows: &TableData,
+    key: &mut RowWords,
+) -> Result<RowOp<'a>> {
+    let whole = reader.rest();
+    let schema = &rows.schema;
+    key.reset(rows.layout.key_words());
+    match reader.u8()? {
+        OP_PUT => {
+            for (at, column) in schema.columns.iter().enumerate() {
+                if schema.is_key(at) {
+                    take_cell(reader, rows, at, key)?;
+                } else {
+                    skip_cell(reader, column)?;
+                }
+            }
+        }
+        OP_DELETE => read_key(reader, rows, key)?,
+        OP_UPDATE => {
+            read_key(reader, rows, key)?;
+            for _ in 0..reader.u64()? {
+                let column = changed_column(reader, schema)?;
+                skip_cell(reader, &schema.columns[column])?;
+            }
+        }
+        other => {
+            return Err(Error::corrupt(format!("unknown operation {other} in a commit record")));
+        }
     }
-    Ok(cells)
+    let bytes = &whole[..whole.len() - reader.rest().len()];
+    Ok(RowOp { bytes, hash: rows.view(key).key_hash() })
 }
 
-/// The table and the key of the first row of a commit without fragments, if it is what it should be.
-pub(crate) fn first_key<'a, 't>(
-    payload: &'a [u8],
-    table: impl FnOnce(u32) -> Option<&'t TableData>,
-) -> Result<Option<(&'t TableData, Cells<'a>)>> {
-    let mut reader = Reader::new(payload);
-    if read_head(&mut reader)?.is_some() || reader.u8()? != OP_TABLE {
-        return Ok(None);
-    }
-    let Op::Table { id, .. } = read_table(&mut reader)? else { return Ok(None) };
-    let Some(rows) = table(id) else { return Ok(None) };
-    let op = reader.u8()?;
-    if op != OP_PUT {
-        return Ok(Some((rows, read_key(&mut reader, &rows.schema)?)));
-    }
-    let row = read_row(&mut reader, &rows.schema)?;
-    Ok(Some((rows, rows.schema.key.iter().map(|column| row[*column]).collect())))
+/// What an operation does to its row; its cells come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// A whole row.
+    Put,
+    /// The row's key, then the changed columns: [`read_columns`].
+    Update,
+    /// The row's key.
+    Delete,
 }
 
+/// Takes the first byte of an operation on a row.
+pub(crate) fn read_change(reader: &mut Reader<'_>) -> Result<Change> {
+    match reader.u8()? {
+        OP_PUT => Ok(Change::Put),
+        OP_UPDATE => Ok(Change::Update),
+        OP_DELETE => Ok(Change::Delete),
+        other => Err(Error::corrupt(format!("unknown operation {other} in a commit record"))),
+    }
+}
+
+/// Takes every cell of a row, as words that borrow from the bytes.
+pub(crate) fn read_row(
+    reader: &mut Reader<'_>,
+    rows: &TableData,
+    words: &mut RowWords,
+) -> Result<()> {
+    words.reset(rows.layout.words());
+    for column in 0..rows.schema.columns.len() {
+        take_cell(reader, rows, column, words)?;
+    }
+    check_bytes(rows, words).map_err(damaged)
+}
+
+/// Takes the cells of a key, as words that borrow from the bytes.
+pub(crate) fn read_key(reader: &mut Reader<'_>, rows: &TableData, words: &mut [u64]) -> Result<()> {
+    for column in &rows.schema.key {
+        take_cell(reader, rows, *column, words)?;
+    }
+    Ok(())
+}
+
+/// Takes the changed columns of an update, whose cells go into the row's words; says which they are.
+pub(crate) fn read_columns(
+    reader: &mut Reader<'_>,
+    rows: &TableData,
+    words: &mut [u64],
+) -> Result<SmallVec<[usize; 16]>> {
+    let mut columns = SmallVec::new();
+    for _ in 0..reader.u64()? {
+        let column = changed_column(reader, &rows.schema)?;
+        take_cell(reader, rows, column, words)?;
+        columns.push(column);
+    }
+    Ok(columns)
+}
+
+fn changed_column(reader: &mut Reader<'_>, schema: &Schema) -> Result<usize> {
+    let column = reader.u64()? as usize;
+    if column >= schema.columns.len() || schema.is_key(column) {
+        return Err(Error::corrupt("an update of an unknown column"));
+    }
+    Ok(column)
+}
+
+#[inline]
+fn take_cell(
+    reader: &mut Reader<'_>,
+    rows: &TableData,
+    column: usize,
+    words: &mut [u64],
+) -> Result<()> {
+    let value = read_cell(reader, &rows.schema.columns[column])?;
+    set_cell(rows, words, column, value).map_err(damaged)
+}
+
+/// What was checked when it was written is damage when it is read.
+pub(crate) fn damaged(error: Error) -> Error {
+    Error::corrupt(error.to_string()).caused_by(error)
+}
+
+/// Takes a cell, and looks at nothing but where it ends.
+#[inline]
+fn skip_cell(reader: &mut Reader<'_>, column: &Column) -> Result<()> {
+    if !column.notnull {
+        match reader.u8()? {
+            0 => return Ok(()),
+            1 => {}
+            other => return Err(Error::corrupt(format!("a cell begins with {other}"))),
+        }
+    }
+    match column.ty {
+        Type::Bool => reader.u8().map(drop),
+        Type::Int16 | Type::Int32 | Type::Int64 | Type::Timestamp | Type::Date => {
+            reader.u64().map(drop)
+        }
+        Type::Float32 => reader.array::<4>().map(drop),
+        Type::Float64 => reader.array::<8>().map(drop),
+        Type::Text | Type::Bytes => reader.bytes().map(drop),
+        Type::Decimal { .. } => reader.i128().map(drop),
+        Type::Inet => reader.array::<16>().map(drop),
+        Type::Mac => reader.array::<6>().map(drop),
+    }
+}
+
+#[inline]
 fn read_cell<'a>(reader: &mut Reader<'a>, column: &Column) -> Result<ValueRef<'a>> {
     if !column.notnull {
         match reader.u8()? {

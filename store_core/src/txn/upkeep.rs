@@ -79,7 +79,8 @@ impl Upkeep {
         let Some((_, first)) = ended.first() else { return };
         let Some(live) = first.data.timeline.live_snapshots() else { return };
         let over = |table: &mut (Arc<Edition>, Arc<LiveTable>)| {
-            table.0.until() <= live.oldest_registered && !planted::bug("ended_table_kept")
+            let read = live.reads_in(table.0.since(), table.0.until());
+            !read && !planted::bug("ended_table_kept")
         };
         let gone: Vec<_> = ended.extract_if(.., over).collect();
         drop(ended);

@@ -28,7 +28,7 @@ const VERSION: u32 = 4;
 const CHECKED_BYTES: usize = 48;
 const FILLED_BYTES: usize = CHECKED_BYTES + 8;
 /// A file that is not in use yet is synced whenever so much was written to it.
-const PREPARE_STEP: u64 = 256 << 10;
+pub(super) const PREPARE_STEP: u64 = 256 << 10;
 /// Zeros are written in pieces of this size.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -138,6 +138,13 @@ impl WalFile {
         })?;
         sync(&*self.file, &self.name)?;
         Ok(from.plus(reached - wanted[0]))
+    }
+
+    /// Writes zeros behind its room, and leaves syncing them to the next who syncs the file; returns how far
+    /// it came. A full disk is no error.
+    pub(super) fn write_zeros(&self, from: Lsn, to: Lsn) -> io::Result<Lsn> {
+        let [start, end] = [from, to].map(|lsn| self.offset_of(lsn));
+        fill_zeros(&*self.file, [start, start, end]).map(|reached| from.plus(reached - start))
     }
 
     fn header(&self) -> [u8; FILLED_BYTES] {

@@ -84,6 +84,8 @@ impl Wal {
         let timestamp = state.last_timestamp;
         let later = if goal == Goal::Durable { state.later.take() } else { None };
         state.syncing = later.map(|later| later.since);
+        state.syncs_begun += u64::from(goal == Goal::Durable);
+        let sync = state.syncs_begun;
         let outcome = self.unlocked(state, || {
             seal_batch(batch.bytes_mut(), file.id, durable);
             if batch.len() > 0 {
@@ -102,6 +104,7 @@ impl Wal {
                 self.poison(state, &Error::io(format_args!("{}: writing", file.name), fault));
             }
             _ if goal == Goal::Durable => {
+                state.syncs_done = sync;
                 state.durable =
                     if planted::bug("durable_beyond_batch") { state.end() } else { end };
                 // Before the position: who sees that may publish up to this.

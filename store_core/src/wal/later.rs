@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Half of each bound is for the sync itself. If that takes longer, committers wait: so the bounds
-//! hold whatever the disk does.
+//! hold whatever the disk does. The same thread makes room ahead (`grow`).
 
 use super::group_commit::Goal;
 use super::lsn::Lsn;
@@ -97,8 +97,17 @@ impl Wal {
             if tickets > seen {
                 return Some(tickets);
             }
+            if state.room_at.is_some_and(|at| Instant::now() >= at) {
+                self.grow(&mut state);
+                continue;
+            }
             let Some(later) = state.later.filter(|later| later.bounded) else {
-                self.later_wanted.wait(&mut state);
+                match state.room_at {
+                    Some(at) => {
+                        self.later_wanted.wait_until(&mut state, at);
+                    }
+                    None => self.later_wanted.wait(&mut state),
+                }
                 continue;
             };
             let due = later.since + lag.delay / 2;
@@ -106,7 +115,8 @@ impl Wal {
             if later.urgent || far || Instant::now() >= due {
                 self.lead_or_wait(&mut state, Goal::Durable);
             } else {
-                self.later_wanted.wait_until(&mut state, due);
+                let until = state.room_at.map_or(due, |at| due.min(at));
+                self.later_wanted.wait_until(&mut state, until);
             }
         }
     }

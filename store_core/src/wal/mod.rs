@@ -17,7 +17,7 @@
 //! sequenced. Group commit ([`Wal::wait_durable`]) as in `DeWitt` et al., "Implementation techniques
 //! for main memory database systems" (1984): the first who waits writes and syncs for all, while
 //! the next batch fills. A failed write or sync poisons the log (invariant I7). What nobody waits for
-//! is synced by a thread of the store's ([`Wal::sync_later`]).
+//! is synced by a thread of the store's ([`Wal::sync_later`]), which also makes room before it is needed.
 //!
 //! **Reading** ([`replay()`]). A bad frame in the last file is a torn tail if nothing proves that it
 //! had been durable; then it is cut. Proof is a valid later frame that was written when `durable`
@@ -33,6 +33,7 @@ mod directory;
 mod file;
 mod frames;
 mod group_commit;
+mod grow;
 mod later;
 mod lsn;
 mod record;
@@ -52,7 +53,7 @@ pub(crate) use file::LogStart;
 pub(crate) use file::list_files;
 pub(crate) use lsn::Lsn;
 pub(crate) use record::{HashedPayload, Record, RecordKind};
-pub(crate) use replay::{TIMESTAMP_MAX, replay};
+pub(crate) use replay::{ReplayReport, Replayed, TIMESTAMP_MAX, replay};
 pub(crate) use salvage::salvage;
 #[cfg(all(test, loom))]
 pub(crate) use writer::Appended;

@@ -47,21 +47,18 @@ pub(crate) struct TornTail {
     pub(crate) bytes: u64,
 }
 
-/// Hands every record from a position on to `visit`, in order; then makes the end clean.
+/// Hands every record from a position on to `visit`, in order.
 ///
-/// A torn tail is cut off and reported. Damage before the end is an error that names file and
-/// offset, and changes nothing. Everything visited is durable when this returns. The caller holds
-/// the device's lock, and goes on with [`super::Wal::create`] at the report's `end`. A crash at any
-/// point leaves a log that replays to the same records. Memory: one window, or the longest record.
+/// Changes nothing: the owner of the device makes the end clean with [`Replayed::clean_end`]. Damage
+/// before the end is an error that names file and offset. Memory: one window, or the longest record.
 pub(crate) fn replay(
     device: &dyn Device,
     from: Lsn,
     holder: &Holder,
     visit: &mut dyn FnMut(Record<'_>) -> Result<()>,
-) -> Result<ReplayReport> {
+) -> Result<Replayed> {
     let files = list_files(device)?;
     let first = match files.partition_point(|(start, _)| *start <= from) {
-        0 if files.is_empty() && from == Lsn::ZERO => return Ok(ReplayReport::default()),
         0 => {
             let place = device.describe();
             return Err(Error::corrupt(format!(
@@ -75,10 +72,10 @@ pub(crate) fn replay(
         replay.report.end = *start;
         match files.get(position + 1) {
             Some((next, _)) => replay.inner_file(device, name, *next)?,
-            None => replay.last_file(device, name)?,
+            None => return replay.last_file(device, name),
         }
     }
-    Ok(replay.report)
+    unreachable!("the last of the files is among those that were read")
 }
 
 /// A replay on its way through the files.
@@ -105,8 +102,8 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Reads the last file and makes its end clean.
-    fn last_file(&mut self, device: &dyn Device, name: &str) -> Result<()> {
+    /// Reads the last file, and judges its end.
+    fn last_file(mut self, device: &dyn Device, name: &str) -> Result<Replayed> {
         let file = WalFile::open(device, name, OpenMode::Write)?;
         let mut reader = FrameReader::new(&file, self.holder)?;
         self.records(&mut reader, Lsn(u64::MAX))?;
@@ -121,41 +118,9 @@ impl Replay<'_> {
             let reason = format!("the record at {proof} was written when it was durable");
             return Err(damaged(&file, end, &reason));
         }
-        if !planted::bug("last_batch_not_rewritten") {
-            self.rewrite_last_batch(&mut reader)?;
-        }
-        self.clean_end(&file, rest)?;
-        device.sync_directory().map_err(|fault| Error::io(device.describe(), fault))
-    }
-
-    /// Writes again what may never have been synced but is believed from now on.
-    ///
-    /// After a failed sync the system shows bytes that are not on the disk, and takes them for
-    /// written: another sync alone would do nothing for them.
-    fn rewrite_last_batch(&self, reader: &mut FrameReader<'_>) -> Result<()> {
-        let file = reader.file;
-        let mut offset = file.offset_of(reader.durable);
-        let end = file.offset_of(self.report.end);
-        while offset < end {
-            let len = (end - offset).min(WINDOW_BYTES as u64);
-            let written = file.file.write_all_at(reader.bytes_at(offset, len as usize)?, offset);
-            written.map_err(|fault| Error::io(format_args!("{}: rewriting", file.name), fault))?;
-            offset += len;
-        }
-        Ok(())
-    }
-
-    /// Cuts off what is torn, and syncs.
-    fn clean_end(&mut self, file: &WalFile, rest: Rest) -> Result<()> {
-        let offset = file.offset_of(self.report.end);
-        if rest.bytes > 0 {
-            let cut = file.file.set_len(offset);
-            cut.map_err(|fault| Error::io(format_args!("{}: cutting", file.name), fault))?;
-            let tail = TornTail { file: file.name.clone(), offset, bytes: rest.bytes };
-            self.report.cut = Some(tail);
-        }
-        let synced = file.file.sync_all();
-        synced.map_err(|fault| Error::io(format_args!("{}: syncing", file.name), fault))
+        let durable = reader.durable;
+        drop(reader);
+        Ok(Replayed { report: self.report, file, durable, rest })
     }
 
     /// Visits records until there is no valid one, or until `limit`.
@@ -184,6 +149,68 @@ impl Replay<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A log that was read to its end.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    report: ReplayReport,
+    /// The last file, open for writing, and how far its records say that it was synced.
+    file: WalFile,
+    durable: Lsn,
+    rest: Rest,
+}
+
+impl Replayed {
+    /// Makes the end clean: a torn tail is cut off and reported, and everything visited is durable
+    /// when this returns.
+    ///
+    /// The caller holds the device's lock, and goes on with [`super::Wal::create`] at the report's
+    /// `end`. A crash at any point leaves a log that replays to the same records.
+    pub(crate) fn clean_end(
+        mut self,
+        device: &dyn Device,
+        holder: &Holder,
+    ) -> Result<ReplayReport> {
+        if !planted::bug("last_batch_not_rewritten") {
+            self.rewrite_last_batch(holder)?;
+        }
+        self.cut()?;
+        device.sync_directory().map_err(|fault| Error::io(device.describe(), fault))?;
+        Ok(self.report)
+    }
+
+    /// Writes again what may never have been synced but is believed from now on.
+    ///
+    /// After a failed sync the system shows bytes that are not on the disk, and takes them for
+    /// written: another sync alone would do nothing for them.
+    fn rewrite_last_batch(&self, holder: &Holder) -> Result<()> {
+        let file = &self.file;
+        let mut reader = FrameReader::new(file, holder)?;
+        let mut offset = file.offset_of(self.durable);
+        let end = file.offset_of(self.report.end);
+        while offset < end {
+            let len = (end - offset).min(WINDOW_BYTES as u64);
+            let written = file.file.write_all_at(reader.bytes_at(offset, len as usize)?, offset);
+            written.map_err(|fault| Error::io(format_args!("{}: rewriting", file.name), fault))?;
+            offset += len;
+        }
+        Ok(())
+    }
+
+    /// Cuts off what is torn, and syncs.
+    fn cut(&mut self) -> Result<()> {
+        let file = &self.file;
+        let offset = file.offset_of(self.report.end);
+        if self.rest.bytes > 0 {
+            let cut = file.file.set_len(offset);
+            cut.map_err(|fault| Error::io(format_args!("{}: cutting", file.name), fault))?;
+            let bytes = self.rest.bytes;
+            self.report.cut = Some(TornTail { file: file.name.clone(), offset, bytes });
+        }
+        let synced = file.file.sync_all();
+        synced.map_err(|fault| Error::io(format_args!("{}: syncing", file.name), fault))
     }
 }
 

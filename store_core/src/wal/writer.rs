@@ -11,7 +11,7 @@ use super::roll::WalFileSize;
 use super::waiters::Waiters;
 use crate::error::{Error, Kind, Result};
 use crate::mem::Holder;
-use crate::sync::{Acquire, AtomicU64, Condvar, Mutex, MutexGuard, Release};
+use crate::sync::{Acquire, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Release};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -76,6 +76,8 @@ pub(crate) struct Wal {
     pub(super) grown: Condvar,
     /// One change of files at a time.
     pub(super) rolling: Mutex<()>,
+    /// The thread that looks after the log is to make room.
+    pub(super) room_wanted: AtomicBool,
 }
 
 /// What the mutex of the log guards.
@@ -114,11 +116,27 @@ pub(super) struct State {
     pub(super) wanted: Lsn,
     /// The threads that look after the log are to end.
     pub(super) stopping: bool,
+    /// When the next piece of room is to be made ahead, if one is.
+    pub(super) room_at: Option<Instant>,
+    /// Room could not be made ahead from here on: who needs it tries himself.
+    pub(super) room_refused: Option<Lsn>,
+    /// Syncs that were begun, and the newest of them that is done.
+    pub(super) syncs_begun: u64,
+    pub(super) syncs_done: u64,
+    /// A piece is being made ahead.
+    pub(super) growing: bool,
+    /// Somebody makes the room that he needs.
+    pub(super) extending: bool,
 }
 
 impl State {
     pub(super) fn end(&self) -> Lsn {
         self.pending_start.plus(self.pending.len() as u64)
+    }
+
+    /// Bytes that can be appended before the file must grow.
+    pub(super) fn room(&self) -> u64 {
+        self.allocated.0.saturating_sub(self.end().0)
     }
 
     pub(super) fn check_poisoned(&self) -> Result<()> {
@@ -170,6 +188,12 @@ impl Wal {
             ticket: 0,
             wanted: Lsn(u64::MAX),
             stopping: false,
+            room_at: None,
+            room_refused: None,
+            syncs_begun: 0,
+            syncs_done: 0,
+            growing: false,
+            extending: false,
         };
         Ok(Self {
             device,
@@ -182,6 +206,7 @@ impl Wal {
             later_wanted: Condvar::new(),
             grown: Condvar::new(),
             rolling: Mutex::new(()),
+            room_wanted: AtomicBool::new(false),
         })
     }
 
@@ -208,6 +233,7 @@ impl Wal {
         state.last_timestamp = timestamp;
         let appended = push_frame(&mut state, kind, payload, timestamp);
         self.note_later(&mut state, wait);
+        self.note_room(&mut state);
         if state.end() >= state.wanted {
             state.wanted = Lsn(u64::MAX);
             self.grown.notify_all();
@@ -266,15 +292,16 @@ impl Wal {
 
     /// Extends the file up to `need` or more, or waits for who is at it.
     fn extend(&self, state: &mut MutexGuard<'_, State>, need: Lsn) -> Result<()> {
-        if state.leading {
+        if state.leading || state.growing {
             self.changed.wait(state);
             return Ok(());
         }
-        state.leading = true;
+        (state.leading, state.extending) = (true, true);
         let (file, from) = (Arc::clone(&state.file), state.allocated);
         let steps = need.since(from).div_ceil(self.options.preallocate_bytes.max(1));
         let to = from.plus(steps * self.options.preallocate_bytes);
         let outcome = self.unlocked(state, || file.extend(from, need, to));
+        state.extending = false;
         let outcome = match outcome {
             Ok(reached) => {
                 state.allocated = reached;

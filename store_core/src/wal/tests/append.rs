@@ -1,6 +1,7 @@
 //! Appending, group commit and changes of files when nothing fails.
 
 use super::*;
+use crate::durability::Lag;
 use crate::error::Kind;
 use crate::sim_device::SimDevice;
 use crate::sync::join_all;
@@ -33,6 +34,7 @@ fn records_come_back_in_order_with_all_they_carry() {
         Ok(())
     })
     .unwrap();
+    let report = report.clean_end(&device, &holder()).unwrap();
     let expected = [
         (RecordKind::Commit, 41, b"one".to_vec()),
         (RecordKind::Fragment, 0, Vec::new()),
@@ -46,7 +48,7 @@ fn records_come_back_in_order_with_all_they_carry() {
 #[test]
 fn a_fresh_log_is_empty_and_an_empty_one_carries_its_clocks() {
     let device = SimDevice::new();
-    assert_eq!(read(&device, Lsn::ZERO).unwrap().1, ReplayReport::default());
+    assert_eq!(read(&device, Lsn::ZERO).unwrap_err().kind(), Kind::Corrupt, "there is no log");
     let start = LogStart { lsn: Lsn::ZERO, timestamp: 7, wall: 9 };
     drop(create(&device, start).unwrap());
     assert_eq!(read(&device, Lsn::ZERO).unwrap().1.next_start(), start);
@@ -201,4 +203,53 @@ fn a_refused_budget_sequences_nothing() {
     drop(wal);
     assert_eq!(budget.used(), 0);
     assert_eq!(read(&device, Lsn::ZERO).unwrap().0.len(), 2);
+}
+
+/// The thread that looks after the log makes room before it is needed, in the file that is in use.
+#[test]
+fn room_is_made_before_it_is_needed() {
+    const GROWTH: u64 = 1 << 20;
+    let device = SimDevice::new();
+    let options = WalOptions { preallocate_bytes: GROWTH, ..WalOptions::default() };
+    let wal =
+        Wal::create(Arc::new(device.clone()), BIRTH, options, holder(), clock_word()).unwrap();
+    let payload = vec![7; 10_000];
+    let mut timestamp = 0;
+    let mut fill = |until: &dyn Fn() -> bool| {
+        while !until() {
+            timestamp += 1;
+            wal.wait_durable(commit(&wal, timestamp, &payload).unwrap()).unwrap();
+        }
+        timestamp
+    };
+    let lag = Lag { delay: Duration::from_secs(60), bytes: u64::MAX };
+    let room = || wal.state.lock().room();
+    for _ in 0..3 {
+        fill(&|| wal.wants_room());
+        assert!(room() > GROWTH / 4, "noted before the room was used up");
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| assert_eq!(wal.sync_later(lag, 0), None));
+            while wal.wants_room() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            wal.stop_threads();
+            join_all([thread]);
+        });
+        wal.state.lock().stopping = false;
+        assert!((GROWTH..GROWTH * 3 / 2).contains(&room()), "{} bytes of room", room());
+        wal.roll(|| ()).unwrap();
+        let end = wal.end().0;
+        fill(&|| wal.end().0 > end + 100_000);
+    }
+    let newest = fill(&|| true);
+    drop(wal);
+    for seed in 0..4 {
+        let mut records = 0;
+        let count = &mut |_: crate::wal::Record<'_>| {
+            records += 1;
+            Ok(())
+        };
+        replay(&device.crash(seed), Lsn::ZERO, &holder(), count).unwrap();
+        assert_eq!(records, newest, "every record was acknowledged");
+    }
 }

@@ -61,5 +61,5 @@ fn read(device: &dyn Device, from: Lsn) -> Result<(Vec<(Lsn, u64)>, ReplayReport
         found.push((record.lsn, number_of(record.payload)));
         Ok(())
     })?;
-    Ok((found, report))
+    Ok((found, report.clean_end(device, &holder())?))
 }

@@ -1,5 +1,5 @@
 //! `store open NAME PATH ?-memory SIZE? ?-durability sync|async|none? ?-async_delay MS?
-//! ?-async_bytes SIZE? ?-checkpoint_bytes SIZE? ?-checkpoint_age SECONDS?`
+//! ?-async_bytes SIZE? ?-checkpoint_bytes SIZE? ?-checkpoint_age SECONDS? ?-threads N?`
 //!
 //! Opens or makes the store in the directory PATH, or an empty one without files for `:memory:`,
 //! and makes the command NAME for it; `#auto` makes a name up. Returns the command's name. A safe
@@ -26,6 +26,7 @@ pub const SUBCOMMAND: Subcommand<Package> = Subcommand {
         option("-async_bytes", "SIZE"),
         option("-checkpoint_bytes", "SIZE"),
         option("-checkpoint_age", "SECONDS"),
+        option("-threads", "N"),
     ],
     options_first: false,
     run,
@@ -79,6 +80,9 @@ fn store_options(given: &Options<'_>) -> Result<StoreOptions> {
     }
     if let Some(age) = given.number("-checkpoint_age")? {
         options = options.checkpoint_age(Duration::from_secs(age));
+    }
+    if let Some(threads) = given.number("-threads")? {
+        options = options.threads(u32::try_from(threads).unwrap_or(u32::MAX));
     }
     Ok(options)
 }
