@@ -183,7 +183,9 @@ mod tests {
         for seed in 0..3000 {
             let keys = random_keys(seed, 12);
             let mut span = KeySpan::new();
-            keys.iter().for_each(|key| span.add(key));
+            for key in &keys {
+                span.add(key);
+            }
             let prefix = span.prefix();
             told_apart += usize::from(prefix.tells_all_apart());
             for a in &keys {
@@ -204,7 +206,9 @@ mod tests {
         let keys = random_keys(77, 40);
         let span_of = |keys: &[Vec<u8>]| {
             let mut span = KeySpan::new();
-            keys.iter().for_each(|key| span.add(key));
+            for key in keys {
+                span.add(key);
+            }
             span
         };
         let mut merged = span_of(&keys[..13]);

@@ -77,7 +77,9 @@ impl Merge {
         holder: &Holder,
     ) -> Result<Self> {
         let Resident { area, used, entries, mut span } = arena.into_resident();
-        runs.iter().for_each(|run| span.merge(run.span()));
+        for run in &runs {
+            span.merge(run.span());
+        }
         let count = runs.len() + usize::from(!entries.is_empty());
         let heap =
             count * SOURCE_BYTES + usize::from(!runs.is_empty()) * unpack_heap_bytes(options.codec);
@@ -263,7 +265,7 @@ impl Merge {
     #[inline(always)]
     fn is_before(&self, a: usize, b: usize) -> bool {
         let (of_a, of_b) = (self.prefixes[a], self.prefixes[b]);
-        if of_a != of_b { of_a < of_b } else { self.is_before_when_equal(a, b) }
+        if of_a == of_b { self.is_before_when_equal(a, b) } else { of_a < of_b }
     }
 
     fn is_before_when_equal(&self, a: usize, b: usize) -> bool {
@@ -307,7 +309,7 @@ impl Merge {
     #[inline(always)]
     fn replay(&mut self, source: usize) {
         let mut winner = source;
-        let mut node = (self.sources.len() + source) / 2;
+        let mut node = self.sources.len().midpoint(source);
         while node > 0 {
             let other = self.tree[node] as usize;
             if self.is_before(other, winner) {

@@ -9,6 +9,7 @@
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 29;
 
 const SHORT_MAX: usize = 250;
+const LONG: usize = SHORT_MAX + 1;
 const TWO: u8 = 251;
 const FOUR: u8 = 252;
 
@@ -45,7 +46,7 @@ pub(crate) fn record_bytes(key: usize, payload: usize) -> usize {
 fn length_bytes(len: usize) -> usize {
     match len {
         0..=SHORT_MAX => 1,
-        0..=0xFFFF => 3,
+        LONG..=0xFFFF => 3,
         _ => 5,
     }
 }
@@ -70,7 +71,7 @@ fn write_length(room: &mut [u8], at: usize, len: usize) -> usize {
             room[at] = len as u8;
             at + 1
         }
-        0..=0xFFFF => {
+        LONG..=0xFFFF => {
             room[at] = TWO;
             room[at + 1..at + 3].copy_from_slice(&(len as u16).to_le_bytes());
             at + 3

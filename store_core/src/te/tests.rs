@@ -30,7 +30,7 @@ fn permutations(count: usize) -> Vec<Vec<usize>> {
 fn the_order_of_children_is_the_best_of_all() {
     let mut draw = Draw(3);
     for _ in 0..2000 {
-        let children: Vec<Requirement> = (0..1 + draw.below(6))
+        let children: Vec<Requirement> = (0..=draw.below(6))
             .map(|_| {
                 let peak = draw.below(40);
                 Requirement { peak, residual: draw.below(peak + 1) }
