@@ -19,4 +19,5 @@
 
 pub mod format;
 pub mod generate;
+pub mod operator;
 pub mod report;

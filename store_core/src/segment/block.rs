@@ -1,6 +1,7 @@
 //! One block on its way from the file to its rows.
 
 use super::format::{BlockHeader, SegmentCodec};
+use super::pack::Unpacker;
 use crate::codec::Reader;
 use crate::error::{Error, Kind, Result};
 use crate::mem::{Holder, Reservation};
@@ -21,6 +22,7 @@ pub(crate) struct SegmentBlock {
     raw: usize,
     stored: Vec<u8>,
     unpacked: Vec<u8>,
+    unpacker: Unpacker,
     /// The next row, and rows left.
     row_at: usize,
     rows_left: u32,
@@ -40,6 +42,7 @@ impl SegmentBlock {
             raw: 0,
             stored: Vec::new(),
             unpacked: Vec::new(),
+            unpacker: Unpacker::default(),
             row_at: 0,
             rows_left: 0,
             stored_held: holder.reserve(0)?,
@@ -84,11 +87,10 @@ impl SegmentBlock {
             let stored_at = self.at + super::format::BLOCK_HEADER_BYTES as u64;
             return Err(damaged(&self.name, stored_at, "the block's checksum does not hold"));
         }
-        if self.codec == SegmentCodec::Lz4 {
+        if self.codec != SegmentCodec::Raw {
             resize(&mut self.unpacked, self.raw, &mut self.unpacked_held)?;
-            match lz4_flex::block::decompress_into(&self.stored, &mut self.unpacked) {
-                Ok(len) if len == self.raw => {}
-                _ => return Err(self.damaged("the block cannot be unpacked")),
+            if !self.unpacker.unpack(self.codec, &self.stored, &mut self.unpacked) {
+                return Err(self.damaged("the block cannot be unpacked"));
             }
         }
         Ok(())
@@ -115,7 +117,7 @@ impl SegmentBlock {
     fn bytes(&self) -> &[u8] {
         match self.codec {
             SegmentCodec::Raw => &self.stored,
-            SegmentCodec::Lz4 => &self.unpacked,
+            SegmentCodec::Lz4 | SegmentCodec::Zstd => &self.unpacked,
         }
     }
 
