@@ -17,6 +17,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
+pub mod expr;
 pub mod format;
 pub mod generate;
 pub mod report;
