@@ -74,7 +74,7 @@ mod recovery;
 mod salvage;
 pub mod schema;
 mod schema_log;
-mod segment;
+pub mod segment;
 mod stats;
 mod store;
 mod sync;

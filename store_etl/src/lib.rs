@@ -21,4 +21,5 @@ pub mod batch;
 pub mod expr;
 pub mod format;
 pub mod generate;
+pub mod operator;
 pub mod report;

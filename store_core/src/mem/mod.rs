@@ -21,6 +21,7 @@ pub(crate) mod row_batch;
 pub(crate) mod row_words;
 pub(crate) mod slab;
 pub(crate) mod wide;
+mod work_area;
 
 pub(crate) use row_words::RowWords;
 
@@ -28,6 +29,7 @@ use crate::sync::AtomicU64;
 use std::ptr::NonNull;
 
 pub use budget::{Holder, HolderUsage, MemoryBudget, Reservation};
+pub use work_area::{WorkArea, as_entries, as_entries_mut, fetch_ahead};
 
 /// Makes zeroed memory of our own into that many atomics of value 0, which it is already unless a
 /// model checker's atomics are numbers of objects.

@@ -37,6 +37,17 @@ impl Region {
         }
     }
 
+    /// The same without huge pages: for what is touched in part, or in a hurry.
+    pub(crate) fn map_small_pages(bytes: usize, holder: &Holder) -> Result<Self> {
+        let bytes = bytes.max(1).next_multiple_of(KERNEL_PAGE_BYTES);
+        holder.take(bytes)?;
+        let start = map_anywhere(bytes, ProtFlags::READ | ProtFlags::WRITE)
+            .inspect_err(|_| holder.give(bytes))?;
+        // SAFETY: the mapping is ours; a kernel without huge pages refuses, which changes nothing.
+        let _refused = unsafe { madvise(start.as_ptr().cast(), bytes, Advice::LinuxNoHugepage) };
+        Ok(Self { start, bytes, holder: Some(holder.clone()) })
+    }
+
     /// Takes address space that can be neither read nor written yet and costs nothing.
     pub(crate) fn address_space(bytes: usize) -> Result<Self> {
         let bytes = bytes.max(1).next_multiple_of(KERNEL_PAGE_BYTES);
@@ -45,6 +56,11 @@ impl Region {
 
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
+    }
+
+    /// How long it is, in whole pages of the kernel.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Gives up the guard; [`Region::from_raw`] takes it back.

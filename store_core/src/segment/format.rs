@@ -41,11 +41,13 @@ pub(crate) enum SegmentKind {
 /// How the bytes of blocks are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum SegmentCodec {
+pub enum SegmentCodec {
     /// As they are: fastest.
     Raw = 0,
     /// LZ4, where that makes a block smaller.
     Lz4 = 1,
+    /// Zstandard at its level 1, where that makes a block smaller.
+    Zstd = 2,
 }
 
 /// The first bytes of a segment.
@@ -146,6 +148,7 @@ impl BlockHeader {
         let codec = match bytes[36] {
             0 => SegmentCodec::Raw,
             1 => SegmentCodec::Lz4,
+            2 => SegmentCodec::Zstd,
             code => {
                 return Err(Flaw::Newer(Error::unsupported(format!("block codec {code}"))));
             }
@@ -170,6 +173,7 @@ impl BlockHeader {
         let lengths = match self.codec {
             SegmentCodec::Raw => raw == stored,
             SegmentCodec::Lz4 => stored < raw && raw <= stored.saturating_mul(LZ4_RATIO_MAX),
+            SegmentCodec::Zstd => stored < raw,
         };
         // A row takes one byte at least, its length.
         lengths && raw <= BLOCK_BYTES_MAX && self.records > 0 && self.records <= self.raw

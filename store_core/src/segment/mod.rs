@@ -17,11 +17,27 @@
 //! Every byte is under a checksum that is verified on every read, lengths before they are used.
 
 mod format;
+mod key;
+mod merge;
+mod pack;
 mod reader;
+mod record;
+mod run;
+mod run_reader;
+mod sort_arena;
+mod spill;
 mod writer;
 
 #[cfg(test)]
 mod tests;
+
+pub use format::SegmentCodec;
+pub use key::{KeyPrefix, KeySpan};
+pub use merge::Merge;
+pub use run::{Run, RunBuffers, RunWriter};
+pub use run_reader::RunReader;
+pub use sort_arena::SortArena;
+pub use spill::{RunOptions, Spill};
 
 pub(crate) use format::SegmentKind;
 pub(crate) use reader::SegmentReader;

@@ -4,6 +4,7 @@ use super::format::{
     BLOCK_HEADER_BYTES, BlockHeader, FOOTER_BYTES, Flaw, Footer, HEADER_BYTES, Header,
     SegmentCodec, SegmentKind,
 };
+use super::pack::Unpacker;
 use crate::codec::Reader;
 use crate::error::{Error, Kind, Result};
 use crate::mem::{Holder, Reservation};
@@ -29,6 +30,7 @@ pub(crate) struct SegmentReader {
     stored: Vec<u8>,
     unpacked: Vec<u8>,
     codec: SegmentCodec,
+    unpacker: Unpacker,
     /// The current block: where it starts, its next row, and rows left in it.
     block_at: u64,
     row_at: usize,
@@ -91,6 +93,7 @@ impl SegmentReader {
             stored: Vec::new(),
             unpacked: Vec::new(),
             codec: SegmentCodec::Raw,
+            unpacker: Unpacker::default(),
             block_at: 0,
             row_at: 0,
             rows_left: 0,
@@ -169,7 +172,7 @@ impl SegmentReader {
     fn block(&self) -> &[u8] {
         match self.codec {
             SegmentCodec::Raw => &self.stored,
-            SegmentCodec::Lz4 => &self.unpacked,
+            SegmentCodec::Lz4 | SegmentCodec::Zstd => &self.unpacked,
         }
     }
 
@@ -197,8 +200,8 @@ impl SegmentReader {
         }
         self.read_stored(&block, stored_at)?;
         self.codec = block.codec;
-        if block.codec == SegmentCodec::Lz4 {
-            self.unpack(block.raw as usize)?;
+        if block.codec != SegmentCodec::Raw {
+            self.unpack(block.codec, block.raw as usize)?;
         }
         self.block_refused = false;
         self.seen.add(&block, checksum);
@@ -217,11 +220,12 @@ impl SegmentReader {
         Ok(())
     }
 
-    fn unpack(&mut self, raw: usize) -> Result<()> {
+    fn unpack(&mut self, codec: SegmentCodec, raw: usize) -> Result<()> {
         resize(&mut self.unpacked, raw, &mut self.unpacked_held)?;
-        match lz4_flex::block::decompress_into(&self.stored, &mut self.unpacked) {
-            Ok(len) if len == raw => Ok(()),
-            _ => Err(self.damaged(self.at, "the block cannot be unpacked")),
+        if self.unpacker.unpack(codec, &self.stored, &mut self.unpacked) {
+            Ok(())
+        } else {
+            Err(self.damaged(self.at, "the block cannot be unpacked"))
         }
     }
 

@@ -4,12 +4,12 @@ use super::format::{
     BLOCK_BYTES_MAX, BLOCK_HEADER_BYTES, BlockHeader, FOOTER_BYTES, Footer, HEADER_BYTES, Header,
     SEGMENT_BLOCK_BYTES, SegmentCodec, SegmentKind,
 };
+use super::pack::{Packer, pack_heap_bytes, packed_bytes_max};
 use crate::codec::put_bytes;
 use crate::error::{Error, Kind, Result};
 use crate::mem::{Holder, Reservation};
 use crate::random::random_id;
 use crate::wal::{Device, DeviceFile, OpenMode};
-use lz4_flex::block::{compress_into, get_maximum_output_size};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
@@ -20,8 +20,6 @@ const SYNC_BYTES: usize = 256 << 10;
 
 /// Most bytes a row's length takes.
 const ROW_LENGTH_BYTES_MAX: usize = 9;
-/// The table LZ4 packs with, while it runs.
-const LZ4_TABLE_BYTES: usize = 16 << 10;
 
 /// How a segment is written.
 #[derive(Clone, Debug)]
@@ -66,6 +64,7 @@ pub(crate) struct SegmentWriter {
     records: u32,
     /// The block as it is written: its header, then its stored bytes.
     out: Vec<u8>,
+    packer: Packer,
     held: Reservation,
     at: u64,
     /// Bytes written since the last sync.
@@ -85,7 +84,8 @@ impl SegmentWriter {
         holder: &Holder,
     ) -> Result<Self> {
         let name = temporary_name.into();
-        let held = holder.reserve(buffer_bytes(options.block_bytes) + LZ4_TABLE_BYTES)?;
+        let heap = pack_heap_bytes(options.codec);
+        let held = holder.reserve(buffer_bytes(&options, options.block_bytes) + heap)?;
         let file = device
             .open(&name, OpenMode::Truncate)
             .map_err(|fault| Error::io(format_args!("{name}: creating"), fault))?;
@@ -96,7 +96,8 @@ impl SegmentWriter {
             name,
             file_id,
             raw: buffer(options.block_bytes)?,
-            out: buffer(out_bytes(options.block_bytes))?,
+            out: buffer(out_bytes(&options, options.block_bytes))?,
+            packer: Packer::new(options.codec)?,
             options,
             records: 0,
             held,
@@ -154,9 +155,9 @@ impl SegmentWriter {
             return Err(Error::invalid(message).detail(row.len().to_string()));
         }
         let before = self.held.bytes();
-        self.held.grow(buffer_bytes(most))?;
+        self.held.grow(buffer_bytes(&self.options, most))?;
         let usual_raw = std::mem::replace(&mut self.raw, buffer(most)?);
-        let usual_out = std::mem::replace(&mut self.out, buffer(out_bytes(most))?);
+        let usual_out = std::mem::replace(&mut self.out, buffer(out_bytes(&self.options, most))?);
         put_bytes(&mut self.raw, row);
         self.records = 1;
         self.write_block()?;
@@ -191,19 +192,13 @@ impl SegmentWriter {
     fn pack(&mut self) -> SegmentCodec {
         self.out.clear();
         self.out.resize(BLOCK_HEADER_BYTES, 0);
-        if self.options.codec == SegmentCodec::Lz4 {
-            let room = get_maximum_output_size(self.raw.len());
-            self.out.resize(BLOCK_HEADER_BYTES + room, 0);
-            let packed = compress_into(&self.raw, &mut self.out[BLOCK_HEADER_BYTES..]);
-            // An error would mean too little room, which is no harm: the block stays raw.
-            if let Ok(len) = packed
-                && len < self.raw.len()
-            {
-                self.out.truncate(BLOCK_HEADER_BYTES + len);
-                return SegmentCodec::Lz4;
-            }
-            self.out.truncate(BLOCK_HEADER_BYTES);
+        let room = packed_bytes_max(self.options.codec, self.raw.len());
+        self.out.resize(BLOCK_HEADER_BYTES + room, 0);
+        if let Some(len) = self.packer.pack(&self.raw, &mut self.out[BLOCK_HEADER_BYTES..]) {
+            self.out.truncate(BLOCK_HEADER_BYTES + len);
+            return self.options.codec;
         }
+        self.out.truncate(BLOCK_HEADER_BYTES);
         self.out.extend_from_slice(&self.raw);
         SegmentCodec::Raw
     }
@@ -256,12 +251,13 @@ impl Drop for SegmentWriter {
 }
 
 /// Bytes of both buffers for blocks of this length.
-fn buffer_bytes(block: usize) -> usize {
-    block + out_bytes(block)
+fn buffer_bytes(options: &SegmentOptions, block: usize) -> usize {
+    block + out_bytes(options, block)
 }
 
-fn out_bytes(block: usize) -> usize {
-    BLOCK_HEADER_BYTES.max(HEADER_BYTES).max(FOOTER_BYTES) + get_maximum_output_size(block)
+fn out_bytes(options: &SegmentOptions, block: usize) -> usize {
+    let stored = packed_bytes_max(options.codec, block).max(block);
+    BLOCK_HEADER_BYTES.max(HEADER_BYTES).max(FOOTER_BYTES) + stored
 }
 
 fn buffer(bytes: usize) -> Result<Vec<u8>> {

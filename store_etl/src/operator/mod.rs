@@ -1,0 +1,3 @@
+//! Operators of jobs: each within memory that it is given, whatever its input.
+
+pub mod sort;
