@@ -16,6 +16,7 @@ mod place;
 mod row_codec;
 
 pub use bitmap::Bitmap;
+pub(crate) use column::fixed_bytes;
 pub use column::{Column, Texts, Values};
 pub use place::Places;
 pub use row_codec::{decode_row, encode_row};
@@ -140,6 +141,11 @@ impl Batch {
         self.columns.iter_mut().for_each(|column| column.truncate(rows));
         self.places.truncate(rows);
         self.rows = self.rows.min(rows);
+    }
+
+    /// Removes cells that were added for rows that are not known yet.
+    pub(crate) fn truncate_columns(&mut self, rows: usize) {
+        self.columns.iter_mut().for_each(|column| column.truncate(rows));
     }
 
     /// Adds a row.

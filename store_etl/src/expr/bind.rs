@@ -373,7 +373,11 @@ pub(super) fn of_type(part: Part, ty: Type) -> Result<Bound> {
 /// A written number as one of a type, if it is exactly that or the nearest float; else by itself.
 fn number_as(text: &str, ty: Type) -> Bound {
     let value = if is_float(ty) {
-        parse_value(text.as_bytes(), ty).ok().map(ValueRef::to_owned)
+        // A whole number has one zero.
+        let zero = text
+            .strip_prefix('-')
+            .filter(|digits| digits.bytes().all(|b| matches!(b, b'0' | b'.')));
+        parse_value(zero.unwrap_or(text).as_bytes(), ty).ok().map(ValueRef::to_owned)
     } else {
         let exact = text.parse::<Decimal>().ok();
         let whole =

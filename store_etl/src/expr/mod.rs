@@ -32,6 +32,7 @@ mod types;
 mod vector;
 
 pub use bind::bind;
+pub(crate) use bind::unknown_column;
 pub use eval::{Evaluation, Fault};
 
 use std::sync::Arc;
@@ -123,3 +124,6 @@ impl Bound {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

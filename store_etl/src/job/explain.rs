@@ -1,0 +1,191 @@
+//! What a job is going to do, in words and numbers.
+
+use super::memory::MemoryPlan;
+use super::plan::{Item, Node, Plan, ScanPlan, Step};
+use serde_json::{Value, json};
+use std::fmt::{self, Write};
+use store_core::segment::SegmentCodec;
+
+/// The phases of a job, what each operator holds, and the memory in all.
+#[derive(Debug)]
+pub struct Explain {
+    pub(super) plan: Plan,
+    pub(super) memory: MemoryPlan,
+    pub(super) hash: String,
+}
+
+impl Explain {
+    /// The smallest memory that the job works in.
+    pub fn min_cap(&self) -> u64 {
+        self.memory.min_cap
+    }
+
+    /// The most memory the process will have.
+    pub fn predicted_bytes(&self) -> u64 {
+        self.memory.predicted
+    }
+
+    /// The same for programs.
+    pub fn to_json(&self) -> Value {
+        let memory = &self.memory;
+        let operator = |(step, word, bytes): &(usize, &str, u64)| json!({ "step": step + 1, "operator": word, "bytes": bytes });
+        let phases: Vec<Value> = phases(&self.plan)
+            .into_iter()
+            .map(|lines| Value::from(lines.into_iter().map(Value::from).collect::<Vec<_>>()))
+            .collect();
+        json!({
+            "plan_hash": self.hash,
+            "phases": phases,
+            "memory": {
+                "cap": memory.cap,
+                "base": memory.base,
+                "batch_bytes": memory.limits.bytes,
+                "row_bytes_max": memory.limits.row_bytes,
+                "operators": memory.stated.iter().map(operator).collect::<Vec<_>>(),
+                "breakers": memory.breakers,
+                "breaker_bytes": memory.breaker_bytes,
+                "predicted_peak": memory.predicted,
+                "min_cap": memory.min_cap,
+            },
+        })
+    }
+}
+
+impl fmt::Display for Explain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "plan {}", self.hash)?;
+        for (nth, lines) in phases(&self.plan).iter().enumerate() {
+            writeln!(f, "phase {}", nth + 1)?;
+            lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        }
+        let memory = &self.memory;
+        writeln!(f, "memory")?;
+        writeln!(f, "  {:>12}  program, before it reads", memory.base)?;
+        for (step, word, bytes) in &memory.stated {
+            writeln!(f, "  {bytes:>12}  step {} {word}", step + 1)?;
+        }
+        if memory.breakers > 0 {
+            let each = memory.breaker_bytes;
+            let codec = match memory.run.codec {
+                SegmentCodec::Raw => "raw",
+                SegmentCodec::Lz4 => "lz4",
+                SegmentCodec::Zstd => "zstd",
+            };
+            let (all, count) = (memory.breakers * each, memory.breakers);
+            writeln!(
+                f,
+                "  {all:>12}  sorting, {count} at once; blocks of {} bytes, {codec}",
+                memory.run.block_bytes
+            )?;
+            writeln!(f, "spill")?;
+            writeln!(f, "  {}", spill(&self.plan, each))?;
+        }
+        writeln!(
+            f,
+            "  batches of {} bytes, rows up to {}",
+            memory.limits.bytes, memory.limits.row_bytes
+        )?;
+        writeln!(
+            f,
+            "predicted peak {}, cap {}, smallest cap {}",
+            memory.predicted, memory.cap, memory.min_cap
+        )
+    }
+}
+
+/// Runs of a sort, if it is known how much it reads; else as a function of that.
+fn spill(plan: &Plan, each: u64) -> String {
+    let files = plan.root.scans().into_iter().flat_map(|scan| &scan.files);
+    let bytes: Option<u64> = files.map(|file| file.bytes).sum();
+    match bytes {
+        Some(bytes) if bytes <= each => {
+            format!("none, if {bytes} bytes of input are about as many of rows")
+        }
+        Some(bytes) => {
+            let runs = bytes.div_ceil(each.max(1));
+            format!("about {runs} runs of {each} bytes from {bytes} bytes of input")
+        }
+        None => format!("N / {each} runs from N bytes of rows"),
+    }
+}
+
+/// The lines of each phase: from sources, or from a sort that ended the phase before, to the next sort or
+/// the sink.
+fn phases(plan: &Plan) -> Vec<Vec<String>> {
+    let mut phases = Vec::new();
+    let mut last = lines(&plan.root, &mut phases);
+    let sink = &plan.sink;
+    last.push(format!("sink {} ({})", sink.destination, sink.format.word()));
+    phases.push(last);
+    phases
+}
+
+fn lines(step: &Step, phases: &mut Vec<Vec<String>>) -> Vec<String> {
+    let mut below: Vec<String> = Vec::new();
+    for input in step.inputs() {
+        below.extend(lines(input, phases));
+    }
+    match &step.node {
+        Node::Scan(scan) => below.push(scan_line(scan, step)),
+        Node::Filter(_, item) => below.push(format!("filter {}", item.expr)),
+        Node::Project(_, items) => below.push(format!("project {}", list(items))),
+        Node::Limit(_, range) => {
+            let mut line = format!("limit {}", range.rows);
+            if range.offset > 0 {
+                let _ = write!(line, " after {}", range.offset);
+            }
+            below.push(line);
+        }
+        Node::Union(inputs) => below.push(format!("union of {}", inputs.len())),
+        Node::Distinct(_) => {
+            below.push("distinct, by sorting".to_owned());
+            phases.push(below);
+            return vec!["merge, equal rows once".to_owned()];
+        }
+        Node::Sort(_, sort) => {
+            let by: Vec<String> = sort.keys.iter().map(key).collect();
+            let by = by.join(", ");
+            below.push(match sort.limit {
+                Some(limit) => format!("sort {by}, first {limit}"),
+                None => format!("sort {by}"),
+            });
+            phases.push(below);
+            return vec!["merge".to_owned()];
+        }
+    }
+    below
+}
+
+fn key(key: &store_core::query::SortName) -> String {
+    let down = if key.descending { " desc" } else { "" };
+    let nulls = match key.nulls {
+        store_core::query::NullsOrder::First => " nulls first",
+        store_core::query::NullsOrder::Last => "",
+    };
+    format!("{}{down}{nulls}", key.name)
+}
+
+fn list(items: &[Item]) -> String {
+    let item = |item: &Item| match item.as_column() {
+        Some(name) if name == item.name => item.expr.to_string(),
+        _ => format!("{} AS {}", item.expr, item.name),
+    };
+    items.iter().map(item).collect::<Vec<_>>().join(", ")
+}
+
+fn scan_line(scan: &ScanPlan, step: &Step) -> String {
+    let files = match scan.files.len() {
+        1 => String::new(),
+        count => format!(", {count} files"),
+    };
+    let columns: Vec<String> =
+        step.fields.iter().map(|field| format!("{} {}", field.name, field.ty)).collect();
+    format!(
+        "scan {} ({}{files}), {} of {} columns: {}",
+        scan.source,
+        scan.format.word(),
+        scan.wanted.len(),
+        scan.columns.len(),
+        columns.join(", ")
+    )
+}

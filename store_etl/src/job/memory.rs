@@ -1,0 +1,248 @@
+//! What a job takes in memory, stated before it runs.
+//!
+//! ```text
+//! predicted = base of the process + stated bytes of every streaming operator
+//!           + breakers alive at once × what each of them gets
+//! ```
+//!
+//! Streaming operators state a function of the batch and of the longest row, never of the input. At the
+//! smallest cap that works both have their least size; above it a part of the surplus goes to them and the
+//! rest to the breakers, so that whatever fits at one cap fits at every larger one.
+
+use super::plan::{Node, Plan, ScanPlan, SinkPlan, Step};
+use super::spec::FileFormat;
+use crate::batch::{BATCH_ROWS_MAX, Field, Limits};
+use crate::expr::{Bound, bind};
+use crate::operator::sort::SortOptions;
+use store_core::ingest::{Records, Source};
+use store_core::segment::RunOptions;
+use store_core::{Error, Kind, Result};
+
+const KIB: u64 = 1 << 10;
+/// Smallest batch and longest row, for the smallest cap.
+const BATCH_BYTES_MIN: u64 = 64 * KIB;
+const ROW_BYTES_MIN: u64 = 64 * KIB;
+/// Largest batch: columns of more would leave the caches.
+const BATCH_BYTES_MAX: u64 = 1024 * KIB;
+/// Longest row that is ever read.
+const ROW_BYTES_MAX: u64 = 16 * 1024 * KIB;
+/// One part in this many of the surplus goes to batches and rows.
+const STREAM_SHARE: u64 = 8;
+/// Pages of code and of the allocator that are not resident before the job runs.
+const CODE_BYTES: u64 = 2048 * KIB;
+/// Smallest memory of a sort: what its buffers and lists take, and some records.
+const BREAKER_BYTES_MIN: u64 = 1536 * KIB;
+/// A part of a breaker that its rows in the heap take, for top-k.
+pub(crate) const TOP_SHARE: usize = 4;
+/// Bytes of output that are collected before they are written.
+pub(crate) const SINK_BUFFER_BYTES: usize = 64 << 10;
+/// What packing output holds.
+const GZIP_BYTES: u64 = 512 * KIB;
+const ZSTD_BYTES: u64 = 4096 * KIB;
+
+/// The memory of a job, item by item.
+#[derive(Clone, Debug)]
+pub(crate) struct MemoryPlan {
+    pub cap: u64,
+    /// What the process has before the job reads anything.
+    pub base: u64,
+    pub limits: Limits,
+    /// What each operator states, in the order of the plan, and the step's number.
+    pub stated: Vec<(usize, &'static str, u64)>,
+    /// What each breaker gets; none are there if it is 0.
+    pub breaker_bytes: u64,
+    /// Breakers alive at once.
+    pub breakers: u64,
+    pub predicted: u64,
+    pub min_cap: u64,
+    pub run: RunOptions,
+}
+
+impl MemoryPlan {
+    /// Divides a cap. One that is too small is refused, with the smallest that works.
+    pub fn of(plan: &Plan, cap: u64, base: u64, run: RunOptions) -> Result<Self> {
+        let fixed = Fixed::of(plan)?;
+        let least = Limits {
+            rows: BATCH_ROWS_MAX,
+            bytes: BATCH_BYTES_MIN as usize,
+            row_bytes: ROW_BYTES_MIN as usize,
+        };
+        let breakers = alive(&plan.root).1;
+        let breaker_min = breaker_bytes_min(&run);
+        let base = base + CODE_BYTES;
+        let min_cap = base + fixed.total(least) + breakers * breaker_min;
+        if cap < min_cap {
+            return Err(Error::new(
+                Kind::OverBudget,
+                format!(
+                    "this job does not fit within {cap} bytes of memory: the smallest that works is \
+                     {min_cap}, of which the program itself takes {base}"
+                ),
+            )
+            .detail(min_cap.to_string()));
+        }
+        let surplus = cap - min_cap;
+        let share = if breakers > 0 { surplus / STREAM_SHARE } else { surplus };
+        let limits = fixed.widest(least, share);
+        let streaming = fixed.total(limits);
+        let left = cap - base - streaming;
+        let breaker_bytes = if breakers > 0 { left / breakers / 4096 * 4096 } else { 0 };
+        Ok(Self {
+            cap,
+            base,
+            limits,
+            stated: fixed
+                .items
+                .iter()
+                .map(|item| (item.step, item.word, item.bytes(limits)))
+                .collect(),
+            breaker_bytes,
+            breakers,
+            predicted: base + streaming + breakers * breaker_bytes,
+            min_cap,
+            run,
+        })
+    }
+
+    /// How a breaker of this job sorts.
+    pub fn sort_options(&self) -> SortOptions {
+        SortOptions { memory: self.breaker_bytes as usize, run: self.run }
+    }
+}
+
+fn breaker_bytes_min(run: &RunOptions) -> u64 {
+    BREAKER_BYTES_MIN.max(24 * run.block_bytes as u64)
+}
+
+/// Breakers alive while a step gives its rows, and at most.
+fn alive(step: &Step) -> (u64, u64) {
+    let below: Vec<(u64, u64)> = step.inputs().into_iter().map(alive).collect();
+    let giving = below.iter().map(|(giving, _)| *giving).max().unwrap_or(0);
+    let most = below.iter().map(|(_, most)| *most).max().unwrap_or(0);
+    match step.node {
+        // It takes its input in while that gives; when it gives, the input is gone.
+        Node::Sort(..) | Node::Distinct(_) => (1, most.max(giving + 1)),
+        _ => (giving, most),
+    }
+}
+
+/// What an operator holds: a constant, and factors of the batch and the longest row.
+struct Stated {
+    step: usize,
+    word: &'static str,
+    constant: u64,
+    batches: u64,
+    rows: u64,
+}
+
+impl Stated {
+    const fn bytes(&self, limits: Limits) -> u64 {
+        self.constant + self.batches * limits.bytes as u64 + self.rows * limits.row_bytes as u64
+    }
+}
+
+struct Fixed {
+    items: Vec<Stated>,
+}
+
+impl Fixed {
+    fn of(plan: &Plan) -> Result<Self> {
+        let mut fixed = Self { items: Vec::new() };
+        fixed.add(&plan.root)?;
+        fixed.items.push(sink(&plan.sink, plan.sink_step, plan.root.fields.len()));
+        Ok(fixed)
+    }
+
+    fn total(&self, limits: Limits) -> u64 {
+        self.items.iter().map(|item| item.bytes(limits)).sum()
+    }
+
+    /// The limits that make use of more bytes.
+    fn widest(&self, least: Limits, more: u64) -> Limits {
+        let (batches, rows) = self
+            .items
+            .iter()
+            .fold((0, 0), |(batches, rows), item| (batches + item.batches, rows + item.rows));
+        // Half of it for batches, half for rows; the factor of neither is 0, for there is a scan.
+        let batch = BATCH_BYTES_MIN + more / 2 / batches.max(1);
+        let row = ROW_BYTES_MIN + more / 2 / rows.max(1);
+        Limits {
+            rows: least.rows,
+            bytes: batch.min(BATCH_BYTES_MAX) as usize,
+            row_bytes: row.min(ROW_BYTES_MAX) as usize,
+        }
+    }
+
+    fn add(&mut self, step: &Step) -> Result<()> {
+        for input in step.inputs() {
+            self.add(input)?;
+        }
+        // A batch is there once, twice while a column of it grows.
+        let batch = |fields: &[Field]| 512 * fields.len() as u64;
+        let own = batch(&step.fields);
+        let item = |word, constant, batches, rows| Stated {
+            step: step.step,
+            word,
+            constant,
+            batches,
+            rows,
+        };
+        let stated = match &step.node {
+            Node::Scan(plan) => {
+                let (constant, rows) = scan(plan)?;
+                item("scan", constant + own, 2, 2 + rows)
+            }
+            Node::Filter(input, filter) => {
+                let bound = bind(&filter.expr, &input.fields, &filter.text)?;
+                item("filter", own + columns_bytes(&bound), 3, 2)
+            }
+            Node::Project(input, items) => {
+                let mut constant = own + batch(&input.fields);
+                for named in items {
+                    constant += columns_bytes(&bind(&named.expr, &input.fields, &named.text)?);
+                }
+                // The rows given, what is left of the rows taken, and the text that is being made.
+                item("project", constant, 5, 5)
+            }
+            Node::Limit(..) => item("limit", own, 2, 2),
+            Node::Union(_) => item("union", own, 0, 0),
+            // Keys may be twice as long as the row, for every byte of it may be zero.
+            Node::Sort(..) => item("sort", own, 2, 8),
+            Node::Distinct(_) => item("distinct", own, 2, 8),
+        };
+        self.items.push(stated);
+        Ok(())
+    }
+}
+
+/// Columns of fixed width that an expression makes on its way.
+fn columns_bytes(bound: &Bound) -> u64 {
+    const CELL_BYTES: u64 = 17;
+    bound.columns_made() as u64 * BATCH_ROWS_MAX as u64 * CELL_BYTES
+}
+
+/// A constant, and how many times the longest row.
+fn scan(plan: &ScanPlan) -> Result<(u64, u64)> {
+    let mut unpacking = 0;
+    for (nth, file) in plan.files.iter().enumerate().filter(|(_, file)| !file.is_stdin()) {
+        if nth == 0 || file.path.extension().is_some_and(|ending| ending == "zst") {
+            unpacking = unpacking.max(Source::open(&file.path)?.held_bytes() as u64);
+        }
+    }
+    let decodes = plan.quote.is_some() || plan.escape != store_core::ingest::Escape::None;
+    let one = Records::bytes_for(0, decodes) as u64;
+    let fields = 24 * plan.columns.len() as u64;
+    let rows = 2 + u64::from(decodes) + if plan.format == FileFormat::JsonLines { 4 } else { 0 };
+    Ok((unpacking + one + fields, rows))
+}
+
+fn sink(plan: &SinkPlan, step: usize, columns: usize) -> Stated {
+    let packing = match plan.destination.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("gz") => GZIP_BYTES,
+        Some("zst") => ZSTD_BYTES,
+        _ => 0,
+    };
+    let constant = 2 * SINK_BUFFER_BYTES as u64 + packing + 64 * columns as u64;
+    // A line and the cell that goes into it, grown by doubling; escapes make them longer.
+    Stated { step, word: "sink", constant, batches: 0, rows: 6 }
+}
