@@ -136,13 +136,6 @@ impl Batch {
         self.rows = rows;
     }
 
-    /// Removes all rows from this one on.
-    pub(crate) fn truncate(&mut self, rows: usize) {
-        self.columns.iter_mut().for_each(|column| column.truncate(rows));
-        self.places.truncate(rows);
-        self.rows = self.rows.min(rows);
-    }
-
     /// Removes cells that were added for rows that are not known yet.
     pub(crate) fn truncate_columns(&mut self, rows: usize) {
         self.columns.iter_mut().for_each(|column| column.truncate(rows));

@@ -54,10 +54,6 @@ impl Places {
         self.lines.extend(rows.iter().map(|row| from.lines[*row as usize]));
     }
 
-    pub(super) fn truncate(&mut self, rows: usize) {
-        self.lines.truncate(rows);
-    }
-
     pub(super) fn clear(&mut self) {
         self.lines.clear();
         self.source = None;

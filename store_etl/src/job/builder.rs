@@ -110,6 +110,15 @@ impl Job {
         format!("{:016x}", xxh3_64(self.spec.canonical().as_bytes()))
     }
 
+    /// True if the rows go to standard output.
+    pub fn writes_to_stdout(&self) -> bool {
+        use super::spec::StepKind;
+        self.spec.steps.iter().any(|step| match &step.kind {
+            StepKind::Sink(sink) => sink.destination.as_ref().is_some_and(|at| at.value == "-"),
+            _ => false,
+        })
+    }
+
     fn as_text(&self) -> Text<'_> {
         Text { name: &self.name, text: &self.text }
     }

@@ -1,45 +1,67 @@
-//! Counts of bytes as people write them.
+//! Sizes in bytes as people write them.
 
 use store_core::{Error, Result};
 
-const UNITS: [(&str, u64); 9] = [
-    ("b", 1),
-    ("kb", 1_000),
-    ("mb", 1_000_000),
-    ("gb", 1_000_000_000),
-    ("tb", 1_000_000_000_000),
-    ("kib", 1 << 10),
-    ("mib", 1 << 20),
-    ("gib", 1 << 30),
-    ("tib", 1 << 40),
+/// Units with their bytes; a unit may be written in any case.
+const UNITS: [(&str, u64); 10] = [
+    ("", 1),
+    ("B", 1),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
 ];
 
-/// Reads `64MB` (10^6), `64MiB` (2^20) or a plain number of bytes.
+/// Reads a size such as `64MB` (10^6), `64MiB` (2^20) or `67108864`.
 ///
 /// ```
-/// assert_eq!(store_etl::job::parse_bytes("64MB")?, 64_000_000);
-/// assert_eq!(store_etl::job::parse_bytes("1.5 GiB")?, 3 << 29);
+/// use store_etl::job::parse_bytes;
+/// assert_eq!(parse_bytes("64MB")?, 64_000_000);
+/// assert_eq!(parse_bytes("1 gib")?, 1 << 30);
 /// # Ok::<_, store_core::Error>(())
 /// ```
 pub fn parse_bytes(text: &str) -> Result<u64> {
-    let refused = || {
+    let fault = || {
         Error::invalid(format!(
-            "\"{text}\" is no size: must be bytes, or a number and a unit such as 64MB or 64MiB"
+            "\"{text}\" is not a size: write bytes, or a number with MB, GB, MiB or GiB"
         ))
     };
-    let trimmed = text.trim();
-    let digits = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
-    let (number, unit) = trimmed.split_at(digits);
-    let unit = unit.trim().to_ascii_lowercase();
-    let factor = if unit.is_empty() {
-        Some(1)
-    } else {
-        UNITS.iter().find(|(name, _)| *name == unit).map(|u| u.1)
-    };
-    let factor = factor.ok_or_else(refused)?;
-    if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(factor).ok_or_else(refused);
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| fault())?;
+    let unit = unit.trim();
+    let known = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit));
+    let (_, bytes) = known.ok_or_else(fault)?;
+    let large = || Error::invalid(format!("\"{text}\" is more than any machine has"));
+    number.checked_mul(*bytes).ok_or_else(large)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_and_binary_units_differ() {
+        for (text, bytes) in [
+            ("64MB", 64_000_000),
+            ("64MiB", 64 << 20),
+            ("67108864", 67_108_864),
+            ("1 gib", 1 << 30),
+            ("5B", 5),
+            ("3kb", 3000),
+        ] {
+            assert_eq!(parse_bytes(text).unwrap(), bytes, "{text}");
+        }
     }
-    let value = number.parse::<f64>().map_err(|_| refused())? * factor as f64;
-    if value.is_finite() && value < u64::MAX as f64 { Ok(value as u64) } else { Err(refused()) }
+
+    #[test]
+    fn what_is_not_a_size_is_refused() {
+        for text in ["", "MB", "64M", "-1", "1.5GB", "64 MB x", "99999999999TB", "0x10", "+4"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
 }

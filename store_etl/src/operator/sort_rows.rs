@@ -40,7 +40,10 @@ pub(crate) struct Sort {
 enum Giving {
     Sorted(Box<Sorted>),
     /// The payloads of the first rows.
-    Top(std::vec::IntoIter<Vec<u8>>, Reservation),
+    Top {
+        rows: std::vec::IntoIter<Vec<u8>>,
+        _held: Reservation,
+    },
 }
 
 impl Sort {
@@ -115,7 +118,7 @@ impl Sort {
             self.shared.check_cancelled()?;
         }
         Ok(match top.finish()? {
-            Taken::Few(rows, held) => Giving::Top(rows.into_iter(), held),
+            Taken::Few(rows, held) => Giving::Top { rows: rows.into_iter(), _held: held },
             Taken::Many(sorted) => {
                 self.shared.counts.note_sort(self.step, sorted.stats(), sorted.fan_in());
                 Giving::Sorted(sorted)
@@ -141,7 +144,7 @@ impl Operator for Sort {
                     }
                     None => false,
                 },
-                Some(Giving::Top(rows, _)) => match rows.next() {
+                Some(Giving::Top { rows, .. }) => match rows.next() {
                     Some(payload) => {
                         bytes += payload.len();
                         decode_row(&payload, &mut self.batch)?;
