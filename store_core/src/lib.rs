@@ -34,7 +34,7 @@
 //! txn                                                  snapshots, write sets, commit
 //! query                                                predicates, plans
 //! mvcc  index  manifest                                versions; hash and ordered indexes
-//! wal  segment                                         bytes and LSNs; blocks on disk
+//! wal  segment  te                                     bytes and LSNs; blocks on disk; schedules
 //! mem  error  value  schema  codec  sync  options  durability
 //! ```
 
@@ -79,6 +79,7 @@ mod stats;
 mod store;
 mod sync;
 mod table;
+pub mod te;
 mod txn;
 pub mod value;
 mod wal;
