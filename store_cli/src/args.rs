@@ -186,7 +186,7 @@ pub struct IngestArgs {
     /// The table, made if it is absent
     #[arg(value_name = "TABLE")]
     pub table: String,
-    /// Files to load, one after another; `-` is standard input, gzip is recognised
+    /// Files to load, one after another; `-` is standard input, gzip and zstd are recognised
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// The files' format; by default csv if the name ends in .csv or .csv.gz, otherwise tsv

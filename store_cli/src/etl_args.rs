@@ -23,7 +23,7 @@ pub struct JobArgs {
     #[arg(value_name = "JOB")]
     pub job: PathBuf,
     /// Where rows are put aside that do not fit in memory; by default the system's directory for
-    /// temporary files, or $STORE_SPILL_DIR where the job names none
+    /// temporary files, or `STORE_SPILL_DIR` where the job names none
     #[arg(long, value_name = "DIR")]
     pub spill_dir: Option<PathBuf>,
     /// Put aside at most this much at any time
@@ -32,7 +32,7 @@ pub struct JobArgs {
     /// Use at most so many threads; this version uses one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: Option<u32>,
-    /// A value for ${NAME} in the job; may be repeated
+    /// A value for `${NAME}` in the job; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     pub set: Vec<(String, String)>,
 }

@@ -8,13 +8,16 @@
 //! The memory that is promised is that of the whole process (invariant I12): its base is measured, what
 //! operators hold is stated by each of them, and reserved in a budget of that size.
 
-use crate::job::{JobOptions, MemoryPlan, Plan, SpillPlace, operators};
+use crate::job::{JobOptions, MemoryPlan, Plan, ProgressCallback, SpillPlace, operators};
 use crate::manifest;
-use crate::operator::{Counts, Shared, Sink};
+use crate::operator::{Counts, Shared, Sink, Told};
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
+use store_core::segment::Spill;
 use store_core::{Error, Kind, MemoryBudget, Result};
 
 /// How far a job is.
@@ -101,12 +104,13 @@ pub(crate) struct Prepared {
 }
 
 /// Runs it.
-pub(crate) fn run(job: Prepared, mut options: JobOptions) -> Result<Report> {
+pub(crate) fn run(job: &Prepared, mut options: JobOptions) -> Result<Report> {
     let began = (Instant::now(), SystemTime::now());
     let budget = MemoryBudget::new(job.memory.cap);
     let holder = budget.holder("job");
     let _base = holder.child("program").reserve(job.memory.base as usize)?;
     let spill = if job.memory.breakers > 0 { Some(job.spill.open()?) } else { None };
+    let told = tell(job, options.progress.take(), spill.clone());
     let shared = Shared {
         memory: Arc::new(job.memory.clone()),
         holder,
@@ -115,18 +119,15 @@ pub(crate) fn run(job: Prepared, mut options: JobOptions) -> Result<Report> {
         counts: Arc::new(Counts::new(job.plan.names.len())),
         names: job.plan.names.clone().into(),
         digests: Arc::default(),
+        told,
     };
     let mut input = operators(&job.plan, &shared)?;
     let (fields, step) = (&job.plan.root.fields, job.plan.sink_step);
     let mut sink = Sink::new(&job.plan.sink, fields, step, &shared)?;
-    let size = source_size(&job.plan);
-    let spilled = || spill.as_ref().map_or(0, store_core::segment::Spill::written_bytes);
+    let spilled = || spill.as_ref().map_or(0, Spill::written_bytes);
     while input.advance()? {
         sink.take(&*input)?;
-        shared.check_cancelled()?;
-        if let Some(tell) = &mut options.progress {
-            tell(&progress(&shared, step, size, spilled()));
-        }
+        shared.tick()?;
     }
     drop(input);
     let steps = step_reports(&job.plan, &shared)?;
@@ -141,7 +142,7 @@ pub(crate) fn run(job: Prepared, mut options: JobOptions) -> Result<Report> {
         took: began.0.elapsed(),
         manifest: None,
     };
-    let facts = manifest::Facts { job: &job, shared: &shared, output: &output, began: began.1 };
+    let facts = manifest::Facts { job, shared: &shared, output: &output, began: began.1 };
     report.manifest = manifest::write(&facts, &report, options.manifest)?;
     Ok(report)
 }
@@ -150,18 +151,22 @@ fn source_size(plan: &Plan) -> Option<u64> {
     plan.root.scans().into_iter().flat_map(|scan| &scan.files).map(|file| file.bytes).sum()
 }
 
-fn progress(shared: &Shared, sink: usize, source_size: Option<u64>, spill_bytes: u64) -> Progress {
-    let counts = &shared.counts;
-    Progress {
-        rows_in: counts.scanned.load(Relaxed),
-        rows_out: counts.steps[sink].get()[1],
-        bytes: counts.bytes.load(Relaxed),
-        source_bytes: counts.source_bytes.load(Relaxed),
-        source_size,
-        spill_bytes,
-        resident: resident_bytes(),
-        cap: shared.memory.cap,
-    }
+/// What is called between two batches.
+fn tell(job: &Prepared, callback: Option<ProgressCallback>, spill: Option<Spill>) -> Told {
+    let Some(mut callback) = callback else { return Rc::new(RefCell::new(|_: &Counts| ())) };
+    let (source_size, sink, cap) = (source_size(&job.plan), job.plan.sink_step, job.memory.cap);
+    Rc::new(RefCell::new(move |counts: &Counts| {
+        callback(&Progress {
+            rows_in: counts.scanned.load(Relaxed),
+            rows_out: counts.steps[sink].get()[1],
+            bytes: counts.bytes.load(Relaxed),
+            source_bytes: counts.source_bytes.load(Relaxed),
+            source_size,
+            spill_bytes: spill.as_ref().map_or(0, Spill::written_bytes),
+            resident: resident_bytes(),
+            cap,
+        });
+    }))
 }
 
 /// The rows of each step that is in the plan; the counts must add up (invariant I14).

@@ -79,7 +79,10 @@ fn run(text: &str, batch: &Batch) -> Result<(Type, Vec<String>), String> {
         cell => cell.to_string(),
     };
     if !bound.nullable {
-        assert!(column.valid().is_none_or(|valid| valid.is_full()), "{text} is told never NULL");
+        assert!(
+            column.valid().is_none_or(crate::batch::Bitmap::is_full),
+            "{text} is told never NULL"
+        );
     }
     Ok((bound.ty, (0..batch.rows()).map(shown).collect()))
 }

@@ -2,7 +2,7 @@
 
 use super::explain::Explain;
 use super::lower;
-use super::memory::MemoryPlan;
+use super::memory::{MemoryPlan, RunChoice};
 use super::plan::{Plan, plan};
 use super::read::read;
 use super::rules;
@@ -12,7 +12,7 @@ use crate::run::{Report, run};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use store_core::segment::{RunOptions, Spill};
+use store_core::segment::{SegmentCodec, Spill};
 use store_core::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -102,7 +102,7 @@ impl Job {
         let (plan, memory, spill) = self.prepare(&options)?;
         let hash = self.plan_hash();
         let name = self.spec.name.clone().unwrap_or_else(|| self.name.clone());
-        run(crate::run::Prepared { plan, memory, spill, hash, name }, options)
+        run(&crate::run::Prepared { plan, memory, spill, hash, name }, options)
     }
 
     /// The same for the same steps, wherever and within whatever memory they run.
@@ -130,11 +130,11 @@ impl Job {
             Some(at) if !BLOCK_BYTES.contains(&at.value) => {
                 return text.refuse(at.mark, "a block has 4 KiB to 1 MiB");
             }
-            Some(at) => at.value,
-            None => RunOptions::default().block_bytes,
+            Some(at) => Some(at.value),
+            None => None,
         };
-        let codec = self.spec.spill.codec.unwrap_or(RunOptions::default().codec);
-        let run = RunOptions { codec, block_bytes };
+        let codec = self.spec.spill.codec.unwrap_or(SegmentCodec::Raw);
+        let run = RunChoice { codec, block_bytes };
         let cap = options.memory.or(self.spec.memory).or(options.memory_default);
         let cap = cap.unwrap_or_else(|| store_core::options::machine_memory() / 2);
         let memory = MemoryPlan::of(&planned, cap, crate::run::resident_bytes(), run)?;

@@ -5,6 +5,7 @@ use super::plan::{Item, Node, Plan, ScanPlan, Step};
 use serde_json::{Value, json};
 use std::fmt::{self, Write};
 use store_core::segment::SegmentCodec;
+use store_core::te::{SortInput, SortPlan};
 
 /// The phases of a job, what each operator holds, and the memory in all.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl Explain {
                 "operators": memory.stated.iter().map(operator).collect::<Vec<_>>(),
                 "breakers": memory.breakers,
                 "breaker_bytes": memory.breaker_bytes,
+                "phase_peaks": memory.peaks,
                 "predicted_peak": memory.predicted,
                 "min_cap": memory.min_cap,
             },
@@ -55,7 +57,8 @@ impl fmt::Display for Explain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan {}", self.hash)?;
         for (nth, lines) in phases(&self.plan).iter().enumerate() {
-            writeln!(f, "phase {}", nth + 1)?;
+            let peak = self.memory.peaks.get(nth).copied().unwrap_or(self.memory.predicted);
+            writeln!(f, "phase {}, at most {peak} bytes", nth + 1)?;
             lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
         }
         let memory = &self.memory;
@@ -65,26 +68,15 @@ impl fmt::Display for Explain {
             writeln!(f, "  {bytes:>12}  step {} {word}", step + 1)?;
         }
         if memory.breakers > 0 {
-            let each = memory.breaker_bytes;
-            let codec = match memory.run.codec {
-                SegmentCodec::Raw => "raw",
-                SegmentCodec::Lz4 => "lz4",
-                SegmentCodec::Zstd => "zstd",
-            };
-            let (all, count) = (memory.breakers * each, memory.breakers);
-            writeln!(
-                f,
-                "  {all:>12}  sorting, {count} at once; blocks of {} bytes, {codec}",
-                memory.run.block_bytes
-            )?;
-            writeln!(f, "spill")?;
-            writeln!(f, "  {}", spill(&self.plan, each))?;
+            let all = memory.breakers * memory.breaker_bytes;
+            writeln!(f, "  {all:>12}  sorting, {} at once", memory.breakers)?;
         }
-        writeln!(
-            f,
-            "  batches of {} bytes, rows up to {}",
-            memory.limits.bytes, memory.limits.row_bytes
-        )?;
+        let (batch, row) = (memory.limits.bytes, memory.limits.row_bytes);
+        writeln!(f, "  batches of {batch} bytes, rows up to {row}")?;
+        if memory.breakers > 0 {
+            writeln!(f, "spill")?;
+            self.spill().iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        }
         writeln!(
             f,
             "predicted peak {}, cap {}, smallest cap {}",
@@ -93,19 +85,35 @@ impl fmt::Display for Explain {
     }
 }
 
-/// Runs of a sort, if it is known how much it reads; else as a function of that.
-fn spill(plan: &Plan, each: u64) -> String {
-    let files = plan.root.scans().into_iter().flat_map(|scan| &scan.files);
-    let bytes: Option<u64> = files.map(|file| file.bytes).sum();
-    match bytes {
-        Some(bytes) if bytes <= each => {
-            format!("none, if {bytes} bytes of input are about as many of rows")
-        }
-        Some(bytes) => {
-            let runs = bytes.div_ceil(each.max(1));
-            format!("about {runs} runs of {each} bytes from {bytes} bytes of input")
-        }
-        None => format!("N / {each} runs from N bytes of rows"),
+impl Explain {
+    /// How each sort cuts up its memory, and what follows for the input.
+    fn spill(&self) -> Vec<String> {
+        let codec = match self.memory.run.codec {
+            SegmentCodec::Raw => "raw",
+            SegmentCodec::Lz4 => "lz4",
+            SegmentCodec::Zstd => "zstd",
+        };
+        let Ok(plan) = self.memory.sort_options().plan() else { return Vec::new() };
+        let SortPlan { page, arena, fan_in, record_max, .. } = plan;
+        let cut = format!(
+            "P {page}, {codec}; A {arena}; K {fan_in}; rows with their keys up to {record_max}"
+        );
+        let merged = plan.one_merge_max();
+        let files = self.plan.root.scans().into_iter().flat_map(|scan| &scan.files);
+        let bytes: Option<u64> = files.map(|file| file.bytes).sum();
+        let follows = match bytes {
+            // Rows are about as long as their lines, of some 64 bytes.
+            Some(bytes) => {
+                let input = SortInput { rows: bytes / 64 + 1, bytes, longest: 0 };
+                let (runs, levels) = (plan.runs(input), plan.levels(input));
+                let spilled = plan.spill_bytes(input);
+                format!(
+                    "N {bytes} of input: R about {runs}, levels {levels}, {spilled} bytes spilled"
+                )
+            }
+            None => format!("N unknown: R = N / {arena}, in one merge up to N = {merged}"),
+        };
+        vec![cut, follows]
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn operators(plan: &Plan, shared: &Shared) -> Result<Box<dyn Operator
 }
 
 fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
-    let (fields, number) = (&step.fields, step.step);
+    let (fields, number) = (&step.fields, step.number);
     Ok(match &step.node {
         Node::Scan(plan) => Box::new(Scan::new(plan, number, shared)?),
         Node::Filter(input, item) => {

@@ -15,7 +15,9 @@ use crate::batch::{BATCH_ROWS_MAX, Field, Limits};
 use crate::expr::{Bound, bind};
 use crate::operator::sort::SortOptions;
 use store_core::ingest::{Records, Source};
-use store_core::segment::RunOptions;
+use store_core::planted::bug;
+use store_core::segment::{SegmentCodec, sort_costs};
+use store_core::te::{Phase, Refused, SortPlan, schedule};
 use store_core::{Error, Kind, Result};
 
 const KIB: u64 = 1 << 10;
@@ -30,8 +32,8 @@ const ROW_BYTES_MAX: u64 = 16 * 1024 * KIB;
 const STREAM_SHARE: u64 = 8;
 /// Pages of code and of the allocator that are not resident before the job runs.
 const CODE_BYTES: u64 = 2048 * KIB;
-/// Smallest memory of a sort: what its buffers and lists take, and some records.
-const BREAKER_BYTES_MIN: u64 = 1536 * KIB;
+/// Blocks of runs while the memory is small, unless the job says it.
+const RUN_BLOCK_BYTES: u64 = 16 * KIB;
 /// A part of a breaker that its rows in the heap take, for top-k.
 pub(crate) const TOP_SHARE: usize = 4;
 /// Bytes of output that are collected before they are written.
@@ -39,6 +41,14 @@ pub(crate) const SINK_BUFFER_BYTES: usize = 64 << 10;
 /// What packing output holds.
 const GZIP_BYTES: u64 = 512 * KIB;
 const ZSTD_BYTES: u64 = 4096 * KIB;
+
+/// How runs are written, as the job says it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunChoice {
+    pub codec: SegmentCodec,
+    /// Chosen for the memory if the job says nothing.
+    pub block_bytes: Option<usize>,
+}
 
 /// The memory of a job, item by item.
 #[derive(Clone, Debug)]
@@ -53,14 +63,16 @@ pub(crate) struct MemoryPlan {
     pub breaker_bytes: u64,
     /// Breakers alive at once.
     pub breakers: u64,
+    /// The most that the process has in each phase, in the order of the plan.
+    pub peaks: Vec<u64>,
     pub predicted: u64,
     pub min_cap: u64,
-    pub run: RunOptions,
+    pub run: RunChoice,
 }
 
 impl MemoryPlan {
     /// Divides a cap. One that is too small is refused, with the smallest that works.
-    pub fn of(plan: &Plan, cap: u64, base: u64, run: RunOptions) -> Result<Self> {
+    pub fn of(plan: &Plan, cap: u64, base: u64, run: RunChoice) -> Result<Self> {
         let fixed = Fixed::of(plan)?;
         let least = Limits {
             rows: BATCH_ROWS_MAX,
@@ -68,10 +80,14 @@ impl MemoryPlan {
             row_bytes: ROW_BYTES_MIN as usize,
         };
         let breakers = alive(&plan.root).1;
-        let breaker_min = breaker_bytes_min(&run);
+        let breaker_min = breaker_bytes_min(run);
         let base = base + CODE_BYTES;
-        let min_cap = base + fixed.total(least) + breakers * breaker_min;
-        if cap < min_cap {
+        let least_of = |phases: &[Phase]| match schedule(phases, base + fixed.total(least), 0) {
+            Err(Refused::TooSmall { min_cap }) => min_cap,
+            _ => base + fixed.total(least),
+        };
+        let min_cap = least_of(&phases(&plan.root, breaker_min));
+        if cap < min_cap && !bug("small_cap_taken") {
             return Err(Error::new(
                 Kind::OverBudget,
                 format!(
@@ -81,12 +97,14 @@ impl MemoryPlan {
             )
             .detail(min_cap.to_string()));
         }
-        let surplus = cap - min_cap;
+        let surplus = cap.saturating_sub(min_cap);
         let share = if breakers > 0 { surplus / STREAM_SHARE } else { surplus };
         let limits = fixed.widest(least, share);
-        let streaming = fixed.total(limits);
-        let left = cap - base - streaming;
-        let breaker_bytes = if breakers > 0 { left / breakers / 4096 * 4096 } else { 0 };
+        let held = base + fixed.total(limits);
+        let each = (cap - held).checked_div(breakers).unwrap_or(0);
+        let planned = schedule(&phases(&plan.root, each), held, cap).map_err(|_| {
+            Error::new(Kind::Panic, "what is divided among sorts is more than there is")
+        })?;
         Ok(Self {
             cap,
             base,
@@ -96,9 +114,10 @@ impl MemoryPlan {
                 .iter()
                 .map(|item| (item.step, item.word, item.bytes(limits)))
                 .collect(),
-            breaker_bytes,
+            breaker_bytes: each,
             breakers,
-            predicted: base + streaming + breakers * breaker_bytes,
+            peaks: planned.peaks,
+            predicted: planned.peak,
             min_cap,
             run,
         })
@@ -106,12 +125,49 @@ impl MemoryPlan {
 
     /// How a breaker of this job sorts.
     pub fn sort_options(&self) -> SortOptions {
-        SortOptions { memory: self.breaker_bytes as usize, run: self.run }
+        let RunChoice { codec, block_bytes } = self.run;
+        SortOptions { codec, block_bytes, ..SortOptions::within(self.breaker_bytes as usize) }
     }
 }
 
-fn breaker_bytes_min(run: &RunOptions) -> u64 {
-    BREAKER_BYTES_MIN.max(24 * run.block_bytes as u64)
+/// The smallest memory in which rows of the least length are sorted, keys and all, beside the heap of
+/// first rows.
+fn breaker_bytes_min(run: RunChoice) -> u64 {
+    let page = run.block_bytes.map_or(RUN_BLOCK_BYTES, |bytes| bytes as u64);
+    let least = SortPlan::memory_min(page, &sort_costs(run.codec)) + 8 * ROW_BYTES_MIN;
+    (least + least / (TOP_SHARE as u64 - 1) + 4096).next_multiple_of(4096)
+}
+
+/// The phases of a plan for the schedule: each ends with a sort, which gets `each`, or with the sink. A
+/// sort that gives its rows has all of its memory until they are read, so it is the source's there.
+fn phases(root: &Step, each: u64) -> Vec<Phase> {
+    fn add(step: &Step, each: u64, phases: &mut Vec<Phase>) -> Vec<usize> {
+        let below: Vec<usize> =
+            step.inputs().into_iter().flat_map(|input| add(input, each, phases)).collect();
+        if !matches!(step.node, Node::Sort(..) | Node::Distinct(_)) {
+            return below;
+        }
+        phases.push(phase(below, each, each));
+        vec![phases.len() - 1]
+    }
+    let mut found = Vec::new();
+    let below = add(root, each, &mut found);
+    found.push(phase(below, each, 0));
+    found
+}
+
+/// Sorts below a union give their rows one after the other.
+fn phase(inputs: Vec<usize>, each: u64, breaker: u64) -> Phase {
+    let sources = if inputs.is_empty() { 0 } else { each };
+    Phase {
+        name: String::new(),
+        inputs,
+        streaming: 0,
+        sources,
+        breaker_min: breaker,
+        breaker_max: breaker,
+        residual: 0,
+    }
 }
 
 /// Breakers alive while a step gives its rows, and at most.
@@ -181,7 +237,7 @@ impl Fixed {
         let batch = |fields: &[Field]| 512 * fields.len() as u64;
         let own = batch(&step.fields);
         let item = |word, constant, batches, rows| Stated {
-            step: step.step,
+            step: step.number,
             word,
             constant,
             batches,

@@ -35,7 +35,7 @@ pub(crate) struct Step {
     /// The columns of the rows it gives.
     pub fields: Vec<Field>,
     /// Its number in the job, for counts and errors.
-    pub step: usize,
+    pub number: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -205,7 +205,7 @@ impl Builder<'_> {
             }
             let plan = scan_plan(text, step, scan)?;
             let fields = plan.columns.clone();
-            return Ok(Step { node: Node::Scan(Arc::new(plan)), fields, step: nth });
+            return Ok(Step { node: Node::Scan(Arc::new(plan)), fields, number: nth });
         }
         let input = self.input(nth, step)?;
         let made = match &step.kind {
@@ -233,7 +233,7 @@ impl Builder<'_> {
                 return text.refuse(step.mark, "this step cannot stand here");
             }
         };
-        let made = Step { node: made.0, fields: made.1, step: nth };
+        let made = Step { node: made.0, fields: made.1, number: nth };
         if made.nodes() > NODES_MAX {
             return text.refuse(step.mark, format!("the job comes to more than {NODES_MAX} steps"));
         }
@@ -436,7 +436,7 @@ impl Step {
     pub fn numbers(&self) -> Vec<usize> {
         let mut numbers: Vec<usize> =
             self.inputs().iter().flat_map(|input| input.numbers()).collect();
-        numbers.push(self.step);
+        numbers.push(self.number);
         numbers
     }
 

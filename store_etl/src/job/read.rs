@@ -22,13 +22,14 @@ pub(super) fn read(text: &Text<'_>) -> Result<Spec> {
     let mut spec = Spec {
         name: keys.take("name").map(|tree| text.string(tree)).transpose()?,
         memory: keys.take("memory").map(|tree| text.bytes(tree)).transpose()?,
-        threads: keys
-            .take("threads")
-            .map(|tree| text.number(tree, 1, THREADS_MAX))
-            .transpose()?
-            .map(|n| n as u32),
         ..Spec::default()
     };
+    if let Some(tree) = keys.take("threads") {
+        text.number(tree, 1, THREADS_MAX)?; // a bound: jobs use one
+    }
+    if let Some(tree) = keys.take("seed") {
+        text.number(tree, 0, u64::MAX)?; // for steps that draw; none does
+    }
     if let Some(tree) = keys.take("block_size") {
         let bytes = text.bytes(tree)?;
         spec.block_bytes = Some(At { value: bytes as usize, mark: tree.mark });
@@ -37,7 +38,7 @@ pub(super) fn read(text: &Text<'_>) -> Result<Spec> {
         spec.spill = text.spill(tree)?;
     }
     let steps = keys.need("steps")?;
-    keys.end(&["name", "memory", "threads", "block_size", "spill", "steps"])?;
+    keys.end(&["name", "memory", "threads", "seed", "block_size", "spill", "steps"])?;
     for step in text.list(steps)? {
         spec.steps.push(text.step(step)?);
     }
@@ -83,7 +84,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-impl<'t> Text<'t> {
+impl Text<'_> {
     fn string(&self, tree: &Tree) -> Result<String> {
         match tree.text() {
             Some(text) if !tree.is_null() => Ok(text.to_owned()),
@@ -148,13 +149,11 @@ impl<'t> Text<'t> {
     /// One of some words.
     fn word<T: Copy>(&self, tree: &Tree, words: &[(&str, T)]) -> Result<T> {
         let text = self.string(tree)?;
-        match words.iter().find(|(word, _)| *word == text) {
-            Some((_, value)) => Ok(*value),
-            None => {
-                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                self.refuse(tree.mark, format!("\"{text}\": must be {}", words.join(", ")))
-            }
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*value);
         }
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        self.refuse(tree.mark, format!("\"{text}\": must be {}", words.join(", ")))
     }
 
     fn spill(&self, tree: &Tree) -> Result<SpillSpec> {

@@ -34,21 +34,21 @@ fn map_inputs(step: Step, f: &dyn Fn(Step) -> Step) -> Step {
         Node::Distinct(input) => Node::Distinct(boxed(input)),
         Node::Sort(input, sort) => Node::Sort(boxed(input), sort),
     };
-    Step { node, fields: step.fields, step: step.step }
+    Step { node, fields: step.fields, number: step.number }
 }
 
 /// Filters move down as far as they can.
 fn filters_first(step: Step) -> Step {
     let step = map_inputs(step, &filters_first);
     match step.node {
-        Node::Filter(input, item) => sink_filter(*input, item, step.step),
+        Node::Filter(input, item) => sink_filter(*input, item, step.number),
         _ => step,
     }
 }
 
 /// The step with this filter as far below its top as it can go.
 fn sink_filter(below: Step, item: Item, number: usize) -> Step {
-    let Step { node, fields, step } = below;
+    let Step { node, fields, number: own } = below;
     match node {
         Node::Project(input, items) => {
             let with = |name: &str| {
@@ -56,24 +56,24 @@ fn sink_filter(below: Step, item: Item, number: usize) -> Step {
             };
             let moved = Item { expr: item.expr.substituted(&with), ..item };
             let input = Box::new(sink_filter(*input, moved, number));
-            Step { node: Node::Project(input, items), fields, step }
+            Step { node: Node::Project(input, items), fields, number: own }
         }
         Node::Sort(input, sort) => {
             let input = Box::new(sink_filter(*input, item, number));
-            Step { node: Node::Sort(input, sort), fields, step }
+            Step { node: Node::Sort(input, sort), fields, number: own }
         }
         Node::Distinct(input) => {
             let input = Box::new(sink_filter(*input, item, number));
-            Step { node: Node::Distinct(input), fields, step }
+            Step { node: Node::Distinct(input), fields, number: own }
         }
         Node::Union(inputs) => {
             let each = inputs.into_iter().map(|input| sink_filter(input, item.clone(), number));
             let inputs = each.collect();
-            Step { node: Node::Union(inputs), fields, step }
+            Step { node: Node::Union(inputs), fields, number: own }
         }
         node => {
-            let below = Step { node, fields: fields.clone(), step };
-            Step { node: Node::Filter(Box::new(below), item), fields, step: number }
+            let below = Step { node, fields: fields.clone(), number: own };
+            Step { node: Node::Filter(Box::new(below), item), fields, number }
         }
     }
 }
@@ -82,27 +82,28 @@ fn sink_filter(below: Step, item: Item, number: usize) -> Step {
 fn limits_early(step: Step) -> Step {
     let step = map_inputs(step, &limits_early);
     match step.node {
-        Node::Limit(input, range) => sink_limit(*input, range, step.step),
+        Node::Limit(input, range) => sink_limit(*input, range, step.number),
         _ => step,
     }
 }
 
 fn sink_limit(below: Step, range: Range, number: usize) -> Step {
-    let Step { node, fields, step } = below;
+    let Step { node, fields, number: own } = below;
     match node {
         Node::Project(input, items) => {
             let input = Box::new(sink_limit(*input, range, number));
-            Step { node: Node::Project(input, items), fields, step }
+            Step { node: Node::Project(input, items), fields, number: own }
         }
         Node::Sort(input, sort) => {
             let limit = sort.limit.map_or(range.needed(), |known| known.min(range.needed()));
             let sort = SortPlan { limit: Some(limit), ..sort };
-            let sorted = Step { node: Node::Sort(input, sort), fields: fields.clone(), step };
-            Step { node: Node::Limit(Box::new(sorted), range), fields, step: number }
+            let sorted =
+                Step { node: Node::Sort(input, sort), fields: fields.clone(), number: own };
+            Step { node: Node::Limit(Box::new(sorted), range), fields, number }
         }
         node => {
-            let below = Step { node, fields: fields.clone(), step };
-            Step { node: Node::Limit(Box::new(below), range), fields, step: number }
+            let below = Step { node, fields: fields.clone(), number: own };
+            Step { node: Node::Limit(Box::new(below), range), fields, number }
         }
     }
 }
@@ -110,7 +111,7 @@ fn sink_limit(below: Step, range: Range, number: usize) -> Step {
 /// Drops columns that are not wanted. `exact` says that the step must give just the wanted ones in its
 /// own order; else it may give more.
 fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
-    let Step { node, mut fields, step: number } = step;
+    let Step { node, mut fields, number } = step;
     let with = |names: &mut dyn Iterator<Item = &str>| -> HashSet<String> {
         wanted.iter().cloned().chain(names.map(str::to_owned)).collect()
     };
@@ -161,7 +162,7 @@ fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
             Node::Union(each.collect())
         }
     };
-    let made = Step { node, fields, step: number };
+    let made = Step { node, fields, number };
     if exact { only(made, wanted) } else { made }
 }
 
@@ -173,8 +174,8 @@ fn only(step: Step, wanted: &HashSet<String>) -> Step {
     let fields: Vec<_> =
         step.fields.iter().filter(|field| wanted.contains(&field.name)).cloned().collect();
     let items = fields.iter().map(|field| Item::column(&field.name)).collect();
-    let number = step.step;
-    Step { node: Node::Project(Box::new(step), items), fields, step: number }
+    let number = step.number;
+    Step { node: Node::Project(Box::new(step), items), fields, number }
 }
 
 fn is_identity(items: &[Item], input: &Step) -> bool {

@@ -16,7 +16,6 @@ pub struct At<T> {
 pub struct Spec {
     pub name: Option<String>,
     pub memory: Option<u64>,
-    pub threads: Option<u32>,
     pub block_bytes: Option<At<usize>>,
     pub spill: SpillSpec,
     pub steps: Vec<StepSpec>,
@@ -154,7 +153,7 @@ impl Spec {
             self.canonical_kind(nth, &step.kind, &mut words);
             // Lengths keep words apart whatever they hold.
             for word in words {
-                out.push_str(&format!("{}:{word} ", word.len()));
+                out.extend([&word.len().to_string(), ":", &word, " "]);
             }
             out.push('\n');
         }
@@ -180,7 +179,7 @@ impl Spec {
                 words.extend(list.iter().map(|at| named(&at.value)));
             }
             StepKind::Limit { rows, offset } => {
-                words.extend([rows.to_string(), offset.to_string()])
+                words.extend([rows.to_string(), offset.to_string()]);
             }
             StepKind::Sort(list) => words.extend(listed(list)),
             StepKind::Union(list) => words.extend(list.iter().map(|at| {

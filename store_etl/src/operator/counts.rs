@@ -20,10 +20,10 @@ pub(crate) struct Counts {
 /// The rows of one step.
 #[derive(Debug, Default)]
 pub(crate) struct StepCounts {
-    rows_in: AtomicU64,
-    rows_out: AtomicU64,
-    rows_filtered: AtomicU64,
-    rows_rejected: AtomicU64,
+    taken: AtomicU64,
+    given: AtomicU64,
+    filtered: AtomicU64,
+    rejected: AtomicU64,
 }
 
 impl Counts {
@@ -46,24 +46,23 @@ impl StepCounts {
     }
 
     pub fn took(&self, rows: u64) {
-        self.rows_in.fetch_add(rows, Relaxed);
+        self.taken.fetch_add(rows, Relaxed);
     }
 
     pub fn gave(&self, rows: u64) {
-        self.rows_out.fetch_add(rows, Relaxed);
+        self.given.fetch_add(rows, Relaxed);
     }
 
     pub fn filtered(&self, rows: u64) {
-        self.rows_filtered.fetch_add(rows, Relaxed);
+        self.filtered.fetch_add(rows, Relaxed);
     }
 
     pub fn rejected(&self, rows: u64) {
-        self.rows_rejected.fetch_add(rows, Relaxed);
+        self.rejected.fetch_add(rows, Relaxed);
     }
 
     /// In, out, filtered, rejected.
     pub fn get(&self) -> [u64; 4] {
-        [&self.rows_in, &self.rows_out, &self.rows_filtered, &self.rows_rejected]
-            .map(|count| count.load(Relaxed))
+        [&self.taken, &self.given, &self.filtered, &self.rejected].map(|count| count.load(Relaxed))
     }
 }

@@ -35,6 +35,8 @@ pub(crate) use union::Union;
 use crate::batch::{Batch, Limits};
 use crate::expr::Fault;
 use crate::job::MemoryPlan;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use store_core::segment::Spill;
@@ -49,6 +51,12 @@ pub(crate) trait Operator {
     fn batch(&self) -> &Batch;
 }
 
+/// What was read of each file, in order.
+pub(crate) type Digests = Arc<parking_lot::Mutex<Vec<Arc<InputDigest>>>>;
+
+/// Told between two batches.
+pub(crate) type Told = Rc<RefCell<dyn FnMut(&Counts)>>;
+
 /// What all operators of a job share.
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -58,12 +66,19 @@ pub(crate) struct Shared {
     pub cancelled: Arc<AtomicBool>,
     pub counts: Arc<Counts>,
     pub names: Arc<[String]>,
-    pub digests: Arc<parking_lot::Mutex<Vec<Arc<InputDigest>>>>,
+    pub digests: Digests,
+    pub told: Told,
 }
 
 impl Shared {
     pub fn limits(&self) -> Limits {
         self.memory.limits
+    }
+
+    /// Between two batches: tells how far the job is, and ends it if somebody wants that.
+    pub fn tick(&self) -> Result<()> {
+        (self.told.borrow_mut())(&self.counts);
+        self.check_cancelled()
     }
 
     /// An error if somebody wants the job to end.

@@ -6,6 +6,7 @@ use flate2::write::GzEncoder;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use store_core::planted::bug;
 use store_core::{Error, Result};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -152,7 +153,7 @@ impl Write for Output {
 /// What was not finished leaves nothing.
 impl Drop for Output {
     fn drop(&mut self) {
-        if let Some(place) = &self.place {
+        if let Some(place) = self.place.as_ref().filter(|_| !bug("unfinished_file_left")) {
             let _ = std::fs::remove_file(&place.temporary);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::json_scan::JsonRows;
 use super::text_scan::{TextRows, text_options};
-use super::{Operator, Shared};
+use super::{Counts, Operator, Shared};
 use crate::batch::{Batch, Field};
 use crate::job::{FileFormat, InputFile, OnBadRow, ScanPlan};
 use std::fs::File;
@@ -33,7 +33,7 @@ impl InputDigest {
 struct Digesting<R> {
     from: R,
     digest: Arc<InputDigest>,
-    shared: Shared,
+    counts: Arc<Counts>,
 }
 
 impl<R: Read> Read for Digesting<R> {
@@ -44,7 +44,7 @@ impl<R: Read> Read for Digesting<R> {
         }
         self.digest.hash.lock().update(&into[..read]);
         self.digest.bytes.fetch_add(read as u64, Relaxed);
-        self.shared.counts.source_bytes.fetch_add(read as u64, Relaxed);
+        self.counts.source_bytes.fetch_add(read as u64, Relaxed);
         Ok(read)
     }
 }
@@ -116,13 +116,13 @@ impl Scan {
             hash: parking_lot::Mutex::new(Xxh3::new()),
         });
         self.shared.digests.lock().push(Arc::clone(&digest));
-        let shared = self.shared.clone();
+        let counts = Arc::clone(&self.shared.counts);
         let source = if file.is_stdin() {
-            Source::from_reader(&name, Digesting { from: std::io::stdin(), digest, shared })?
+            Source::from_reader(&name, Digesting { from: std::io::stdin(), digest, counts })?
         } else {
             let from =
                 File::open(&file.path).map_err(|error| Error::io(&name, error).detail(&name))?;
-            Source::from_reader(&name, Digesting { from, digest, shared })?
+            Source::from_reader(&name, Digesting { from, digest, counts })?
         };
         let mut options = text_options(&self.plan, self.shared.limits().row_bytes);
         options.memory = Some(self.shared.holder.clone());
@@ -197,7 +197,7 @@ impl Operator for Scan {
     fn advance(&mut self) -> Result<bool> {
         self.batch.clear();
         loop {
-            self.shared.check_cancelled()?;
+            self.shared.tick()?;
             if self.open.is_none() && !self.open_next()? {
                 if let Some(mut file) = self.reject.take() {
                     file.finish()?;

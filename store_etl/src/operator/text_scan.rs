@@ -5,6 +5,7 @@ use crate::batch::Batch;
 use crate::job::{FileFormat, ScanPlan, unique_names};
 use std::sync::Arc;
 use store_core::ingest::{Format, IngestOptions, Records};
+use store_core::planted::bug;
 use store_core::value::parse_value_into;
 use store_core::{Error, Result, Type};
 
@@ -92,7 +93,7 @@ impl Rows for TextRows {
         if let Some(fault) = records.fault() {
             return Err(Error::invalid(fault.to_owned()));
         }
-        if records.count() != self.count {
+        if records.count() != self.count && !bug("long_row_taken") {
             let (found, wanted) = (records.count(), self.count);
             return Err(Error::invalid(format!("{found} fields instead of {wanted}")));
         }

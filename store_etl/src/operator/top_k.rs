@@ -6,6 +6,7 @@ use crate::job::TOP_SHARE;
 use std::collections::BinaryHeap;
 use store_core::Result;
 use store_core::mem::Reservation;
+use store_core::planted::bug;
 
 /// What a row takes in the heap besides its bytes: two vectors and their headers in the allocator.
 const ENTRY_BYTES: usize = 128;
@@ -64,11 +65,12 @@ impl TopRows {
     #[inline]
     pub fn wants(&self, key: &[u8]) -> bool {
         if let Some(beyond) = &self.beyond {
-            return key < beyond.as_slice();
+            return key < beyond.as_slice() || bug("later_row_kept");
         }
         // Of equal rows the earlier one stays.
         let full = self.sorter.is_none() && self.heap.len() as u64 >= self.limit;
-        !full || self.heap.peek().is_some_and(|last| key < last.key.as_slice())
+        let before = |last: &[u8]| key < last || bug("later_row_kept") && key == last;
+        !full || self.heap.peek().is_some_and(|last| before(&last.key))
     }
 
     pub fn push(&mut self, key: &[u8], payload: &[u8]) -> Result<()> {
