@@ -63,7 +63,7 @@ A job is a list of steps. Each takes the rows of the step before it unless `inpu
     - sink: { destination: out.csv }
 
 Steps:
-  scan      source: file, pattern or -; format: tsv, csv, jsonl; header; schema: [{ name, type, nullable }];
+  scan      table with db; or source: file, pattern or -; format: tsv, csv, jsonl; header; schema: [{ name, type, nullable }];
             delimiter, quote, escape: backslash, null: [NA]; on_error: skip, max_errors, reject: FILE
   filter    expr
   project   columns: only these; `*` stands for all
@@ -72,7 +72,8 @@ Steps:
   limit     rows, offset
   distinct
   union     with: names of steps
-  sink      destination: file or -; format, header, null, escape
+  sink      table with db: rows are inserted or written over those with their key; or
+            destination: file or -; format, header, null, escape
 
 The memory is that of the whole process. A job that does not fit is refused before it reads, with the
 smallest memory that works (exit 4). Memory and the spill directory are taken from the command line, then

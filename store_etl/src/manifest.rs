@@ -14,7 +14,8 @@ use store_core::{Error, Result, ValueRef};
 pub(crate) struct Facts<'a> {
     pub job: &'a Prepared,
     pub shared: &'a Shared,
-    pub output: &'a OutputFacts,
+    /// None of a table.
+    pub output: Option<&'a OutputFacts>,
     pub began: SystemTime,
 }
 
@@ -26,8 +27,10 @@ pub(crate) fn write(
     named: Option<PathBuf>,
 ) -> Result<Option<PathBuf>> {
     let beside = || {
-        let destination = &facts.job.plan.sink.destination;
-        (destination != "-").then(|| PathBuf::from(format!("{destination}.manifest.json")))
+        let sink = &facts.job.plan.sink;
+        // A table has none beside it: its store's directory is its own.
+        let beside = sink.table.is_none() && sink.destination != "-";
+        beside.then(|| PathBuf::from(format!("{}.manifest.json", sink.destination)))
     };
     let Some(path) = named.or_else(beside) else { return Ok(None) };
     let mut text = serde_json::to_string_pretty(&manifest(facts, report))
@@ -93,9 +96,9 @@ fn manifest(facts: &Facts<'_>, report: &Report) -> Value {
         "seconds": report.took.as_secs_f64(),
         "inputs": inputs,
         "output": {
-            "name": output.name,
-            "bytes": output.bytes,
-            "xxh3": format!("{:016x}", output.hash),
+            "name": job.plan.sink.destination,
+            "bytes": output.map(|output| output.bytes),
+            "xxh3": output.map(|output| format!("{:016x}", output.hash)),
             "rows": report.rows_out(),
         },
         "steps": steps,

@@ -142,7 +142,7 @@ pub(crate) fn run(job: &Prepared, mut options: JobOptions) -> Result<Report> {
         took: began.0.elapsed(),
         manifest: None,
     };
-    let facts = manifest::Facts { job, shared: &shared, output: &output, began: began.1 };
+    let facts = manifest::Facts { job, shared: &shared, output: output.as_ref(), began: began.1 };
     report.manifest = manifest::write(&facts, &report, options.manifest)?;
     Ok(report)
 }

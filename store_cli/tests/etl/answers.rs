@@ -144,4 +144,11 @@ fn text_that_grows_is_cut_into_more_batches() {
         "  - project: { columns: [id, \"replace(note, 'x', '0123456789') AS grown\"] }\n",
         &expected,
     );
+    let kept = |row: &&Row| row.note.as_ref().is_some_and(|note| note.contains('x'));
+    let expected: Vec<String> = input.iter().filter(kept).map(json).collect();
+    check(
+        &place,
+        "  - filter: { expr: \"length(replace(note, 'x', '0123456789')) > 10000\" }\n",
+        &expected,
+    );
 }

@@ -11,6 +11,7 @@ mod naive;
 #[path = "../cli/place.rs"]
 #[allow(dead_code, reason = "the command's other tests use all of it")]
 mod place;
+mod tables;
 mod words;
 
 use place::{Place, Run};

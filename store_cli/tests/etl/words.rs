@@ -84,10 +84,14 @@ fn whole_jobs_that_make_no_sense_are_refused() {
         (scan.replace("in.tsv", "absent.tsv") + sink, "absent.tsv: "),
         (scan.replace("in.tsv", "'*.csv'") + sink, "*.csv: no file matches"),
         (scan.replace("in.tsv", "'.'") + sink, ".: is a directory"),
-        (scan.replace("source: in.tsv", "source: '-'") + sink, "standard input needs a `schema:`"),
+        (scan.replace("source: in.tsv", "source: '-'") + sink, "a stream needs a `schema:`"),
         (scan.replace("header", "delimiter: \"\\n\", header") + sink, "a line end can be neither"),
         (format!("{scan}  - sink: {{ destination: out.parquet }}\n"), "parquet is not there yet"),
-        (format!("{scan}  - sink: {{ table: t, db: d }}\n"), "a table as a sink is not there yet"),
+        (format!("{scan}  - sink: {{ table: t, db: absent }}\n"), "job.yaml:3:20: absent: "),
+        (
+            format!("{scan}  - sink: {{ table: t }}\n"),
+            "a sink needs either `destination:`, or `table:`",
+        ),
     ] {
         let run = run_job(&place, &yaml, &[]);
         run.refused(1, shown);

@@ -56,6 +56,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Bytes at which whoever makes batches stops: half of what one may hold, so that steps may add columns
+    /// before they have to cut it.
+    pub const fn fill_bytes(&self) -> usize {
+        self.bytes / 2
+    }
+
     /// What is in memory for a batch of such columns at most: full, and then the longest row; twice,
     /// because buffers grow by half of what they hold and are copied when they do.
     pub fn resident_bytes(&self, columns: usize) -> usize {

@@ -20,7 +20,7 @@ pub(super) const fn is_decimal(ty: Type) -> bool {
     matches!(ty, Type::Decimal { .. })
 }
 
-pub(super) const fn is_number(ty: Type) -> bool {
+pub(crate) const fn is_number(ty: Type) -> bool {
     is_integer(ty) || is_float(ty) || is_decimal(ty)
 }
 

@@ -123,7 +123,8 @@ fn phases(plan: &Plan) -> Vec<Vec<String>> {
     let mut phases = Vec::new();
     let mut last = lines(&plan.root, &mut phases);
     let sink = &plan.sink;
-    last.push(format!("sink {} ({})", sink.destination, sink.format.word()));
+    let kind = if sink.table.is_some() { "table" } else { sink.format.word() };
+    last.push(format!("sink {} ({kind})", sink.destination));
     phases.push(last);
     phases
 }
@@ -135,6 +136,13 @@ fn lines(step: &Step, phases: &mut Vec<Vec<String>>) -> Vec<String> {
     }
     match &step.node {
         Node::Scan(scan) => below.push(scan_line(scan, step)),
+        Node::Table(table) => below.push(format!(
+            "scan table {}, {} of {} columns: {}",
+            table.name,
+            table.wanted.len(),
+            table.columns.len(),
+            columns(step)
+        )),
         Node::Filter(_, item) => below.push(format!("filter {}", item.expr)),
         Node::Project(_, items) => below.push(format!("project {}", list(items))),
         Node::Limit(_, range) => {
@@ -181,19 +189,24 @@ fn list(items: &[Item]) -> String {
     items.iter().map(item).collect::<Vec<_>>().join(", ")
 }
 
+fn columns(step: &Step) -> String {
+    let columns: Vec<String> =
+        step.fields.iter().map(|field| format!("{} {}", field.name, field.ty)).collect();
+    columns.join(", ")
+}
+
 fn scan_line(scan: &ScanPlan, step: &Step) -> String {
     let files = match scan.files.len() {
         1 => String::new(),
         count => format!(", {count} files"),
     };
-    let columns: Vec<String> =
-        step.fields.iter().map(|field| format!("{} {}", field.name, field.ty)).collect();
+    let columns = columns(step);
     format!(
         "scan {} ({}{files}), {} of {} columns: {}",
         scan.source,
         scan.format.word(),
         scan.wanted.len(),
         scan.columns.len(),
-        columns.join(", ")
+        columns
     )
 }

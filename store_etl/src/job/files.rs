@@ -25,6 +25,11 @@ impl InputFile {
     pub fn is_stdin(&self) -> bool {
         self.path == Path::new("-")
     }
+
+    /// True if it can be read once only: standard input, a pipe.
+    pub const fn is_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
 }
 
 /// The files of a name, or of a pattern in the order of their names; none is an error.

@@ -3,7 +3,9 @@
 use super::plan::{Item, Node, Plan, Step};
 use crate::batch::Field;
 use crate::expr::{Bound, bind};
-use crate::operator::{Distinct, Filter, Limit, Operator, Project, Scan, Shared, Sort, Union};
+use crate::operator::{
+    Distinct, Filter, Limit, Operator, Project, Scan, Shared, Sort, TableScan, Union,
+};
 use store_core::query::SortKey;
 use store_core::{Error, Result};
 
@@ -16,6 +18,7 @@ fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
     let (fields, number) = (&step.fields, step.number);
     Ok(match &step.node {
         Node::Scan(plan) => Box::new(Scan::new(plan, number, shared)?),
+        Node::Table(plan) => Box::new(TableScan::new(plan, fields, number, shared)?),
         Node::Filter(input, item) => {
             let condition = bound(item, &input.fields)?;
             Box::new(Filter::new(operator(input, shared)?, condition, fields, number, shared)?)

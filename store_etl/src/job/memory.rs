@@ -24,12 +24,21 @@ const KIB: u64 = 1 << 10;
 /// Smallest batch and longest row, for the smallest cap.
 const BATCH_BYTES_MIN: u64 = 64 * KIB;
 const ROW_BYTES_MIN: u64 = 64 * KIB;
+const LEAST: Limits = Limits {
+    rows: BATCH_ROWS_MAX,
+    bytes: BATCH_BYTES_MIN as usize,
+    row_bytes: ROW_BYTES_MIN as usize,
+};
+/// A store whose table is written to gets one part in this many of the cap.
+pub(super) const STORE_SHARE: u64 = 2;
 /// Largest batch: columns of more would leave the caches.
 const BATCH_BYTES_MAX: u64 = 1024 * KIB;
 /// Longest row that is ever read.
 const ROW_BYTES_MAX: u64 = 16 * 1024 * KIB;
 /// One part in this many of the surplus goes to batches and rows.
 const STREAM_SHARE: u64 = 8;
+/// What reading a table takes: a cursor with a few pages of rows.
+const TABLE_BYTES: u64 = 256 * KIB;
 /// Pages of code and of the allocator that are not resident before the job runs.
 const CODE_BYTES: u64 = 2048 * KIB;
 /// Blocks of runs while the memory is small, unless the job says it.
@@ -72,48 +81,41 @@ pub(crate) struct MemoryPlan {
 
 impl MemoryPlan {
     /// Divides a cap. One that is too small is refused, with the smallest that works.
-    pub fn of(plan: &Plan, cap: u64, base: u64, run: RunChoice) -> Result<Self> {
-        let fixed = Fixed::of(plan)?;
-        let least = Limits {
-            rows: BATCH_ROWS_MAX,
-            bytes: BATCH_BYTES_MIN as usize,
-            row_bytes: ROW_BYTES_MIN as usize,
-        };
-        let breakers = alive(&plan.root).1;
-        let breaker_min = breaker_bytes_min(run);
+    ///
+    /// `store` is what the store of a table that is written to has in use: it may grow to a half of the cap.
+    pub fn of(
+        plan: &Plan,
+        cap: u64,
+        base: u64,
+        run: RunChoice,
+        store: Option<u64>,
+    ) -> Result<Self> {
+        let mut fixed = Fixed::of(plan)?;
         let base = base + CODE_BYTES;
-        let least_of = |phases: &[Phase]| match schedule(phases, base + fixed.total(least), 0) {
-            Err(Refused::TooSmall { min_cap }) => min_cap,
-            _ => base + fixed.total(least),
-        };
-        let min_cap = least_of(&phases(&plan.root, breaker_min));
+        let breakers = alive(&plan.root).1;
+        let min_cap = min_cap(plan, &fixed, base, run, store);
         if cap < min_cap && !bug("small_cap_taken") {
-            return Err(Error::new(
-                Kind::OverBudget,
-                format!(
-                    "this job does not fit within {cap} bytes of memory: the smallest that works is \
-                     {min_cap}, of which the program itself takes {base}"
-                ),
-            )
-            .detail(min_cap.to_string()));
+            return Err(too_small(cap, min_cap, base));
         }
-        let surplus = cap.saturating_sub(min_cap);
+        if let Some(used) = store {
+            let (step, constant) = (plan.sink_step, (cap / STORE_SHARE).saturating_sub(used));
+            fixed.items.push(Stated { step, word: "store", constant, batches: 0, rows: 0 });
+        }
+        let least = base + fixed.total(LEAST) + breakers * breaker_bytes_min(run);
+        let surplus = cap.saturating_sub(least);
         let share = if breakers > 0 { surplus / STREAM_SHARE } else { surplus };
-        let limits = fixed.widest(least, share);
+        let limits = fixed.widest(LEAST, share);
         let held = base + fixed.total(limits);
-        let each = (cap - held).checked_div(breakers).unwrap_or(0);
-        let planned = schedule(&phases(&plan.root, each), held, cap).map_err(|_| {
+        let each = cap.saturating_sub(held).checked_div(breakers).unwrap_or(0);
+        let planned = schedule(&phases(&plan.root, each), held, cap.max(held)).map_err(|_| {
             Error::new(Kind::Panic, "what is divided among sorts is more than there is")
         })?;
+        let stated = |item: &Stated| (item.step, item.word, item.bytes(limits));
         Ok(Self {
             cap,
             base,
             limits,
-            stated: fixed
-                .items
-                .iter()
-                .map(|item| (item.step, item.word, item.bytes(limits)))
-                .collect(),
+            stated: fixed.items.iter().map(stated).collect(),
             breaker_bytes: each,
             breakers,
             peaks: planned.peaks,
@@ -128,6 +130,26 @@ impl MemoryPlan {
         let RunChoice { codec, block_bytes } = self.run;
         SortOptions { codec, block_bytes, ..SortOptions::within(self.breaker_bytes as usize) }
     }
+}
+
+/// The smallest cap that a job works in.
+fn min_cap(plan: &Plan, fixed: &Fixed, base: u64, run: RunChoice, store: Option<u64>) -> u64 {
+    let held = base + fixed.total(LEAST);
+    let least = match schedule(&phases(&plan.root, breaker_bytes_min(run)), held, 0) {
+        Err(Refused::TooSmall { min_cap }) => min_cap,
+        _ => held,
+    };
+    // With half of the cap for the store, the rest must fit in the other half.
+    store.map_or(least, |used| least.max(STORE_SHARE * least.saturating_sub(used)))
+}
+
+#[cold]
+fn too_small(cap: u64, min_cap: u64, base: u64) -> Error {
+    let message = format!(
+        "this job does not fit within {cap} bytes of memory: the smallest that works is {min_cap}, of which \
+         the program itself takes {base}"
+    );
+    Error::new(Kind::OverBudget, message).detail(min_cap.to_string())
 }
 
 /// The smallest memory in which rows of the least length are sorted, keys and all, beside the heap of
@@ -248,6 +270,7 @@ impl Fixed {
                 let (constant, rows) = scan(plan)?;
                 item("scan", constant + own, 2, 2 + rows)
             }
+            Node::Table(_) => item("scan", own + TABLE_BYTES, 2, 2),
             Node::Filter(input, filter) => {
                 let bound = bind(&filter.expr, &input.fields, &filter.text)?;
                 item("filter", own + columns_bytes(&bound), 3, 2)
@@ -280,7 +303,7 @@ fn columns_bytes(bound: &Bound) -> u64 {
 /// A constant, and how many times the longest row.
 fn scan(plan: &ScanPlan) -> Result<(u64, u64)> {
     let mut unpacking = 0;
-    for (nth, file) in plan.files.iter().enumerate().filter(|(_, file)| !file.is_stdin()) {
+    for (nth, file) in plan.files.iter().enumerate().filter(|(_, file)| !file.is_stream()) {
         if nth == 0 || file.path.extension().is_some_and(|ending| ending == "zst") {
             unpacking = unpacking.max(Source::open(&file.path)?.held_bytes() as u64);
         }

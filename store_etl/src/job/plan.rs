@@ -6,6 +6,7 @@
 use super::InputFile;
 use super::scan_schema::scan_plan;
 use super::spec::{At, FileFormat, OnBadRow, SinkSpec, Spec, StepKind, StepSpec};
+use super::tables::Stores;
 use super::yaml::Text;
 use crate::batch::Field;
 use crate::expr::{bind, unknown_column};
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use store_core::ingest::Escape;
 use store_core::query::{Expr, NamedExpr, SortName, parse_sort};
-use store_core::{Error, Result, Type};
+use store_core::{Error, Result, Store, Table, Type};
 
 /// Most steps once those that are used twice are counted twice.
 const NODES_MAX: usize = 1000;
@@ -41,6 +42,7 @@ pub(crate) struct Step {
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Scan(Arc<ScanPlan>),
+    Table(Box<TablePlan>),
     Filter(Box<Step>, Item),
     Project(Box<Step>, Vec<Item>),
     Limit(Box<Step>, Range),
@@ -99,10 +101,31 @@ pub(crate) struct ScanPlan {
     pub reject: Option<PathBuf>,
 }
 
+/// A table that rows come from.
+#[derive(Clone, Debug)]
+pub(crate) struct TablePlan {
+    pub store: Store,
+    pub table: Table,
+    pub name: String,
+    pub columns: Vec<Field>,
+    pub wanted: Vec<usize>,
+}
+
+/// A table that rows go to.
+#[derive(Clone, Debug)]
+pub(crate) struct TableSink {
+    pub store: Store,
+    pub table: Table,
+    /// For each column that comes, its position in the table.
+    pub columns: Vec<usize>,
+}
+
 /// Where rows go.
 #[derive(Clone, Debug)]
 pub(crate) struct SinkPlan {
-    /// `-` is standard output.
+    /// In place of a file.
+    pub table: Option<TableSink>,
+    /// A file; `-` is standard output. Of a table, its store and name.
     pub destination: String,
     pub format: FileFormat,
     pub header: bool,
@@ -111,9 +134,9 @@ pub(crate) struct SinkPlan {
 }
 
 /// Builds the plan of a job, or shows where it makes no sense.
-pub(super) fn plan(text: &Text<'_>, spec: &Spec) -> Result<Plan> {
+pub(super) fn plan(text: &Text<'_>, spec: &Spec, stores: &mut Stores) -> Result<Plan> {
     let mut builder =
-        Builder { text, spec, built: Vec::new(), used: vec![false; spec.steps.len()] };
+        Builder { text, spec, stores, built: Vec::new(), used: vec![false; spec.steps.len()] };
     let last = spec.steps.len() - 1;
     for (nth, step) in spec.steps.iter().enumerate() {
         builder.check_name(nth, step)?;
@@ -123,7 +146,7 @@ pub(super) fn plan(text: &Text<'_>, spec: &Spec) -> Result<Plan> {
             }
             let root = builder.input(nth, step)?;
             builder.check_used()?;
-            let sink = sink_plan(text, step, sink)?;
+            let sink = sink_plan(text, step, sink, &root.fields, builder.stores)?;
             let name =
                 |step: &StepSpec| step.name.clone().unwrap_or_else(|| step.kind.word().to_owned());
             let names = spec.steps.iter().map(name).collect();
@@ -138,6 +161,7 @@ pub(super) fn plan(text: &Text<'_>, spec: &Spec) -> Result<Plan> {
 struct Builder<'a> {
     text: &'a Text<'a>,
     spec: &'a Spec,
+    stores: &'a mut Stores,
     built: Vec<Step>,
     used: Vec<bool>,
 }
@@ -202,6 +226,12 @@ impl Builder<'_> {
         if let StepKind::Scan(scan) = &step.kind {
             if let Some(input) = &step.input {
                 return text.refuse(input.mark, "a scan takes no rows of another step");
+            }
+            if let (Some(table), Some(db)) = (&scan.table, &scan.db) {
+                let plan = self.stores.source(&db.value, &table.value);
+                let plan = self.at(table, plan)?;
+                let fields = plan.columns.clone();
+                return Ok(Step { node: Node::Table(Box::new(plan)), fields, number: nth });
             }
             let plan = scan_plan(text, step, scan)?;
             let fields = plan.columns.clone();
@@ -363,11 +393,23 @@ fn shown(fields: &[Field]) -> String {
     list.join(", ")
 }
 
-fn sink_plan(text: &Text<'_>, step: &StepSpec, sink: &SinkSpec) -> Result<SinkPlan> {
+fn sink_plan(
+    text: &Text<'_>,
+    step: &StepSpec,
+    sink: &SinkSpec,
+    fields: &[Field],
+    stores: &mut Stores,
+) -> Result<SinkPlan> {
+    let (header, null, escape) = (sink.header, sink.null.clone(), sink.escape);
+    if let (Some(table), Some(db)) = (&sink.table, &sink.db) {
+        let made = stores.sink(&db.value, &table.value, fields);
+        let made = made.map_err(|error| text.fault(table.mark, &error))?;
+        let destination = format!("{} {}", db.value, table.value);
+        let format = FileFormat::Tsv; // of nothing
+        return Ok(SinkPlan { table: Some(made), destination, format, header, null, escape });
+    }
     let Some(destination) = &sink.destination else {
-        let error =
-            Error::unsupported("a table as a sink is not there yet: write a file and ingest it");
-        return Err(text.fault(step.mark, &error));
+        return text.refuse(step.mark, "a sink needs a destination");
     };
     let format = match sink.format.or_else(|| format_of(&destination.value)) {
         Some(FileFormat::Parquet) => {
@@ -377,13 +419,17 @@ fn sink_plan(text: &Text<'_>, step: &StepSpec, sink: &SinkSpec) -> Result<SinkPl
         Some(format) => format,
         None => FileFormat::Tsv,
     };
-    Ok(SinkPlan {
-        destination: destination.value.clone(),
-        format,
-        header: sink.header,
-        null: sink.null.clone(),
-        escape: sink.escape,
-    })
+    if escape != Escape::None && format != FileFormat::Tsv {
+        return text.refuse(
+            destination.mark,
+            format!("`escape:` goes with tsv, not with {}", format.word()),
+        );
+    }
+    if null.is_some() && format == FileFormat::JsonLines {
+        return text.refuse(destination.mark, "jsonl has a null of its own: no `null:`");
+    }
+    let destination = destination.value.clone();
+    Ok(SinkPlan { table: None, destination, format, header, null, escape })
 }
 
 /// The format that a file's name says.
@@ -418,7 +464,7 @@ impl Step {
     /// The steps it takes rows from.
     pub fn inputs(&self) -> Vec<&Self> {
         match &self.node {
-            Node::Scan(_) => Vec::new(),
+            Node::Scan(_) | Node::Table(_) => Vec::new(),
             Node::Filter(input, _)
             | Node::Project(input, _)
             | Node::Limit(input, _)

@@ -75,6 +75,21 @@ impl<'a> Keys<'a> {
         self.take(key).map_or_else(|| text.refuse(mark, format!("{what} needs `{key}:`")), Ok)
     }
 
+    /// With a table nothing may be said of files.
+    fn table_alone(&self) -> Result<()> {
+        let is = |pair: &&(Tree, Tree), words: &[&str]| {
+            pair.0.text().is_some_and(|text| words.contains(&text))
+        };
+        if !self.pairs.iter().any(|pair| is(pair, &["table"])) {
+            return Ok(());
+        }
+        let file = self.pairs.iter().find(|pair| !is(pair, &["table", "db"]));
+        file.map_or(Ok(()), |(key, _)| {
+            let name = key.text().unwrap_or("?");
+            self.text.refuse(key.mark, format!("`{name}:` is of files, and this is a table"))
+        })
+    }
+
     /// Nothing else may be there.
     fn end(self, known: &[&str]) -> Result<()> {
         let Some((key, _)) = self.pairs.first() else { return Ok(()) };
@@ -301,6 +316,7 @@ impl Text<'_> {
 
     fn scan(&self, body: &Tree) -> Result<ScanSpec> {
         let mut keys = Keys::of(self, body, "a scan")?;
+        keys.table_alone()?;
         let policies = [("stop", OnBadRow::Stop), ("skip", OnBadRow::Skip)];
         let nulls = |tree: &Tree| match tree.text() {
             Some(text) => Ok(vec![text.to_owned()]),
@@ -380,6 +396,7 @@ impl Text<'_> {
 
     fn sink(&self, body: &Tree) -> Result<SinkSpec> {
         let mut keys = Keys::of(self, body, "a sink")?;
+        keys.table_alone()?;
         let sink = SinkSpec {
             destination: keys.take("destination").map(|tree| self.located(tree)).transpose()?,
             table: keys.take("table").map(|tree| self.located(tree)).transpose()?,

@@ -27,6 +27,7 @@ fn map_inputs(step: Step, f: &dyn Fn(Step) -> Step) -> Step {
     let boxed = |input: Box<Step>| Box::new(f(*input));
     let node = match step.node {
         Node::Scan(scan) => Node::Scan(scan),
+        Node::Table(table) => Node::Table(table),
         Node::Filter(input, item) => Node::Filter(boxed(input), item),
         Node::Project(input, items) => Node::Project(boxed(input), items),
         Node::Limit(input, range) => Node::Limit(boxed(input), range),
@@ -120,6 +121,12 @@ fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
             let scan = narrowed(&scan, wanted);
             fields = scan.wanted.iter().map(|at| scan.columns[*at].clone()).collect();
             Node::Scan(Arc::new(scan))
+        }
+        Node::Table(mut table) => {
+            let names = &table.columns;
+            table.wanted.retain(|at| wanted.contains(&names[*at].name));
+            fields = table.wanted.iter().map(|at| table.columns[*at].clone()).collect();
+            Node::Table(table)
         }
         Node::Project(input, mut items) => {
             items.retain(|item| wanted.contains(&item.name));

@@ -8,7 +8,7 @@ use crate::batch::Field;
 use crate::operator::{json_columns, text_options};
 use std::collections::HashSet;
 use std::path::PathBuf;
-use store_core::ingest::{Records, Source, infer_written};
+use store_core::ingest::{Escape, Records, Source, infer_written};
 use store_core::{Error, Result};
 
 /// Most columns of a file.
@@ -17,8 +17,7 @@ pub(crate) const COLUMNS_MAX: usize = 20_000;
 /// Plans a scan; reads the beginning of its first file if the schema is not given.
 pub(super) fn scan_plan(text: &Text<'_>, step: &StepSpec, scan: &ScanSpec) -> Result<ScanPlan> {
     let Some(source) = &scan.source else {
-        let error = Error::unsupported("a table as a source is not there yet");
-        return Err(text.fault(step.mark, &error));
+        return text.refuse(step.mark, "a scan needs a source");
     };
     let placed = |error: Error| text.fault(source.mark, &error);
     let files = files::find(&source.value).map_err(placed)?;
@@ -64,27 +63,26 @@ pub(super) fn scan_plan(text: &Text<'_>, step: &StepSpec, scan: &ScanSpec) -> Re
             nullable: field.nullable,
         };
         plan.columns = schema.iter().map(field).collect();
-    } else if plan.files[0].is_stdin() {
-        return Err(placed(Error::invalid(
-            "standard input needs a `schema:`: it can be read once only",
-        )));
+    } else if plan.files[0].is_stream() {
+        return Err(placed(Error::invalid("a stream needs a `schema:`: it can be read once only")));
     } else {
         plan.columns = infer(&plan).map_err(placed)?;
     }
     if plan.columns.len() > COLUMNS_MAX {
         return Err(placed(Error::invalid(format!("more than {COLUMNS_MAX} columns"))));
     }
-    check_words(&plan).map_err(placed)?;
+    check_words(&plan, scan).map_err(placed)?;
     plan.wanted = (0..plan.columns.len()).collect();
     Ok(plan)
 }
 
 /// Refuses what the reader of text would refuse: delimiters that cannot be, words of another format.
-fn check_words(plan: &ScanPlan) -> Result<()> {
+fn check_words(plan: &ScanPlan, scan: &ScanSpec) -> Result<()> {
     if plan.format == FileFormat::JsonLines {
-        if plan.header || !plan.nulls.is_empty() {
+        let words = plan.header || !plan.nulls.is_empty() || plan.escape != Escape::None;
+        if words || scan.delimiter.is_some() || scan.quote.is_some() {
             return Err(Error::invalid(
-                "jsonl has names and null of its own: no `header:`, no `null:`",
+                "jsonl has no `header:`, `null:`, `delimiter:`, `quote:` or `escape:`",
             ));
         }
         return Ok(());

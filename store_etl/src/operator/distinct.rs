@@ -71,7 +71,7 @@ impl Operator for Distinct {
         self.batch.clear();
         let limits = self.shared.limits();
         let (mut bytes, mut equal) = (0, 0);
-        while self.batch.rows() < limits.rows && bytes < limits.bytes {
+        while self.batch.rows() < limits.rows && bytes < limits.fill_bytes() {
             let Some(sorted) = &mut self.sorted else { break };
             let Some((key, payload)) = sorted.next()? else {
                 self.sorted = None; // with its memory

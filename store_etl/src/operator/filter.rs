@@ -2,7 +2,7 @@
 
 use super::{Operator, Shared};
 use crate::batch::{Batch, Field};
-use crate::expr::{Bound, Evaluation};
+use crate::expr::{Bound, Evaluation, Fault};
 use store_core::Result;
 use store_core::mem::Reservation;
 use store_core::planted::bug;
@@ -43,6 +43,35 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Decides on a batch whose condition makes too much text on its way, some rows at a time.
+    fn in_parts(&mut self) -> Result<()> {
+        let batch = self.input.batch();
+        let limits = self.shared.limits();
+        let (mut at, mut stride) = (0, (batch.rows() / 2).max(1));
+        let mut found = Vec::new();
+        self.picked.clear();
+        while at < batch.rows() {
+            let end = (at + stride).min(batch.rows());
+            self.batch.clear();
+            self.batch.append_range(batch, at..end)?;
+            let room = if stride == 1 { limits.row_bytes } else { limits.bytes };
+            match Evaluation::new(room).rows(&self.condition, &self.batch, &mut found) {
+                Ok(()) => {
+                    self.picked.extend(found.iter().map(|row| at as u32 + row));
+                    at = end;
+                }
+                Err(Fault::Room) if stride > 1 => stride /= 2,
+                Err(fault) => {
+                    let before = self.rows_before + at as u64;
+                    return Err(self.shared.fault(self.step, fault, &self.batch, before));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Operator for Filter {
     fn advance(&mut self) -> Result<bool> {
         let limits = self.shared.limits();
@@ -51,10 +80,15 @@ impl Operator for Filter {
                 return Ok(false);
             }
             let batch = self.input.batch();
-            // Text on the way to a condition is gone when the next part of it is made.
             let mut run = Evaluation::new(limits.bytes + limits.row_bytes);
-            run.rows(&self.condition, batch, &mut self.picked)
-                .map_err(|fault| self.shared.fault(self.step, fault, batch, self.rows_before))?;
+            match run.rows(&self.condition, batch, &mut self.picked) {
+                Ok(()) => {}
+                Err(Fault::Room) => self.in_parts()?,
+                Err(fault) => {
+                    return Err(self.shared.fault(self.step, fault, batch, self.rows_before));
+                }
+            }
+            let batch = self.input.batch();
             let counts = &self.shared.counts.steps[self.step];
             let (rows, kept) = (batch.rows(), self.picked.len());
             self.rows_before += rows as u64;

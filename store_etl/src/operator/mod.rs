@@ -15,6 +15,8 @@ mod scan;
 mod sink;
 pub mod sort;
 mod sort_rows;
+mod table_scan;
+mod table_sink;
 mod text_scan;
 mod top_k;
 mod union;
@@ -29,6 +31,7 @@ pub(crate) use project::Project;
 pub(crate) use scan::{InputDigest, Scan};
 pub(crate) use sink::Sink;
 pub(crate) use sort_rows::Sort;
+pub(crate) use table_scan::TableScan;
 pub(crate) use text_scan::text_options;
 pub(crate) use union::Union;
 

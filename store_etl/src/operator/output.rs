@@ -18,7 +18,6 @@ const ZSTD_LEVEL: i32 = 1;
 /// What was written.
 #[derive(Clone, Debug)]
 pub(crate) struct OutputFacts {
-    pub name: String,
     pub bytes: u64,
     pub hash: u64,
 }
@@ -121,7 +120,7 @@ impl Output {
             Packed::Zstd(out) => out.finish().map_err(failed)?,
         };
         out.flush().map_err(failed)?;
-        let facts = OutputFacts { name: name.clone(), bytes: out.bytes, hash: out.hash.digest() };
+        let facts = OutputFacts { bytes: out.bytes, hash: out.hash.digest() };
         if let (Target::File(file), Some(place)) = (out.out.get_ref(), &self.place) {
             file.sync_all().map_err(failed)?;
             std::fs::rename(&place.temporary, &place.path).map_err(failed)?;

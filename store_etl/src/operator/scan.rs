@@ -140,7 +140,7 @@ impl Scan {
         let Some(records) = &mut self.open else { return Ok(()) };
         let (mut rows, mut bytes, mut taken, mut bad) = (0, 0, 0_u64, 0_u64);
         let mut ended = false;
-        while rows < limits.rows && bytes < limits.bytes {
+        while rows < limits.rows && bytes < limits.fill_bytes() {
             match records.next() {
                 Ok(true) => {}
                 Ok(false) => {

@@ -1,6 +1,7 @@
 //! Rows into a file.
 
 use super::output::Output;
+use super::table_sink::TableWriter;
 use super::{Operator, OutputFacts, Shared};
 use crate::batch::Field;
 use crate::format::{Format, RowWriter, WriteOptions, row_writer};
@@ -29,8 +30,39 @@ impl Write for SharedOutput {
     }
 }
 
-/// Writes all rows of an operator.
-pub(crate) struct Sink {
+/// Where the rows of a job end.
+pub(crate) enum Sink {
+    File(Box<FileSink>),
+    Table(Box<TableWriter>),
+}
+
+impl Sink {
+    pub fn new(plan: &SinkPlan, fields: &[Field], step: usize, shared: &Shared) -> Result<Self> {
+        Ok(match &plan.table {
+            Some(table) => Self::Table(Box::new(TableWriter::new(table, step, shared))),
+            None => Self::File(Box::new(FileSink::new(plan, fields, step, shared)?)),
+        })
+    }
+
+    /// Takes one batch.
+    pub fn take(&mut self, input: &dyn Operator) -> Result<()> {
+        match self {
+            Self::File(sink) => sink.take(input),
+            Self::Table(sink) => sink.take(input),
+        }
+    }
+
+    /// Makes the output whole; what a file has then.
+    pub fn finish(self) -> Result<Option<OutputFacts>> {
+        match self {
+            Self::File(sink) => sink.finish().map(Some),
+            Self::Table(sink) => sink.finish().map(|()| None),
+        }
+    }
+}
+
+/// Writes all rows of an operator to a file.
+pub(crate) struct FileSink {
     output: SharedOutput,
     writer: Box<dyn RowWriter>,
     step: usize,
@@ -38,8 +70,8 @@ pub(crate) struct Sink {
     _held: Reservation,
 }
 
-impl Sink {
-    pub fn new(plan: &SinkPlan, fields: &[Field], step: usize, shared: &Shared) -> Result<Self> {
+impl FileSink {
+    fn new(plan: &SinkPlan, fields: &[Field], step: usize, shared: &Shared) -> Result<Self> {
         let held = shared.holder.reserve(2 * SINK_BUFFER_BYTES)?;
         let output = SharedOutput(Rc::new(RefCell::new(Output::create(&plan.destination)?)));
         let options =
@@ -56,7 +88,7 @@ impl Sink {
     }
 
     /// Writes one batch.
-    pub fn take(&mut self, input: &dyn Operator) -> Result<()> {
+    fn take(&mut self, input: &dyn Operator) -> Result<()> {
         let batch = input.batch();
         let columns = batch.columns();
         let mut cells: Vec<ValueRef<'_>> = Vec::with_capacity(columns.len());
@@ -72,7 +104,7 @@ impl Sink {
     }
 
     /// Makes the output whole.
-    pub fn finish(mut self) -> Result<OutputFacts> {
+    fn finish(mut self) -> Result<OutputFacts> {
         self.writer.finish()?;
         self.output.0.borrow_mut().finish()
     }

@@ -134,7 +134,7 @@ impl Operator for Sort {
         self.batch.clear();
         let limits = self.shared.limits();
         let mut bytes = 0;
-        while self.batch.rows() < limits.rows && bytes < limits.bytes {
+        while self.batch.rows() < limits.rows && bytes < limits.fill_bytes() {
             let more = match &mut self.sorted {
                 Some(Giving::Sorted(sorted)) => match sorted.next()? {
                     Some((_, payload)) => {

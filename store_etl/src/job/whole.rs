@@ -7,6 +7,7 @@ use super::plan::{Plan, plan};
 use super::read::read;
 use super::rules;
 use super::spec::Spec;
+use super::tables::Stores;
 use super::yaml::Text;
 use crate::run::{Report, run};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ use store_core::segment::{SegmentCodec, Spill};
 use store_core::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
+/// Longest job file: it is in memory whole.
+const TEXT_BYTES_MAX: u64 = 1 << 20;
 /// Smallest and largest blocks of runs.
 const BLOCK_BYTES: std::ops::RangeInclusive<usize> = 4 << 10..=1 << 20;
 
@@ -77,9 +80,24 @@ impl Job {
         Ok(Self { name: name.to_owned(), text: text.to_owned(), spec })
     }
 
+    /// Makes a job by a program.
+    pub fn builder() -> super::JobBuilder {
+        super::JobBuilder::default()
+    }
+
+    /// The YAML that it was read from.
+    pub fn yaml(&self) -> &str {
+        &self.text
+    }
+
     /// Reads a job file. `${name}` in it stands for the value set for that name; `$${` for itself.
     pub fn read(path: &Path, set: &[(String, String)]) -> Result<Self> {
         let name = path.display().to_string();
+        let known = std::fs::metadata(path).map_err(|error| Error::io(&name, error))?;
+        if known.len() > TEXT_BYTES_MAX {
+            let message = format!("{name}: is longer than the {TEXT_BYTES_MAX} bytes of a job");
+            return Err(Error::invalid(message));
+        }
         let text = std::fs::read_to_string(path).map_err(|error| Error::io(&name, error))?;
         let text = substitute(&name, &text, set)?;
         Self::from_yaml(&name, &text)
@@ -94,7 +112,8 @@ impl Job {
 
     /// Checks everything that can be checked without running it.
     pub fn validate(&self) -> Result<()> {
-        plan(&self.as_text(), &self.spec).map(drop)
+        let mut stores = Stores::within(store_core::options::machine_memory() / 2);
+        plan(&self.as_text(), &self.spec, &mut stores).map(drop)
     }
 
     /// Runs the job.
@@ -125,7 +144,6 @@ impl Job {
 
     fn prepare(&self, options: &JobOptions) -> Result<(Plan, MemoryPlan, SpillPlace)> {
         let text = self.as_text();
-        let planned = rules::apply(plan(&text, &self.spec)?);
         let block_bytes = match &self.spec.block_bytes {
             Some(at) if !BLOCK_BYTES.contains(&at.value) => {
                 return text.refuse(at.mark, "a block has 4 KiB to 1 MiB");
@@ -137,7 +155,11 @@ impl Job {
         let run = RunChoice { codec, block_bytes };
         let cap = options.memory.or(self.spec.memory).or(options.memory_default);
         let cap = cap.unwrap_or_else(|| store_core::options::machine_memory() / 2);
-        let memory = MemoryPlan::of(&planned, cap, crate::run::resident_bytes(), run)?;
+        let mut stores = Stores::within(cap);
+        let planned = rules::apply(plan(&text, &self.spec, &mut stores)?);
+        let written = planned.sink.table.as_ref().map(|table| table.store.stats().memory_used);
+        let base = crate::run::resident_bytes();
+        let memory = MemoryPlan::of(&planned, cap, base, run, written)?;
         let dir = options.spill_dir.clone().or_else(|| self.spec.spill.dir.clone());
         let dir = dir.or_else(|| options.spill_dir_default.clone());
         let spill = SpillPlace {
