@@ -3,7 +3,9 @@
 use crate::etl_args::EtlCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use store_etl::generate::{FLIGHTS_MAX, FLIGHTS_SCHEMA};
+use store_etl::generate::{
+    ACCOUNTS, ACCOUNTS_SCHEMA, FLIGHTS_MAX, FLIGHTS_SCHEMA, TRANSACTIONS_MAX, TRANSACTIONS_SCHEMA,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 error, 2 usage, 3 conflict, 4 over the memory budget, 5 corrupt,
@@ -311,6 +313,24 @@ pub struct QueryArgs {
 pub enum GenCommand {
     /// Flights in the air, as tab-separated values with a header line
     Flights(FlightsArgs),
+    /// Card transactions, likewise
+    Transactions(TransactionsArgs),
+    /// The accounts that the transactions are of, likewise
+    Accounts(AccountsArgs),
+}
+
+/// Where made rows go, and which they are.
+#[derive(Args, Debug)]
+pub struct MadeArgs {
+    /// Which rows: the same seed gives the same bytes on every machine
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// Write to this file instead of standard output, over what it holds; .gz at its end packs it
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Leave out the header line
+    #[arg(long)]
+    pub no_header: bool,
 }
 
 /// How to load what `gen flights` makes, after its options.
@@ -333,15 +353,54 @@ pub struct FlightsArgs {
     /// How many rows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=FLIGHTS_MAX))]
     pub rows: u64,
-    /// Which rows: the same seed gives the same bytes on every machine
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
-    pub seed: u64,
-    /// Write to this file instead of standard output, over what it holds; .gz at its end packs it
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Leave out the header line
-    #[arg(long)]
-    pub no_header: bool,
+    #[command(flatten)]
+    pub made: MadeArgs,
+}
+
+/// How to load what `gen transactions` makes, after its options.
+fn transactions_help() -> String {
+    format!(
+        "\
+Columns: txn_id, 1 and up; ts, any second of the 52 weeks from 2025-01-06; account_id, 2 million, some
+far busier than others; merchant, 50,000; category, 20; amount with two decimals; currency; status, 82
+of 100 completed. About 71 bytes a row. A longer run with the same seed begins with the same rows. As a
+schema:
+
+  {TRANSACTIONS_SCHEMA}"
+    )
+}
+
+/// `store gen transactions`.
+#[derive(Args, Debug)]
+#[command(after_help = transactions_help())]
+pub struct TransactionsArgs {
+    /// How many rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=TRANSACTIONS_MAX))]
+    pub rows: u64,
+    #[command(flatten)]
+    pub made: MadeArgs,
+}
+
+/// How to load what `gen accounts` makes, after its options.
+fn accounts_help() -> String {
+    format!(
+        "\
+Columns: account_id, each of those of `gen transactions` once, in no order; name; country, 30; segment,
+5; opened. As a schema:
+
+  {ACCOUNTS_SCHEMA}"
+    )
+}
+
+/// `store gen accounts`.
+#[derive(Args, Debug)]
+#[command(after_help = accounts_help())]
+pub struct AccountsArgs {
+    /// How many rows; all accounts unless it says fewer
+    #[arg(long, value_name = "N", default_value_t = ACCOUNTS, value_parser = clap::value_parser!(u64).range(1..=ACCOUNTS))]
+    pub rows: u64,
+    #[command(flatten)]
+    pub made: MadeArgs,
 }
 
 /// Formats that `ingest` reads.

@@ -5,15 +5,15 @@ mod check;
 mod checkpoint;
 mod compact;
 mod etl;
-mod gen_flights;
 mod generate;
 mod ingest;
+mod made_rows;
 mod query;
 mod schema;
 mod stats;
 mod tables;
 
-use crate::args::{Cli, Command, Common, GenCommand};
+use crate::args::{Cli, Command, Common};
 use crate::failure::{Done, Failure};
 use crate::output::say;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub fn run(cli: &Cli) -> Done {
         Command::Backup(args) => backup::run(common, args),
         Command::Compact(args) => compact::run(common, args),
         Command::Etl { what } => etl::run(common, what),
-        Command::Gen { what: GenCommand::Flights(args) } => gen_flights::run(common, args),
+        Command::Gen { what } => made_rows::run(common, what),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { command } => generate::man(command.as_deref()),
     }

@@ -4,7 +4,7 @@ use crate::place::{Place, Run};
 use std::collections::HashSet;
 use std::io::Read;
 use std::process::Stdio;
-use store_etl::generate::FLIGHTS_SCHEMA;
+use store_etl::generate::{ACCOUNTS_SCHEMA, FLIGHTS_SCHEMA, TRANSACTIONS_SCHEMA};
 
 #[test]
 fn what_is_made_loads_and_comes_back_the_same() {
@@ -102,4 +102,21 @@ fn the_help_names_the_schema() {
     assert!(words(&help).contains(&words(FLIGHTS_SCHEMA)), "{help}");
     assert!(place.out("completions bash").contains("flights"));
     assert!(place.out("man gen").contains("flights"));
+}
+
+#[test]
+fn transactions_and_accounts_load_by_the_schemas_that_help_names() {
+    let place = Place::new();
+    for (what, schema) in [("transactions", TRANSACTIONS_SCHEMA), ("accounts", ACCOUNTS_SCHEMA)] {
+        let run = place.run(&format!("gen {what} --rows 2000 --seed 3 --out {what}.tsv --quiet"));
+        assert_eq!(run.code, 0, "{run:?}");
+        let file = format!("{what}.tsv");
+        let load = ["ingest", "db", what, &file, "--header", "--schema", schema];
+        let run = Run::of(place.command(&load).output().unwrap());
+        assert_eq!(run.code, 0, "{run:?}");
+        assert_eq!(place.count(what), 2000);
+        assert!(place.out(&format!("gen {what} --help")).contains(schema));
+    }
+    let run = place.run("gen accounts --rows 2000001");
+    assert_eq!(run.code, 2, "{run:?}");
 }

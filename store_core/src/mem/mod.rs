@@ -16,6 +16,7 @@ pub(crate) mod layout;
 pub(crate) mod lent;
 pub(crate) mod page_pool;
 pub(crate) mod process;
+mod process_memory;
 pub(crate) mod region;
 pub(crate) mod row_batch;
 pub(crate) mod row_words;
@@ -29,6 +30,7 @@ use crate::sync::AtomicU64;
 use std::ptr::NonNull;
 
 pub use budget::{Holder, HolderUsage, MemoryBudget, Reservation};
+pub use process_memory::{ProcessMemory, process_memory};
 pub use work_area::{WorkArea, as_entries, as_entries_mut, fetch_ahead};
 
 /// Makes zeroed memory of our own into that many atomics of value 0, which it is already unless a

@@ -102,3 +102,82 @@ fn ranks_get_what_their_weight_says() {
     (0..1 << 12).for_each(|bits| counts[ranked.choose(bits)] += 1);
     assert_eq!(counts, [2235, 1117, 744]);
 }
+
+fn transactions(seed: u64, rows: u64) -> String {
+    let mut out = Vec::new();
+    write_transactions(seed, rows, true, &mut out, |_, _| ()).expect("a vector takes every write");
+    String::from_utf8(out).expect("ASCII")
+}
+
+fn accounts(seed: u64, rows: u64) -> String {
+    let mut out = Vec::new();
+    write_accounts(seed, rows, true, &mut out, |_, _| ()).expect("a vector takes every write");
+    String::from_utf8(out).expect("ASCII")
+}
+
+#[test]
+fn transactions_and_accounts_of_a_seed_are_pinned() {
+    assert_eq!(transactions(1, 3), "");
+    assert_eq!(accounts(1, 3), "");
+    assert!(transactions(9, 5000).starts_with(&transactions(9, 1234)));
+    assert_ne!(transactions(9, 10), transactions(10, 10));
+}
+
+#[test]
+fn transactions_have_the_shapes_that_are_said() {
+    const ROWS: u64 = 300_000;
+    let schema = Schema::parse("transactions", TRANSACTIONS_SCHEMA).expect("it parses");
+    let text = transactions(2, ROWS);
+    assert!((69..=73).contains(&(text.len() as u64 / ROWS)), "{} bytes", text.len() as u64 / ROWS);
+    let mut seen: Vec<HashMap<&str, u32>> = vec![HashMap::new(); 8];
+    let mut lines = text.lines();
+    let names: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(lines.next(), Some(names.join("\t").as_str()));
+    for (nth, line) in lines.enumerate() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        assert_eq!(fields.len(), 8, "{line}");
+        for (at, field) in fields.iter().enumerate() {
+            *seen[at].entry(field).or_insert(0) += 1;
+            if nth % 97 == 0 {
+                let value = parse_value(field.as_bytes(), schema.columns[at].ty).expect("it reads");
+                assert_eq!(value.to_string(), *field, "{line}");
+            }
+        }
+    }
+    assert_eq!((seen[0].len() as u64, seen[4].len(), seen[6].len()), (ROWS, 20, 8));
+    assert!(
+        seen[2].len() > 200_000 && seen[3].len() > 40_000,
+        "{} {}",
+        seen[2].len(),
+        seen[3].len()
+    );
+    let busiest = seen[2].values().max().expect("some");
+    assert!((130..300).contains(busiest), "{busiest}");
+    assert!((243_000..249_000).contains(&seen[7]["completed"]), "{:?}", seen[7]);
+    let days: HashSet<&str> = seen[1].keys().map(|ts| &ts[..10]).collect();
+    assert_eq!(days.len(), 364);
+}
+
+#[test]
+fn accounts_are_those_of_the_transactions_each_once() {
+    let schema = Schema::parse("accounts", ACCOUNTS_SCHEMA).expect("it parses");
+    let text = accounts(2, ACCOUNTS);
+    let mut ids = HashSet::new();
+    let (mut countries, mut segments) = (HashSet::new(), HashSet::new());
+    for (nth, line) in text.lines().skip(1).enumerate() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        if nth % 997 == 0 {
+            for (column, field) in schema.columns.iter().zip(&fields) {
+                let value = parse_value(field.as_bytes(), column.ty).expect("it reads");
+                assert_eq!(value.to_string(), *field, "{line}");
+            }
+        }
+        assert!(ids.insert(fields[0]), "{line}");
+        countries.insert(fields[2]);
+        segments.insert(fields[3]);
+    }
+    assert_eq!((ids.len() as u64, countries.len(), segments.len()), (ACCOUNTS, 30, 5));
+    for line in transactions(3, 1000).lines().skip(1) {
+        assert!(ids.contains(line.split('\t').nth(2).expect("eight fields")), "{line}");
+    }
+}

@@ -8,9 +8,15 @@
 //! Keys are bytes that compare as the rows should ([`store_core::value::encode_key`]); payloads are
 //! opaque. Equal keys come in the order of input (invariant I13).
 
+mod key;
+mod line_key;
+mod lines;
 mod sorter;
 
 #[cfg(test)]
 mod tests;
 
+pub use key::{Direction, Nulls, SortColumn};
+pub use line_key::LineKey;
+pub use lines::{LineOptions, LineSorter, LineStats, SortedLines};
 pub use sorter::{Parked, SortOptions, SortStats, Sorted, Sorter};
