@@ -8,9 +8,9 @@
 //! The memory that is promised is that of the whole process (invariant I12): its base is measured, what
 //! operators hold is stated by each of them, and reserved in a budget of that size.
 
-use crate::job::{JobOptions, MemoryPlan, Plan, ProgressCallback, SpillPlace, operators};
+use crate::job::{JobOptions, LinePlan, MemoryPlan, Plan, ProgressCallback, SpillPlace, operators};
 use crate::manifest;
-use crate::operator::{Counts, Shared, Sink, Told};
+use crate::operator::{Counts, OutputFacts, Shared, Sink, Told, sort_lines};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -121,17 +121,15 @@ pub(crate) fn run(job: &Prepared, mut options: JobOptions) -> Result<Report> {
         digests: Arc::default(),
         told,
     };
-    let mut input = operators(&job.plan, &shared)?;
-    let (fields, step) = (&job.plan.root.fields, job.plan.sink_step);
-    let mut sink = Sink::new(&job.plan.sink, fields, step, &shared)?;
-    let spilled = || spill.as_ref().map_or(0, Spill::written_bytes);
-    while input.advance()? {
-        sink.take(&*input)?;
-        shared.tick()?;
-    }
-    drop(input);
+    let output = match LinePlan::of(&job.plan, job.memory.run) {
+        Some(lines) => {
+            let sorted = sort_lines(&lines, &job.plan.sink, job.plan.sink_step, &shared)?;
+            Some(sorted)
+        }
+        None => pull(job, &shared)?,
+    };
     let steps = step_reports(&job.plan, &shared)?;
-    let output = sink.finish()?;
+    let spilled = || spill.as_ref().map_or(0, Spill::written_bytes);
     let mut report = Report {
         steps,
         predicted_peak: job.memory.predicted,
@@ -149,6 +147,19 @@ pub(crate) fn run(job: &Prepared, mut options: JobOptions) -> Result<Report> {
 
 fn source_size(plan: &Plan) -> Option<u64> {
     plan.root.scans().into_iter().flat_map(|scan| &scan.files).map(|file| file.bytes).sum()
+}
+
+/// Pulls all rows through the operators into the sink. What was written is kept if the counts add up.
+fn pull(job: &Prepared, shared: &Shared) -> Result<Option<OutputFacts>> {
+    let mut input = operators(&job.plan, shared)?;
+    let mut sink = Sink::new(&job.plan.sink, &job.plan.root.fields, job.plan.sink_step, shared)?;
+    while input.advance()? {
+        sink.take(&*input)?;
+        shared.tick()?;
+    }
+    drop(input);
+    step_reports(&job.plan, shared)?;
+    sink.finish()
 }
 
 /// What is called between two batches.

@@ -152,3 +152,37 @@ fn text_that_grows_is_cut_into_more_batches() {
         &expected,
     );
 }
+
+/// A sort of TSV into TSV moves the lines as they are.
+#[test]
+fn lines_stay_as_they_were_written() {
+    let place = Place::new();
+    let mut random = super::naive::Random(77);
+    let mut lines: Vec<(i64, String)> = (0..120_000)
+        .map(|nth| {
+            let key = random.below(5_000) as i64 - 2_500;
+            (key, format!("{nth}\t{key}\t 007 \u{fc}\t"))
+        })
+        .collect();
+    let text = |lines: &[(i64, String)]| {
+        let lines: String = lines.iter().map(|(_, line)| format!("{line}\n")).collect();
+        format!("nth\tkey\ttext\tnone\n{lines}")
+    };
+    place.file("in.tsv", text(&lines).replace("7\t\n", "7\t\r\n"));
+    lines.sort_by_key(|(key, _)| std::cmp::Reverse(*key));
+    let yaml = "steps:\n  - scan: { source: in.tsv, header: true }\n  - sort: { by: key desc }\n  - sink: { \
+                destination: out.tsv }\n";
+    let least = min_cap(&place, yaml) + (256 << 10);
+    assert!(place.out("etl explain job.yaml").contains("as lines: they move as they are"));
+    for cap in [least, 2 * least, 256 << 20] {
+        let facts = super::done(&place, yaml, &["--memory", &cap.to_string()]);
+        assert!(place.read("out.tsv") == text(&lines), "cap {cap}");
+        assert_eq!(facts["steps"][1]["rows_out"], 120_000);
+    }
+    place.file("in.tsv", "a\tb\n1\t2\n3\n");
+    let yaml = yaml.replace("key desc", "b");
+    run_job(&place, &yaml, &[]).refused(1, "in.tsv:3: ");
+    place.file("in.tsv", format!("a\tb\n1\t2\n{}\t3\n", "9".repeat(20 << 20)));
+    run_job(&place, &yaml, &["--memory", "40MB"]).refused(4, "in.tsv:3: a row is longer than");
+    assert_eq!(super::names(&place), ["in.tsv", "job.yaml", "out.tsv", "out.tsv.manifest.json"]);
+}

@@ -81,6 +81,20 @@ fn a_sort_keeps_its_cap_whatever_its_input() {
 }
 
 #[test]
+fn a_sort_of_lines_keeps_its_cap() {
+    let place = Place::new();
+    input(&place, 400_000);
+    let yaml = "steps:\n  - scan: { source: in.tsv }\n  - sort: { by: [c3, c2 desc] }\n  - sink: { destination: \
+                out.tsv, header: false }\n";
+    let least = min_cap(&place, yaml) + (256 << 10);
+    for cap in [least, least + (1 << 20), 3 * least, 96_000_000] {
+        let watched = watched_peak(&place, cap);
+        manifest(&place, "out.tsv");
+        assert!(watched <= cap, "{watched} within {cap}");
+    }
+}
+
+#[test]
 fn sorts_and_first_rows_together_keep_the_cap() {
     check("  - distinct:\n  - sort: { by: name }\n  - limit: { rows: 50000 }\n", 150_000);
 }

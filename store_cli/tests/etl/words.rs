@@ -23,7 +23,7 @@ fn around(step: &str) -> String {
 fn faults_show_file_line_and_caret() {
     let place = place();
     for (step, shown) in [
-        ("filter: { exp: id > 1 }", "job.yaml:3:15: a filter needs `expr:`"),
+        ("filter: { exp: id > 1 }", "job.yaml:3:13: a filter needs `expr:`"),
         (
             "filter: { expr: id > 1, not: 2 }",
             "job.yaml:3:29: unknown key \"not\": a filter knows expr",

@@ -236,6 +236,13 @@ impl Source {
     }
 }
 
+/// The text, unpacked. An error of a damaged archive is [`Kind::Corrupt`] within the `io::Error`.
+impl Read for Source {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        Input::read(self, into).map_err(std::io::Error::other)
+    }
+}
+
 /// What a scanner reads from.
 pub(super) trait Input {
     /// What it holds, beyond the buffers of a plain file.

@@ -1,6 +1,7 @@
 //! What a job is going to do, in words and numbers.
 
-use super::memory::MemoryPlan;
+use super::line_plan::LinePlan;
+use super::memory::{MemoryPlan, RunChoice};
 use super::plan::{Item, Node, Plan, ScanPlan, Step};
 use serde_json::{Value, json};
 use std::fmt::{self, Write};
@@ -30,7 +31,7 @@ impl Explain {
     pub fn to_json(&self) -> Value {
         let memory = &self.memory;
         let operator = |(step, word, bytes): &(usize, &str, u64)| json!({ "step": step + 1, "operator": word, "bytes": bytes });
-        let phases: Vec<Value> = phases(&self.plan)
+        let phases: Vec<Value> = phases(&self.plan, self.memory.run)
             .into_iter()
             .map(|lines| Value::from(lines.into_iter().map(Value::from).collect::<Vec<_>>()))
             .collect();
@@ -56,7 +57,7 @@ impl Explain {
 impl fmt::Display for Explain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan {}", self.hash)?;
-        for (nth, lines) in phases(&self.plan).iter().enumerate() {
+        for (nth, lines) in phases(&self.plan, self.memory.run).iter().enumerate() {
             let peak = self.memory.peaks.get(nth).copied().unwrap_or(self.memory.predicted);
             writeln!(f, "phase {}, at most {peak} bytes", nth + 1)?;
             lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
@@ -119,9 +120,12 @@ impl Explain {
 
 /// The lines of each phase: from sources, or from a sort that ended the phase before, to the next sort or
 /// the sink.
-fn phases(plan: &Plan) -> Vec<Vec<String>> {
+fn phases(plan: &Plan, run: RunChoice) -> Vec<Vec<String>> {
     let mut phases = Vec::new();
     let mut last = lines(&plan.root, &mut phases);
+    if LinePlan::of(plan, run).is_some() {
+        phases[0].push("as lines: they move as they are, only keys are parsed".to_owned());
+    }
     let sink = &plan.sink;
     let kind = if sink.table.is_some() { "table" } else { sink.format.word() };
     last.push(format!("sink {} ({kind})", sink.destination));

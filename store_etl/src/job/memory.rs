@@ -9,6 +9,7 @@
 //! smallest cap that works both have their least size; above it a part of the surplus goes to them and the
 //! rest to the breakers, so that whatever fits at one cap fits at every larger one.
 
+use super::line_plan::LinePlan;
 use super::plan::{Node, Plan, ScanPlan, SinkPlan, Step};
 use super::spec::FileFormat;
 use crate::batch::{BATCH_ROWS_MAX, Field, Limits};
@@ -90,8 +91,11 @@ impl MemoryPlan {
         run: RunChoice,
         store: Option<u64>,
     ) -> Result<Self> {
-        let mut fixed = Fixed::of(plan)?;
         let base = base + CODE_BYTES;
+        if let Some(lines) = LinePlan::of(plan, run) {
+            return Self::of_lines(plan, &lines, cap, base, run);
+        }
+        let mut fixed = Fixed::of(plan)?;
         let breakers = alive(&plan.root).1;
         let min_cap = min_cap(plan, &fixed, base, run, store);
         if cap < min_cap && !bug("small_cap_taken") {
@@ -120,6 +124,39 @@ impl MemoryPlan {
             breakers,
             peaks: planned.peaks,
             predicted: planned.peak,
+            min_cap,
+            run,
+        })
+    }
+
+    /// The same for a sort of lines: it gets all but what the output takes.
+    fn of_lines(
+        plan: &Plan,
+        lines: &LinePlan,
+        cap: u64,
+        base: u64,
+        run: RunChoice,
+    ) -> Result<Self> {
+        let (unpacking, _) = scan(&lines.scan)?;
+        let sink = Stated { rows: 0, ..sink(&plan.sink, plan.sink_step, 0) };
+        let held = base + unpacking + sink.constant;
+        let min_cap = held + lines.memory_min();
+        if cap < min_cap && !bug("small_cap_taken") {
+            return Err(too_small(cap, min_cap, base));
+        }
+        let each = cap.saturating_sub(held) / 4096 * 4096;
+        Ok(Self {
+            cap,
+            base,
+            limits: LEAST,
+            stated: vec![
+                (lines.scan_step, "scan", unpacking),
+                (plan.sink_step, sink.word, sink.constant),
+            ],
+            breaker_bytes: each,
+            breakers: 1,
+            peaks: vec![held + each; 2],
+            predicted: held + each,
             min_cap,
             run,
         })

@@ -11,6 +11,7 @@
 mod bytes;
 mod explain;
 mod files;
+mod line_plan;
 mod lower;
 mod make;
 mod memory;
@@ -26,6 +27,7 @@ mod yaml;
 pub use bytes::parse_bytes;
 pub use explain::Explain;
 pub(crate) use files::InputFile;
+pub(crate) use line_plan::LinePlan;
 pub use make::{JobBuilder, Scan, Sink};
 pub(crate) use memory::{MemoryPlan, SINK_BUFFER_BYTES, TOP_SHARE};
 pub(crate) use plan::{Plan, ScanPlan, SinkPlan, TablePlan, TableSink};

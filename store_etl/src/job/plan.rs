@@ -94,6 +94,8 @@ pub(crate) struct ScanPlan {
     pub nulls: Vec<String>,
     /// All columns of the schema, wanted or not.
     pub columns: Vec<Field>,
+    /// The schema was found in the file, and its names are those that are written there.
+    pub as_is: bool,
     /// Positions of the columns that are given, ascending.
     pub wanted: Vec<usize>,
     pub on_error: OnBadRow,

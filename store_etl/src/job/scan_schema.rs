@@ -51,11 +51,13 @@ pub(super) fn scan_plan(text: &Text<'_>, step: &StepSpec, scan: &ScanSpec) -> Re
         escape: scan.escape,
         nulls: scan.nulls.clone(),
         columns: Vec::new(),
+        as_is: false,
         wanted: Vec::new(),
         on_error: scan.on_error,
         max_errors: scan.max_errors,
         reject,
     };
+    check_words(&plan, scan).map_err(placed)?;
     if let Some(schema) = &scan.schema {
         let field = |field: &super::spec::FieldSpec| Field {
             name: field.name.value.clone(),
@@ -66,12 +68,11 @@ pub(super) fn scan_plan(text: &Text<'_>, step: &StepSpec, scan: &ScanSpec) -> Re
     } else if plan.files[0].is_stream() {
         return Err(placed(Error::invalid("a stream needs a `schema:`: it can be read once only")));
     } else {
-        plan.columns = infer(&plan).map_err(placed)?;
+        (plan.columns, plan.as_is) = infer(&plan).map_err(placed)?;
     }
     if plan.columns.len() > COLUMNS_MAX {
         return Err(placed(Error::invalid(format!("more than {COLUMNS_MAX} columns"))));
     }
-    check_words(&plan, scan).map_err(placed)?;
     plan.wanted = (0..plan.columns.len()).collect();
     Ok(plan)
 }
@@ -92,15 +93,17 @@ fn check_words(plan: &ScanPlan, scan: &ScanSpec) -> Result<()> {
 }
 
 /// Names and types from the beginning of the first file; the same whatever memory there is.
-fn infer(plan: &ScanPlan) -> Result<Vec<Field>> {
+fn infer(plan: &ScanPlan) -> Result<(Vec<Field>, bool)> {
     let mut source = Source::open(&plan.files[0].path)?;
     if plan.format == FileFormat::JsonLines {
-        return json_columns(source);
+        return Ok((json_columns(source)?, false));
     }
     let options = text_options(plan, 1 << 20);
     let written = infer_written(&mut source, &options)?;
     let names = unique_names(written.iter().map(|(name, _)| name.as_str()));
-    Ok(names.into_iter().zip(written).map(|(name, (_, ty))| Field::new(name, ty)).collect())
+    let same = names.iter().zip(&written).all(|(name, (written, _))| name == written);
+    let fields = names.into_iter().zip(written).map(|(name, (_, ty))| Field::new(name, ty));
+    Ok((fields.collect(), same || !plan.header))
 }
 
 /// Names as they are written, all different: an empty one is `c3` after its place, a repeated one gets

@@ -49,6 +49,24 @@ impl<R: Read> Read for Digesting<R> {
     }
 }
 
+/// A file to read, unpacked, with its digest kept.
+pub(super) fn open_source(file: &InputFile, shared: &Shared) -> Result<Source> {
+    let name = file.name();
+    let digest = Arc::new(InputDigest {
+        name: name.clone(),
+        bytes: AtomicU64::new(0),
+        whole: AtomicBool::new(false),
+        hash: parking_lot::Mutex::new(Xxh3::new()),
+    });
+    shared.digests.lock().push(Arc::clone(&digest));
+    let counts = Arc::clone(&shared.counts);
+    if file.is_stdin() {
+        return Source::from_reader(&name, Digesting { from: std::io::stdin(), digest, counts });
+    }
+    let from = File::open(&file.path).map_err(|error| Error::io(&name, error).detail(&name))?;
+    Source::from_reader(&name, Digesting { from, digest, counts })
+}
+
 /// Makes cells of a record.
 pub(super) trait Rows {
     /// Takes in what a file begins with: its header.
@@ -109,21 +127,7 @@ impl Scan {
     fn open_next(&mut self) -> Result<bool> {
         let Some(file) = self.files.next() else { return Ok(false) };
         let name = file.name();
-        let digest = Arc::new(InputDigest {
-            name: name.clone(),
-            bytes: AtomicU64::new(0),
-            whole: AtomicBool::new(false),
-            hash: parking_lot::Mutex::new(Xxh3::new()),
-        });
-        self.shared.digests.lock().push(Arc::clone(&digest));
-        let counts = Arc::clone(&self.shared.counts);
-        let source = if file.is_stdin() {
-            Source::from_reader(&name, Digesting { from: std::io::stdin(), digest, counts })?
-        } else {
-            let from =
-                File::open(&file.path).map_err(|error| Error::io(&name, error).detail(&name))?;
-            Source::from_reader(&name, Digesting { from, digest, counts })?
-        };
+        let source = open_source(&file, &self.shared)?;
         let mut options = text_options(&self.plan, self.shared.limits().row_bytes);
         options.memory = Some(self.shared.holder.clone());
         let mut records = Records::new(source, &options)?;
