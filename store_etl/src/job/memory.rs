@@ -105,12 +105,17 @@ impl MemoryPlan {
             let (step, constant) = (plan.sink_step, (cap / STORE_SHARE).saturating_sub(used));
             fixed.items.push(Stated { step, word: "store", constant, batches: 0, rows: 0 });
         }
-        let least = base + fixed.total(LEAST) + breakers * breaker_bytes_min(run);
+        let tops = tops(&plan.root, breakers);
+        let least_breaker = breaker_bytes_min(run);
+        let least =
+            base + fixed.total(LEAST) + breakers * least_breaker + tops * top_bytes(least_breaker);
         let surplus = cap.saturating_sub(least);
         let share = if breakers > 0 { surplus / STREAM_SHARE } else { surplus };
         let limits = fixed.widest(LEAST, share);
         let held = base + fixed.total(limits);
-        let each = cap.saturating_sub(held).checked_div(breakers).unwrap_or(0);
+        let parts = TOP_SHARE as u64 * breakers + tops;
+        let each = (cap.saturating_sub(held) * TOP_SHARE as u64).checked_div(parts).unwrap_or(0);
+        let held = held + tops * top_bytes(each);
         let planned = schedule(&phases(&plan.root, each), held, cap.max(held)).map_err(|_| {
             Error::new(Kind::Panic, "what is divided among sorts is more than there is")
         })?;
@@ -171,8 +176,9 @@ impl MemoryPlan {
 
 /// The smallest cap that a job works in.
 fn min_cap(plan: &Plan, fixed: &Fixed, base: u64, run: RunChoice, store: Option<u64>) -> u64 {
-    let held = base + fixed.total(LEAST);
-    let least = match schedule(&phases(&plan.root, breaker_bytes_min(run)), held, 0) {
+    let each = breaker_bytes_min(run);
+    let held = base + fixed.total(LEAST) + tops(&plan.root, alive(&plan.root).1) * top_bytes(each);
+    let least = match schedule(&phases(&plan.root, each), held, 0) {
         Err(Refused::TooSmall { min_cap }) => min_cap,
         _ => held,
     };
@@ -195,6 +201,26 @@ fn breaker_bytes_min(run: RunChoice) -> u64 {
     let page = run.block_bytes.map_or(RUN_BLOCK_BYTES, |bytes| bytes as u64);
     let least = SortPlan::memory_min(page, &sort_costs(run.codec)) + 8 * ROW_BYTES_MIN;
     (least + least / (TOP_SHARE as u64 - 1) + 4096).next_multiple_of(4096)
+}
+
+/// What the heap of first rows of a breaker takes, which the allocator may not give back to the system.
+const fn top_bytes(breaker: u64) -> u64 {
+    breaker / TOP_SHARE as u64
+}
+
+/// Heaps of first rows that may be left behind when other breakers are at work.
+fn tops(root: &Step, alive: u64) -> u64 {
+    fn count(step: &Step) -> (u64, u64) {
+        let below = step.inputs().into_iter().map(count);
+        let (breakers, tops) = below.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        match &step.node {
+            Node::Sort(_, sort) => (breakers + 1, tops + u64::from(sort.limit.is_some())),
+            Node::Distinct(_) => (breakers + 1, tops),
+            _ => (breakers, tops),
+        }
+    }
+    let (breakers, tops) = count(root);
+    if breakers > alive { tops } else { 0 }
 }
 
 /// The phases of a plan for the schedule: each ends with a sort, which gets `each`, or with the sink. A

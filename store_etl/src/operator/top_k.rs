@@ -8,8 +8,9 @@ use store_core::Result;
 use store_core::mem::Reservation;
 use store_core::planted::bug;
 
-/// What a row takes in the heap besides its bytes: two vectors and their headers in the allocator.
-const ENTRY_BYTES: usize = 128;
+/// What a row takes in the heap besides its bytes: its entry, three times while the heap grows, and what the
+/// allocator keeps beside two vectors.
+const ENTRY_BYTES: usize = 256;
 
 /// A row; the greatest is the one that comes last, of equal ones the later.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
