@@ -1,4 +1,4 @@
-//! What lies around the tables of `store`: formats of files, made rows, reports and, later, jobs over them.
+//! What lies around the tables of `store`: jobs over files and tables, formats, made rows, reports.
 //!
 //! ```
 //! use store_core::ValueRef;

@@ -42,6 +42,9 @@ const STREAM_SHARE: u64 = 8;
 const TABLE_BYTES: u64 = 256 * KIB;
 /// Pages of code and of the allocator that are not resident before the job runs.
 const CODE_BYTES: u64 = 2048 * KIB;
+/// How much the base differs from one run of a program to the next: the system maps pages of its file around
+/// those that are asked for. So much more is named as the smallest cap, so that it works the next time.
+const BASE_DRIFT: u64 = 768 * KIB;
 /// Blocks of runs while the memory is small, unless the job says it.
 const RUN_BLOCK_BYTES: u64 = 16 * KIB;
 /// A part of a breaker that its rows in the heap take, for top-k.
@@ -97,8 +100,9 @@ impl MemoryPlan {
         }
         let mut fixed = Fixed::of(plan)?;
         let breakers = alive(&plan.root).1;
-        let min_cap = min_cap(plan, &fixed, base, run, store);
-        if cap < min_cap && !bug("small_cap_taken") {
+        let needed = needed(plan, &fixed, base, run, store);
+        let min_cap = needed + BASE_DRIFT;
+        if cap < needed && !bug("small_cap_taken") {
             return Err(too_small(cap, min_cap, base));
         }
         if let Some(used) = store {
@@ -145,8 +149,9 @@ impl MemoryPlan {
         let (unpacking, _) = scan(&lines.scan)?;
         let sink = Stated { rows: 0, ..sink(&plan.sink, plan.sink_step, 0) };
         let held = base + unpacking + sink.constant;
-        let min_cap = held + lines.memory_min();
-        if cap < min_cap && !bug("small_cap_taken") {
+        let needed = held + lines.memory_min();
+        let min_cap = needed + BASE_DRIFT;
+        if cap < needed && !bug("small_cap_taken") {
             return Err(too_small(cap, min_cap, base));
         }
         let each = cap.saturating_sub(held) / 4096 * 4096;
@@ -174,8 +179,8 @@ impl MemoryPlan {
     }
 }
 
-/// The smallest cap that a job works in.
-fn min_cap(plan: &Plan, fixed: &Fixed, base: u64, run: RunChoice, store: Option<u64>) -> u64 {
+/// What a job takes at least.
+fn needed(plan: &Plan, fixed: &Fixed, base: u64, run: RunChoice, store: Option<u64>) -> u64 {
     let each = breaker_bytes_min(run);
     let held = base + fixed.total(LEAST) + tops(&plan.root, alive(&plan.root).1) * top_bytes(each);
     let least = match schedule(&phases(&plan.root, each), held, 0) {
