@@ -222,6 +222,10 @@ impl Source {
     /// A damaged archive is damage; everything else is the system's refusal.
     fn fault(&self, error: std::io::Error) -> Error {
         let name = &self.name;
+        if self.packing == Packing::Zstd && error.to_string().contains("too much memory") {
+            let message = format!("{name}: a part of it asks for a larger window than its first");
+            return Error::unsupported(message).detail(name).caused_by(error);
+        }
         let what = match (self.packing, error.kind()) {
             (Packing::Gzip, ErrorKind::UnexpectedEof) => "the gzip is truncated",
             (Packing::Gzip, ErrorKind::InvalidData | ErrorKind::InvalidInput) => {

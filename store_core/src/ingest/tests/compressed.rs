@@ -93,9 +93,16 @@ fn zstd_is_unpacked_and_large_windows_are_refused() {
     assert_eq!(rows, 50_000);
     assert!((640 << 10..9 << 20).contains(&held), "{held}");
     // Frames may follow one another.
-    let mut twice = packed.clone();
-    twice.extend(zstd::encode_all(&b"50000\tx\n"[..], 19).unwrap());
-    assert_eq!(read(twice).unwrap().0, 50_001);
+    let with = |level| {
+        let mut twice = packed.clone();
+        twice.extend(zstd::encode_all(&b"50000\tx\n"[..], level).unwrap());
+        read(twice)
+    };
+    assert_eq!(with(1).unwrap().0, 50_001);
+    // The memory was told from the first.
+    let larger = with(19).unwrap_err();
+    assert_eq!(larger.kind(), Kind::Unsupported);
+    assert!(larger.to_string().contains("a larger window than its first"), "{larger}");
     let cut = read(packed[..packed.len() - 5].to_vec()).unwrap_err();
     assert_eq!(cut.kind(), Kind::Corrupt, "{cut}");
     for at in 4..packed.len() {
