@@ -33,7 +33,7 @@ fn check(place: &Place, steps: &str, expected: &[String]) {
             assert_eq!(found, expected, "cap {cap}, row {nth}");
         }
     }
-    assert!(spilled.is_sorted_by(|a, b| a >= b), "{spilled:?}");
+    assert_eq!(spilled.last(), Some(&0), "{spilled:?}");
 }
 
 fn place(input: &[Row]) -> Place {
@@ -44,7 +44,7 @@ fn place(input: &[Row]) -> Place {
 
 #[test]
 fn a_sort_spills_merges_and_keeps_the_order_of_equal_rows() {
-    let mut input = rows(7, 60_000);
+    let mut input = rows(7, 150_000);
     let place = place(&input);
     input.sort_by(|a, b| {
         order(a.group.as_ref(), b.group.as_ref(), false)
@@ -183,6 +183,6 @@ fn lines_stay_as_they_were_written() {
     let yaml = yaml.replace("key desc", "b");
     run_job(&place, &yaml, &[]).refused(1, "in.tsv:3: ");
     place.file("in.tsv", format!("a\tb\n1\t2\n{}\t3\n", "9".repeat(20 << 20)));
-    run_job(&place, &yaml, &["--memory", "40MB"]).refused(4, "in.tsv:3: a row is longer than");
+    run_job(&place, &yaml, &["--memory", "40MB"]).refused(4, ": a row is longer than");
     assert_eq!(super::names(&place), ["in.tsv", "job.yaml", "out.tsv", "out.tsv.manifest.json"]);
 }

@@ -154,7 +154,7 @@ fn a_disk_limit_ends_a_job_and_leaves_nothing() {
     let place = Place::new();
     std::fs::create_dir(place.path("aside")).unwrap();
     let text: String =
-        (0..300_000).map(|nth| format!("{}\t{nth:030}\n", nth * 7919 % 300_007)).collect();
+        (0..300_000_u64).map(|nth| format!("{}\t{nth:030}\n", nth * 7919 % 300_007)).collect();
     place.file("in.tsv", text);
     let yaml = job(&format!("source: in.tsv, {TWO}"), "  - sort: { by: id }\n");
     let args = ["--memory", "20MB", "--spill-dir", "aside", "--disk-limit", "1MB"];
@@ -184,7 +184,7 @@ fn an_interrupt_leaves_nothing() {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let text: String =
-        (0..300_000).map(|nth| format!("{}\t{nth:030}\n", nth * 7919 % 300_007)).collect();
+        (0..300_000_u64).map(|nth| format!("{}\t{nth:030}\n", nth * 7919 % 300_007)).collect();
     stdin.write_all(text.as_bytes()).unwrap();
     let spilled = || std::fs::read_dir(place.path("aside")).unwrap().count() > 0;
     let began = Instant::now();

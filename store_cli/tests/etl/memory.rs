@@ -115,5 +115,6 @@ fn a_cap_below_the_smallest_is_refused_with_it() {
         let memory = (least + (256 << 10)).to_string();
         let run = place.run_args(&["etl", "run", "job.yaml", "--quiet", "--memory", &memory]);
         assert_eq!(run.code, 0, "{run:?}");
+        std::fs::remove_file(place.path("out.tsv")).unwrap();
     }
 }

@@ -58,7 +58,9 @@ fn what_does_not_fit_a_table_is_told() {
     run_job(&place, &job("[id, delay AS late]"), &[]).refused(1, "late");
     run_job(&place, &job("[id, \"'x' AS delay\"]"), &[])
         .refused(1, "column \"delay\" of `flights` is int64, and text comes: write CAST");
-    let run = run_job(&place, &job("[\"id * 1.5 AS id\", delay]"), &[]);
+    run_job(&place, &job("[\"id * 1.5 AS id\", delay]"), &[])
+        .refused(1, "column \"id\" of `flights` is int64, and decimal");
+    let run = run_job(&place, &job("[\"nullif(id, 9) AS id\", delay]"), &[]);
     run.refused(1, "more.tsv:3: ");
     let missing = job("[id]").replace("table: flights", "table: nowhere");
     run_job(&place, &missing, &[]).refused(1, "nowhere");

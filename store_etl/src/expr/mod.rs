@@ -34,7 +34,7 @@ mod vector;
 pub use bind::bind;
 pub(crate) use bind::unknown_column;
 pub use eval::{Evaluation, Fault};
-pub(crate) use types::is_number;
+pub(crate) use types::{is_decimal, is_float, is_integer};
 
 use std::sync::Arc;
 use store_core::query::{Arithmetic, Op, TextMatcher};

@@ -8,19 +8,19 @@ pub(super) fn a(ty: Type) -> String {
     format!("{} {ty}", if vowel { "an" } else { "a" })
 }
 
-pub(super) const fn is_integer(ty: Type) -> bool {
+pub(crate) const fn is_integer(ty: Type) -> bool {
     matches!(ty, Type::Int16 | Type::Int32 | Type::Int64)
 }
 
-pub(super) const fn is_float(ty: Type) -> bool {
+pub(crate) const fn is_float(ty: Type) -> bool {
     matches!(ty, Type::Float32 | Type::Float64)
 }
 
-pub(super) const fn is_decimal(ty: Type) -> bool {
+pub(crate) const fn is_decimal(ty: Type) -> bool {
     matches!(ty, Type::Decimal { .. })
 }
 
-pub(crate) const fn is_number(ty: Type) -> bool {
+pub(super) const fn is_number(ty: Type) -> bool {
     is_integer(ty) || is_float(ty) || is_decimal(ty)
 }
 

@@ -90,6 +90,10 @@ fn fields_of(schema: &Schema) -> Vec<Field> {
 
 /// True if some values of a type may be those of a column; each is checked.
 fn takes(column: Type, ty: Type) -> bool {
-    use crate::expr::is_number;
-    column == ty || is_number(column) && is_number(ty)
+    use crate::expr::{is_decimal, is_float, is_integer};
+    let number = is_integer(ty) || is_float(ty) || is_decimal(ty);
+    column == ty
+        || is_integer(column) && is_integer(ty)
+        || is_float(column) && (is_integer(ty) || is_float(ty))
+        || is_decimal(column) && number
 }
