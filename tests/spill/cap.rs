@@ -21,7 +21,7 @@ fn child_that_sorts_within_a_cap() {
     let Some(place) = std::env::var_os(CHILD_PLACE).map(PathBuf::from) else { return };
     let cap: u64 = std::env::var(CHILD_CAP).unwrap().parse().unwrap();
     let base = process_memory().unwrap().resident + MARGIN_BYTES;
-    let budget = MemoryBudget::new(cap - base);
+    let budget = MemoryBudget::for_job(cap - base);
     let keys = vec![
         LineKey { column: 2, sort: SortColumn::ascending(Type::Int32) },
         LineKey { column: 1, sort: SortColumn::ascending(Type::Timestamp) },

@@ -30,7 +30,7 @@ impl Place {
         let device = Arc::new(Directory::create(directory.path()).unwrap());
         let spill = Spill::on_device(device, None).unwrap();
         let options = RunOptions { codec, block_bytes: 128 };
-        Self { directory, spill, options, budget: MemoryBudget::new(16 << 20) }
+        Self { directory, spill, options, budget: MemoryBudget::for_job(16 << 20) }
     }
 
     /// A run and its file.

@@ -9,7 +9,7 @@ use store_etl::operator::sort::{
 
 fn sort(inputs: &[&str], options: LineOptions, keys: &[LineKey]) -> Result<(String, LineStats)> {
     let place = tempfile::tempdir().unwrap();
-    let budget = MemoryBudget::new(options.memory as u64);
+    let budget = MemoryBudget::for_job(options.memory as u64);
     let spill = Spill::new(place.path(), None)?;
     let mut sorter = LineSorter::new(options, keys.to_vec(), Some(spill), &budget.holder("job"))?;
     for (nth, input) in inputs.iter().enumerate() {

@@ -17,7 +17,7 @@ fn entries(place: &Path) -> Vec<PathBuf> {
 }
 
 fn spill_a_run(spill: &Spill, rows: u32) -> Result<Run> {
-    let holder = MemoryBudget::new(1 << 20).holder("test");
+    let holder = MemoryBudget::for_job(1 << 20).holder("test");
     let mut writer = RunWriter::create(spill, RunBuffers::new(&RunOptions::default(), &holder)?)?;
     for nth in 0..rows {
         writer.push(&nth.to_be_bytes(), &[7; 100])?;
@@ -26,7 +26,7 @@ fn spill_a_run(spill: &Spill, rows: u32) -> Result<Run> {
 }
 
 fn sorter_that_spills(spill: &Spill) -> Sorter {
-    let holder = MemoryBudget::new(1 << 20).holder("test");
+    let holder = MemoryBudget::for_job(1 << 20).holder("test");
     let mut sorter =
         Sorter::new(SortOptions::within(400 << 10), Some(spill.clone()), &holder).unwrap();
     for nth in 0..20_000_u32 {
@@ -56,10 +56,10 @@ fn nothing_is_left_after_success_error_cancel_or_panic() {
     let work = |end: &str| -> Result<u64> {
         let spill = Spill::new(place.path(), None)?;
         let sorter = sorter_that_spills(&spill);
-        let mut sorted = match end {
-            "given up while runs are written" => return Ok(0),
-            _ => sorter.finish()?,
-        };
+        if end == "given up while runs are written" {
+            return Ok(0);
+        }
+        let mut sorted = sorter.finish()?;
         let mut rows = 0;
         while sorted.next()?.is_some() {
             rows += 1;

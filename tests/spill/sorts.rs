@@ -8,7 +8,7 @@ use store_etl::operator::sort::{SortOptions, SortStats, Sorter};
 
 fn sorted_payloads(keys: &[Vec<u8>], memory: usize, block: usize) -> (Vec<u32>, SortStats) {
     let place = tempfile::tempdir().unwrap();
-    let budget = MemoryBudget::new(memory as u64);
+    let budget = MemoryBudget::for_job(memory as u64);
     let spill = Spill::new(place.path(), None).unwrap();
     let options = SortOptions { block_bytes: Some(block), ..SortOptions::within(memory) };
     let mut sorter = Sorter::new(options, Some(spill), &budget.holder("job")).unwrap();
@@ -51,7 +51,7 @@ fn equal_keys_keep_the_order_of_input_over_runs_and_levels() {
 
 #[test]
 fn what_cannot_be_sorted_says_what_it_takes() {
-    let holder = MemoryBudget::new(1 << 20).holder("job");
+    let holder = MemoryBudget::for_job(1 << 20).holder("job");
     let refused = Sorter::new(SortOptions::within(20_000), None, &holder).unwrap_err();
     assert_eq!(refused.kind(), Kind::OverBudget);
     let least: usize = refused.details()[0].parse().unwrap();
@@ -69,7 +69,7 @@ fn what_was_planned_is_not_exceeded() {
     let mut draw = Draw(5);
     for (rows, memory) in [(50_000, 300 << 10), (50_000, 1 << 20), (9_000, 250 << 10)] {
         let place = tempfile::tempdir().unwrap();
-        let budget = MemoryBudget::new(memory);
+        let budget = MemoryBudget::for_job(memory);
         let spill = Spill::new(place.path(), None).unwrap();
         let options = SortOptions::within(memory as usize);
         let mut sorter = Sorter::new(options, Some(spill.clone()), &budget.holder("job")).unwrap();

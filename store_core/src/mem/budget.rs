@@ -16,6 +16,8 @@ pub struct MemoryBudget {
     limit: AtomicU64,
     used: AtomicU64,
     peak: AtomicU64,
+    /// The part that only deleting rows may use: a full store must be able to let go of rows.
+    urgent: u64,
     roots: Mutex<Vec<Weak<Node>>>,
 }
 
@@ -51,12 +53,25 @@ pub struct HolderUsage {
 }
 
 impl MemoryBudget {
-    /// A budget of this many bytes.
+    /// A budget of this many bytes. A part of it, at most 256 KiB, is kept for deleting rows.
     pub fn new(limit: u64) -> Arc<Self> {
+        const SHARE: u64 = 64;
+        const MOST: u64 = 256 << 10;
+        let urgent = if limit < MEMORY_MIN { 0 } else { (limit / SHARE).min(MOST) };
+        Self::with_urgent(limit, urgent)
+    }
+
+    /// A budget all of which may be reserved: for a job, which has no rows to delete.
+    pub fn for_job(limit: u64) -> Arc<Self> {
+        Self::with_urgent(limit, 0)
+    }
+
+    fn with_urgent(limit: u64, urgent: u64) -> Arc<Self> {
         Arc::new(Self {
             limit: AtomicU64::new(limit),
             used: AtomicU64::new(0),
             peak: AtomicU64::new(0),
+            urgent,
             roots: Mutex::new(Vec::new()),
         })
     }
@@ -98,13 +113,6 @@ impl MemoryBudget {
             collect_usage(&root, "", &mut lines);
         }
         lines
-    }
-
-    /// The part that only deleting rows may use: a full store must be able to let go of rows.
-    fn urgent_bytes(&self) -> u64 {
-        const SHARE: u64 = 64;
-        const MOST: u64 = 256 << 10;
-        if self.limit() < MEMORY_MIN { 0 } else { (self.limit() / SHARE).min(MOST) }
     }
 
     fn take(&self, bytes: u64, limit: u64) -> bool {
@@ -210,7 +218,7 @@ impl Holder {
     /// Counts bytes without a guard; the caller gives them back with [`Holder::give`].
     pub(crate) fn take(&self, bytes: usize) -> Result<()> {
         let budget = &self.0.budget;
-        self.take_below(bytes, budget.limit() - budget.urgent_bytes())
+        self.take_below(bytes, budget.limit() - budget.urgent)
     }
 
     fn take_below(&self, bytes: usize, limit: u64) -> Result<()> {
@@ -322,6 +330,15 @@ mod tests {
         }
         drop(held);
         assert_eq!((budget.used(), budget.peak(), store.used()), (0, 900, 0));
+    }
+
+    #[test]
+    fn only_a_jobs_budget_may_be_reserved_to_the_last_byte() {
+        let limit = 16 << 20;
+        assert!(MemoryBudget::for_job(limit).holder("job").reserve(limit as usize).is_ok());
+        assert!(MemoryBudget::new(limit).holder("store").reserve(limit as usize).is_err());
+        let kept = 256 << 10;
+        assert!(MemoryBudget::new(limit).holder("store").reserve(limit as usize - kept).is_ok());
     }
 
     #[test]

@@ -199,20 +199,13 @@ impl Merge {
         let at = self.records[source].end;
         let record = match &mut self.sources[source] {
             Source::Run { end, .. } => {
-                let end = if at == *end {
-                    match self.load(source)? {
-                        Some(()) => {}
-                        None => return Ok(()),
-                    }
-                    let Source::Run { buffer, end, .. } = &self.sources[source] else {
-                        return Ok(());
-                    };
-                    self.records[source].end = buffer.start;
-                    *end
+                let (at, end) = if at == *end {
+                    let Some(block) = self.load(source)? else { return Ok(()) };
+                    (block.start, block.end)
                 } else {
-                    *end
+                    (at, *end)
                 };
-                match read_record(&self.area, self.records[source].end, end) {
+                match read_record(&self.area, at, end) {
                     Some(record) => record,
                     None => return Err(self.torn(source)),
                 }
@@ -220,7 +213,8 @@ impl Merge {
             Source::Resident { entries, used, next } => {
                 let all = as_entries(&self.area[entries.clone()]);
                 let Some(entry) = all.get(*next) else {
-                    return self.end(source);
+                    self.end(source);
+                    return Ok(());
                 };
                 if let Some(later) = all.get(*next + AHEAD) {
                     fetch_ahead(&self.area, *later as u64 as usize);
@@ -236,27 +230,25 @@ impl Merge {
         Ok(())
     }
 
-    /// Reads the source's next block; `None` if it has ended.
+    /// Reads the source's next block, where it says; `None` if it has ended.
     #[cold]
-    fn load(&mut self, source: usize) -> Result<Option<()>> {
+    fn load(&mut self, source: usize) -> Result<Option<Range<usize>>> {
         let Source::Run { blocks, buffer, end } = &mut self.sources[source] else {
             return Ok(None);
         };
-        match blocks.next_block(&mut self.area, buffer.clone(), &mut self.scratch)? {
-            Some(len) => {
-                *end = buffer.start + len;
-                Ok(Some(()))
-            }
-            None => self.end(source).map(|()| None),
-        }
+        let Some(len) = blocks.next_block(&mut self.area, buffer.clone(), &mut self.scratch)?
+        else {
+            self.end(source);
+            return Ok(None);
+        };
+        *end = buffer.start + len;
+        Ok(Some(buffer.start..*end))
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "it ends what returns a result")]
-    fn end(&mut self, source: usize) -> Result<()> {
+    fn end(&mut self, source: usize) {
         // A run's file goes now, so that the disk has room for what comes.
         self.sources[source] = Source::Ended;
         self.prefixes[source] = u64::MAX;
-        Ok(())
     }
 
     #[cold]

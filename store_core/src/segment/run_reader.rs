@@ -213,6 +213,7 @@ impl RunReader {
     }
 
     /// The next record, key and payload, or `None` when all have been read and the totals hold.
+    #[expect(clippy::should_implement_trait, reason = "it lends, which an iterator cannot")]
     pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         if self.failed {
             return Err(Error::new(Kind::Closed, "reading the run failed before"));

@@ -37,7 +37,7 @@ const DEPTH_MAX: u32 = 64;
 /// let mut arena = SortArena::new(area);
 /// assert!(arena.push(b"b", b"first") && arena.push(b"a", b"second") && arena.push(b"b", b"third"));
 /// arena.sort();
-/// let payloads: Vec<&[u8]> = arena.iter().map(|(_, payload)| payload).collect();
+/// let payloads: Vec<&[u8]> = arena.records().map(|(_, payload)| payload).collect();
 /// assert_eq!(payloads, [b"second".as_slice(), b"first", b"third"]);
 /// # Ok::<_, store_core::Error>(())
 /// ```
@@ -127,7 +127,7 @@ impl SortArena {
     }
 
     /// The records as they were last sorted.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.entries().iter().map(|entry| {
             let record = record_at(&self.area, *entry as u64 as usize, self.used);
             (record.key_of(&self.area), record.payload_of(&self.area))

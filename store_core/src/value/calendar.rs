@@ -44,6 +44,10 @@ pub(super) fn parse_date(text: &[u8]) -> Result<i32, Fault> {
 
 /// Reads a timestamp as microseconds since 1970 UTC; a bare date is its midnight.
 pub(super) fn parse_timestamp(text: &[u8]) -> Result<i64, Fault> {
+    parse_plain(text).map_or_else(|| parse_by_grammar(text), Ok)
+}
+
+fn parse_by_grammar(text: &[u8]) -> Result<i64, Fault> {
     if let Some((_separator, clock)) = text[date_bytes(text)?.min(text.len())..].split_first() {
         check_clock(clock)?;
     }
@@ -61,6 +65,50 @@ pub(super) fn parse_timestamp(text: &[u8]) -> Result<i64, Fault> {
     }
     let utc = local.checked_sub(SignedDuration::from_secs(east_seconds));
     utc.map(micros_of).map_err(|_| "the offset moves it beyond the years -9999 to 9999")
+}
+
+/// The form that files are full of, `2013-01-31T10:00:00Z`, read without a detour: a tenth of what
+/// the whole grammar takes. Whatever is not exactly that is left to the grammar.
+#[inline]
+fn parse_plain(text: &[u8]) -> Option<i64> {
+    let plain: &[u8; 19] = match text {
+        [plain @ .., b'Z'] if plain.len() == 19 => plain.try_into().ok()?,
+        _ => text.try_into().ok()?,
+    };
+    let marks = [plain[4], plain[7], plain[13], plain[16]] == *b"--::";
+    if !marks || !matches!(plain[10], b'T' | b' ') {
+        return None;
+    }
+    let mut wrong = 0_u8;
+    let mut two = |at: usize| {
+        let (tens, ones) = (plain[at].wrapping_sub(b'0'), plain[at + 1].wrapping_sub(b'0'));
+        wrong |= u8::from(tens > 9) | u8::from(ones > 9);
+        u32::from(tens) * 10 + u32::from(ones)
+    };
+    let (century, of_century, month, day) = (two(0), two(2), two(5), two(8));
+    let (hour, minute, second) = (two(11), two(14), two(17));
+    let year = century * 100 + of_century;
+    if wrong != 0 || year == 0 || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let days = days_of(year, month, day)?;
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
+    Some((days * DAY_SECONDS + seconds) * 1_000_000)
+}
+
+/// Days from 1970 to a day of the years 1 to 9999, or `None` if there is no such day.
+///
+/// Years begin in March here, so that the day that comes and goes is the last one.
+fn days_of(year: u32, month: u32, day: u32) -> Option<i64> {
+    const MONTH_DAYS: [u8; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let most = *MONTH_DAYS.get((month as usize).wrapping_sub(1))?;
+    if day == 0 || day > u32::from(most) + u32::from(leap && month == 2) {
+        return None;
+    }
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
+    Some(i64::from(days) - 719_469)
 }
 
 /// Where a date with dashes would end.
@@ -198,6 +246,34 @@ mod tests {
         {
             assert!(parse_date(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_plain_form_is_read_as_the_grammar_reads_it() {
+        for year in (0..10_000).step_by(7).chain([1600, 1900, 2000, 2024]) {
+            for month in 0..14 {
+                for day in [0, 1, 27, 28, 29, 30, 31, 32] {
+                    let text = format!("{year:04}-{month:02}-{day:02}T23:59:58Z");
+                    let plain = parse_plain(text.as_bytes());
+                    let expected = parse_by_grammar(text.as_bytes()).ok();
+                    assert_eq!(plain, expected.filter(|_| year > 0), "{text}");
+                }
+            }
+        }
+        // Any byte in any place: what is read at all is read alike.
+        let mut read = 0;
+        for base in ["2013-01-31T10:00:00Z", "2000-02-29 23:59:59", "1969-12-31T00:00:00Z"] {
+            for at in 0..base.len() {
+                for byte in 0..=255 {
+                    let mut text = base.as_bytes().to_vec();
+                    text[at] = byte;
+                    let plain = parse_plain(&text);
+                    read += u32::from(plain.is_some());
+                    assert!(plain.is_none() || plain == parse_by_grammar(&text).ok(), "{text:?}");
+                }
+            }
+        }
+        assert!(read > 200, "{read}");
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! inet, mac         16 and 6 bytes as they are
 //! ```
 
+use super::parse::parse_value_into;
 use super::{Type, ValueRef};
 use crate::error::{Error, Result};
 use crate::planted;
@@ -25,6 +26,7 @@ const NOT_NULL_TAG: u8 = 1;
 const NULL_TAG: u8 = 2;
 
 /// Appends the cell's encoded form; the value must be coerced to the type.
+#[inline]
 pub fn encode_key(value: ValueRef<'_>, ty: Type, notnull: bool, out: &mut Vec<u8>) -> Result<()> {
     if value.is_null() {
         if notnull {
@@ -49,6 +51,23 @@ pub fn encode_key(value: ValueRef<'_>, ty: Type, notnull: bool, out: &mut Vec<u8
         other => encode_exact(other, ty, out),
     }
     Ok(())
+}
+
+/// Reads a text as a value of this type and appends its encoded form, as [`encode_key`] of a `notnull`
+/// column: [`Kind::Type`] if it is no such value.
+///
+/// ```
+/// use store_core::{Type, value::encode_text_key};
+/// let mut key = Vec::new();
+/// encode_text_key(b"-1", Type::Int16, &mut key)?;
+/// assert_eq!(key, [0x7F, 0xFF]);
+/// # Ok::<_, store_core::Error>(())
+/// ```
+///
+/// [`Kind::Type`]: crate::Kind::Type
+#[inline]
+pub fn encode_text_key(text: &[u8], ty: Type, out: &mut Vec<u8>) -> Result<()> {
+    parse_value_into(text, ty, |value| encode_key(value, ty, true, out))?
 }
 
 /// Encodes a decimal or an address. Apart, so that the other types stay short.

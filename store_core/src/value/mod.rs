@@ -31,7 +31,7 @@ pub use column_type::Type;
 pub use decimal::{Decimal, DecimalUnits};
 pub(crate) use number::{Number, power_of_ten};
 
-pub use encode::{KEY_BYTES_MAX, encode_key};
+pub use encode::{KEY_BYTES_MAX, encode_key, encode_text_key};
 pub(crate) use encode::{encoded_rank, encoded_width, float32_bits, float64_bits};
 pub(crate) use fold::{fold, is_caseless, strip_folded};
 pub use format::write_value;

@@ -117,8 +117,20 @@ fn accounts(seed: u64, rows: u64) -> String {
 
 #[test]
 fn transactions_and_accounts_of_a_seed_are_pinned() {
-    assert_eq!(transactions(1, 3), "");
-    assert_eq!(accounts(1, 3), "");
+    let expected = "\
+txn_id\tts\taccount_id\tmerchant\tcategory\tamount\tcurrency\tstatus
+1\t2025-12-25T10:40:48Z\t1011011\tM16049\tphone\t771.20\tEUR\tcompleted
+2\t2025-10-10T16:38:43Z\t2182515\tM09872\tpetrol\t4998.38\tEUR\tcompleted
+3\t2025-04-19T22:12:13Z\t1969796\tM38487\tpetrol\t5.70\tSEK\tcompleted
+";
+    assert_eq!(transactions(1, 3), expected);
+    let expected = "\
+account_id\tname\tcountry\tsegment\topened
+1271828\tGrace Adams\tCH\tpremium\t2008-06-22
+2536431\tOlga Jansen\tES\tretail\t1998-04-08
+1801034\tKofi Bauer\tNL\tcorporate\t2007-01-29
+";
+    assert_eq!(accounts(1, 3), expected);
     assert!(transactions(9, 5000).starts_with(&transactions(9, 1234)));
     assert_ne!(transactions(9, 10), transactions(10, 10));
 }

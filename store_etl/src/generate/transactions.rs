@@ -9,7 +9,7 @@
 //!      ─► by rank                                                   currency, status
 //! ```
 //!
-//! Of 5 million transactions the busiest account has some 3,500, and half of all are of an eighth of
+//! Of 5 million transactions the busiest account has some 3,500, and half of all are of a quarter of
 //! the accounts. All of it is integer arithmetic. A longer run with the same seed begins with the same
 //! rows.
 
@@ -33,10 +33,10 @@ const DAYS: i64 = 364;
 const DAY_SECONDS: i64 = 86_400;
 
 const CATEGORIES: [&[u8]; 20] = [
-    b"food",
+    b"groceries",
     b"travel",
-    b"fuel",
-    b"rent",
+    b"petrol",
+    b"housing",
     b"books",
     b"clothes",
     b"health",

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let base = process_memory().ok_or("no /proc")?.resident + MARGIN_BYTES;
     let memory = cap.checked_sub(base).ok_or("the cap is below what the process itself takes")?;
-    let holder = MemoryBudget::new(memory).holder("job");
+    let holder = MemoryBudget::for_job(memory).holder("job");
     let keys = vec![
         LineKey { column: 2, sort: SortColumn::ascending(Type::Int32) },
         LineKey { column: 1, sort: SortColumn::ascending(Type::Timestamp) },

@@ -9,7 +9,7 @@
 //! beginning of another, and columns stand one behind the other. NULLs come last in both directions
 //! unless it says otherwise.
 
-use store_core::value::{KEY_BYTES_MAX, encode_key, parse_value};
+use store_core::value::{KEY_BYTES_MAX, encode_key, encode_text_key};
 use store_core::{Error, Result, Type, ValueRef};
 
 const NULL_FIRST_TAG: u8 = 0;
@@ -81,29 +81,40 @@ impl SortColumn {
             });
             return Ok(());
         }
-        check_length(value)?;
+        if let ValueRef::Text(text) = value {
+            check_length(text.len())?;
+        } else if let ValueRef::Bytes(bytes) = value {
+            check_length(bytes.len())?;
+        }
         key.push(VALUE_TAG);
         let start = key.len();
         encode_key(value, self.ty, true, key)?;
-        if self.direction == Direction::Descending {
-            key[start..].iter_mut().for_each(|byte| *byte = !*byte);
-        }
+        self.turn(&mut key[start..]);
         Ok(())
+    }
+
+    #[inline]
+    fn turn(&self, encoded: &mut [u8]) {
+        if self.direction == Direction::Descending {
+            encoded.iter_mut().for_each(|byte| *byte = !*byte);
+        }
     }
 
     /// Appends the value of a field of text, which is none of those that mean NULL.
     #[inline]
     pub(super) fn encode_text(&self, field: &[u8], key: &mut Vec<u8>) -> Result<()> {
-        self.encode(parse_value(field, self.ty)?, key)
+        key.push(VALUE_TAG);
+        let start = key.len();
+        if matches!(self.ty, Type::Text | Type::Bytes) {
+            check_length(field.len())?;
+        }
+        encode_text_key(field, self.ty, key)?;
+        self.turn(&mut key[start..]);
+        Ok(())
     }
 }
 
-fn check_length(value: ValueRef<'_>) -> Result<()> {
-    let len = match value {
-        ValueRef::Text(text) => text.len(),
-        ValueRef::Bytes(bytes) => bytes.len(),
-        _ => return Ok(()),
-    };
+fn check_length(len: usize) -> Result<()> {
     if len > KEY_BYTES_MAX {
         let message =
             format!("a value of {len} bytes is too long to sort by (at most {KEY_BYTES_MAX})");

@@ -66,7 +66,7 @@ pub struct LineStats {
 /// use store_core::{MemoryBudget, Type};
 /// use store_etl::operator::sort::{LineKey, LineOptions, LineSorter, SortColumn};
 ///
-/// let holder = MemoryBudget::new(1 << 20).holder("job");
+/// let holder = MemoryBudget::for_job(1 << 20).holder("job");
 /// let keys = vec![LineKey { column: 1, sort: SortColumn::descending(Type::Int32) }];
 /// let spill = Spill::new(std::env::temp_dir(), None)?;
 /// let mut sorter = LineSorter::new(LineOptions::within(1 << 20), keys, Some(spill), &holder)?;
@@ -208,6 +208,7 @@ impl LineSorter {
                 return Ok(());
             }
             if end - start > self.options.row_bytes_max + 1 {
+                lines.line += 1;
                 return Err(self.too_long(&lines));
             }
         }
@@ -250,7 +251,6 @@ impl LineSorter {
             line.end -= 1;
         }
         if line.len() > self.options.row_bytes_max {
-            lines.line -= 1;
             return Err(self.too_long(lines));
         }
         if lines.header_next {

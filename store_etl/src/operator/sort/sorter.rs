@@ -45,7 +45,7 @@ pub struct SortStats {
 /// use store_core::segment::Spill;
 /// use store_etl::operator::sort::{SortOptions, Sorter};
 ///
-/// let holder = MemoryBudget::new(1 << 20).holder("job");
+/// let holder = MemoryBudget::for_job(1 << 20).holder("job");
 /// let spill = Spill::new(std::env::temp_dir(), None)?;
 /// let mut sorter = Sorter::new(SortOptions::within(512 << 10), Some(spill), &holder)?;
 /// for word in ["pear", "apple", "plum"] {

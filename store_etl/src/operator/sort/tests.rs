@@ -43,7 +43,7 @@ fn records(draw: &mut Draw, count: usize) -> Records {
 fn sort(records: &Records, options: SortOptions, parked: bool) -> (Records, SortStats, usize) {
     let memory = options.memory;
     let place = tempfile::tempdir().unwrap();
-    let budget = MemoryBudget::new(memory as u64 + 64);
+    let budget = MemoryBudget::for_job(memory as u64 + 64);
     let spill = Spill::new(place.path(), None).unwrap();
     let mut sorter = Sorter::new(options, Some(spill.clone()), &budget.holder("job")).unwrap();
     for (key, payload) in records {
