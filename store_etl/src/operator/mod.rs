@@ -1,6 +1,6 @@
 //! Operators of jobs: each within memory that it is given, whatever its input.
 //!
-//! Rows are pulled: whoever wants some asks the operator below to [`Operator::advance`] and then looks at
+//! Rows are pulled: whoever wants some asks the operator below to `advance` and then looks at
 //! its batch, which is its own until it is asked again. Each operator reserves what it stated before it
 //! allocates, and counts its rows.
 
