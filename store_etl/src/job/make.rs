@@ -132,13 +132,15 @@ impl Sink {
 impl JobBuilder {
     /// Most memory of the whole process, in bytes.
     pub fn memory(mut self, bytes: u64) -> Self {
-        self.head += &format!("memory: {bytes}\n");
+        let line = format!("memory: {bytes}\n");
+        self.head.push_str(&line);
         self
     }
 
     /// Where what does not fit is put aside.
     pub fn spill_dir(mut self, dir: impl AsRef<Path>) -> Self {
-        self.head += &format!("spill: {{ dir: {} }}\n", quoted(dir.as_ref().display()));
+        let line = format!("spill: {{ dir: {} }}\n", quoted(dir.as_ref().display()));
+        self.head.push_str(&line);
         self
     }
 
@@ -153,13 +155,15 @@ impl JobBuilder {
 
     /// Labels the step before, for [`JobBuilder::union`] and [`JobBuilder::input`].
     pub fn named(mut self, name: &str) -> Self {
-        self.steps += &format!("    name: {}\n", quoted(name));
+        let line = format!("    name: {}\n", quoted(name));
+        self.steps.push_str(&line);
         self
     }
 
     /// Makes the step before take the rows of the one with this label.
     pub fn input(mut self, name: &str) -> Self {
-        self.steps += &format!("    input: {}\n", quoted(name));
+        let line = format!("    input: {}\n", quoted(name));
+        self.steps.push_str(&line);
         self
     }
 
@@ -200,12 +204,14 @@ impl JobBuilder {
 
     /// Ends the job. Its words are checked here; an error shows the YAML that it came to.
     pub fn sink(self, sink: Sink) -> Result<Job> {
-        let made = self.step(&format!("sink: {{ {} }}", sink.words.join(", ")));
+        let Sink { words } = sink;
+        let made = self.step(&format!("sink: {{ {} }}", words.join(", ")));
         Job::from_yaml("job", &format!("{}steps:\n{}", made.head, made.steps))
     }
 
     fn step(mut self, text: &str) -> Self {
-        self.steps += &format!("  - {text}\n");
+        let line = format!("  - {text}\n");
+        self.steps.push_str(&line);
         self
     }
 }

@@ -44,7 +44,7 @@ impl Plain {
             }
             // A branch of another kind made the whole a float.
             (Self::Exact(a), Self::Float(b)) | (Self::Float(b), Self::Exact(a)) => {
-                a.to_f64().to_bits() == b.to_bits() || a.to_f64() == *b
+                a.to_f64().to_bits() == b.to_bits() || a.to_f64().total_cmp(&(b + 0.0)).is_eq()
             }
             (Self::Text(a), Self::Text(b)) => a == b,
             _ => false,
@@ -60,6 +60,7 @@ impl Plain {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one form after the other")]
 pub fn eval(expr: &Expr, cell: &dyn Fn(&str) -> Plain) -> Result<Plain, Failed> {
     let run = |expr: &Expr| eval(expr, cell);
     Ok(match &expr.kind {
