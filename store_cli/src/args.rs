@@ -1,6 +1,6 @@
 //! What may be typed: every command, option and default, as plain data.
 
-use crate::size::parse_size;
+use crate::etl_args::EtlCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use store_etl::generate::{
@@ -114,6 +114,11 @@ pub enum Command {
     Backup(BackupArgs),
     /// Make the store small again: a checkpoint, and index pages filled
     Compact(StoreArgs),
+    /// Run jobs over files: filter, compute, sort within a hard memory limit
+    Etl {
+        #[command(subcommand)]
+        what: EtlCommand,
+    },
     /// Make rows to try things with, as many as wanted, always the same for a seed
     Gen {
         #[command(subcommand)]
@@ -463,6 +468,11 @@ pub enum OnError {
 /// A quote character, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quote(pub Option<u8>);
+
+/// A size for clap.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    store_etl::job::parse_bytes(text).map_err(|error| error.to_string())
+}
 
 fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {

@@ -67,7 +67,8 @@ pub mod mem;
 mod models;
 mod mvcc;
 pub mod options;
-mod planted;
+#[doc(hidden)]
+pub mod planted;
 pub mod query;
 mod random;
 mod record;

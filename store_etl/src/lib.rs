@@ -1,4 +1,4 @@
-//! What lies around the tables of `store`: formats of files, made rows, reports and, later, jobs over them.
+//! What lies around the tables of `store`: jobs over files and tables, formats, made rows, reports.
 //!
 //! ```
 //! use store_core::ValueRef;
@@ -17,7 +17,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
+pub mod expr;
 pub mod format;
 pub mod generate;
+pub mod job;
+mod manifest;
 pub mod operator;
 pub mod report;
+pub mod run;

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod checkpoint;
 mod compact;
+mod etl;
 mod generate;
 mod ingest;
 mod made_rows;
@@ -32,6 +33,7 @@ pub fn run(cli: &Cli) -> Done {
         Command::Checkpoint(args) => checkpoint::run(common, args),
         Command::Backup(args) => backup::run(common, args),
         Command::Compact(args) => compact::run(common, args),
+        Command::Etl { what } => etl::run(common, what),
         Command::Gen { what } => made_rows::run(common, what),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { command } => generate::man(command.as_deref()),

@@ -102,6 +102,14 @@ impl Source {
         &self.name
     }
 
+    /// What unpacking it takes, beyond the buffers of a plain file, as far as its beginning tells.
+    pub fn unpacking_bytes(&mut self) -> Result<usize> {
+        match &mut self.reader {
+            Reader::Zstd(reader) => reader.expected_bytes().map_err(|error| self.fault(error)),
+            Reader::Plain(_) | Reader::Gzip(_) => Ok(0), // the scanner counts a gzip's
+        }
+    }
+
     pub(super) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
@@ -177,6 +185,13 @@ impl Source {
         Error::corrupt(format!("{name}: the {packed} {what}: {error}"))
             .detail(name)
             .caused_by(error)
+    }
+}
+
+/// The text, unpacked. An error of a damaged archive is [`Kind::Corrupt`] within the `io::Error`.
+impl Read for Source {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        Input::read(self, into).map_err(std::io::Error::other)
     }
 }
 

@@ -86,19 +86,31 @@ impl<R: Read> ZstdReader<R> {
         Ok(())
     }
 
-    /// Makes room for the next frame's window; false if there is no frame.
-    fn begin_frame(&mut self) -> io::Result<bool> {
+    /// What input, decoder and the first frame's window take.
+    pub fn expected_bytes(&mut self) -> io::Result<usize> {
+        let window = self.look_at_frame()?.map_or(0, |(window, _)| window);
+        Ok(INPUT_BYTES + DECODER_BYTES + window)
+    }
+
+    /// The next frame's window in bytes and as a power of two; `None` if there is no frame.
+    fn look_at_frame(&mut self) -> io::Result<Option<(usize, u32)>> {
         self.fill(HEADER_BYTES_MAX)?;
         let header = &self.input[..self.end];
         if header.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let window = window_bytes(header);
         let window_log = window.next_power_of_two().trailing_zeros().max(WINDOW_LOG_MIN);
         if window_log > WINDOW_LOG_MAX {
             return Err(io::Error::other(too_wide(window)));
         }
-        self.bytes = self.bytes.max(INPUT_BYTES + DECODER_BYTES + window as usize);
+        Ok(Some((window as usize, window_log)))
+    }
+
+    /// Makes room for the next frame's window; false if there is no frame.
+    fn begin_frame(&mut self) -> io::Result<bool> {
+        let Some((window, window_log)) = self.look_at_frame()? else { return Ok(false) };
+        self.bytes = self.bytes.max(INPUT_BYTES + DECODER_BYTES + window);
         if let Some(held) = &mut self.held {
             held.grow_to(self.bytes).map_err(io::Error::other)?;
         }

@@ -1,55 +1,59 @@
-//! The SQL text form of a predicate: a recursive-descent parser.
+//! The SQL text form of expressions: a recursive-descent parser.
 //!
 //! ```text
-//! any   := all (OR all)*
-//! all   := one (AND one)*
-//! one   := NOT* ( '(' any ')' | test )
-//! test  := column op value | value op column | column | TRUE | FALSE
-//!        | column IS [NOT] (NULL | TRUE | FALSE)
-//!        | column [NOT] IN '(' [value (',' value)*] ')'
-//!        | column [NOT] BETWEEN value AND value
-//!        | column [NOT] (LIKE | ILIKE) 'pattern' [ESCAPE 'c']
-//!        | column [NOT] (MATCH | GLOB) 'glob'             MATCH ignores case
-//!        | column ([NOT] REGEXP | ~ | !~ | ~* | !~*) 'expression'     * ignores case
-//! value := 'text' | x'hex' | [+|-] number | TRUE | FALSE | NULL
+//! any    := all (OR all)*
+//! all    := one (AND one)*
+//! one    := NOT* test
+//! test   := join [ op join
+//!         | IS [NOT] (NULL | TRUE | FALSE)
+//!         | [NOT] IN '(' [any (',' any)*] ')'
+//!         | [NOT] BETWEEN join AND join
+//!         | [NOT] (LIKE | ILIKE) 'pattern' [ESCAPE 'c']
+//!         | [NOT] (MATCH | GLOB) 'glob'                      MATCH ignores case
+//!         | ([NOT] REGEXP | ~ | !~ | ~* | !~*) 'expression'  * ignores case ]
+//! join   := sum ('||' sum)*
+//! sum    := term (('+' | '-') term)*
+//! term   := signed (('*' | '/' | '%') signed)*
+//! signed := [+|-]* factor
+//! factor := 'text' | x'hex' | number | TRUE | FALSE | NULL | column | '(' any ')'
+//!         | name '(' [any (',' any)*] ')' | CAST '(' any AS type ')'
+//!         | CASE [any] (WHEN any THEN any)+ [ELSE any] END
 //! ```
+//!
+//! [`super::Predicate::parse`] reads the same and takes of it what tables can look for ([`super::lower`]).
 
 use super::pattern::{Case, Pattern};
-use super::predicate::{KEYWORDS, Literal, Op, Predicate};
+use super::predicate::{KEYWORDS, Literal, Op};
+use super::syntax::{Arithmetic, Expr, ExprKind, NamedExpr, Negated, When};
 use super::token::{Fault, Lexer, Token};
-use crate::error::Result;
-use crate::value::Value;
+use crate::value::{Type, Value};
 
 /// Deepest nesting of parentheses, or of clauses: bounds the stack for any text.
 pub const NESTING_MAX: usize = 100;
+/// Most levels of an expression, operators in a row counted: bounds the stack of whoever walks it.
+const DEPTH_MAX: u16 = 1000;
 
 pub(super) type Parsed<T> = std::result::Result<T, Fault>;
 
-impl Predicate {
-    /// Reads the SQL form, such as `altitude > 10000 and origin in ('KAUS', 'KDFW')`.
-    ///
-    /// Keywords are known in any case. An error is [`crate::Kind::Invalid`] and shows the place:
-    ///
-    /// ```
-    /// use store_core::query::Predicate;
-    /// let error = Predicate::parse("altitude > )").unwrap_err();
-    /// assert_eq!(
-    ///     error.to_string(),
-    ///     "position 12: expected a value, found \")\"\n  altitude > )\n             ^"
-    /// );
-    /// ```
-    pub fn parse(text: &str) -> Result<Self> {
-        parse(text).map_err(|fault| fault.into_error(text))
-    }
+pub(super) fn parse_expr(text: &str) -> Parsed<Expr> {
+    let mut parser = Parser::new(text)?;
+    let expr = parser.any()?;
+    parser.expect_end("AND, OR or the end")?;
+    Ok(expr)
 }
 
-fn parse(text: &str) -> Parsed<Predicate> {
+pub(super) fn parse_named(text: &str) -> Parsed<NamedExpr> {
     let mut parser = Parser::new(text)?;
-    let predicate = parser.any()?;
-    match parser.token {
-        Token::End => Ok(predicate),
-        _ => Err(parser.unexpected("AND, OR or the end")),
-    }
+    let expr = parser.any()?;
+    let name = if parser.take_word("as")? {
+        Some(parser.name("the result's name")?)
+    } else if let ExprKind::Column(name) = &expr.kind {
+        Some(name.clone())
+    } else {
+        None
+    };
+    parser.expect_end("an operator, AS or the end")?;
+    Ok(NamedExpr { expr, name })
 }
 
 /// The tokens, with one looked at ahead.
@@ -60,107 +64,101 @@ pub(super) struct Parser<'t> {
     depth: usize,
 }
 
-/// What stands at the start of a test.
-enum Operand {
-    Column(String),
-    Literal(Literal),
-}
-
 impl<'t> Parser<'t> {
     pub(super) fn new(text: &'t str) -> Parsed<Self> {
         let mut lexer = Lexer::new(text);
         let (at, token) = lexer.next()?;
         Ok(Self { lexer, token, at, depth: 0 })
     }
+
+    /// The token after the next one; a bad one reads as the end here, and is an error when it comes.
+    fn second(&self) -> Token<'t> {
+        self.lexer.clone().next().map_or(Token::End, |(_, token)| token)
+    }
 }
 
+/// What may begin an operand, as errors say it where nothing stood before.
+const FIRST: &str = "a column, a value, NOT or \"(\"";
+
 impl Parser<'_> {
-    fn any(&mut self) -> Parsed<Predicate> {
-        let first = self.all()?;
-        let mut list = vec![first];
-        while self.take_word("or")? {
-            list.push(self.all()?);
-        }
-        Ok(if list.len() == 1 { list.remove(0) } else { Predicate::Or(list) })
+    pub(super) fn any(&mut self) -> Parsed<Expr> {
+        self.list("or", Self::all, ExprKind::Or)
     }
 
-    fn all(&mut self) -> Parsed<Predicate> {
-        let first = self.one()?;
-        let mut list = vec![first];
-        while self.take_word("and")? {
-            list.push(self.one()?);
-        }
-        Ok(if list.len() == 1 { list.remove(0) } else { Predicate::And(list) })
+    fn all(&mut self) -> Parsed<Expr> {
+        self.list("and", Self::one, ExprKind::And)
     }
 
-    fn one(&mut self) -> Parsed<Predicate> {
+    fn list(
+        &mut self,
+        word: &str,
+        part: fn(&mut Self) -> Parsed<Expr>,
+        join: fn(Vec<Expr>) -> ExprKind,
+    ) -> Parsed<Expr> {
+        let first = part(self)?;
+        let at = first.at;
+        let mut list = vec![first];
+        while self.take_word(word)? {
+            list.push(part(self)?);
+        }
+        if list.len() == 1 { Ok(list.remove(0)) } else { made(at, join(list)) }
+    }
+
+    fn one(&mut self) -> Parsed<Expr> {
+        let at = self.at;
         let mut negated = false;
         while self.take_word("not")? {
             negated = !negated; // NOT NOT x is x for unknown too
         }
+        let inner = self.test()?;
+        if negated { made(at, ExprKind::Not(Box::new(inner))) } else { Ok(inner) }
+    }
+
+    fn test(&mut self) -> Parsed<Expr> {
+        let left = self.join(FIRST)?;
         let at = self.at;
-        let inner = if self.take_symbol("(")? {
-            self.depth += 1;
-            if self.depth > NESTING_MAX {
-                let message = format!("parentheses nest deeper than {NESTING_MAX} levels");
-                return Err(Fault { at, message });
-            }
-            let inner = self.any()?;
-            self.expect_symbol(")")?;
-            self.depth -= 1;
-            inner
-        } else {
-            self.test()?
-        };
-        Ok(if negated { inner.not() } else { inner })
-    }
-
-    fn test(&mut self) -> Parsed<Predicate> {
-        match self.operand("a column, a value, NOT or \"(\"")? {
-            Operand::Column(column) => self.column_test(column),
-            Operand::Literal(value) => self.value_test(value),
-        }
-    }
-
-    fn column_test(&mut self, column: String) -> Parsed<Predicate> {
         if let Some(op) = self.take_operator()? {
-            let value = self.value()?;
-            return Ok(Predicate::Compare { column, op, value });
+            let right = self.join("a value")?;
+            return made(at, ExprKind::Compare(op, Box::new(left), Box::new(right)));
         }
         if self.take_word("is")? {
-            return self.is_test(column);
+            return self.is_test(left);
         }
+        let start = left.at;
+        let left = Box::new(left);
         if let Some((negated, case)) = self.take_tilde()? {
-            let test = Predicate::Match { column, pattern: Pattern::regexp(self.text()?, case) };
-            return Ok(if negated { test.not() } else { test });
+            let pattern = Pattern::regexp(self.text()?, case);
+            return made(start, ExprKind::Match(left, pattern, negated));
         }
-        let negated = self.take_word("not")?;
-        let test = if let Some(word) = self.take_pattern_word()? {
-            Predicate::Match { column, pattern: self.pattern(word)? }
-        } else if self.take_word("in")? {
-            Predicate::In { column, values: self.value_list()? }
-        } else if self.take_word("between")? {
-            let low = self.value()?;
+        let negated = if self.take_word("not")? { Negated::Yes } else { Negated::No };
+        if let Some(word) = self.take_pattern_word()? {
+            return made(start, ExprKind::Match(left, self.pattern(word)?, negated));
+        }
+        if self.take_word("in")? {
+            return made(start, ExprKind::In(left, self.listed()?, negated));
+        }
+        if self.take_word("between")? {
+            let low = self.join("a value")?;
             if !self.take_word("and")? {
                 return Err(self.unexpected("AND"));
             }
-            Predicate::Between { column, low, high: self.value()? }
-        } else if negated {
+            let high = self.join("a value")?;
+            return made(start, ExprKind::Between(Box::new([*left, low, high]), negated));
+        }
+        if negated == Negated::Yes {
             return Err(self.unexpected("IN, BETWEEN, LIKE or another test"));
-        } else {
-            Predicate::IsTrue(column)
-        };
-        Ok(if negated { test.not() } else { test })
+        }
+        Ok(*left)
     }
 
     /// `~ !~ ~* !~*`: whether it is negated, and whether case counts.
-    fn take_tilde(&mut self) -> Parsed<Option<(bool, Case)>> {
+    fn take_tilde(&mut self) -> Parsed<Option<(Negated, Case)>> {
         let Token::Symbol(symbol) = self.token else { return Ok(None) };
         let found = match symbol {
-            "~" => (false, Case::Sensitive),
-            "~*" => (false, Case::Folded),
-            "!~" => (true, Case::Sensitive),
-            "!~*" => (true, Case::Folded),
+            "~" => (Negated::No, Case::Sensitive),
+            "~*" => (Negated::No, Case::Folded),
+            "!~" => (Negated::Yes, Case::Sensitive),
+            "!~*" => (Negated::Yes, Case::Folded),
             _ => return Ok(None),
         };
         self.advance()?;
@@ -208,105 +206,221 @@ impl Parser<'_> {
         Ok(text)
     }
 
-    /// After `column IS`: a test that is never unknown.
-    fn is_test(&mut self, column: String) -> Parsed<Predicate> {
-        let negated = self.take_word("not")?;
-        let known = |test: Predicate| Predicate::IsNotNull(column.clone()).and(test);
-        let test = if self.take_word("null")? {
-            let test = if negated { Predicate::IsNotNull } else { Predicate::IsNull };
-            return Ok(test(column));
+    /// After `IS`: a test that is never unknown.
+    fn is_test(&mut self, left: Expr) -> Parsed<Expr> {
+        let at = left.at;
+        let left = Box::new(left);
+        let negated = if self.take_word("not")? { Negated::Yes } else { Negated::No };
+        let kind = if self.take_word("null")? {
+            ExprKind::IsNull(left, negated)
         } else if self.take_word("true")? {
-            known(Predicate::IsTrue(column.clone()))
+            ExprKind::IsTruth(left, true, negated)
         } else if self.take_word("false")? {
-            known(Predicate::IsFalse(column.clone()))
+            ExprKind::IsTruth(left, false, negated)
         } else {
             return Err(self.unexpected("NULL, TRUE or FALSE"));
         };
-        Ok(if negated { test.not() } else { test })
+        made(at, kind)
     }
 
-    /// After a value: it must be compared with a column, unless it is a condition itself.
-    fn value_test(&mut self, value: Literal) -> Parsed<Predicate> {
-        let Some(op) = self.take_operator()? else {
-            return match value {
-                Literal::Value(Value::Bool(true)) => Ok(Predicate::all()),
-                Literal::Value(Value::Bool(false)) => Ok(Predicate::Or(Vec::new())),
-                _ => Err(self.unexpected("a comparison after the value")),
-            };
-        };
-        let at = self.at;
-        match self.operand("a column")? {
-            Operand::Column(column) => Ok(Predicate::Compare { column, op: op.mirrored(), value }),
-            Operand::Literal(_) => {
-                let message = "one side of a comparison must be a column".to_owned();
-                Err(Fault { at, message })
-            }
-        }
-    }
-
-    fn value_list(&mut self) -> Parsed<Vec<Literal>> {
+    /// What stands in parentheses, between commas.
+    fn listed(&mut self) -> Parsed<Vec<Expr>> {
         self.expect_symbol("(")?;
-        let mut values = Vec::new();
-        if self.take_symbol(")")? {
-            return Ok(values);
-        }
-        loop {
-            values.push(self.value()?);
-            if !self.take_symbol(",")? {
-                break;
-            }
-        }
+        self.enter()?;
+        let mut list = Vec::new();
         if !self.take_symbol(")")? {
-            return Err(self.unexpected("\",\" or \")\""));
-        }
-        Ok(values)
-    }
-
-    fn value(&mut self) -> Parsed<Literal> {
-        let at = self.at;
-        match self.operand("a value")? {
-            Operand::Literal(value) => Ok(value),
-            Operand::Column(name) => {
-                let message = format!("expected a value, found the column \"{name}\"");
-                Err(Fault { at, message })
-            }
-        }
-    }
-
-    fn operand(&mut self, wanted: &str) -> Parsed<Operand> {
-        let sign = match self.token {
-            Token::Symbol(sign @ ("+" | "-")) => {
-                self.advance()?;
-                Some(sign)
-            }
-            _ => None,
-        };
-        let literal = match &mut self.token {
-            Token::Number(digits) => {
-                let minus = if sign == Some("-") { "-" } else { "" };
-                Literal::Number(format!("{minus}{digits}"))
-            }
-            _ if sign.is_some() => return Err(self.unexpected("a number after the sign")),
-            Token::Text(text) => Literal::Text(std::mem::take(text)),
-            Token::Bytes(bytes) => Literal::Value(Value::Bytes(std::mem::take(bytes))),
-            Token::Quoted(name) => {
-                let column = Operand::Column(std::mem::take(name));
-                self.advance()?;
-                return Ok(column);
-            }
-            Token::Word(word) => match keyword_literal(word) {
-                Some(literal) => literal,
-                None if is_keyword(word) => return Err(self.unexpected(wanted)),
-                None => {
-                    let column = Operand::Column((*word).to_owned());
-                    self.advance()?;
-                    return Ok(column);
+            loop {
+                list.push(self.any()?);
+                if !self.take_symbol(",")? {
+                    break;
                 }
+            }
+            if !self.take_symbol(")")? {
+                return Err(self.unexpected("\",\" or \")\""));
+            }
+        }
+        self.depth -= 1;
+        Ok(list)
+    }
+
+    fn enter(&mut self) -> Parsed<()> {
+        self.depth += 1;
+        if self.depth > NESTING_MAX {
+            let message = format!("parentheses nest deeper than {NESTING_MAX} levels");
+            return Err(Fault { at: self.at, message });
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, wanted: &str) -> Parsed<Expr> {
+        self.chain(wanted, &[Arithmetic::Join], Self::sum)
+    }
+
+    fn sum(&mut self, wanted: &str) -> Parsed<Expr> {
+        self.chain(wanted, &[Arithmetic::Add, Arithmetic::Subtract], Self::term)
+    }
+
+    fn term(&mut self, wanted: &str) -> Parsed<Expr> {
+        use Arithmetic::{Divide, Multiply, Remainder};
+        self.chain(wanted, &[Multiply, Divide, Remainder], Self::signed)
+    }
+
+    /// Operators of one rank, from left to right.
+    fn chain(
+        &mut self,
+        wanted: &str,
+        ops: &[Arithmetic],
+        part: fn(&mut Self, &str) -> Parsed<Expr>,
+    ) -> Parsed<Expr> {
+        let mut left = part(self, wanted)?;
+        loop {
+            let found = |op: &&Arithmetic| self.token == Token::Symbol(op.symbol());
+            let Some(op) = ops.iter().find(found) else { return Ok(left) };
+            let at = self.at;
+            self.advance()?;
+            let right = part(self, "a value")?;
+            left = made(at, ExprKind::Arithmetic(*op, Box::new(left), Box::new(right)))?;
+        }
+    }
+
+    /// A sign belongs to the number behind it, so that the least integer can be written.
+    fn signed(&mut self, wanted: &str) -> Parsed<Expr> {
+        let at = self.at;
+        let (mut negative, mut signs) = (false, false);
+        while let Token::Symbol(sign @ ("+" | "-")) = self.token {
+            negative ^= sign == "-";
+            signs = true;
+            self.advance()?;
+        }
+        if let Token::Number(digits) = self.token {
+            let number = Literal::Number(format!("{}{digits}", if negative { "-" } else { "" }));
+            self.advance()?;
+            return made(at, ExprKind::Literal(number));
+        }
+        let inner = self.factor(if signs { "a value after the sign" } else { wanted })?;
+        if negative { made(at, ExprKind::Negate(Box::new(inner))) } else { Ok(inner) }
+    }
+
+    fn factor(&mut self, wanted: &str) -> Parsed<Expr> {
+        let at = self.at;
+        let kind = match &mut self.token {
+            Token::Symbol("(") => {
+                self.advance()?;
+                self.enter()?;
+                let inner = self.any()?;
+                self.expect_symbol(")")?;
+                self.depth -= 1;
+                return Ok(inner);
+            }
+            Token::Text(text) => ExprKind::Literal(Literal::Text(std::mem::take(text))),
+            Token::Bytes(bytes) => {
+                ExprKind::Literal(Literal::Value(Value::Bytes(std::mem::take(bytes))))
+            }
+            Token::Quoted(name) => ExprKind::Column(std::mem::take(name)),
+            Token::Word(word) => match keyword_literal(word) {
+                Some(literal) => ExprKind::Literal(literal),
+                None if is_keyword(word) => return Err(self.unexpected(wanted)),
+                None => return self.word(at),
             },
             _ => return Err(self.unexpected(wanted)),
         };
         self.advance()?;
-        Ok(Operand::Literal(literal))
+        made(at, kind)
+    }
+
+    /// A word that is no keyword: a function if a parenthesis follows, a CASE if something follows that
+    /// it may begin with, else a column.
+    fn word(&mut self, at: usize) -> Parsed<Expr> {
+        let Token::Word(word) = self.token else { return Err(self.unexpected("a word")) };
+        let lower = word.to_ascii_lowercase();
+        let second = self.second();
+        self.advance()?;
+        if lower == "case" && begins_case(&second) {
+            return self.case(at);
+        }
+        if second != Token::Symbol("(") {
+            return made(at, ExprKind::Column(word.to_owned()));
+        }
+        if lower == "cast" {
+            return self.cast(at);
+        }
+        let list = self.listed()?;
+        made(at, ExprKind::Call(lower, list))
+    }
+
+    fn cast(&mut self, at: usize) -> Parsed<Expr> {
+        self.expect_symbol("(")?;
+        self.enter()?;
+        let inner = self.any()?;
+        if !self.take_word("as")? {
+            return Err(self.unexpected("AS and a type"));
+        }
+        let ty = self.type_name()?;
+        self.expect_symbol(")")?;
+        self.depth -= 1;
+        made(at, ExprKind::Cast(Box::new(inner), ty))
+    }
+
+    /// A type's name, with the digits of a decimal.
+    fn type_name(&mut self) -> Parsed<Type> {
+        let at = self.at;
+        let mut text = self.name("a type")?;
+        if self.take_symbol("(")? {
+            text.push('(');
+            loop {
+                let Token::Number(digits) = self.token else {
+                    return Err(self.unexpected("a number of digits"));
+                };
+                text.push_str(digits);
+                self.advance()?;
+                if !self.take_symbol(",")? {
+                    break;
+                }
+                text.push(',');
+            }
+            self.expect_symbol(")")?;
+            text.push(')');
+        }
+        Type::from_name(&text).map_err(|error| Fault { at, message: error.to_string() })
+    }
+
+    /// After CASE.
+    fn case(&mut self, at: usize) -> Parsed<Expr> {
+        self.enter()?;
+        let is_when = matches!(self.token, Token::Word(word) if word.eq_ignore_ascii_case("when"));
+        let operand = if is_when { None } else { Some(Box::new(self.any()?)) };
+        let mut whens = Vec::new();
+        while self.take_word("when")? {
+            let when = self.any()?;
+            if !self.take_word("then")? {
+                return Err(self.unexpected("THEN"));
+            }
+            whens.push(When { when, then: self.any()? });
+        }
+        if whens.is_empty() {
+            return Err(self.unexpected("WHEN"));
+        }
+        let otherwise = if self.take_word("else")? { Some(Box::new(self.any()?)) } else { None };
+        if !self.take_word("end")? {
+            return Err(self.unexpected("WHEN, ELSE or END"));
+        }
+        self.depth -= 1;
+        made(at, ExprKind::Case { operand, whens, otherwise })
+    }
+
+    /// A plain or quoted name.
+    pub(super) fn name(&mut self, wanted: &str) -> Parsed<String> {
+        let name = match &mut self.token {
+            Token::Word(word) => (*word).to_owned(),
+            Token::Quoted(name) => std::mem::take(name),
+            _ => return Err(self.unexpected(wanted)),
+        };
+        self.advance()?;
+        Ok(name)
+    }
+
+    fn expect_end(&self, wanted: &str) -> Parsed<()> {
+        if self.token == Token::End { Ok(()) } else { Err(self.unexpected(wanted)) }
     }
 
     pub(super) fn advance(&mut self) -> Parsed<()> {
@@ -350,6 +464,30 @@ impl Parser<'_> {
     pub(super) fn unexpected(&self, wanted: &str) -> Fault {
         let message = format!("expected {wanted}, found {}", self.token.shown());
         Fault { at: self.at, message }
+    }
+}
+
+/// An expression at its place, unless it has more levels than a stack bears.
+fn made(at: usize, kind: ExprKind) -> Parsed<Expr> {
+    let expr = Expr::at(at, kind);
+    if expr.depth > DEPTH_MAX {
+        let message = format!("the expression has more than {DEPTH_MAX} levels");
+        return Err(Fault { at, message });
+    }
+    Ok(expr)
+}
+
+/// True if CASE and this begin a CASE; else it is a column of that name.
+fn begins_case(second: &Token<'_>) -> bool {
+    const INFIX: [&str; 13] = [
+        "and", "or", "is", "in", "between", "like", "ilike", "match", "glob", "regexp", "as",
+        "then", "end",
+    ];
+    match second {
+        Token::Word(word) => !INFIX.iter().any(|infix| word.eq_ignore_ascii_case(infix)),
+        Token::Quoted(_) | Token::Text(_) | Token::Bytes(_) | Token::Number(_) => true,
+        Token::Symbol(symbol) => *symbol == "(",
+        Token::End => false,
     }
 }
 

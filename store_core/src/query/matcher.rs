@@ -99,6 +99,36 @@ impl Matcher {
     }
 }
 
+/// A pattern made ready to be tried on many texts.
+///
+/// ```
+/// use store_core::query::{Case, Pattern};
+/// let texan = Pattern::like("K%", Case::Sensitive).compile()?;
+/// assert!(texan.matches("KAUS") && !texan.matches("EDDF"));
+/// # Ok::<_, store_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TextMatcher(Compiled);
+
+impl Pattern {
+    /// Makes the pattern ready. An error says what is wrong with it, and where.
+    pub fn compile(&self) -> Result<TextMatcher> {
+        compile(self).map(TextMatcher)
+    }
+}
+
+impl TextMatcher {
+    /// True if the text matches.
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.0 {
+            Compiled::Never => false,
+            Compiled::Always => true,
+            Compiled::Exactly(whole) => whole == text,
+            Compiled::Matcher(matcher) => matcher.matches(text),
+        }
+    }
+}
+
 /// Patterns that are written alike match alike.
 impl PartialEq for Matcher {
     fn eq(&self, other: &Self) -> bool {

@@ -17,6 +17,7 @@ mod clause;
 mod expr;
 mod filter;
 mod glob;
+mod lower;
 mod matcher;
 mod number;
 mod order;
@@ -24,6 +25,7 @@ mod pattern;
 mod plan;
 mod predicate;
 mod quick;
+mod syntax;
 mod token;
 mod top_k;
 
@@ -38,6 +40,7 @@ pub use clause::Clause;
 pub use expr::NESTING_MAX;
 pub(crate) use filter::RowCount;
 pub use filter::{Cells, Filter};
+pub use matcher::TextMatcher;
 pub use order::{
     NullsOrder, SortKey, SortName, bind_sort, compare_rows, complete_sort, parse_sort,
 };
@@ -46,4 +49,5 @@ pub(crate) use plan::counting_ranges;
 pub use plan::{AccessPath, KeyRange, Plan, PlanInput, Reason, plan};
 pub use predicate::{ColumnName, Literal, Op, Predicate, column};
 pub(crate) use quick::Quick;
+pub use syntax::{Arithmetic, Expr, ExprKind, NamedExpr, Negated, When};
 pub use top_k::{SortEncoder, TopK};

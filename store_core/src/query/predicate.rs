@@ -329,7 +329,7 @@ pub(super) const KEYWORDS: [&str; 9] =
     ["and", "or", "not", "is", "in", "between", "null", "true", "false"];
 
 /// A column's name as the SQL form writes it.
-struct Identifier<'a>(&'a str);
+pub(super) struct Identifier<'a>(pub &'a str);
 
 impl fmt::Display for Identifier<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! Tokens of the SQL form, and errors that point at their place in the text.
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::value::decode_hex;
 
 /// Most characters of the text an error shows before and after its place.
@@ -33,12 +33,13 @@ pub(super) struct Fault {
 }
 
 /// Longer symbols come before those they begin with.
-const SYMBOLS: [&str; 18] = [
+const SYMBOLS: [&str; 21] = [
     "==", "!=", "<>", "<=", ">=", "!~*", "!~", "~*", "~", "=", "<", ">", "(", ")", ",", "+", "-",
-    "*",
+    "*", "/", "%", "||",
 ];
 
 /// Cuts the text into tokens, one at a time.
+#[derive(Clone)]
 pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
@@ -165,6 +166,11 @@ impl Token<'_> {
 impl Fault {
     /// The error: the place, what is wrong, the line of text and a caret under the place.
     pub(super) fn into_error(self, text: &str) -> Error {
+        self.into_error_of(Kind::Invalid, text)
+    }
+
+    /// The same of another kind.
+    pub(super) fn into_error_of(self, kind: Kind, text: &str) -> Error {
         let at = self.at.min(text.len());
         let position = text[..at].chars().count() + 1;
         let line_start = text[..at].rfind('\n').map_or(0, |end| end + 1);
@@ -175,7 +181,7 @@ impl Fault {
         let line = line.trim_end();
         let indent = " ".repeat(before.len() - skipped);
         let message = self.message;
-        Error::invalid(format!("position {position}: {message}\n  {line}\n  {indent}^"))
+        Error::new(kind, format!("position {position}: {message}\n  {line}\n  {indent}^"))
             .detail(position.to_string())
     }
 }

@@ -35,8 +35,8 @@ pub use encode::{KEY_BYTES_MAX, encode_key, encode_text_key};
 pub(crate) use encode::{encoded_rank, encoded_width, float32_bits, float64_bits};
 pub(crate) use fold::{fold, is_caseless, strip_folded};
 pub use format::write_value;
-pub use parse::parse_value;
-pub(crate) use parse::{decode_hex, parse_value_into};
+pub(crate) use parse::decode_hex;
+pub use parse::{parse_value, parse_value_into};
 pub(crate) use squeeze::{squeeze_integer, squeeze_text};
 
 use crate::error::{Error, Result};

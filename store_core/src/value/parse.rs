@@ -35,7 +35,7 @@ pub fn parse_value(text: &[u8], ty: Type) -> Result<ValueRef<'_>> {
 /// A value returned through `Result` is copied in overlapping parts, which stalls the processor
 /// for longer than an integer takes to parse; a loop over cells wants this form.
 #[inline]
-pub(crate) fn parse_value_into<'a, R>(
+pub fn parse_value_into<'a, R>(
     text: &'a [u8],
     ty: Type,
     take: impl FnOnce(ValueRef<'a>) -> R,

@@ -32,7 +32,7 @@ fn list(text: &str) -> Parsed<Vec<Aggregate>> {
 fn one(parser: &mut Parser<'_>) -> Parsed<Aggregate> {
     let at = parser.at;
     let fault = |error: Error| Fault { at, message: error.to_string() };
-    let name = name(parser, "an aggregate such as count(*) or avg(column)")?;
+    let name = parser.name("an aggregate such as count(*) or avg(column)")?;
     let mut function = Function::from_name(&name).map_err(fault)?;
     parser.expect_symbol("(")?;
     let column = if parser.take_symbol("*")? {
@@ -45,23 +45,12 @@ fn one(parser: &mut Parser<'_>) -> Parsed<Aggregate> {
             }
             function = Function::CountDistinct;
         }
-        Some(self::name(parser, "a column")?)
+        Some(parser.name("a column")?)
     };
     parser.expect_symbol(")")?;
     let made = Aggregate::new(function, column).map_err(fault)?;
     if parser.take_word("as")? || matches!(parser.token, Token::Word(_) | Token::Quoted(_)) {
-        return Ok(made.named(self::name(parser, "the result's name")?));
+        return Ok(made.named(parser.name("the result's name")?));
     }
     Ok(made)
-}
-
-/// A plain or quoted name.
-fn name(parser: &mut Parser<'_>, wanted: &str) -> Parsed<String> {
-    let name = match &parser.token {
-        Token::Word(word) => (*word).to_owned(),
-        Token::Quoted(name) => name.clone(),
-        _ => return Err(parser.unexpected(wanted)),
-    };
-    parser.advance()?;
-    Ok(name)
 }

@@ -3,7 +3,7 @@
 use super::NESTING_MAX;
 use crate::Kind;
 use crate::query::testing::{Rng, schema};
-use crate::query::{Case, Literal, Pattern, Predicate, column};
+use crate::query::{Case, Expr, Literal, NamedExpr, Pattern, Predicate, column};
 use crate::value::Value;
 
 fn parse(text: &str) -> Predicate {
@@ -73,7 +73,7 @@ fn errors_point_at_their_place() {
         ("a >", 4, "expected a value, found the end"),
         ("a = b", 5, "expected a value, found the column \"b\""),
         ("1 = 2", 5, "one side of a comparison must be a column"),
-        ("1", 2, "expected a comparison after the value, found the end"),
+        ("1", 1, "a value alone is no condition: compare a column with it"),
         ("a = 1 b", 7, "expected AND, OR or the end, found \"b\""),
         ("a like x", 8, "expected a pattern in single quotes, found \"x\""),
         ("a ~ 5", 5, "expected a pattern in single quotes, found \"5\""),
@@ -85,7 +85,13 @@ fn errors_point_at_their_place() {
         ("a between 1 or 2", 13, "expected AND, found \"or\""),
         ("a is 5", 6, "expected NULL, TRUE or FALSE, found \"5\""),
         ("a not 5", 7, "expected IN, BETWEEN, LIKE or another test, found \"5\""),
-        ("a = - b", 7, "expected a number after the sign, found \"b\""),
+        ("a = - )", 7, "expected a value after the sign, found \")\""),
+        ("1 is null", 1, "a test must be of a column"),
+        (
+            "a = b + 1",
+            7,
+            "a predicate compares columns with values: arithmetic, functions and CASE are for jobs",
+        ),
         ("a = 'x", 5, "no closing ' for this one"),
         ("é = 1;", 6, "unexpected character ';'"),
         ("and", 1, "expected a column, a value, NOT or \"(\", found \"and\""),
@@ -139,4 +145,85 @@ fn no_text_makes_the_parser_panic() {
         let _ = Predicate::parse(&String::from_utf8_lossy(&noise));
     }
     assert!(parsed > 100, "only {parsed} texts were sound");
+}
+
+fn expr(text: &str) -> Expr {
+    Expr::parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn expressions_are_written_back_as_they_bind() {
+    let cases = [
+        ("a+b*c-d", "a + b * c - d"),
+        ("(a+b)*c", "(a + b) * c"),
+        ("a-(b-c)", "a - (b - c)"),
+        ("a||b||'x'", "a || b || 'x'"),
+        ("- a * -3 % 2", "-a * -3 % 2"),
+        ("- - 3", "3"),
+        ("-(3)", "-(3)"),
+        ("a-1", "a - 1"),
+        ("not a + 1 > b", "NOT a + 1 > b"),
+        ("(a or b) and c is not null", "(a OR b) AND c IS NOT NULL"),
+        ("a + 1 between b and c * 2 and d", "a + 1 BETWEEN b AND c * 2 AND d"),
+        ("LOWER(x) not in (y, 'z')", "lower(x) NOT IN (y, 'z')"),
+        ("x not like 'a%'", "x NOT LIKE 'a%'"),
+        ("x not regexp 'a' or x !~* 'b'", "x !~ 'a' OR x !~* 'b'"),
+        ("now()", "now()"),
+        (
+            "case when a > 1 then 'x' when b then NULL else c||'y' end",
+            "CASE WHEN a > 1 THEN 'x' WHEN b THEN NULL ELSE c || 'y' END",
+        ),
+        ("case x when 1 then 2 end + 1", "CASE x WHEN 1 THEN 2 END + 1"),
+        ("cast(a as Numeric(10, 2)) + cast('1' as int)", {
+            "CAST(a AS decimal(10,2)) + CAST('1' AS int32)"
+        }),
+        // Names that are words of the language elsewhere.
+        ("case + cast - end", "case + cast - end"),
+        ("case = 1 and like like 'x'", "case = 1 AND like LIKE 'x'"),
+        ("\"or\" is true", "\"or\" IS TRUE"),
+    ];
+    for (text, written) in cases {
+        let parsed = expr(text);
+        assert_eq!(parsed.to_string(), written, "{text}");
+        assert_eq!(expr(written), parsed, "{text}");
+    }
+}
+
+#[test]
+fn faults_in_expressions_point_at_their_place() {
+    let cases = [
+        ("a +", 4, "expected a value, found the end"),
+        ("a b", 3, "expected AND, OR or the end, found \"b\""),
+        ("f(a", 4, "expected \",\" or \")\", found the end"),
+        ("cast(a as colour)", 11, "unknown type \"colour\""),
+        ("cast(a int)", 8, "expected AS and a type, found \"int\""),
+        ("case when a then", 17, "expected a column, a value, NOT or \"(\", found the end"),
+        ("case when a 1", 13, "expected THEN, found \"1\""),
+        ("case when a then 1", 19, "expected WHEN, ELSE or END, found the end"),
+    ];
+    for (text, position, message) in cases {
+        let shown = Expr::parse(text).unwrap_err().to_string();
+        assert!(shown.starts_with(&format!("position {position}: {message}")), "{text}: {shown}");
+    }
+    let error = NamedExpr::parse("a + b AS").unwrap_err().to_string();
+    assert!(error.starts_with("position 9: expected the result's name"), "{error}");
+    assert_eq!(NamedExpr::parse("a + b as \"the sum\"").unwrap().name.unwrap(), "the sum");
+}
+
+#[test]
+fn no_expression_is_deeper_than_a_stack_bears() {
+    let sum = |terms: usize| format!("a{}", " + a".repeat(terms));
+    assert!(Expr::parse(&sum(900)).is_ok());
+    assert!(Expr::parse(&sum(1_000)).unwrap_err().to_string().contains("1000 levels"));
+    for hostile in ["-", "- (", "f(", "case when ", "case ", "cast(", "a || (", "a in (b, "] {
+        let _ = Expr::parse(&hostile.repeat(100_000));
+    }
+}
+
+#[test]
+fn columns_are_listed_once_and_can_be_replaced() {
+    let parsed = expr("a + b * coalesce(a, \"c d\")");
+    assert_eq!(parsed.columns(), ["a", "b", "c d"]);
+    let replaced = parsed.substituted(&|name| (name == "b").then(|| expr("x - 1")));
+    assert_eq!(replaced.to_string(), "a + (x - 1) * coalesce(a, \"c d\")");
 }

@@ -1,0 +1,338 @@
+//! One column of a batch.
+
+use super::bitmap::Bitmap;
+use super::no_memory;
+use store_core::{Decimal, Error, Inet, Mac, Result, Type, ValueRef};
+
+/// Cells of one type, some of them NULL.
+#[derive(Clone, Debug)]
+pub struct Column {
+    ty: Type,
+    /// The cells that are not NULL; absent while none is.
+    valid: Option<Bitmap>,
+    values: Values,
+}
+
+/// The values of a column. A NULL's value is any.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Values {
+    /// bool
+    Bool(Bitmap),
+    /// int16
+    Int16(Vec<i16>),
+    /// int32, and dates as days since 1970
+    Int32(Vec<i32>),
+    /// int64, and timestamps as microseconds since 1970
+    Int64(Vec<i64>),
+    /// float32
+    Float32(Vec<f32>),
+    /// float64
+    Float64(Vec<f64>),
+    /// decimals as whole units of the type's scale
+    Decimal(Vec<i128>),
+    /// text
+    Text(Texts<String>),
+    /// bytes
+    Bytes(Texts<Vec<u8>>),
+    /// inet, 16 bytes each
+    Inet(Vec<[u8; 16]>),
+    /// mac, 6 bytes each
+    Mac(Vec<[u8; 6]>),
+}
+
+/// Values of any length, one after another. Value n stands at `offsets[n]..offsets[n + 1]`.
+#[derive(Clone, Debug)]
+pub struct Texts<B> {
+    offsets: Vec<u32>,
+    data: B,
+}
+
+impl<B: Default> Default for Texts<B> {
+    fn default() -> Self {
+        Self { offsets: vec![0], data: B::default() }
+    }
+}
+
+impl Texts<String> {
+    /// A text.
+    #[inline]
+    pub fn get(&self, nth: usize) -> &str {
+        &self.data[self.offsets[nth] as usize..self.offsets[nth + 1] as usize]
+    }
+
+    /// Adds a text.
+    #[inline]
+    pub fn push(&mut self, text: &str) -> Result<()> {
+        self.data.try_reserve(text.len()).map_err(|_| no_memory(text.len()))?;
+        self.data.push_str(text);
+        self.end_value()
+    }
+
+    /// Lets a function write a text at the end of the others.
+    pub fn push_with(&mut self, write: impl FnOnce(&mut String)) -> Result<()> {
+        write(&mut self.data);
+        self.end_value()
+    }
+
+    fn end_value(&mut self) -> Result<()> {
+        self.offsets.push(end_of(self.data.len())?);
+        Ok(())
+    }
+}
+
+impl Texts<Vec<u8>> {
+    /// The bytes.
+    #[inline]
+    pub fn get(&self, nth: usize) -> &[u8] {
+        &self.data[self.offsets[nth] as usize..self.offsets[nth + 1] as usize]
+    }
+
+    /// Adds bytes.
+    #[inline]
+    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.data.try_reserve(bytes.len()).map_err(|_| no_memory(bytes.len()))?;
+        self.data.extend_from_slice(bytes);
+        self.offsets.push(end_of(self.data.len())?);
+        Ok(())
+    }
+}
+
+fn end_of(len: usize) -> Result<u32> {
+    u32::try_from(len).map_err(|_| Error::invalid("a batch holds less than 4 GiB of text"))
+}
+
+impl<B> Texts<B> {
+    fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+}
+
+/// The same for each kind of values that lie in a vector.
+macro_rules! each_vector {
+    ($values:expr, $vector:ident => $do:expr; bool $map:ident => $bool:expr; text $text:ident => $long:expr) => {
+        match $values {
+            Values::Bool($map) => $bool,
+            Values::Int16($vector) => $do,
+            Values::Int32($vector) => $do,
+            Values::Int64($vector) => $do,
+            Values::Float32($vector) => $do,
+            Values::Float64($vector) => $do,
+            Values::Decimal($vector) => $do,
+            Values::Inet($vector) => $do,
+            Values::Mac($vector) => $do,
+            Values::Text($text) => $long,
+            Values::Bytes($text) => $long,
+        }
+    };
+}
+
+impl Column {
+    /// An empty column.
+    pub fn new(ty: Type) -> Self {
+        let values = match ty {
+            Type::Bool => Values::Bool(Bitmap::new()),
+            Type::Int16 => Values::Int16(Vec::new()),
+            Type::Int32 | Type::Date => Values::Int32(Vec::new()),
+            Type::Float32 => Values::Float32(Vec::new()),
+            Type::Float64 => Values::Float64(Vec::new()),
+            Type::Decimal { .. } => Values::Decimal(Vec::new()),
+            Type::Text => Values::Text(Texts::default()),
+            Type::Bytes => Values::Bytes(Texts::default()),
+            Type::Inet => Values::Inet(Vec::new()),
+            Type::Mac => Values::Mac(Vec::new()),
+            _ => Values::Int64(Vec::new()),
+        };
+        Self { ty, valid: None, values }
+    }
+
+    /// A column of these values.
+    pub(crate) fn made(ty: Type, values: Values, valid: Option<Bitmap>) -> Self {
+        let column = Self { ty, valid, values };
+        debug_assert!(column.valid.as_ref().is_none_or(|valid| valid.len() == column.len()));
+        column
+    }
+
+    /// Its type.
+    pub const fn ty(&self) -> Type {
+        self.ty
+    }
+
+    /// Its values.
+    pub const fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The cells that are not NULL; absent if none is.
+    pub const fn valid(&self) -> Option<&Bitmap> {
+        self.valid.as_ref()
+    }
+
+    /// How many cells it has.
+    pub fn len(&self) -> usize {
+        each_vector!(&self.values, v => v.len(); bool map => map.len(); text texts => texts.len())
+    }
+
+    /// True if it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A cell.
+    pub fn get(&self, nth: usize) -> ValueRef<'_> {
+        if self.valid.as_ref().is_some_and(|valid| !valid.get(nth)) {
+            return ValueRef::Null;
+        }
+        match &self.values {
+            Values::Bool(map) => ValueRef::Bool(map.get(nth)),
+            Values::Int16(v) => ValueRef::Int(v[nth].into()),
+            Values::Int32(v) if self.ty == Type::Date => ValueRef::Date(v[nth]),
+            Values::Int32(v) => ValueRef::Int(v[nth].into()),
+            Values::Int64(v) if self.ty == Type::Timestamp => ValueRef::Timestamp(v[nth]),
+            Values::Int64(v) => ValueRef::Int(v[nth]),
+            Values::Float32(v) => ValueRef::Float32(v[nth]),
+            Values::Float64(v) => ValueRef::Float64(v[nth]),
+            Values::Decimal(v) => decimal(v[nth], self.ty),
+            Values::Text(texts) => ValueRef::Text(texts.get(nth)),
+            Values::Bytes(texts) => ValueRef::Bytes(texts.get(nth)),
+            Values::Inet(v) => ValueRef::Inet(Inet::from_octets(v[nth])),
+            Values::Mac(v) => ValueRef::Mac(Mac::from_octets(v[nth])),
+        }
+    }
+
+    /// Adds a cell of the column's type, as [`ValueRef::coerce`] gives it, or NULL.
+    #[inline]
+    pub fn push(&mut self, value: ValueRef<'_>) -> Result<()> {
+        match (&mut self.values, value) {
+            (Values::Int64(v), ValueRef::Int(value) | ValueRef::Timestamp(value)) => v.push(value),
+            (Values::Text(texts), ValueRef::Text(text)) => texts.push(text)?,
+            (Values::Float64(v), ValueRef::Float64(value)) => v.push(value),
+            (Values::Bool(map), ValueRef::Bool(value)) => map.push(value),
+            (Values::Int16(v), ValueRef::Int(value)) => v.push(value as i16),
+            (Values::Int32(v), ValueRef::Int(value)) => v.push(value as i32),
+            (Values::Int32(v), ValueRef::Date(value)) => v.push(value),
+            (Values::Float32(v), ValueRef::Float32(value)) => v.push(value),
+            (Values::Decimal(v), ValueRef::Decimal(units, _)) => v.push(units.get()),
+            (Values::Bytes(texts), ValueRef::Bytes(bytes)) => texts.push(bytes)?,
+            (Values::Inet(v), ValueRef::Inet(value)) => v.push(value.octets()),
+            (Values::Mac(v), ValueRef::Mac(value)) => v.push(value.octets()),
+            (_, ValueRef::Null) => return self.push_null(),
+            (_, other) => {
+                let ty = self.ty;
+                return Err(Error::type_mismatch(format!("{other} is no value of a {ty} column")));
+            }
+        }
+        if let Some(valid) = &mut self.valid {
+            valid.push(true);
+        }
+        Ok(())
+    }
+
+    /// Adds a NULL.
+    pub fn push_null(&mut self) -> Result<()> {
+        let len = self.len();
+        self.valid.get_or_insert_with(|| Bitmap::filled(len, true)).push(false);
+        each_vector!(&mut self.values, v => v.push(Default::default()); bool map => map.push(false);
+            text texts => texts.offsets.push(*texts.offsets.last().expect("the first is 0")));
+        Ok(())
+    }
+
+    /// Adds cells of a column of the same type.
+    pub fn append_picked(&mut self, from: &Self, rows: &[u32]) -> Result<()> {
+        debug_assert_eq!(self.ty, from.ty);
+        if self.valid.is_some() || from.valid.is_some() {
+            let len = self.len();
+            let valid = self.valid.get_or_insert_with(|| Bitmap::filled(len, true));
+            match &from.valid {
+                Some(known) => rows.iter().for_each(|row| valid.push(known.get(*row as usize))),
+                None => valid.extend_with(true, rows.len()),
+            }
+        }
+        macro_rules! pick {
+            ($($kind:ident)*) => {
+                match (&mut self.values, &from.values) {
+                    $((Values::$kind(to), Values::$kind(from)) => {
+                        to.extend(rows.iter().map(|row| from[*row as usize]));
+                    })*
+                    (Values::Bool(to), Values::Bool(from)) => {
+                        for row in rows {
+                            to.push(from.get(*row as usize));
+                        }
+                    }
+                    (Values::Text(to), Values::Text(from)) => {
+                        rows.iter().try_for_each(|row| to.push(from.get(*row as usize)))?;
+                    }
+                    (Values::Bytes(to), Values::Bytes(from)) => {
+                        rows.iter().try_for_each(|row| to.push(from.get(*row as usize)))?;
+                    }
+                    _ => return Err(Error::type_mismatch("columns of two types")),
+                }
+            };
+        }
+        pick!(Int16 Int32 Int64 Float32 Float64 Decimal Inet Mac);
+        Ok(())
+    }
+
+    /// Forgets the cells and keeps the memory.
+    pub fn clear(&mut self) {
+        self.truncate(0);
+        self.valid = None;
+    }
+
+    /// Forgets the cells from this one on.
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(valid) = &mut self.valid {
+            valid.truncate(len);
+        }
+        match &mut self.values {
+            Values::Text(texts) if len < texts.len() => {
+                texts.offsets.truncate(len + 1);
+                texts.data.truncate(texts.offsets[len] as usize);
+            }
+            Values::Bytes(texts) if len < texts.len() => {
+                texts.offsets.truncate(len + 1);
+                texts.data.truncate(texts.offsets[len] as usize);
+            }
+            values => each_vector!(values, v => v.truncate(len); bool map => map.truncate(len);
+                text _texts => ()),
+        }
+    }
+
+    /// Bytes of the cells.
+    pub fn data_bytes(&self) -> usize {
+        match &self.values {
+            Values::Text(texts) => texts.data.len() + texts.offsets.len() * size_of::<u32>(),
+            Values::Bytes(texts) => texts.data.len() + texts.offsets.len() * size_of::<u32>(),
+            Values::Bool(map) => map.len().div_ceil(8),
+            _ => self.len() * fixed_bytes(self.ty),
+        }
+    }
+
+    /// Bytes in memory.
+    pub fn held_bytes(&self) -> usize {
+        let valid = self.valid.as_ref().map_or(0, Bitmap::held_bytes);
+        let values = each_vector!(&self.values,
+            v => v.capacity() * fixed_bytes(self.ty);
+            bool map => map.held_bytes();
+            text texts => texts.data.capacity() + texts.offsets.capacity() * size_of::<u32>());
+        valid + values
+    }
+}
+
+/// The cell of a decimal column.
+fn decimal(units: i128, ty: Type) -> ValueRef<'static> {
+    let Type::Decimal { scale, .. } = ty else { return ValueRef::Null };
+    Decimal::new(units, scale).expect("a column holds what was checked").into()
+}
+
+/// Bytes of a cell of fixed width; the offset of one that is not.
+pub(crate) const fn fixed_bytes(ty: Type) -> usize {
+    match ty {
+        Type::Bool => 1,
+        Type::Int16 => 2,
+        Type::Int32 | Type::Date | Type::Float32 | Type::Text | Type::Bytes => 4,
+        Type::Decimal { .. } | Type::Inet => 16,
+        Type::Mac => 6,
+        _ => 8,
+    }
+}
