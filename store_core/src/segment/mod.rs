@@ -16,6 +16,7 @@
 //!
 //! Every byte is under a checksum that is verified on every read, lengths before they are used.
 
+mod chain;
 mod format;
 mod key;
 mod merge;
@@ -31,6 +32,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use chain::{Chain, ChainFile};
 pub use format::SegmentCodec;
 pub use key::{KeyPrefix, KeySpan};
 pub use merge::Merge;

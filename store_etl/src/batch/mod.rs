@@ -16,6 +16,7 @@ mod place;
 mod row_codec;
 
 pub use bitmap::Bitmap;
+pub(crate) use column::fixed_bytes;
 pub use column::{Column, Texts, Values};
 pub use place::Places;
 pub use row_codec::{decode_row, encode_row};

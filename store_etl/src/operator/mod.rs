@@ -1,3 +1,6 @@
 //! Operators of jobs: each within memory that it is given, whatever its input.
 
+pub mod aggregate;
+mod key;
+mod pool;
 pub mod sort;
