@@ -33,6 +33,8 @@ pub(super) struct KeyLayout {
     /// Bytes without the texts.
     fixed: usize,
     texts: usize,
+    /// Floats as they are, not as one of all that are equal.
+    exact: bool,
 }
 
 /// Hands out the next mark to columns that may be NULL.
@@ -61,7 +63,32 @@ impl KeyLayout {
             fixed += fixed_bytes(key.ty);
         }
         let texts = columns.iter().filter(|key| key.at.is_none()).count();
-        Self { columns, fixed, texts }
+        Self { columns, fixed, texts, exact: false }
+    }
+
+    /// The same for cells that are only carried: every float comes back as it was.
+    pub fn exact(columns: impl IntoIterator<Item = (usize, Type, bool)>) -> Self {
+        Self { exact: true, ..Self::new(columns) }
+    }
+
+    /// Its columns.
+    pub fn columns(&self) -> &[KeyColumn] {
+        &self.columns
+    }
+
+    /// Its columns of texts.
+    pub fn long_columns(&self) -> impl Iterator<Item = &KeyColumn> {
+        self.columns.iter().filter(|key| key.at.is_none())
+    }
+
+    /// How many of its columns are texts.
+    pub const fn texts(&self) -> usize {
+        self.texts
+    }
+
+    /// Bytes of what is not text.
+    pub const fn fixed(&self) -> usize {
+        self.fixed
     }
 
     /// Bytes of every key, if all have the same.
@@ -75,12 +102,19 @@ impl KeyLayout {
             let len = long_of(&batch.columns()[key.column], row).map_or(0, <[u8]>::len);
             length_bytes(len) + len
         };
-        let long = self.columns.iter().filter(|key| key.at.is_none());
-        self.fixed + long.map(text).sum::<usize>()
+        self.fixed + self.long_columns().map(text).sum::<usize>()
     }
 
     /// Writes the keys of rows to these places; each has [`KeyLayout::bytes_of`] its row.
     pub fn write(&self, batch: &Batch, rows: Range<usize>, out: &mut [u8], starts: &[u32]) {
+        self.write_fixed(batch, rows.clone(), out, starts);
+        if self.texts > 0 {
+            self.write_texts(batch, rows, out, starts);
+        }
+    }
+
+    /// Writes all of them but the texts.
+    pub fn write_fixed(&self, batch: &Batch, rows: Range<usize>, out: &mut [u8], starts: &[u32]) {
         let marks = self.columns.iter().filter_map(|key| key.null).map(|(byte, _)| byte + 1).max();
         if let Some(marks) = marks {
             for start in starts {
@@ -90,7 +124,8 @@ impl KeyLayout {
         for key in &self.columns {
             let column = &batch.columns()[key.column];
             if let Some(at) = key.at {
-                write_fixed(column, key.ty, rows.clone(), out, Places { starts, at });
+                let places = Places { starts, at, exact: self.exact };
+                write_fixed(column, key.ty, rows.clone(), out, places);
             }
             if let (Some(valid), Some((byte, bit))) = (column.valid(), key.null) {
                 let zeros = key.at.map_or(0..0, |at| at..at + fixed_bytes(key.ty));
@@ -101,16 +136,12 @@ impl KeyLayout {
                 });
             }
         }
-        if self.texts > 0 {
-            self.write_texts(batch, rows, out, starts);
-        }
     }
 
     fn write_texts(&self, batch: &Batch, rows: Range<usize>, out: &mut [u8], starts: &[u32]) {
-        let long = || self.columns.iter().filter(|key| key.at.is_none());
         for (row, start) in rows.zip(starts) {
             let mut at = *start as usize + self.fixed;
-            for key in long() {
+            for key in self.long_columns() {
                 let text = long_of(&batch.columns()[key.column], row).unwrap_or_default();
                 at += write_length(&mut out[at..], text.len());
                 out[at..at + text.len()].copy_from_slice(text);
@@ -119,20 +150,15 @@ impl KeyLayout {
         }
     }
 
-    /// True if one of the cells is NULL.
-    pub fn has_null(&self, key: &[u8]) -> bool {
-        self.columns.iter().filter_map(|key| key.null).any(|(byte, bit)| key[byte] & bit != 0)
-    }
-
     /// Adds the cells of a key to columns of their types, one for each, in their order.
     pub fn read(&self, key: &[u8], columns: &mut [Column]) -> Result<()> {
         let mut rest = key.get(self.fixed..).ok_or_else(damaged)?;
         for (own, column) in self.columns.iter().zip(columns) {
             let text = if own.at.is_none() { take_long(&mut rest)? } else { &[] };
-            if own.null.is_some_and(|(byte, bit)| key[byte] & bit != 0) {
+            if own.is_null(key) {
                 column.push_null()?;
-            } else if let Some(at) = own.at {
-                column.push(read_fixed(own.ty, &key[at..at + fixed_bytes(own.ty)])?)?;
+            } else if let Some(value) = own.read_fixed(key)? {
+                column.push(value)?;
             } else if own.ty == Type::Text {
                 column.push(ValueRef::Text(std::str::from_utf8(text).map_err(|_| damaged())?))?;
             } else {
@@ -140,6 +166,27 @@ impl KeyLayout {
             }
         }
         Ok(())
+    }
+}
+
+impl KeyColumn {
+    /// True if it is text or bytes.
+    #[inline(always)]
+    pub const fn is_long(&self) -> bool {
+        self.at.is_none()
+    }
+
+    /// True if its cell is NULL.
+    #[inline(always)]
+    pub fn is_null(&self, key: &[u8]) -> bool {
+        self.null.is_some_and(|(byte, bit)| key[byte] & bit != 0)
+    }
+
+    /// Its cell, which is not NULL; `None` of a text.
+    #[inline(always)]
+    pub fn read_fixed(&self, key: &[u8]) -> Result<Option<ValueRef<'static>>> {
+        let Some(at) = self.at else { return Ok(None) };
+        read_fixed(self.ty, key.get(at..at + fixed_bytes(self.ty)).ok_or_else(damaged)?).map(Some)
     }
 }
 
@@ -167,6 +214,7 @@ pub(super) fn each_null(valid: &Bitmap, rows: Range<usize>, mut see: impl FnMut(
 struct Places<'s> {
     starts: &'s [u32],
     at: usize,
+    exact: bool,
 }
 
 impl Places<'_> {
@@ -197,6 +245,8 @@ fn write_fixed(column: &Column, ty: Type, rows: Range<usize>, out: &mut [u8], to
         (Values::Int16(v), _) => to.put(out, &v[rows], i16::to_le_bytes),
         (Values::Int32(v), _) => to.put(out, &v[rows], i32::to_le_bytes),
         (Values::Int64(v), _) => to.put(out, &v[rows], i64::to_le_bytes),
+        (Values::Float32(v), _) if to.exact => to.put(out, &v[rows], f32::to_le_bytes),
+        (Values::Float64(v), _) if to.exact => to.put(out, &v[rows], f64::to_le_bytes),
         (Values::Float32(v), Type::Float64) => {
             to.put(out, &v[rows], |value| canonical(value.into()).to_le_bytes());
         }

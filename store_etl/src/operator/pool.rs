@@ -25,6 +25,8 @@ pub(super) struct Pool {
     pages: Vec<Page>,
     free: u32,
     free_count: usize,
+    /// Pages that partitions have.
+    used_count: usize,
     file: Option<ChainFile>,
     spill: Option<Spill>,
     options: RunOptions,
@@ -37,7 +39,7 @@ pub(super) struct Pool {
 #[derive(Clone, Copy, Debug)]
 struct Page {
     next: u32,
-    end: u32,
+    end: u64,
     records: u32,
 }
 
@@ -50,6 +52,8 @@ pub(super) struct Part {
     current: u32,
     records: u32,
     full: u32,
+    /// How many full pages it has.
+    pages: u32,
     rows: u64,
     bytes: u64,
     chain: Chain,
@@ -72,6 +76,7 @@ impl Part {
             current: NO_PAGE,
             records: 0,
             full: NO_PAGE,
+            pages: 0,
             rows: 0,
             bytes: 0,
             chain: EMPTY,
@@ -86,6 +91,11 @@ impl Part {
     /// Bytes of them.
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How many full pages it has in memory.
+    pub const fn pages(&self) -> u32 {
+        self.pages
     }
 
     /// True if a part of it is in the file.
@@ -121,6 +131,7 @@ impl Pool {
             pages: (0..pages).map(made).collect(),
             free: if pages > 0 { 0 } else { NO_PAGE },
             free_count: pages,
+            used_count: 0,
             file: None,
             spill,
             options,
@@ -225,8 +236,9 @@ impl Pool {
         }
         if page != NO_PAGE {
             self.pages[page as usize] =
-                Page { next: part.full, end: part.at as u32, records: part.records };
+                Page { next: part.full, end: part.at as u64, records: part.records };
             part.full = page;
+            part.pages += 1;
             (part.current, part.records, part.at, part.end) = (NO_PAGE, 0, 0, 0);
         }
         page
@@ -236,6 +248,7 @@ impl Pool {
     fn unlink(&self, part: &mut Part, page: u32) {
         debug_assert_eq!(part.full, page);
         part.full = self.pages[page as usize].next;
+        part.pages -= 1;
     }
 
     fn open(&self, part: &mut Part, page: u32) {
@@ -253,6 +266,7 @@ impl Pool {
         }
         self.free = self.pages[page as usize].next;
         self.free_count -= 1;
+        self.used_count += 1;
         Some(page)
     }
 
@@ -260,6 +274,7 @@ impl Pool {
         self.pages[page as usize].next = self.free;
         self.free = page;
         self.free_count += 1;
+        self.used_count -= 1;
     }
 
     /// Writes a page behind the partition's chain.
@@ -311,11 +326,16 @@ impl Pool {
         self.close(part);
         while part.full != NO_PAGE {
             let page = part.full;
-            part.full = self.pages[page as usize].next;
+            self.unlink(part, page);
             self.write_page(part, page)?;
             self.give_page(page);
         }
         Ok(())
+    }
+
+    /// Writes all pages of a partition of which a part is in the file already.
+    pub fn put_aside_if_spilled(&mut self, part: &mut Part) -> Result<()> {
+        if part.has_spilled() { self.put_aside(part) } else { Ok(()) }
     }
 
     /// So many partitions, each with a page; there are so many free ones.
@@ -343,7 +363,7 @@ impl Pool {
 
     /// Gives up the memory of all pages, which are free; how much it was.
     pub fn unmap_pages(&mut self) -> Result<usize> {
-        debug_assert_eq!(self.free_count, self.pages.len(), "all pages are free");
+        debug_assert_eq!(self.used_count, 0, "nobody has pages");
         let before = self.area.len();
         // The room keeps nothing while no block is read.
         self.area = WorkArea::map(0, &self.holder)?;
@@ -364,8 +384,8 @@ impl Pool {
         self.close(part);
         if part.full != NO_PAGE {
             let page = part.full;
-            let Page { next, end, records } = self.pages[page as usize];
-            part.full = next;
+            let Page { end, records, .. } = self.pages[page as usize];
+            self.unlink(part, page);
             part.rows -= u64::from(records);
             let start = self.room + page as usize * self.page_bytes + Self::HEAD_BYTES;
             return Ok(Some(Block { records: start..end as usize, page }));
@@ -378,6 +398,51 @@ impl Pool {
         let records = file.take_last(&mut part.chain, &mut self.area[..self.room])?;
         part.rows -= before - part.chain.records();
         Ok(Some(Block { records, page: NO_PAGE }))
+    }
+
+    /// The records of the partition's next page in memory, behind the page at this place; `None` behind the
+    /// last one. The current page is made a full one.
+    pub fn block_in_memory(
+        &mut self,
+        part: &mut Part,
+        at: &mut Option<u32>,
+    ) -> Option<Range<usize>> {
+        self.close(part);
+        let page = at.map_or(part.full, |page| self.pages[page as usize].next);
+        if page == NO_PAGE {
+            return None;
+        }
+        *at = Some(page);
+        let start = self.room + page as usize * self.page_bytes + Self::HEAD_BYTES;
+        Some(start..self.pages[page as usize].end as usize)
+    }
+
+    /// The memory behind the first page, when nobody has pages: for records that are not in pages. Until
+    /// [`Pool::leave_arena`] the first page is the only one that is given out.
+    pub fn enter_arena(&mut self) -> Range<usize> {
+        debug_assert_eq!(self.used_count, 0, "nobody has pages");
+        self.set_free(self.pages.len().min(1));
+        self.room + self.page_bytes..self.room + self.pages.len() * self.page_bytes
+    }
+
+    /// Gives out all pages again; nobody has any.
+    pub fn leave_arena(&mut self) {
+        debug_assert_eq!(self.used_count, 0, "nobody has pages");
+        self.set_free(self.pages.len());
+    }
+
+    /// Makes the first so many pages the free ones.
+    fn set_free(&mut self, count: usize) {
+        for (nth, page) in self.pages[..count].iter_mut().enumerate() {
+            page.next = if nth + 1 < count { nth as u32 + 1 } else { NO_PAGE };
+        }
+        self.free = if count > 0 { 0 } else { NO_PAGE };
+        self.free_count = count;
+    }
+
+    /// Bytes of the block in the file that comes next; 0 if there is none.
+    pub fn next_bytes(part: &Part) -> usize {
+        if part.has_spilled() { ChainFile::last_bytes(&part.chain) } else { 0 }
     }
 
     /// Ends the reading of a block.

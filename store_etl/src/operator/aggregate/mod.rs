@@ -111,6 +111,7 @@ struct SortWay {
     input: SortInput,
     scratch: WorkArea,
     starts: Vec<u32>,
+    rows: u64,
 }
 
 /// Gives the groups, in no order.
@@ -187,14 +188,15 @@ impl SortWay {
             input: SortInput::new(memory, row, options.run, spill, holder)?,
             scratch,
             starts: Vec::new(),
+            rows: 0,
         })
     }
 
     fn push(&mut self, plan: &Aggregation, batch: &Batch) -> Result<()> {
         let mut row = 0;
         while row < batch.rows() {
-            let position = 0;
-            plan.layout.encode(batch, row, position, &mut self.scratch, &mut self.starts)?;
+            plan.layout.encode(batch, row, self.rows, &mut self.scratch, &mut self.starts)?;
+            self.rows += self.starts.len() as u64;
             let rows = row..row + self.starts.len();
             self.input.push(plan, batch, rows.clone(), &self.scratch, &self.starts)?;
             row = rows.end;

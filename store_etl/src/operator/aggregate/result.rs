@@ -66,9 +66,7 @@ impl Outcome {
                     ValueRef::Float64(if root { variance.sqrt() } else { variance })
                 })
             }
-            Self::End { at, ty } if u64_at(states, at) != u64::MAX && states[at + 8] == 0 => {
-                plain(states, at + 16, ty)?
-            }
+            Self::End { at, ty } if states[at + 8] == 0 => plain(states, at + 16, ty)?,
             Self::Section(nth) => sections.get(nth).map_or(ValueRef::Null, Value::as_ref),
             _ => ValueRef::Null,
         };

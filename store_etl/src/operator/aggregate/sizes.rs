@@ -3,7 +3,6 @@
 use super::AggregateOptions;
 use super::hashed::LIST_BYTES;
 use super::plan::Aggregation;
-use super::table::Table;
 use crate::operator::pool::{Part, Pool};
 use store_core::segment::RunOptions;
 use store_core::{Error, Kind, Result};
@@ -31,6 +30,9 @@ const PAGES_WANTED: usize = 512;
 const SORT_BYTES_MIN: usize = 96 << 10;
 /// Rows laid out at once take so much, unless one is longer.
 const SCRATCH_BYTES: usize = 32 << 10;
+/// All lists of a fixed length. Those of partitions grow by doubling.
+const LISTS_BYTES: usize = LIST_BYTES
+    + 2 * (FAN_OUT_MAX + LEVELS_MAX as usize * FAN_OUT_AGAIN_MAX) * size_of::<(Part, u32)>();
 /// What is assumed of keys that have texts.
 const KEY_BYTES_GUESS: usize = 24;
 
@@ -55,55 +57,76 @@ impl Sizes {
     /// Cuts up the memory, or says how much is needed.
     pub fn of(plan: &Aggregation, options: &AggregateOptions) -> Result<Self> {
         let record = plan.layout.record_max(options.row_bytes);
-        let page = (options.memory / PAGES_WANTED).next_power_of_two() / 2;
-        let page = page.clamp(PAGE_BYTES_MIN, options.run.block_bytes.max(PAGE_BYTES_MIN));
-        let run = RunOptions { block_bytes: page, ..options.run };
-        let scratch = record.max(SCRATCH_BYTES.min(options.memory / 16)).next_multiple_of(4096);
-        let parts = FAN_OUT_MAX + LEVELS_MAX as usize * FAN_OUT_AGAIN_MAX;
-        // Lists grow by doubling.
-        let lists = LIST_BYTES + 2 * parts * size_of::<(Part, u32)>();
-        let fixed = scratch + lists + Pool::bytes_of(0, record, &run) + 4096;
-        let sort = SORT_BYTES_MIN + 8 * page + 8 * (record + 256);
-        let pages_min = PAGES_MIN.max(sort.div_ceil(page));
-        let page_bytes = Pool::bytes_of(1024, record, &run) - Pool::bytes_of(0, record, &run);
-        let each = page_bytes.div_ceil(1024);
-        let least = fixed + 2 * TABLE_BYTES_MIN.max(4 * record) + pages_min * each;
-        if options.memory < least {
+        let least = Fixed::of(record, PAGE_BYTES_MIN.min(options.run.block_bytes), 0, options);
+        let table_min = whole(TABLE_BYTES_MIN.max(2 * record) + 4095);
+        let least_bytes = least.bytes() + 2 * table_min + least.pages_min * least.page_bytes();
+        let Some(surplus) = options.memory.checked_sub(least_bytes) else {
             let message = format!(
-                "an aggregation within {} bytes is too small: it takes {least} at least",
+                "an aggregation within {} bytes is too small: it takes {least_bytes} at least",
                 options.memory
             );
-            return Err(Error::new(Kind::OverBudget, message).detail(least.to_string()));
-        }
-        let rest = options.memory - fixed;
-        let whole = |bytes: usize, most: usize| {
-            bytes.clamp(TABLE_BYTES_MIN, most).max(4 * record) / 4096 * 4096
+            return Err(Error::new(Kind::OverBudget, message).detail(least_bytes.to_string()));
         };
-        let surplus = rest - (least - fixed);
-        let resident = whole(surplus / TABLE_SHARE, RESIDENT_BYTES_MAX);
-        let table = whole(surplus / TABLE_SHARE, TABLE_BYTES_MAX);
-        let pages = (rest - resident - table) / each;
+        let page = (surplus / PAGES_WANTED).max(1).next_power_of_two();
+        let page = page.clamp(PAGE_BYTES_MIN, options.run.block_bytes.max(PAGE_BYTES_MIN));
+        let fixed = Fixed::of(record, page, SCRATCH_BYTES.min(surplus / 16), options);
+        let resident =
+            whole((surplus / TABLE_SHARE).clamp(table_min, RESIDENT_BYTES_MAX.max(table_min)));
+        let table = whole((surplus / TABLE_SHARE).clamp(table_min, TABLE_BYTES_MAX.max(table_min)));
+        let pages = (options.memory - fixed.bytes() - resident - table) / fixed.page_bytes();
         Ok(Self {
             record,
             key: plan.layout.keys.width().unwrap_or(KEY_BYTES_GUESS),
-            scratch,
-            lists,
+            scratch: fixed.scratch,
+            lists: LISTS_BYTES,
             resident,
             table,
             pages,
-            run,
+            run: fixed.run,
             fan_out: power(pages / 2).clamp(FAN_OUT_MIN, FAN_OUT_MAX),
             fan_out_again: power(pages / 2).clamp(FAN_OUT_MIN, FAN_OUT_AGAIN_MAX),
         })
     }
 }
 
+/// What does not grow with the memory, for pages of one size.
+#[derive(Clone, Copy, Debug)]
+struct Fixed {
+    record: usize,
+    scratch: usize,
+    run: RunOptions,
+    pages_min: usize,
+}
+
+impl Fixed {
+    fn of(record: usize, page: usize, scratch: usize, options: &AggregateOptions) -> Self {
+        let sort = SORT_BYTES_MIN + 8 * page + 8 * (record + 256);
+        Self {
+            record,
+            scratch: whole(record.max(scratch) + 4095),
+            run: RunOptions { block_bytes: page, ..options.run },
+            pages_min: PAGES_MIN.max(sort.div_ceil(page)),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        // One page of the system, by which the pool is rounded up.
+        self.scratch + LISTS_BYTES + Pool::bytes_of(0, self.record, &self.run) + 4096
+    }
+
+    fn page_bytes(&self) -> usize {
+        const MANY: usize = 4096;
+        let bytes = |pages| Pool::bytes_of(pages, self.record, &self.run);
+        (bytes(MANY) - bytes(0)).div_ceil(MANY)
+    }
+}
+
+/// Whole pages of the system.
+const fn whole(bytes: usize) -> usize {
+    bytes / 4096 * 4096
+}
+
 /// The largest power of two that is not larger.
 fn power(most: usize) -> usize {
     1 << most.max(1).ilog2()
-}
-
-/// Bytes of an entry, about.
-pub(super) fn entry_bytes(plan: &Aggregation, sizes: &Sizes) -> usize {
-    Table::entry_bytes(plan.states.bytes(), sizes.key)
 }

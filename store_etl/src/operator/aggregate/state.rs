@@ -90,7 +90,11 @@ impl States {
                 StateKind::Greatest(arg) if wide(arg) => put(room, i128::MIN.to_le_bytes()),
                 StateKind::Least(_) => put(room, i64::MAX.to_le_bytes()),
                 StateKind::Greatest(_) => put(room, i64::MIN.to_le_bytes()),
-                StateKind::First(_) => put(room, u64::MAX.to_le_bytes()),
+                StateKind::First(_) => {
+                    put(room, u64::MAX.to_le_bytes());
+                    room[8] = 1;
+                }
+                StateKind::Last(_) => room[8] = 1,
                 _ => {}
             }
         }
