@@ -1,6 +1,6 @@
 //! What may be typed: every command, option and default, as plain data.
 
-use crate::size::parse_size;
+use crate::etl_args::EtlCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use store_etl::generate::{FLIGHTS_MAX, FLIGHTS_SCHEMA};
@@ -106,6 +106,11 @@ pub enum Command {
     Backup(BackupArgs),
     /// Make the store small again: a checkpoint, and index pages filled
     Compact(StoreArgs),
+    /// Run jobs over files: filter, compute, sort within a hard memory limit
+    Etl {
+        #[command(subcommand)]
+        what: EtlCommand,
+    },
     /// Make rows to try things with, as many as wanted, always the same for a seed
     Gen {
         #[command(subcommand)]
@@ -181,7 +186,7 @@ pub struct IngestArgs {
     /// The table, made if it is absent
     #[arg(value_name = "TABLE")]
     pub table: String,
-    /// Files to load, one after another; `-` is standard input, gzip is recognised
+    /// Files to load, one after another; `-` is standard input, gzip and zstd are recognised
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// The files' format; by default csv if the name ends in .csv or .csv.gz, otherwise tsv
@@ -401,6 +406,11 @@ pub enum OnError {
 /// A quote character, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quote(pub Option<u8>);
+
+/// A size for clap.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    store_etl::job::parse_bytes(text).map_err(|error| error.to_string())
+}
 
 fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {

@@ -7,10 +7,10 @@
 
 mod args;
 mod command;
+mod etl_args;
 mod failure;
 mod output;
 mod progress;
-mod size;
 mod table_view;
 
 use clap::Parser;

@@ -142,3 +142,50 @@ fn message(progress: &Progress, began: Instant, store: &Store) -> String {
         DecimalBytes(stats.memory_limit),
     )
 }
+
+/// How far a job is; goes with its value.
+pub struct JobLine {
+    bar: ProgressBar,
+    began: Instant,
+}
+
+impl JobLine {
+    /// A line about a job; none if nobody would see it.
+    pub fn of(quiet: bool) -> Option<Self> {
+        if quiet || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        Some(Self { bar: ProgressBar::new_spinner(), began: Instant::now() })
+    }
+
+    /// Shows it.
+    pub fn tell(&mut self, progress: &store_etl::run::Progress) {
+        let template = if progress.source_size.is_some() { WITH_SIZE } else { WITHOUT_SIZE };
+        self.bar.set_style(ProgressStyle::with_template(template).expect("both are well formed"));
+        if let Some(size) = progress.source_size {
+            self.bar.set_length(size);
+        }
+        let seconds = self.began.elapsed().as_secs_f64().max(0.001);
+        let per_second = |count: u64| (count as f64 / seconds) as u64;
+        let spilled = match progress.spill_bytes {
+            0 => String::new(),
+            bytes => format!("  spilled {}", DecimalBytes(bytes)),
+        };
+        self.bar.set_message(format!(
+            "{} rows  {} rows/s  {}/s  memory {} / {}{spilled}",
+            HumanCount(progress.rows_in),
+            HumanCount(per_second(progress.rows_in)),
+            DecimalBytes(per_second(progress.bytes)),
+            DecimalBytes(progress.resident),
+            DecimalBytes(progress.cap),
+        ));
+        self.bar.set_position(progress.source_bytes);
+        self.bar.tick();
+    }
+}
+
+impl Drop for JobLine {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -34,7 +34,7 @@
 //! txn                                                  snapshots, write sets, commit
 //! query                                                predicates, plans
 //! mvcc  index  manifest                                versions; hash and ordered indexes
-//! wal  segment                                         bytes and LSNs; blocks on disk
+//! wal  segment  te                                     bytes and LSNs; blocks on disk; schedules
 //! mem  error  value  schema  codec  sync  options  durability
 //! ```
 
@@ -66,7 +66,8 @@ pub mod mem;
 mod models;
 mod mvcc;
 pub mod options;
-mod planted;
+#[doc(hidden)]
+pub mod planted;
 pub mod query;
 mod random;
 mod record;
@@ -79,6 +80,7 @@ mod stats;
 mod store;
 mod sync;
 mod table;
+pub mod te;
 mod txn;
 pub mod value;
 mod wal;

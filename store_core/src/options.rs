@@ -96,3 +96,18 @@ const PAUSE_MAX: Duration = Duration::from_millis(20);
 pub(crate) fn pause_after(sync: Duration) -> Duration {
     (sync * PAUSE_SHARE).min(PAUSE_MAX)
 }
+
+/// Bytes the machine or its container allows this process.
+pub fn machine_memory() -> u64 {
+    const UNKNOWN: u64 = 2 << 30;
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let meminfo = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+    });
+    let container = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        .iter()
+        .find_map(|path| read(path)?.trim().parse::<u64>().ok());
+    let machine = meminfo.unwrap_or(UNKNOWN);
+    container.map_or(machine, |container| container.min(machine))
+}

@@ -9,13 +9,13 @@ use std::sync::atomic::Ordering;
 /// True if the planted bug of this name is switched on.
 #[cfg(not(any(planted, loom, shuttle)))]
 #[inline(always)]
-pub(crate) const fn bug(_name: &str) -> bool {
+pub const fn bug(_name: &str) -> bool {
     false
 }
 
 /// True if the planted bug of this name is switched on.
 #[cfg(any(planted, loom, shuttle))]
-pub(crate) fn bug(name: &str) -> bool {
+pub fn bug(name: &str) -> bool {
     static NAMES: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     NAMES
         .get_or_init(|| std::env::var("STORE_PLANTED").unwrap_or_default())

@@ -192,7 +192,7 @@ impl Options {
     }
 
     fn memory_bytes(&self) -> u64 {
-        self.memory.unwrap_or_else(|| machine_memory() / 2)
+        self.memory.unwrap_or_else(|| crate::options::machine_memory() / 2)
     }
 }
 
@@ -491,19 +491,4 @@ fn new_directory(path: &Path) -> Result<Arc<dyn Device>> {
     }
     let made = Directory::create(path).map_err(|error| Error::io(shown, error))?;
     Ok(Arc::new(made))
-}
-
-/// Bytes the machine or its container allows this process.
-fn machine_memory() -> u64 {
-    const UNKNOWN: u64 = 2 << 30;
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let meminfo = read("/proc/meminfo").and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
-    });
-    let container = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        .iter()
-        .find_map(|path| read(path)?.trim().parse::<u64>().ok());
-    let machine = meminfo.unwrap_or(UNKNOWN);
-    container.map_or(machine, |container| container.min(machine))
 }

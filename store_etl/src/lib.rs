@@ -21,5 +21,8 @@ pub mod batch;
 pub mod expr;
 pub mod format;
 pub mod generate;
+pub mod job;
+mod manifest;
 pub mod operator;
 pub mod report;
+pub mod run;

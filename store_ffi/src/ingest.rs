@@ -28,7 +28,7 @@ pub struct store_ingest_report {
     pub reserved: [u64; 3],
 }
 
-/// Loads a file of delimited text, a commit per batch; gzip is recognised, "-" is standard input.
+/// Loads a file of delimited text, a commit per batch; gzip and zstd are recognised, "-" is standard input.
 ///
 /// `options` may be NULL for the defaults, and is not kept. *report_out, which may be NULL, is
 /// all 0 on failure. On a failure the batches committed before stay, as the message says; nothing

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod checkpoint;
 mod compact;
+mod etl;
 mod gen_flights;
 mod generate;
 mod ingest;
@@ -32,6 +33,7 @@ pub fn run(cli: &Cli) -> Done {
         Command::Checkpoint(args) => checkpoint::run(common, args),
         Command::Backup(args) => backup::run(common, args),
         Command::Compact(args) => compact::run(common, args),
+        Command::Etl { what } => etl::run(common, what),
         Command::Gen { what: GenCommand::Flights(args) } => gen_flights::run(common, args),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { command } => generate::man(command.as_deref()),

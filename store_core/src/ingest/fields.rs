@@ -4,7 +4,6 @@
 //! into one scratch buffer that is never longer than its record.
 
 use crate::error::{Error, Kind, Result};
-use crate::schema::COLUMNS_MAX;
 
 /// How records and fields are delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +24,11 @@ struct Span {
 }
 
 /// The fields of one record; reused for the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fields {
-    /// At most [`COLUMNS_MAX`]: a record of delimiters only must not cost 20 bytes for each.
+    /// At most `spans_max`: a record of delimiters only must not cost 20 bytes for each.
     spans: Vec<Span>,
+    spans_max: usize,
     count: usize,
     decoded: Vec<u8>,
     fault: Option<Fault>,
@@ -69,7 +69,17 @@ pub(super) struct Fault {
 }
 
 impl Fields {
-    /// How many fields the record has, also those beyond [`COLUMNS_MAX`].
+    /// Fields of which so many are kept.
+    pub fn new(spans_max: usize) -> Self {
+        Self { spans: Vec::new(), spans_max, count: 0, decoded: Vec::new(), fault: None }
+    }
+
+    /// How many are kept.
+    pub fn spans_max(&self) -> usize {
+        self.spans_max
+    }
+
+    /// How many fields the record has, also those that are not kept.
     pub fn count(&self) -> usize {
         self.count
     }
@@ -137,7 +147,7 @@ impl Fields {
     #[inline]
     fn push(&mut self, span: Span) {
         self.count += 1;
-        if self.spans.len() < COLUMNS_MAX {
+        if self.spans.len() < self.spans_max {
             self.spans.push(span);
         }
     }
@@ -278,9 +288,10 @@ fn find(record: &[u8], start: usize, byte: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::COLUMNS_MAX;
 
     fn split(record: &[u8], dialect: Dialect) -> (Vec<String>, Option<String>) {
-        let mut fields = Fields::default();
+        let mut fields = Fields::new(COLUMNS_MAX);
         fields.split(record, dialect, true).unwrap();
         let values = (0..fields.count())
             .map(|nth| String::from_utf8_lossy(fields.value(record, nth)).into_owned())
@@ -326,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_record_of_delimiters_keeps_few_positions() {
-        let mut fields = Fields::default();
+        let mut fields = Fields::new(COLUMNS_MAX);
         let record = vec![b'\t'; 1 << 20];
         fields.split(&record, Dialect::Raw { delimiter: b'\t' }, false).unwrap();
         assert_eq!((fields.count(), fields.spans.len()), ((1 << 20) + 1, COLUMNS_MAX));

@@ -3,7 +3,7 @@
 use super::scanner::Scanner;
 use super::source::Input;
 use crate::error::{Error, Kind, Result};
-use crate::schema::{COLUMNS_MAX, NAME_BYTES_MAX, ROW_COLUMN, Schema};
+use crate::schema::{NAME_BYTES_MAX, ROW_COLUMN, Schema};
 use std::collections::{HashMap, HashSet};
 
 /// Room left in a cut name for the `_2` that makes it unique.
@@ -15,12 +15,10 @@ pub(super) fn read_header<I: Input>(scanner: &Scanner<I>) -> Result<Vec<String>>
     if let Some(fault) = fields.fault() {
         return Err(Error::invalid(format!("header: {}", fault.message)));
     }
-    if fields.count() >= COLUMNS_MAX {
+    let most = scanner.columns_max() - 1;
+    if fields.count() > most {
         let count = fields.count();
-        return Err(Error::invalid(format!(
-            "header: {count} columns, at most {}",
-            COLUMNS_MAX - 1
-        )));
+        return Err(Error::invalid(format!("header: {count} columns, at most {most}")));
     }
     let name = |nth| match std::str::from_utf8(fields.value(record, nth)) {
         Ok(name) => Ok(name.to_owned()),

@@ -10,7 +10,7 @@ use super::options::IngestOptions;
 use super::scanner::Scanner;
 use super::source::Source;
 use crate::error::{Error, Result};
-use crate::schema::{COLUMNS_MAX, Schema};
+use crate::schema::Schema;
 use crate::value::{Type, parse_value};
 
 const CANDIDATES: [Type; 5] = [Type::Bool, Type::Int64, Type::Float64, Type::Date, Type::Timestamp];
@@ -30,6 +30,14 @@ pub fn infer_schema(source: &mut Source, table: &str, options: &IngestOptions) -
 
 /// The names and types [`infer_schema`] would use, for a caller who adds a key or indexes.
 pub fn infer_columns(source: &mut Source, options: &IngestOptions) -> Result<Vec<(String, Type)>> {
+    let (written, types) = infer_written(source, options)?.into_iter().unzip();
+    let written: Vec<String> = written;
+    let types: Vec<Type> = types;
+    Ok(unique_names(&written).into_iter().zip(types).collect())
+}
+
+/// The same with the names as they are written: empty without a header, and perhaps not all different.
+pub fn infer_written(source: &mut Source, options: &IngestOptions) -> Result<Vec<(String, Type)>> {
     let mut block_bytes = options.infer_bytes.max(1);
     loop {
         let whole = source.read_ahead(block_bytes, options.memory.as_ref())?;
@@ -74,7 +82,7 @@ fn guess(
         }
         rows += 1;
         let count = scanner.fields().count();
-        let width = header.as_ref().map_or(count.min(COLUMNS_MAX), Vec::len);
+        let width = header.as_ref().map_or(count.min(options.columns_max), Vec::len);
         let columns = columns.get_or_insert_with(|| vec![Guess::default(); width]);
         if count != columns.len() || scanner.fields().fault().is_some() {
             continue;
@@ -93,7 +101,7 @@ fn guess(
     };
     let written = header.unwrap_or_else(|| vec![String::new(); columns.len()]);
     let types = columns.iter().copied().map(Guess::ty);
-    Ok(Some(unique_names(&written).into_iter().zip(types).collect()))
+    Ok(Some(written.into_iter().zip(types).collect()))
 }
 
 /// Which candidates a column's values have left.

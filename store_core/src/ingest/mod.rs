@@ -24,6 +24,7 @@ mod header;
 mod infer;
 mod load;
 mod options;
+mod records;
 mod reject;
 mod scanner;
 mod source;
@@ -31,10 +32,11 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use infer::{infer_columns, infer_schema};
+pub use infer::{infer_columns, infer_schema, infer_written};
 pub(crate) use load::{RowSink, load};
 pub use options::{
     Escape, Format, IngestMode, IngestOptions, IngestReport, OnError, Progress, ProgressCallback,
     RowError,
 };
+pub use records::Records;
 pub use source::Source;

@@ -3,6 +3,7 @@
 use super::fields::{Dialect, NullMarks};
 use crate::error::{Error, Result};
 use crate::mem::Holder;
+use crate::schema::COLUMNS_MAX;
 use std::path::PathBuf;
 
 /// First size of the buffer: large enough that system calls do not show.
@@ -162,6 +163,9 @@ pub struct IngestOptions {
     pub infer_bytes: usize,
     /// How many rows inference looks at.
     pub infer_rows: u64,
+    /// Most fields of a record that are kept: a table has no more columns, and a record of delimiters only
+    /// must not cost 20 bytes for each.
+    pub columns_max: usize,
     /// Who pays for the buffers; nobody if absent.
     pub memory: Option<Holder>,
 }
@@ -190,6 +194,7 @@ impl IngestOptions {
             row_bytes_max: ROW_BYTES_MAX,
             infer_bytes: INFER_BYTES,
             infer_rows: INFER_ROWS,
+            columns_max: COLUMNS_MAX,
             memory: None,
         }
     }

@@ -13,7 +13,7 @@ use crate::mem::Reservation;
 /// Smallest buffer; holds a byte order mark and a line end.
 const BUFFER_BYTES_MIN: usize = 16;
 /// What a source may hold besides: the gzip decoder's window and input.
-const SOURCE_BYTES: usize = 128 << 10;
+pub(super) const SOURCE_BYTES: usize = 128 << 10;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Cuts an input into records and these into fields.
@@ -66,7 +66,7 @@ impl<I: Input> Scanner<I> {
         let dialect = options.dialect()?;
         let first = options.buffer_bytes.max(BUFFER_BYTES_MIN);
         let held = match &options.memory {
-            Some(holder) => Some(holder.reserve(SOURCE_BYTES)?),
+            Some(holder) => Some(holder.reserve(SOURCE_BYTES + input.held_bytes())?),
             None => None,
         };
         let mut scanner = Self {
@@ -85,7 +85,7 @@ impl<I: Input> Scanner<I> {
             line: 0,
             next_line: 1,
             bytes: 0,
-            fields: Fields::default(),
+            fields: Fields::new(options.columns_max),
             held,
         };
         scanner.grow_to(first)?;
@@ -126,6 +126,11 @@ impl<I: Input> Scanner<I> {
     #[inline]
     pub fn fields(&self) -> &Fields {
         &self.fields
+    }
+
+    /// How many fields are kept.
+    pub fn columns_max(&self) -> usize {
+        self.fields.spans_max()
     }
 
     /// The physical line the record begins on, from 1.
@@ -235,7 +240,7 @@ impl<I: Input> Scanner<I> {
     fn grow_to(&mut self, bytes: usize) -> Result<()> {
         let decoding = if matches!(self.dialect, Dialect::Raw { .. }) { 1 } else { 2 };
         if let Some(held) = &mut self.held {
-            held.grow_to(SOURCE_BYTES + decoding * bytes)?;
+            held.grow_to(SOURCE_BYTES + self.input.held_bytes() + decoding * bytes)?;
         }
         let more = bytes - self.buffer.len();
         self.buffer.try_reserve_exact(more).map_err(|error| {
@@ -248,9 +253,8 @@ impl<I: Input> Scanner<I> {
 
     fn too_long(&self) -> Error {
         let most = self.row_bytes_max;
-        self.at_line(Error::invalid(format!(
-            "the record is longer than {most} bytes (row_bytes_max)"
-        )))
+        let message = format!("the record is longer than {most} bytes (row_bytes_max)");
+        self.at_line(Error::invalid(message).detail("row_bytes_max"))
     }
 }
 

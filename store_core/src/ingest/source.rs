@@ -10,11 +10,66 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The compressed bytes held before decoding: one large read.
-const GZIP_BUFFER_BYTES: usize = 64 << 10;
+const PACKED_BUFFER_BYTES: usize = 64 << 10;
+/// How much of a file tells how it is packed, and what window it asks for.
+const HEAD_BYTES: usize = 18;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// What unpacking zstd holds besides its window: blocks in and out, tables.
+const ZSTD_BYTES: usize = 640 << 10;
+/// Largest window of zstd that is read: what its levels use without being asked for more.
+const ZSTD_WINDOW_MAX: usize = 8 << 20;
 
-/// Bytes to ingest, with a name for messages. Gzip is recognised by its first bytes.
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Packing {
+    fn of(head: &[u8]) -> Self {
+        if head.starts_with(GZIP_MAGIC) {
+            Self::Gzip
+        } else if head.starts_with(ZSTD_MAGIC) {
+            Self::Zstd
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// The window that a frame of zstd asks for, from its header (RFC 8878).
+fn zstd_window(head: &[u8], name: &str) -> Result<usize> {
+    let descriptor = head.get(4).copied().unwrap_or_default();
+    let single = descriptor & 0x20 != 0;
+    let byte = |at: usize| u64::from(head.get(at).copied().unwrap_or_default());
+    let window = if single {
+        // The whole content at once; its length follows the number of a dictionary.
+        let at = 5 + [0, 1, 2, 4][usize::from(descriptor & 3)];
+        match descriptor >> 6 {
+            0 => byte(at),
+            1 => 256 + byte(at) + (byte(at + 1) << 8),
+            2 => (0..4).map(|nth| byte(at + nth) << (8 * nth)).sum(),
+            _ => (0..8).map(|nth| byte(at + nth) << (8 * nth)).fold(0, |all, part| all | part),
+        }
+    } else {
+        let (exponent, mantissa) = (byte(5) >> 3, byte(5) & 7);
+        let base = 1_u64 << (10 + exponent);
+        base + base / 8 * mantissa
+    };
+    if window > ZSTD_WINDOW_MAX as u64 {
+        let message = format!(
+            "{name}: its zstd window is {window} bytes, at most {ZSTD_WINDOW_MAX} are read; pack it \
+             without --long or --ultra"
+        );
+        return Err(Error::unsupported(message).detail(name));
+    }
+    Ok(window as usize)
+}
+
+/// Bytes to ingest, with a name for messages. Gzip and zstd are recognised by their first bytes.
 ///
 /// ```
 /// use store_core::ingest::{Format, IngestOptions, Source, infer_schema};
@@ -30,7 +85,8 @@ pub struct Source {
     path: Option<PathBuf>,
     size: Option<u64>,
     consumed: Arc<AtomicU64>,
-    gzip: bool,
+    packing: Packing,
+    held_bytes: usize,
     reader: Box<dyn Read + Send>,
     /// Read ahead for inference, served first.
     ahead: Vec<u8>,
@@ -66,7 +122,7 @@ impl Source {
         let name = name.into();
         let consumed = Arc::new(AtomicU64::new(0));
         let mut counted = Counted { reader, consumed: Arc::clone(&consumed) };
-        let (mut magic, mut len) = ([0; 4], 0);
+        let (mut magic, mut len) = ([0; HEAD_BYTES], 0);
         while len < magic.len() {
             match read_retrying(&mut counted, &mut magic[len..]) {
                 Ok(0) => break,
@@ -74,23 +130,32 @@ impl Source {
                 Err(error) => return Err(Error::io(&name, error).detail(name)),
             }
         }
-        if magic[..len] == *ZSTD_MAGIC {
-            let message = format!("{name}: zstd is not supported here: pipe it through zstd -dc");
-            return Err(Error::unsupported(message).detail(name));
-        }
-        let gzip = magic[..len].starts_with(GZIP_MAGIC);
-        let whole = std::io::Cursor::new(magic).take(len as u64).chain(counted);
-        let reader: Box<dyn Read + Send> = if gzip {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(GZIP_BUFFER_BYTES, whole)))
-        } else {
-            Box::new(whole)
+        let head = &magic[..len];
+        let (packing, window) = match Packing::of(head) {
+            Packing::Zstd => (Packing::Zstd, zstd_window(head, &name)?),
+            other => (other, 0),
         };
+        let whole = std::io::Cursor::new(magic).take(len as u64).chain(counted);
+        let buffered = |whole| BufReader::with_capacity(PACKED_BUFFER_BYTES, whole);
+        let reader: Box<dyn Read + Send> = match packing {
+            Packing::Plain => Box::new(whole),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(buffered(whole))),
+            Packing::Zstd => {
+                let opened = zstd::Decoder::with_buffer(buffered(whole)).and_then(|mut decoder| {
+                    decoder.window_log_max(window.max(1).next_power_of_two().ilog2().max(10))?;
+                    Ok(decoder)
+                });
+                Box::new(opened.map_err(|error| Error::io(&name, error))?)
+            }
+        };
+        let held_bytes = if packing == Packing::Zstd { window + ZSTD_BYTES } else { 0 };
         Ok(Self {
             name,
             path: None,
             size: None,
             consumed,
-            gzip,
+            packing,
+            held_bytes,
             reader,
             ahead: Vec::new(),
             ahead_at: 0,
@@ -102,6 +167,11 @@ impl Source {
     /// The name used in messages.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What unpacking it holds, beyond the buffers of a plain file.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
     pub(super) fn path(&self) -> Option<&Path> {
@@ -152,25 +222,36 @@ impl Source {
     /// A damaged archive is damage; everything else is the system's refusal.
     fn fault(&self, error: std::io::Error) -> Error {
         let name = &self.name;
-        let what = match error.kind() {
-            ErrorKind::UnexpectedEof => "the gzip is truncated",
-            ErrorKind::InvalidData | ErrorKind::InvalidInput => "the gzip is damaged",
+        let what = match (self.packing, error.kind()) {
+            (Packing::Gzip, ErrorKind::UnexpectedEof) => "the gzip is truncated",
+            (Packing::Gzip, ErrorKind::InvalidData | ErrorKind::InvalidInput) => {
+                "the gzip is damaged"
+            }
+            (Packing::Zstd, ErrorKind::UnexpectedEof) => "the zstd is truncated",
+            // Its library has no kinds of errors.
+            (Packing::Zstd, _) if error.raw_os_error().is_none() => "the zstd is damaged",
             _ => return Error::io(name, error).detail(name),
         };
-        if !self.gzip {
-            return Error::io(name, error).detail(name);
-        }
         Error::corrupt(format!("{name}: {what}: {error}")).detail(name).caused_by(error)
     }
 }
 
 /// What a scanner reads from.
 pub(super) trait Input {
+    /// What it holds, beyond the buffers of a plain file.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
     /// Reads some bytes; 0 is the end.
     fn read(&mut self, into: &mut [u8]) -> Result<usize>;
 }
 
 impl Input for Source {
+    fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     fn read(&mut self, into: &mut [u8]) -> Result<usize> {
         if self.ahead_at < self.ahead.len() {
             let rest = &self.ahead[self.ahead_at..];

@@ -9,6 +9,7 @@ use super::region::Region;
 use crate::error::Result;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 
 /// Mapped bytes of one owner, counted in the budget before they exist.
 ///
@@ -24,16 +25,31 @@ use std::ops::{Deref, DerefMut};
 /// # Ok::<_, store_core::Error>(())
 /// ```
 pub struct WorkArea {
-    region: Region,
+    start: NonNull<u8>,
     bytes: usize,
+    /// What the two above are in; none if there are no bytes.
+    _region: Option<Region>,
 }
+
+// SAFETY: `start` is only an address in the region, which may be sent and shared; bytes are changed
+// through an exclusive borrow of this alone.
+unsafe impl Send for WorkArea {}
+// SAFETY: as above.
+unsafe impl Sync for WorkArea {}
 
 impl WorkArea {
     /// Maps this many bytes, rounded up to whole pages of the kernel.
     pub fn map(bytes: usize, holder: &Holder) -> Result<Self> {
+        if bytes == 0 {
+            return Ok(Self::empty());
+        }
         let region = Region::map_small_pages(bytes, holder)?;
-        let bytes = region.bytes();
-        Ok(Self { region, bytes })
+        Ok(Self { start: region.start(), bytes: region.bytes(), _region: Some(region) })
+    }
+
+    /// No bytes.
+    pub fn empty() -> Self {
+        Self { start: NonNull::<u128>::dangling().cast(), bytes: 0, _region: None }
     }
 }
 
@@ -43,8 +59,8 @@ impl Deref for WorkArea {
     #[inline(always)]
     fn deref(&self) -> &[u8] {
         // SAFETY: the region maps that many initialised bytes, only this owns them, and they stay
-        // mapped for as long as this is borrowed.
-        unsafe { std::slice::from_raw_parts(self.region.start().as_ptr(), self.bytes) }
+        // mapped for as long as this is borrowed; without a region there are none.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.bytes) }
     }
 }
 
@@ -52,7 +68,7 @@ impl DerefMut for WorkArea {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above; the borrow is the only one.
-        unsafe { std::slice::from_raw_parts_mut(self.region.start().as_ptr(), self.bytes) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.bytes) }
     }
 }
 
@@ -107,6 +123,7 @@ mod tests {
         fetch_ahead(&area, 1 << 40);
         assert_eq!(WorkArea::map(60_000, &holder).unwrap_err().kind(), Kind::OverBudget);
         drop(area);
-        assert_eq!(budget.used(), 0);
+        let mut nothing = WorkArea::map(0, &holder).unwrap();
+        assert_eq!((as_entries_mut(&mut nothing).len(), budget.used()), (0, 0));
     }
 }

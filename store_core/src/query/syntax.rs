@@ -246,12 +246,16 @@ impl ExprKind {
             }
             Self::Between(three, _) => three.iter().for_each(see),
             Self::Case { operand, whens, otherwise } => {
-                operand.iter().for_each(|inner| see(inner));
+                if let Some(inner) = operand {
+                    see(inner);
+                }
                 for when in whens {
                     see(&when.when);
                     see(&when.then);
                 }
-                otherwise.iter().for_each(|inner| see(inner));
+                if let Some(inner) = otherwise {
+                    see(inner);
+                }
             }
         }
     }
@@ -276,12 +280,16 @@ impl ExprKind {
             }
             Self::Between(three, _) => three.iter_mut().for_each(see),
             Self::Case { operand, whens, otherwise } => {
-                operand.iter_mut().for_each(|inner| see(inner));
+                if let Some(inner) = operand {
+                    see(inner);
+                }
                 for when in whens {
                     see(&mut when.when);
                     see(&mut when.then);
                 }
-                otherwise.iter_mut().for_each(|inner| see(inner));
+                if let Some(inner) = otherwise {
+                    see(inner);
+                }
             }
         }
     }

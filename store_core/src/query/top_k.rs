@@ -38,6 +38,11 @@ impl SortEncoder {
         Self { keys: sort.iter().map(|key| (*key, schema.columns[key.column].ty)).collect() }
     }
 
+    /// An encoder for keys of these types: rows of no table.
+    pub fn of_types(keys: Vec<(SortKey, Type)>) -> Self {
+        Self { keys }
+    }
+
     /// Compares two rows as their sort keys would.
     pub(crate) fn compare<R: Cells + ?Sized>(&self, a: &R, b: &R) -> Ordering {
         let cells = self.keys.iter().map(|(key, _)| compare_cells(*key, a, b));

@@ -23,7 +23,11 @@ use crate::planted;
 use std::ops::Range;
 
 /// Heap that a source takes beside its buffer.
-const SOURCE_BYTES: usize = size_of::<Source>() + size_of::<RecordAt>() + 2 * size_of::<u64>() + 64;
+pub(super) const SOURCE_BYTES: usize = size_of::<Source>()
+    + size_of::<RunBlocks>()
+    + size_of::<RecordAt>()
+    + 2 * size_of::<u64>()
+    + 64;
 
 /// Records of several sorted sources, in order.
 ///
@@ -120,6 +124,11 @@ impl Merge {
     pub fn bytes_for(runs: &[Run], options: &RunOptions) -> usize {
         let buffers: usize = runs.iter().map(Run::buffer_bytes).sum();
         if runs.is_empty() { 0 } else { Run::scratch_bytes(options) + buffers }
+    }
+
+    /// The part of that which does not depend on the runs.
+    pub fn scratch_bytes(options: &RunOptions) -> usize {
+        Run::scratch_bytes(options)
     }
 
     /// Bytes of the heap that a merge of so many sources takes.

@@ -64,7 +64,7 @@ impl Bitmap {
     /// Adds a bit.
     #[inline]
     pub fn push(&mut self, bit: bool) {
-        if self.len % BITS == 0 {
+        if self.len.is_multiple_of(BITS) {
             self.words.push(0);
         }
         self.words[self.len / BITS] |= u64::from(bit) << (self.len % BITS);

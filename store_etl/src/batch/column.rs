@@ -255,7 +255,9 @@ impl Column {
                         to.extend(rows.iter().map(|row| from[*row as usize]));
                     })*
                     (Values::Bool(to), Values::Bool(from)) => {
-                        rows.iter().for_each(|row| to.push(from.get(*row as usize)));
+                        for row in rows {
+                            to.push(from.get(*row as usize));
+                        }
                     }
                     (Values::Text(to), Values::Text(from)) => {
                         rows.iter().try_for_each(|row| to.push(from.get(*row as usize)))?;

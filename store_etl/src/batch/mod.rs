@@ -56,6 +56,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Bytes at which whoever makes batches stops: half of what one may hold, so that steps may add columns
+    /// before they have to cut it.
+    pub const fn fill_bytes(&self) -> usize {
+        self.bytes / 2
+    }
+
     /// What is in memory for a batch of such columns at most: full, and then the longest row; twice,
     /// because buffers grow by half of what they hold and are copied when they do.
     pub fn resident_bytes(&self, columns: usize) -> usize {
@@ -136,11 +142,9 @@ impl Batch {
         self.rows = rows;
     }
 
-    /// Removes all rows from this one on.
-    pub(crate) fn truncate(&mut self, rows: usize) {
+    /// Removes cells that were added for rows that are not known yet.
+    pub(crate) fn truncate_columns(&mut self, rows: usize) {
         self.columns.iter_mut().for_each(|column| column.truncate(rows));
-        self.places.truncate(rows);
-        self.rows = self.rows.min(rows);
     }
 
     /// Adds a row.

@@ -33,6 +33,12 @@ impl Places {
         text
     }
 
+    /// The places of another batch's rows, one for one.
+    pub(crate) fn copy_from(&mut self, from: &Self) {
+        self.source.clone_from(&from.source);
+        self.lines.clone_from(&from.lines);
+    }
+
     pub(super) fn append_picked(&mut self, from: &Self, rows: &[u32], rows_before: usize) {
         // Rows of different files, or rows without a line, have no place together.
         if rows_before == 0 {
@@ -46,10 +52,6 @@ impl Places {
             return;
         }
         self.lines.extend(rows.iter().map(|row| from.lines[*row as usize]));
-    }
-
-    pub(super) fn truncate(&mut self, rows: usize) {
-        self.lines.truncate(rows);
     }
 
     pub(super) fn clear(&mut self) {

@@ -67,7 +67,8 @@ fn rows_are_picked_coded_and_cut() {
         decode_row(&bytes, &mut back).unwrap();
     }
     assert_eq!(shown(&back), shown(&picked));
-    back.truncate(2);
+    back.truncate_columns(2);
+    back.set_rows(2);
     assert_eq!(shown(&back), shown(&picked)[..2]);
     back.clear();
     assert_eq!((back.rows(), back.data_bytes()), (0, 2 * 4));

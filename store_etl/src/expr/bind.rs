@@ -373,7 +373,11 @@ pub(super) fn of_type(part: Part, ty: Type) -> Result<Bound> {
 /// A written number as one of a type, if it is exactly that or the nearest float; else by itself.
 fn number_as(text: &str, ty: Type) -> Bound {
     let value = if is_float(ty) {
-        parse_value(text.as_bytes(), ty).ok().map(ValueRef::to_owned)
+        // A whole number has one zero.
+        let zero = text
+            .strip_prefix('-')
+            .filter(|digits| digits.bytes().all(|b| matches!(b, b'0' | b'.')));
+        parse_value(zero.unwrap_or(text).as_bytes(), ty).ok().map(ValueRef::to_owned)
     } else {
         let exact = text.parse::<Decimal>().ok();
         let whole =
@@ -462,13 +466,16 @@ fn arithmetic_types(op: Arithmetic, a: Type, b: Type) -> Option<([Type; 2], Type
     if is_integer(a) && is_integer(b) {
         return Some(([Type::Int64; 2], Type::Int64));
     }
-    let ((p, s), (q, t)) = (digits(a)?, digits(b)?);
-    let sides = [decimal(p - s, s), decimal(q - t, t)];
+    let (left, right) = (digits(a)?, digits(b)?);
+    let whole = [left, right].map(|(precision, scale)| precision - scale);
+    let scales = [left.1, right.1];
+    let sides = [decimal(whole[0], scales[0]), decimal(whole[1], scales[1])];
+    let (wider, finer) = (whole[0].max(whole[1]), scales[0].max(scales[1]));
     let ty = match op {
-        Multiply if s + t > Decimal::DIGITS_MAX => return None,
-        Multiply => decimal((p - s) + (q - t), s + t),
-        Remainder => decimal((p - s).max(q - t), s.max(t)),
-        _ => decimal((p - s).max(q - t) + 1, s.max(t)),
+        Multiply if scales[0] + scales[1] > Decimal::DIGITS_MAX => return None,
+        Multiply => decimal(whole[0] + whole[1], scales[0] + scales[1]),
+        Remainder => decimal(wider, finer),
+        _ => decimal(wider + 1, finer),
     };
     Some((sides, ty))
 }

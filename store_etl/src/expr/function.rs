@@ -99,7 +99,7 @@ pub(super) fn bind(name: &str, parts: Vec<Part>) -> Result<Bound> {
         "regexp_replace" if count == 3 => given.regexp_replace(),
         "regexp_extract" if count == 2 || count == 3 => given.regexp_extract(),
         "date_trunc" | "date_part" if count == 2 => given.date(name),
-        "to_timestamp" if count == 1 => given.to_timestamp(),
+        "to_timestamp" if count == 1 => given.timestamp(),
         "abs" | "ceil" | "ceiling" | "floor" if count == 1 => given.number(name),
         "round" if count == 1 || count == 2 => given.number(name),
         _ => return Err(counted()),
@@ -229,7 +229,7 @@ impl Given {
         Ok(made(Function::DatePart(piece), ty, vec![moment]))
     }
 
-    fn to_timestamp(&mut self) -> Result<Bound> {
+    fn timestamp(&mut self) -> Result<Bound> {
         let bound = match self.part() {
             Part::Null => return Ok(Bound::constant(Type::Timestamp, Value::Null)),
             part @ Part::Text(_) => return of_type(part, Type::Timestamp),

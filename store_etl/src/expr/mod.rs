@@ -32,7 +32,9 @@ mod types;
 mod vector;
 
 pub use bind::bind;
+pub(crate) use bind::unknown_column;
 pub use eval::{Evaluation, Fault};
+pub(crate) use types::is_number;
 
 use std::sync::Arc;
 use store_core::query::{Arithmetic, Op, TextMatcher};
@@ -123,3 +125,6 @@ impl Bound {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

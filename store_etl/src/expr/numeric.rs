@@ -123,19 +123,19 @@ fn decimals(
     op: Arithmetic,
     ty: Type,
     [a, b]: [Side<'_, i128>; 2],
-    [s, t]: [u8; 2],
+    scales: [u8; 2],
     valid: Option<Bitmap>,
     active: Active<'_>,
     rows: usize,
 ) -> Evaluated<Column> {
     let wide = scale(ty);
     // A product has the digits of both sides; else both are brought to the wider scale.
-    let (p, q) = match op {
+    let factors = match op {
         Arithmetic::Multiply => (1, 1),
-        _ => (power_of_ten(wide - s), power_of_ten(wide - t)),
+        _ => (power_of_ten(wide - scales[0]), power_of_ten(wide - scales[1])),
     };
     let computed = |a: i128, b: i128| -> Option<i128> {
-        let (a, b) = (a.checked_mul(p)?, b.checked_mul(q)?);
+        let (a, b) = (a.checked_mul(factors.0)?, b.checked_mul(factors.1)?);
         let value = match op {
             Arithmetic::Add => a.checked_add(b)?,
             Arithmetic::Subtract => a.checked_sub(b)?,
@@ -157,7 +157,7 @@ fn decimals(
         first_fault(rows, valid.as_ref(), active, |row| {
             let (a, b) = (a.get(row), b.get(row));
             let failed = computed(a, b).is_none();
-            failed.then(|| refusal(op, shown(a, s), shown(b, t), b == 0, ty))
+            failed.then(|| refusal(op, shown(a, scales[0]), shown(b, scales[1]), b == 0, ty))
         })?;
     }
     Ok(Column::made(ty, Values::Decimal(values), valid))

@@ -190,7 +190,7 @@ mod tests {
             (2, Some(0), ""),
             (2, Some(-1), ""),
             (9, Some(1), ""),
-            (i64::MIN, Some(i64::MAX), ""),
+            (i64::MIN, Some(i64::MAX), "süß"),
             (i64::MAX, None, ""),
             (2, Some(i64::MAX), "üß!"),
         ] {

@@ -20,7 +20,7 @@ pub(super) const fn is_decimal(ty: Type) -> bool {
     matches!(ty, Type::Decimal { .. })
 }
 
-pub(super) const fn is_number(ty: Type) -> bool {
+pub(crate) const fn is_number(ty: Type) -> bool {
     is_integer(ty) || is_float(ty) || is_decimal(ty)
 }
 
@@ -54,8 +54,9 @@ pub(super) fn common(a: Type, b: Type) -> Option<Type> {
             let wider = |ty| digits(ty).map_or(0, |(digits, _)| digits);
             return Some(if wider(a) >= wider(b) { a } else { b });
         }
-        let ((p, s), (q, t)) = (digits(a)?, digits(b)?);
-        return Some(decimal((p - s).max(q - t), s.max(t)));
+        let (left, right) = (digits(a)?, digits(b)?);
+        let whole = (left.0 - left.1).max(right.0 - right.1);
+        return Some(decimal(whole, left.1.max(right.1)));
     }
     match (a, b) {
         (Type::Date, Type::Timestamp) | (Type::Timestamp, Type::Date) => Some(Type::Timestamp),

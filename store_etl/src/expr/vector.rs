@@ -150,11 +150,6 @@ impl Vector<'_> {
             Self::Made(column) => text_of(column, row),
         }
     }
-
-    /// The bits of a condition.
-    pub fn bit(&self, row: usize) -> bool {
-        matches!(self.get(row), ValueRef::Bool(true))
-    }
 }
 
 fn text_of(column: &Column, row: usize) -> &str {

@@ -1,7 +1,122 @@
 //! Operators of jobs: each within memory that it is given, whatever its input.
+//!
+//! Rows are pulled: whoever wants some asks the operator below to [`Operator::advance`] and then looks at
+//! its batch, which is its own until it is asked again. Each operator reserves what it stated before it
+//! allocates, and counts its rows.
 
 pub mod aggregate;
+mod counts;
+mod distinct;
+mod filter;
 pub mod join;
+mod json_scan;
 mod key;
+mod limit;
+mod output;
 mod pool;
+mod project;
+mod scan;
+mod sink;
 pub mod sort;
+mod sort_rows;
+mod table_scan;
+mod table_sink;
+mod text_scan;
+mod top_k;
+mod union;
+
+pub(crate) use counts::Counts;
+pub(crate) use distinct::Distinct;
+pub(crate) use filter::Filter;
+pub(crate) use json_scan::json_columns;
+pub(crate) use limit::Limit;
+pub(crate) use output::{OutputFacts, sync_directory, temporary_beside};
+pub(crate) use project::Project;
+pub(crate) use scan::{InputDigest, Scan};
+pub(crate) use sink::Sink;
+pub(crate) use sort_rows::Sort;
+pub(crate) use table_scan::TableScan;
+pub(crate) use text_scan::text_options;
+pub(crate) use union::Union;
+
+use crate::batch::{Batch, Limits};
+use crate::expr::Fault;
+use crate::job::MemoryPlan;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use store_core::segment::Spill;
+use store_core::{Error, Holder, Kind, Result};
+
+/// Gives rows, batch by batch.
+pub(crate) trait Operator {
+    /// Moves to the next batch, which is not empty; false at the end.
+    fn advance(&mut self) -> Result<bool>;
+
+    /// The batch that it moved to.
+    fn batch(&self) -> &Batch;
+}
+
+/// What was read of each file, in order.
+pub(crate) type Digests = Arc<parking_lot::Mutex<Vec<Arc<InputDigest>>>>;
+
+/// Told between two batches.
+pub(crate) type Told = Rc<RefCell<dyn FnMut(&Counts)>>;
+
+/// What all operators of a job share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub memory: Arc<MemoryPlan>,
+    pub holder: Holder,
+    pub spill: Option<Spill>,
+    pub cancelled: Arc<AtomicBool>,
+    pub counts: Arc<Counts>,
+    pub names: Arc<[String]>,
+    pub digests: Digests,
+    pub told: Told,
+}
+
+impl Shared {
+    pub fn limits(&self) -> Limits {
+        self.memory.limits
+    }
+
+    /// Between two batches: tells how far the job is, and ends it if somebody wants that.
+    pub fn tick(&self) -> Result<()> {
+        (self.told.borrow_mut())(&self.counts);
+        self.check_cancelled()
+    }
+
+    /// An error if somebody wants the job to end.
+    pub fn check_cancelled(&self) -> Result<()> {
+        if self.cancelled.load(Relaxed) {
+            return Err(Error::new(Kind::Cancelled, "the job was cancelled"));
+        }
+        Ok(())
+    }
+
+    /// What went wrong with a row of a batch, with its place and the step.
+    pub fn fault(&self, step: usize, fault: Fault, batch: &Batch, rows_before: u64) -> Error {
+        let name = &self.names[step];
+        match fault {
+            Fault::Row { row, error } => {
+                let place = batch.places.name(row, rows_before);
+                let message = format!("{place}step {} ({name}): {error}", step + 1);
+                Error::new(error.kind(), message).caused_by(error)
+            }
+            Fault::Room => {
+                let most = self.limits().row_bytes;
+                let place = batch.places.name(0, rows_before);
+                let message = format!(
+                    "{place}step {} ({name}): makes more than {most} bytes of text for one row, which is \
+                     the most within {} bytes of memory; raise the memory",
+                    step + 1,
+                    self.memory.cap
+                );
+                Error::new(Kind::OverBudget, message)
+            }
+            Fault::Failed(error) => error,
+        }
+    }
+}

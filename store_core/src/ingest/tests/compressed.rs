@@ -72,6 +72,45 @@ fn what_is_no_file_is_said_to_be_so() {
     assert!(error.to_string().ends_with("is a directory, not a file"), "{error}");
     let error = Source::open(dir.path().join("absent")).err().unwrap();
     assert_eq!(error.kind(), Kind::NotFound);
-    let zstd = Source::from_reader("z", &b"\x28\xb5\x2f\xfd...."[..]).err().unwrap();
-    assert_eq!(zstd.kind(), Kind::Unsupported);
+}
+
+#[test]
+fn zstd_is_unpacked_and_large_windows_are_refused() {
+    let text: String = (0..50_000).map(|nth| format!("{nth}\tname {}\n", nth % 7)).collect();
+    let packed = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    let read = |bytes: Vec<u8>| {
+        let source = Source::from_reader("z", std::io::Cursor::new(bytes))?;
+        let held = source.held_bytes();
+        let mut records = Records::new(source, &IngestOptions::new(Format::Tsv))?;
+        let mut rows = 0_u64;
+        while records.next()? {
+            assert_eq!(records.value(0), rows.to_string().as_bytes());
+            rows += 1;
+        }
+        Ok::<_, crate::Error>((rows, held))
+    };
+    let (rows, held) = read(packed.clone()).unwrap();
+    assert_eq!(rows, 50_000);
+    assert!((640 << 10..9 << 20).contains(&held), "{held}");
+    // Frames may follow one another.
+    let mut twice = packed.clone();
+    twice.extend(zstd::encode_all(&b"50000\tx\n"[..], 19).unwrap());
+    assert_eq!(read(twice).unwrap().0, 50_001);
+    let cut = read(packed[..packed.len() - 5].to_vec()).unwrap_err();
+    assert_eq!(cut.kind(), Kind::Corrupt, "{cut}");
+    for at in 4..packed.len() {
+        let mut flipped = packed.clone();
+        flipped[at] ^= 0x55;
+        if at % 97 == 4 {
+            let _ = read(flipped);
+        }
+    }
+    // A window of 2 GiB, and one of all content of 1 GiB.
+    for head in
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8][..], &[0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0x40]]
+    {
+        let error = Source::from_reader("z", std::io::Cursor::new(head.to_vec())).err().unwrap();
+        assert_eq!(error.kind(), Kind::Unsupported);
+        assert!(error.to_string().contains("pack it without --long"), "{error}");
+    }
 }

@@ -4,7 +4,8 @@ use super::AggregateOptions;
 use super::hashed::LIST_BYTES;
 use super::plan::Aggregation;
 use crate::operator::pool::{Part, Pool};
-use store_core::segment::RunOptions;
+use store_core::segment::{RunOptions, sort_costs};
+use store_core::te::SortPlan;
 use store_core::{Error, Kind, Result};
 
 /// A partition that was taken apart so often is sorted.
@@ -26,8 +27,8 @@ const PAGES_MIN: usize = 16;
 const PAGE_BYTES_MIN: usize = 512;
 /// Pages in a memory, about, unless it is so large that they have the size asked for.
 const PAGES_WANTED: usize = 512;
-/// What a sort by key works with, at least, beside its blocks.
-const SORT_BYTES_MIN: usize = 96 << 10;
+/// Blocks of a sort by keys, when there is little memory.
+const SORT_PAGE_BYTES: u64 = 4096;
 /// Rows laid out at once take so much, unless one is longer.
 const SCRATCH_BYTES: usize = 32 << 10;
 /// All lists of a fixed length. Those of partitions grow by doubling.
@@ -100,7 +101,8 @@ struct Fixed {
 
 impl Fixed {
     fn of(record: usize, page: usize, scratch: usize, options: &AggregateOptions) -> Self {
-        let sort = SORT_BYTES_MIN + 8 * page + 8 * (record + 256);
+        let sort = SortPlan::memory_min(SORT_PAGE_BYTES, &sort_costs(options.run.codec));
+        let sort = sort as usize + 12 * (record + 256);
         Self {
             record,
             scratch: whole(record.max(scratch) + 4095),

@@ -46,7 +46,8 @@ impl SortInput {
     ) -> Result<Self> {
         let lists = holder.reserve(Self::list_bytes(row))?;
         let memory = memory.saturating_sub(lists.bytes());
-        let sorter = Sorter::new(SortOptions { memory, run }, spill, holder)?;
+        let options = SortOptions { codec: run.codec, ..SortOptions::within(memory) };
+        let sorter = Sorter::new(options, spill, holder)?;
         Ok(Self { sorter, key: Vec::new(), value: Vec::new(), _lists: lists })
     }
 

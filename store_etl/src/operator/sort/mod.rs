@@ -13,4 +13,4 @@ mod sorter;
 #[cfg(test)]
 mod tests;
 
-pub use sorter::{SortOptions, SortStats, Sorted, Sorter};
+pub use sorter::{Parked, SortOptions, SortStats, Sorted, Sorter};

@@ -1,29 +1,24 @@
 //! Records in, records in order out.
 
+use std::ops::Range;
 use store_core::mem::{Reservation, WorkArea};
-use store_core::segment::{Merge, Run, RunBuffers, RunOptions, RunWriter, SortArena, Spill};
+use store_core::segment::{
+    Merge, Run, RunBuffers, RunOptions, RunWriter, SegmentCodec, SortArena, Spill, sort_costs,
+};
+use store_core::te::{SortInput, SortPlan, next_merge, smallest_neighbours};
 use store_core::{Error, Holder, Kind, Result};
-
-/// Bytes that the list of runs takes for each of them.
-const RUN_BYTES: usize = size_of::<Run>();
-/// Most runs merged at once, and so most files open at once: systems allow 1,024.
-pub const FAN_IN_MAX: usize = 256;
-/// Most runs that wait to be merged, unless the memory is small.
-const RUNS_MAX: usize = 1024;
-/// The list of runs has one part in this many of the memory.
-const LIST_SHARE: usize = 32;
-/// Fewest runs that may wait.
-const RUNS_MIN: usize = 8;
-/// Lengths and headers of a record.
-const RECORD_EXTRA_BYTES: usize = 128;
 
 /// How a sort goes about its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SortOptions {
     /// Bytes that everything the sort holds takes, buffers and lists included.
     pub memory: usize,
-    /// How runs are written.
-    pub run: RunOptions,
+    /// How runs are packed.
+    pub codec: SegmentCodec,
+    /// Bytes of a block of a run; chosen for the memory and the input if it is `None`.
+    pub block_bytes: Option<usize>,
+    /// How much there is to sort, if that is known. A guess changes speed only.
+    pub input: Option<SortInput>,
 }
 
 /// What a sort has done.
@@ -31,6 +26,8 @@ pub struct SortOptions {
 pub struct SortStats {
     /// Records taken in.
     pub rows: u64,
+    /// Bytes of these records, with their lengths.
+    pub bytes: u64,
     /// Runs written from the arena.
     pub runs: u64,
     /// Merges that wrote a longer run.
@@ -45,12 +42,12 @@ pub struct SortStats {
 ///
 /// ```
 /// use store_core::MemoryBudget;
-/// use store_core::segment::{RunOptions, Spill};
+/// use store_core::segment::Spill;
 /// use store_etl::operator::sort::{SortOptions, Sorter};
 ///
 /// let holder = MemoryBudget::new(1 << 20).holder("job");
-/// let options = SortOptions { memory: 512 << 10, run: RunOptions::default() };
-/// let mut sorter = Sorter::new(options, Some(Spill::new(std::env::temp_dir(), None)?), &holder)?;
+/// let spill = Spill::new(std::env::temp_dir(), None)?;
+/// let mut sorter = Sorter::new(SortOptions::within(512 << 10), Some(spill), &holder)?;
 /// for word in ["pear", "apple", "plum"] {
 ///     sorter.push(word.as_bytes(), b"a fruit")?;
 /// }
@@ -64,14 +61,30 @@ pub struct Sorter {
     arena: SortArena,
     /// None only while a run is written, and after that failed.
     buffers: Option<RunBuffers>,
-    runs: Vec<Run>,
-    runs_max: usize,
-    record_max: usize,
-    options: SortOptions,
+    runs: Runs,
+    plan: SortPlan,
     spill: Option<Spill>,
     holder: Holder,
     stats: SortStats,
-    list: Reservation,
+}
+
+/// The runs on disk, oldest input first.
+#[derive(Debug)]
+struct Runs {
+    all: Vec<Run>,
+    options: RunOptions,
+    fan_in_max: usize,
+    _list: Reservation,
+}
+
+/// A sort whose input has ended and which has nothing in memory but the list of its runs.
+#[derive(Debug)]
+pub struct Parked {
+    runs: Runs,
+    plan: SortPlan,
+    spill: Option<Spill>,
+    holder: Holder,
+    stats: SortStats,
 }
 
 /// Records in order.
@@ -82,32 +95,45 @@ pub struct Sorted {
     _list: Reservation,
 }
 
+impl SortOptions {
+    /// A sort within this memory, with raw runs.
+    pub const fn within(memory: usize) -> Self {
+        Self { memory, codec: SegmentCodec::Raw, block_bytes: None, input: None }
+    }
+
+    /// How the sort would use its memory; `OverBudget` names the smallest that works.
+    pub fn plan(&self) -> Result<SortPlan> {
+        let costs = sort_costs(self.codec);
+        let memory = self.memory as u64;
+        let planned = match self.block_bytes {
+            Some(block) => SortPlan::with_page(memory, block as u64, &costs),
+            None => SortPlan::choose(memory, &costs, self.input),
+        };
+        planned.map_err(|refused| {
+            let least = refused.memory_min;
+            let message = format!("a sort takes {least} bytes at least, and has {memory}");
+            Error::new(Kind::OverBudget, message).detail(least.to_string())
+        })
+    }
+}
+
 impl Sorter {
     /// Takes the memory. Without a place to spill to, what does not fit is `OverBudget`.
     pub fn new(options: SortOptions, spill: Option<Spill>, holder: &Holder) -> Result<Self> {
-        let runs_max = (options.memory / LIST_SHARE / RUN_BYTES).clamp(RUNS_MIN, RUNS_MAX);
-        let heap = runs_max * RUN_BYTES
-            + Merge::heap_bytes_for(runs_max.min(FAN_IN_MAX) + 1, &options.run);
-        let fixed = heap + RunBuffers::bytes_of(&options.run);
-        let arena = options.memory.saturating_sub(fixed) / 4096 * 4096;
-        // Room for two buffers of the longest blocks, and for some records.
-        let least = 4 * options.run.block_bytes;
-        if arena < least {
-            let message = format!(
-                "a sort within {} bytes is too small: it takes {} at least",
-                options.memory,
-                fixed + least + 4096
-            );
-            return Err(Error::new(Kind::OverBudget, message));
-        }
+        let plan = options.plan()?;
+        let run = RunOptions { codec: options.codec, block_bytes: plan.page as usize };
+        let list = plan.runs_max as usize;
         Ok(Self {
-            list: holder.reserve(runs_max * RUN_BYTES)?,
-            buffers: Some(RunBuffers::new(&options.run, holder)?),
-            record_max: (arena - options.run.block_bytes) / 2 - RECORD_EXTRA_BYTES,
-            arena: SortArena::new(WorkArea::map(arena, holder)?),
-            runs: Vec::with_capacity(runs_max),
-            runs_max,
-            options,
+            runs: Runs {
+                _list: holder.reserve(list * size_of::<Run>())?,
+                all: Vec::with_capacity(list),
+                options: run,
+                // With blocks of usual length `plan.fan_in` fit; of short ones, more.
+                fan_in_max: plan.fan_in_max() as usize,
+            },
+            buffers: Some(RunBuffers::new(&run, holder)?),
+            arena: SortArena::new(WorkArea::map(plan.arena as usize, holder)?),
+            plan,
             spill,
             holder: holder.clone(),
             stats: SortStats::default(),
@@ -123,51 +149,62 @@ impl Sorter {
                 return Err(self.too_long(key.len() + payload.len()));
             }
         }
-        self.stats.rows += 1;
         Ok(())
     }
 
-    /// Ends the input and gives the records in order.
+    /// Ends the input and gives the records in order, out of the memory that they were sorted in.
     pub fn finish(mut self) -> Result<Sorted> {
+        self.count();
         self.arena.sort();
-        let stays = |runs: &[Run], arena: &SortArena| {
-            runs.len() < FAN_IN_MAX && Merge::bytes_for(runs, &self.options.run) <= arena.gap()
-        };
-        if !stays(&self.runs, &self.arena) {
+        if !self.runs.all_fit(1, self.arena.gap()) {
             self.write_run()?;
         }
-        while !self.all_fit() {
-            self.merge_some()?;
+        while !self.runs.all_fit(0, self.arena.gap()) {
+            self.merge_some(false)?;
         }
         self.stats.resident_rows = self.arena.len() as u64;
         self.buffers = None;
-        let Self { arena, runs, options, holder, stats, list, .. } = self;
-        let merge = Merge::new(arena, runs, &options.run, &holder)?;
-        Ok(Sorted { merge, stats, _list: list })
+        let merge = Merge::new(self.arena, self.runs.all, &self.runs.options, &self.holder)?;
+        Ok(Sorted { merge, stats: self.stats, _list: self.runs._list })
+    }
+
+    /// Ends the input, writes what is in memory to a run, and gives the memory back.
+    ///
+    /// For whoever does something else before it reads the records.
+    pub fn park(mut self) -> Result<Parked> {
+        self.count();
+        self.arena.sort();
+        self.write_run()?;
+        let Self { runs, plan, spill, holder, stats, .. } = self;
+        Ok(Parked { runs, plan, spill, holder, stats })
     }
 
     /// What was done so far.
     pub fn stats(&self) -> SortStats {
-        self.stats
+        let mut stats = self.stats;
+        stats.rows += self.arena.len() as u64;
+        stats.bytes += self.arena.used_bytes() as u64;
+        stats
     }
 
-    /// Longest record, key and payload together, that this memory can sort.
-    pub fn record_bytes_max(&self) -> usize {
-        self.record_max
+    /// How the memory is used.
+    pub fn plan(&self) -> &SortPlan {
+        &self.plan
     }
 
     #[cold]
     fn make_room(&mut self, record: usize) -> Result<()> {
-        if record > self.record_max {
+        if record as u64 > self.plan.record_max {
             return Err(self.too_long(record));
         }
         if self.arena.is_empty() {
             return Ok(());
         }
+        self.count();
         self.arena.sort();
         self.write_run()?;
-        if self.runs.len() >= self.runs_max {
-            self.merge_some()?;
+        if self.runs.all.len() as u64 >= self.plan.runs_max {
+            self.merge_some(true)?;
         }
         Ok(())
     }
@@ -176,9 +213,15 @@ impl Sorter {
         let message = format!(
             "a row of {record} bytes is too long to sort within {} bytes, which takes rows up to {}; \
              raise the memory",
-            self.options.memory, self.record_max
+            self.plan.memory, self.plan.record_max
         );
         Error::new(Kind::OverBudget, message).detail(record.to_string())
+    }
+
+    /// Counts what the arena has.
+    fn count(&mut self) {
+        self.stats.rows += self.arena.len() as u64;
+        self.stats.bytes += self.arena.used_bytes() as u64;
     }
 
     /// Writes what the arena has, sorted, to a run.
@@ -186,73 +229,158 @@ impl Sorter {
         if self.arena.is_empty() {
             return Ok(());
         }
-        let mut writer = self.new_run()?;
+        let mut writer = new_run(self.spill.as_ref(), self.buffers.take(), &self.plan)?;
         self.arena.write_to(&mut writer)?;
         let (run, buffers) = writer.finish()?;
         self.buffers = Some(buffers);
         self.stats.runs += 1;
         self.stats.spill_bytes += run.file_bytes();
-        self.runs.push(run);
+        self.runs.all.push(run);
         self.arena.clear();
         Ok(())
     }
 
-    fn new_run(&mut self) -> Result<RunWriter> {
-        let Some(spill) = &self.spill else {
-            let message = format!(
-                "what is to be sorted does not fit in {} bytes, and there is no spill directory; name \
-                 one or raise the memory",
-                self.options.memory
-            );
-            return Err(Error::new(Kind::OverBudget, message));
-        };
-        let Some(buffers) = self.buffers.take() else {
-            return Err(Error::new(Kind::Closed, "the sort failed before"));
-        };
-        RunWriter::create(spill, buffers)
-    }
-
-    /// True if all runs can be merged at once.
-    fn all_fit(&self) -> bool {
-        let count = self.runs.len() + usize::from(!self.arena.is_empty());
-        count <= FAN_IN_MAX && Merge::bytes_for(&self.runs, &self.options.run) <= self.arena.gap()
-    }
-
     /// Replaces neighbouring runs by one, in the whole of the empty arena.
-    fn merge_some(&mut self) -> Result<()> {
-        let chosen = self.choose();
-        let runs: Vec<Run> = self.runs.drain(chosen.clone()).collect();
-        let mut writer = self.new_run()?;
-        let area =
-            std::mem::replace(&mut self.arena, SortArena::new(WorkArea::map(0, &self.holder)?));
-        let mut merge = Merge::new(area, runs, &self.options.run, &self.holder)?;
-        merge.write_to(&mut writer)?;
-        self.arena = SortArena::new(merge.into_area());
-        let (run, buffers) = writer.finish()?;
+    fn merge_some(&mut self, more_to_come: bool) -> Result<()> {
+        let nothing = SortArena::new(WorkArea::empty());
+        let arena = std::mem::replace(&mut self.arena, nothing);
+        let writer = new_run(self.spill.as_ref(), self.buffers.take(), &self.plan)?;
+        let (area, buffers) =
+            self.runs.merge_some(arena, writer, more_to_come, &self.holder, &mut self.stats)?;
+        self.arena = SortArena::new(area);
         self.buffers = Some(buffers);
-        self.stats.merges += 1;
-        self.stats.spill_bytes += run.file_bytes();
-        self.runs.insert(chosen.start, run);
         Ok(())
     }
+}
 
-    /// The neighbours to merge next: as many as fit, the fewest bytes.
-    fn choose(&self) -> std::ops::Range<usize> {
-        let fits = |from: usize| {
-            let mut to = from;
-            while to < self.runs.len()
-                && to - from < FAN_IN_MAX
-                && Merge::bytes_for(&self.runs[from..=to], &self.options.run) <= self.arena.gap()
-            {
-                to += 1;
-            }
-            from..to
+fn new_run(
+    spill: Option<&Spill>,
+    buffers: Option<RunBuffers>,
+    plan: &SortPlan,
+) -> Result<RunWriter> {
+    let Some(spill) = spill else {
+        let message = format!(
+            "what is to be sorted does not fit in {} bytes, and there is no spill directory; name \
+             one or raise the memory",
+            plan.memory
+        );
+        return Err(Error::new(Kind::OverBudget, message));
+    };
+    let Some(buffers) = buffers else {
+        return Err(Error::new(Kind::Closed, "the sort failed before"));
+    };
+    RunWriter::create(spill, buffers)
+}
+
+impl Runs {
+    /// True if all can be merged at once in a gap, with so many other sources.
+    fn all_fit(&self, others: usize, gap: usize) -> bool {
+        self.all.len() + others <= self.fan_in_max
+            && Merge::bytes_for(&self.all, &self.options) <= gap
+    }
+
+    /// How many may be merged at once in a gap, whichever they are.
+    fn fan_in(&self, gap: usize) -> usize {
+        let mut buffers: Vec<usize> = self.all.iter().map(Run::buffer_bytes).collect();
+        buffers.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
+        let mut left = gap - Merge::scratch_bytes(&self.options).min(gap);
+        let fitting = buffers.iter().take_while(|bytes| {
+            let fits = **bytes <= left;
+            left -= (**bytes).min(left);
+            fits
+        });
+        fitting.count().min(self.fan_in_max)
+    }
+
+    /// Merges the neighbours that the pattern says and puts the longer run in their place.
+    fn merge_some(
+        &mut self,
+        arena: SortArena,
+        mut writer: RunWriter,
+        more_to_come: bool,
+        holder: &Holder,
+        stats: &mut SortStats,
+    ) -> Result<(WorkArea, RunBuffers)> {
+        let chosen = self.choose(arena.gap(), more_to_come)?;
+        let runs: Vec<Run> = self.all.drain(chosen.clone()).collect();
+        let mut merge = Merge::new(arena, runs, &self.options, holder)?;
+        merge.write_to(&mut writer)?;
+        let area = merge.into_area();
+        let (run, buffers) = writer.finish()?;
+        stats.merges += 1;
+        stats.spill_bytes += run.file_bytes();
+        self.all.insert(chosen.start, run);
+        Ok((area, buffers))
+    }
+
+    fn choose(&self, gap: usize, more_to_come: bool) -> Result<Range<usize>> {
+        let sizes: Vec<u64> = self.all.iter().map(Run::raw_bytes).collect();
+        let fan_in = self.fan_in(gap);
+        let chosen = if more_to_come {
+            smallest_neighbours(&sizes, fan_in)
+        } else {
+            next_merge(&sizes, fan_in)
         };
-        let all = (0..self.runs.len().saturating_sub(1)).map(fits);
-        let cost = |range: &std::ops::Range<usize>| {
-            self.runs[range.clone()].iter().map(Run::raw_bytes).sum::<u64>() / range.len() as u64
-        };
-        all.filter(|range| range.len() > 1).min_by_key(cost).unwrap_or(0..0)
+        // `SortPlan::record_max` sees to it that any two fit.
+        chosen.filter(|chosen| chosen.len() > 1 && fan_in > 1).ok_or_else(|| {
+            Error::new(Kind::OverBudget, format!("no two runs can be merged in {gap} bytes"))
+        })
+    }
+}
+
+impl Parked {
+    /// What reading the records takes at least and at most: more changes nothing.
+    pub fn memory(&self) -> Range<usize> {
+        let all = self.runs.all.len();
+        let heap = Merge::heap_bytes_for(all, &self.runs.options);
+        let most = Merge::bytes_for(&self.runs.all, &self.runs.options);
+        let mut buffers: Vec<usize> = self.runs.all.iter().map(Run::buffer_bytes).collect();
+        buffers.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
+        let two: usize = buffers.iter().take(2).sum();
+        let scratch = Merge::scratch_bytes(&self.runs.options);
+        let writer = RunBuffers::bytes_of(&self.runs.options);
+        let least = (two + scratch + writer).min(most);
+        let pages = |bytes: usize| (heap + bytes).next_multiple_of(4096) + 4096;
+        pages(least)..pages(most)
+    }
+
+    /// Gives the records in order within this memory.
+    pub fn merge_within(mut self, memory: usize) -> Result<Sorted> {
+        let range = self.memory();
+        if memory < range.start {
+            let message = format!("a merge takes {} bytes at least, and has {memory}", range.start);
+            return Err(Error::new(Kind::OverBudget, message).detail(range.start.to_string()));
+        }
+        let options = self.runs.options;
+        let heap = Merge::heap_bytes_for(self.runs.all.len(), &options);
+        let writer = RunBuffers::bytes_of(&options);
+        let area = |bytes: usize| WorkArea::map(bytes / 4096 * 4096, &self.holder);
+        let most = Merge::bytes_for(&self.runs.all, &options);
+        if self.runs.all_fit(0, memory - heap) {
+            let arena = SortArena::new(area(most.next_multiple_of(4096))?);
+            return self.into_sorted(arena);
+        }
+        let mut arena = SortArena::new(area(memory - heap - writer)?);
+        let mut buffers = Some(RunBuffers::new(&options, &self.holder)?);
+        while !self.runs.all_fit(0, arena.gap()) {
+            let writer = new_run(self.spill.as_ref(), buffers.take(), &self.plan)?;
+            let (area, used) =
+                self.runs.merge_some(arena, writer, false, &self.holder, &mut self.stats)?;
+            arena = SortArena::new(area);
+            buffers = Some(used);
+        }
+        drop(buffers);
+        self.into_sorted(arena)
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> SortStats {
+        self.stats
+    }
+
+    fn into_sorted(self, arena: SortArena) -> Result<Sorted> {
+        let merge = Merge::new(arena, self.runs.all, &self.runs.options, &self.holder)?;
+        Ok(Sorted { merge, stats: self.stats, _list: self.runs._list })
     }
 }
 

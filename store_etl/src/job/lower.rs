@@ -1,0 +1,71 @@
+//! From plan to operators.
+
+use super::plan::{Item, Node, Plan, Step};
+use crate::batch::Field;
+use crate::expr::{Bound, bind};
+use crate::operator::{
+    Distinct, Filter, Limit, Operator, Project, Scan, Shared, Sort, TableScan, Union,
+};
+use store_core::query::SortKey;
+use store_core::{Error, Result};
+
+/// The operators of a plan, without its sink. Nothing is read before the first of them is asked.
+pub(crate) fn operators(plan: &Plan, shared: &Shared) -> Result<Box<dyn Operator>> {
+    operator(&plan.root, shared)
+}
+
+fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
+    let (fields, number) = (&step.fields, step.number);
+    Ok(match &step.node {
+        Node::Scan(plan) => Box::new(Scan::new(plan, number, shared)?),
+        Node::Table(plan) => Box::new(TableScan::new(plan, fields, number, shared)?),
+        Node::Filter(input, item) => {
+            let condition = bound(item, &input.fields)?;
+            Box::new(Filter::new(operator(input, shared)?, condition, fields, number, shared)?)
+        }
+        Node::Project(input, items) => {
+            let items: Vec<Bound> =
+                items.iter().map(|item| bound(item, &input.fields)).collect::<Result<_>>()?;
+            let below = operator(input, shared)?;
+            Box::new(Project::new(below, items, &input.fields, fields, number, shared)?)
+        }
+        Node::Limit(input, range) => {
+            let range = [range.offset, range.rows];
+            Box::new(Limit::new(operator(input, shared)?, range, fields, number, shared)?)
+        }
+        Node::Union(inputs) => {
+            let inputs: Result<Vec<_>> =
+                inputs.iter().map(|input| operator(input, shared)).collect();
+            Box::new(Union::new(inputs?, number, shared))
+        }
+        Node::Distinct(input) => {
+            Box::new(Distinct::new(operator(input, shared)?, fields, number, shared)?)
+        }
+        Node::Sort(input, sort) => {
+            let keys = sort_keys(step, &sort.keys)?;
+            Box::new(Sort::new(
+                operator(input, shared)?,
+                &keys,
+                sort.limit,
+                fields,
+                number,
+                shared,
+            )?)
+        }
+    })
+}
+
+fn bound(item: &Item, fields: &[Field]) -> Result<Bound> {
+    bind(&item.expr, fields, &item.text)
+}
+
+/// Keys by position in the columns of the sort.
+fn sort_keys(step: &Step, names: &[store_core::query::SortName]) -> Result<Vec<SortKey>> {
+    let key = |name: &store_core::query::SortName| {
+        let column = step.fields.iter().position(|field| field.name == name.name);
+        let column =
+            column.ok_or_else(|| Error::not_found(format!("no column \"{}\"", name.name)))?;
+        Ok(SortKey { column, descending: name.descending, nulls: name.nulls })
+    };
+    names.iter().map(key).collect()
+}

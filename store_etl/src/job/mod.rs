@@ -1,0 +1,38 @@
+//! Jobs: a list of steps, as YAML or made by a program, checked whole before anything is read.
+//!
+//! ```text
+//! YAML ─► tree with places ─► Spec: steps, typed ─► Plan: steps bound to columns ─► rules ─► Lowered
+//! text      yaml.rs             spec.rs, read.rs      plan.rs                        rules.rs   lower.rs
+//! ```
+//!
+//! Every error of a job file names the file, line and column and shows the line. What a job takes in memory
+//! is stated before it runs ([`Explain`]); a cap below that is refused with the smallest one that works.
+
+mod bytes;
+mod explain;
+mod files;
+mod lower;
+mod make;
+mod memory;
+mod plan;
+mod read;
+mod rules;
+mod scan_schema;
+mod spec;
+mod tables;
+mod whole;
+mod yaml;
+
+pub use bytes::parse_bytes;
+pub use explain::Explain;
+pub(crate) use files::InputFile;
+pub use make::{JobBuilder, Scan, Sink};
+pub(crate) use memory::{MemoryPlan, SINK_BUFFER_BYTES, TOP_SHARE};
+pub(crate) use plan::{Plan, ScanPlan, SinkPlan, TablePlan, TableSink};
+pub(crate) use scan_schema::{COLUMNS_MAX, unique_names};
+pub(crate) use spec::{FileFormat, OnBadRow};
+pub use whole::{Job, JobOptions, ProgressCallback};
+pub(crate) use whole::{SpillPlace, operators};
+
+#[cfg(test)]
+mod tests;

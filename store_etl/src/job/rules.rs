@@ -1,0 +1,201 @@
+//! Rules: the same result with less work. Each is one function from step to step.
+//!
+//! | rule | what it does |
+//! |---|---|
+//! | filters first | a filter moves below projections, sorts, unions, distincts and other filters |
+//! | limits early | a limit moves below projections; above a sort it makes it keep the first rows only |
+//! | columns | what nobody above reads is neither computed nor read |
+//!
+//! Constants are folded where expressions are bound. A filter that stood above a projection no longer
+//! sees errors of rows that it drops: it never makes one more.
+
+use super::plan::{Item, Node, Plan, Range, ScanPlan, SortPlan, Step};
+use std::collections::HashSet;
+use std::sync::Arc;
+use store_core::query::ExprKind;
+
+/// Applies all rules.
+pub(super) fn apply(mut plan: Plan) -> Plan {
+    let root = filters_first(plan.root);
+    let root = limits_early(root);
+    let all: HashSet<String> = root.fields.iter().map(|field| field.name.clone()).collect();
+    plan.root = columns(root, &all, true);
+    plan
+}
+
+fn map_inputs(step: Step, f: &dyn Fn(Step) -> Step) -> Step {
+    let boxed = |input: Box<Step>| Box::new(f(*input));
+    let node = match step.node {
+        Node::Scan(scan) => Node::Scan(scan),
+        Node::Table(table) => Node::Table(table),
+        Node::Filter(input, item) => Node::Filter(boxed(input), item),
+        Node::Project(input, items) => Node::Project(boxed(input), items),
+        Node::Limit(input, range) => Node::Limit(boxed(input), range),
+        Node::Union(inputs) => Node::Union(inputs.into_iter().map(f).collect()),
+        Node::Distinct(input) => Node::Distinct(boxed(input)),
+        Node::Sort(input, sort) => Node::Sort(boxed(input), sort),
+    };
+    Step { node, fields: step.fields, number: step.number }
+}
+
+/// Filters move down as far as they can.
+fn filters_first(step: Step) -> Step {
+    let step = map_inputs(step, &filters_first);
+    match step.node {
+        Node::Filter(input, item) => sink_filter(*input, item, step.number),
+        _ => step,
+    }
+}
+
+/// The step with this filter as far below its top as it can go.
+fn sink_filter(below: Step, item: Item, number: usize) -> Step {
+    let Step { node, fields, number: own } = below;
+    match node {
+        Node::Project(input, items) => {
+            let with = |name: &str| {
+                items.iter().find(|item| item.name == name).map(|item| item.expr.clone())
+            };
+            let moved = Item { expr: item.expr.substituted(&with), ..item };
+            let input = Box::new(sink_filter(*input, moved, number));
+            Step { node: Node::Project(input, items), fields, number: own }
+        }
+        Node::Sort(input, sort) => {
+            let input = Box::new(sink_filter(*input, item, number));
+            Step { node: Node::Sort(input, sort), fields, number: own }
+        }
+        Node::Distinct(input) => {
+            let input = Box::new(sink_filter(*input, item, number));
+            Step { node: Node::Distinct(input), fields, number: own }
+        }
+        Node::Union(inputs) => {
+            let each = inputs.into_iter().map(|input| sink_filter(input, item.clone(), number));
+            let inputs = each.collect();
+            Step { node: Node::Union(inputs), fields, number: own }
+        }
+        node => {
+            let below = Step { node, fields: fields.clone(), number: own };
+            Step { node: Node::Filter(Box::new(below), item), fields, number }
+        }
+    }
+}
+
+/// Limits move below projections, and a sort below a limit keeps only what it lets through.
+fn limits_early(step: Step) -> Step {
+    let step = map_inputs(step, &limits_early);
+    match step.node {
+        Node::Limit(input, range) => sink_limit(*input, range, step.number),
+        _ => step,
+    }
+}
+
+fn sink_limit(below: Step, range: Range, number: usize) -> Step {
+    let Step { node, fields, number: own } = below;
+    match node {
+        Node::Project(input, items) => {
+            let input = Box::new(sink_limit(*input, range, number));
+            Step { node: Node::Project(input, items), fields, number: own }
+        }
+        Node::Sort(input, sort) => {
+            let limit = sort.limit.map_or(range.needed(), |known| known.min(range.needed()));
+            let sort = SortPlan { limit: Some(limit), ..sort };
+            let sorted =
+                Step { node: Node::Sort(input, sort), fields: fields.clone(), number: own };
+            Step { node: Node::Limit(Box::new(sorted), range), fields, number }
+        }
+        node => {
+            let below = Step { node, fields: fields.clone(), number: own };
+            Step { node: Node::Limit(Box::new(below), range), fields, number }
+        }
+    }
+}
+
+/// Drops columns that are not wanted. `exact` says that the step must give just the wanted ones in its
+/// own order; else it may give more.
+fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
+    let Step { node, mut fields, number } = step;
+    let with = |names: &mut dyn Iterator<Item = &str>| -> HashSet<String> {
+        wanted.iter().cloned().chain(names.map(str::to_owned)).collect()
+    };
+    let node = match node {
+        Node::Scan(scan) => {
+            let scan = narrowed(&scan, wanted);
+            fields = scan.wanted.iter().map(|at| scan.columns[*at].clone()).collect();
+            Node::Scan(Arc::new(scan))
+        }
+        Node::Table(mut table) => {
+            let names = &table.columns;
+            table.wanted.retain(|at| wanted.contains(&names[*at].name));
+            fields = table.wanted.iter().map(|at| table.columns[*at].clone()).collect();
+            Node::Table(table)
+        }
+        Node::Project(input, mut items) => {
+            items.retain(|item| wanted.contains(&item.name));
+            fields.retain(|field| wanted.contains(&field.name));
+            let read: HashSet<String> =
+                items.iter().flat_map(|item| item.expr.columns()).map(str::to_owned).collect();
+            let input = columns(*input, &read, false);
+            if is_identity(&items, &input) {
+                return input;
+            }
+            Node::Project(Box::new(input), items)
+        }
+        Node::Filter(input, item) => {
+            let read = with(&mut item.expr.columns().into_iter());
+            let input = columns(*input, &read, false);
+            fields.clone_from(&input.fields);
+            Node::Filter(Box::new(input), item)
+        }
+        Node::Limit(input, range) => {
+            let input = columns(*input, wanted, false);
+            fields.clone_from(&input.fields);
+            Node::Limit(Box::new(input), range)
+        }
+        Node::Sort(input, sort) => {
+            let read = with(&mut sort.keys.iter().map(|key| key.name.as_str()));
+            let input = columns(*input, &read, false);
+            fields.clone_from(&input.fields);
+            Node::Sort(Box::new(input), sort)
+        }
+        // Rows are told apart by all of their columns.
+        Node::Distinct(input) => {
+            let all = fields.iter().map(|field| field.name.clone()).collect();
+            let input = columns(*input, &all, true);
+            fields.clone_from(&input.fields);
+            Node::Distinct(Box::new(input))
+        }
+        Node::Union(inputs) => {
+            fields.retain(|field| wanted.contains(&field.name));
+            let each = inputs.into_iter().map(|input| columns(input, wanted, true));
+            Node::Union(each.collect())
+        }
+    };
+    let made = Step { node, fields, number };
+    if exact { only(made, wanted) } else { made }
+}
+
+/// A projection to the wanted columns above a step that gives more.
+fn only(step: Step, wanted: &HashSet<String>) -> Step {
+    if step.fields.iter().all(|field| wanted.contains(&field.name)) {
+        return step;
+    }
+    let fields: Vec<_> =
+        step.fields.iter().filter(|field| wanted.contains(&field.name)).cloned().collect();
+    let items = fields.iter().map(|field| Item::column(&field.name)).collect();
+    let number = step.number;
+    Step { node: Node::Project(Box::new(step), items), fields, number }
+}
+
+fn is_identity(items: &[Item], input: &Step) -> bool {
+    items.len() == input.fields.len()
+        && items.iter().zip(&input.fields).all(|(item, field)| {
+            item.name == field.name
+                && matches!(&item.expr.kind, ExprKind::Column(name) if *name == field.name)
+        })
+}
+
+fn narrowed(scan: &ScanPlan, wanted: &HashSet<String>) -> ScanPlan {
+    let mut scan = scan.clone();
+    let columns = &scan.columns;
+    scan.wanted.retain(|at| wanted.contains(&columns[*at].name));
+    scan
+}

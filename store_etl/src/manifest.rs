@@ -1,0 +1,131 @@
+//! The manifest: a JSON file beside the sink that says what a run read, did and wrote.
+
+use crate::operator::{InputDigest, OutputFacts, Shared, sync_directory, temporary_beside};
+use crate::run::{Prepared, Report};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
+use store_core::{Error, Result, ValueRef};
+
+/// What a manifest is made of, besides the report.
+pub(crate) struct Facts<'a> {
+    pub job: &'a Prepared,
+    pub shared: &'a Shared,
+    /// None of a table.
+    pub output: Option<&'a OutputFacts>,
+    pub began: SystemTime,
+}
+
+/// Writes it, whole or not at all. Without a name it goes beside the sink, and nowhere beside standard
+/// output.
+pub(crate) fn write(
+    facts: &Facts<'_>,
+    report: &Report,
+    named: Option<PathBuf>,
+) -> Result<Option<PathBuf>> {
+    let beside = || {
+        let sink = &facts.job.plan.sink;
+        // A table has none beside it: its store's directory is its own.
+        let beside = sink.table.is_none() && sink.destination != "-";
+        beside.then(|| PathBuf::from(format!("{}.manifest.json", sink.destination)))
+    };
+    let Some(path) = named.or_else(beside) else { return Ok(None) };
+    let mut text = serde_json::to_string_pretty(&manifest(facts, report))
+        .map_err(|error| Error::invalid(error.to_string()))?;
+    text.push('\n');
+    replace(&path, text.as_bytes()).map_err(|error| Error::io(path.display(), error))?;
+    Ok(Some(path))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let (mut file, temporary) = temporary_beside(path)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .and_then(|()| sync_directory(path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn manifest(facts: &Facts<'_>, report: &Report) -> Value {
+    let Facts { job, shared, output, began } = facts;
+    let memory = &job.memory;
+    let inputs: Vec<Value> = shared.digests.lock().iter().map(input).collect();
+    let steps: Vec<Value> = report
+        .steps
+        .iter()
+        .map(|step| {
+            json!({
+                "step": step.step,
+                "name": step.name,
+                "rows_in": step.rows_in,
+                "rows_out": step.rows_out,
+                "rows_filtered": step.rows_filtered,
+                "rows_rejected": step.rows_rejected,
+            })
+        })
+        .collect();
+    let sorts: Vec<Value> = shared
+        .counts
+        .sorts
+        .lock()
+        .iter()
+        .map(|(step, stats, fan_in)| {
+            json!({
+                "step": step + 1,
+                "rows": stats.rows,
+                "runs": stats.runs,
+                "merges": stats.merges,
+                "fan_in": fan_in,
+                "spill_bytes": stats.spill_bytes,
+            })
+        })
+        .collect();
+    json!({
+        "manifest_version": 1,
+        "store_version": env!("CARGO_PKG_VERSION"),
+        "job": job.name,
+        "plan_hash": job.hash,
+        "began": moment(*began),
+        "seconds": report.took.as_secs_f64(),
+        "inputs": inputs,
+        "output": {
+            "name": job.plan.sink.destination,
+            "bytes": output.map(|output| output.bytes),
+            "xxh3": output.map(|output| format!("{:016x}", output.hash)),
+            "rows": report.rows_out(),
+        },
+        "steps": steps,
+        "rows_rejected": report.rows_rejected(),
+        "memory": {
+            "cap": memory.cap,
+            "predicted_peak": report.predicted_peak,
+            "measured_peak": report.measured_peak,
+            "min_cap": memory.min_cap,
+        },
+        "spill_bytes": report.spill_bytes,
+        "passes": report.passes,
+        "sorts": sorts,
+    })
+}
+
+fn input(digest: &Arc<InputDigest>) -> Value {
+    json!({
+        "name": digest.name,
+        "bytes": digest.bytes.load(Relaxed),
+        "xxh3": format!("{:016x}", digest.hash()),
+        // A limit may end a job before its input ends.
+        "whole": digest.whole.load(Relaxed),
+    })
+}
+
+fn moment(at: SystemTime) -> String {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    ValueRef::Timestamp(since.as_micros() as i64).to_string()
+}

@@ -1,0 +1,226 @@
+//! A run of a job: within its memory, cancelled at any time, with a manifest of what it did.
+//!
+//! ```text
+//! plan, memory ─► operators ─► pull a batch, write it, tell progress … ─► file whole ─► manifest
+//!                 anything that fails, or a cancel: operators, runs and the unfinished file go
+//! ```
+//!
+//! The memory that is promised is that of the whole process (invariant I12): its base is measured, what
+//! operators hold is stated by each of them, and reserved in a budget of that size.
+
+use crate::job::{JobOptions, MemoryPlan, Plan, ProgressCallback, SpillPlace, operators};
+use crate::manifest;
+use crate::operator::{Counts, Shared, Sink, Told};
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime};
+use store_core::segment::Spill;
+use store_core::{Error, Kind, MemoryBudget, Result};
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Rows read by all scans.
+    pub rows_in: u64,
+    /// Rows written.
+    pub rows_out: u64,
+    /// Bytes of text read, after unpacking.
+    pub bytes: u64,
+    /// Bytes of files read, before it.
+    pub source_bytes: u64,
+    /// Bytes of all the files, if it is known.
+    pub source_size: Option<u64>,
+    /// Bytes put aside so far.
+    pub spill_bytes: u64,
+    /// Resident bytes of the process now.
+    pub resident: u64,
+    /// The cap on them.
+    pub cap: u64,
+}
+
+/// Rows of one step. `rows_in = rows_out + rows_filtered + rows_rejected`, always.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StepReport {
+    /// Its number in the job, from 1.
+    pub step: usize,
+    /// Its name, or its word.
+    pub name: String,
+    /// Rows taken in.
+    pub rows_in: u64,
+    /// Rows given.
+    pub rows_out: u64,
+    /// Rows left out, as it was told.
+    pub rows_filtered: u64,
+    /// Rows that could not be read.
+    pub rows_rejected: u64,
+}
+
+/// What a run did.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// Rows of every step that was left after planning.
+    pub steps: Vec<StepReport>,
+    /// What was stated before it ran.
+    pub predicted_peak: u64,
+    /// The most resident bytes of the process so far, as the system counted them.
+    pub measured_peak: u64,
+    /// The cap.
+    pub cap: u64,
+    /// Bytes put aside, in all.
+    pub spill_bytes: u64,
+    /// How often rows were put aside and read again, at most.
+    pub passes: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// Where the manifest is.
+    pub manifest: Option<PathBuf>,
+}
+
+impl Report {
+    /// Rows written.
+    pub fn rows_out(&self) -> u64 {
+        self.steps.last().map_or(0, |step| step.rows_out)
+    }
+
+    /// Rows that could not be read.
+    pub fn rows_rejected(&self) -> u64 {
+        self.steps.iter().map(|step| step.rows_rejected).sum()
+    }
+}
+
+/// A job that is ready to run.
+pub(crate) struct Prepared {
+    pub plan: Plan,
+    pub memory: MemoryPlan,
+    pub spill: SpillPlace,
+    pub hash: String,
+    pub name: String,
+}
+
+/// Runs it.
+pub(crate) fn run(job: &Prepared, mut options: JobOptions) -> Result<Report> {
+    let began = (Instant::now(), SystemTime::now());
+    let budget = MemoryBudget::new(job.memory.cap);
+    let holder = budget.holder("job");
+    let _base = holder.child("program").reserve(job.memory.base as usize)?;
+    let spill = if job.memory.breakers > 0 { Some(job.spill.open()?) } else { None };
+    let told = tell(job, options.progress.take(), spill.clone());
+    let shared = Shared {
+        memory: Arc::new(job.memory.clone()),
+        holder,
+        spill: spill.clone(),
+        cancelled: options.cancelled.take().unwrap_or_default(),
+        counts: Arc::new(Counts::new(job.plan.names.len())),
+        names: job.plan.names.clone().into(),
+        digests: Arc::default(),
+        told,
+    };
+    let mut input = operators(&job.plan, &shared)?;
+    let (fields, step) = (&job.plan.root.fields, job.plan.sink_step);
+    let mut sink = Sink::new(&job.plan.sink, fields, step, &shared)?;
+    let spilled = || spill.as_ref().map_or(0, Spill::written_bytes);
+    while input.advance()? {
+        sink.take(&*input)?;
+        shared.tick()?;
+    }
+    drop(input);
+    let steps = step_reports(&job.plan, &shared)?;
+    let output = sink.finish()?;
+    let mut report = Report {
+        steps,
+        predicted_peak: job.memory.predicted,
+        measured_peak: peak_bytes(),
+        cap: job.memory.cap,
+        spill_bytes: spilled(),
+        passes: passes(&shared.counts),
+        took: began.0.elapsed(),
+        manifest: None,
+    };
+    let facts = manifest::Facts { job, shared: &shared, output: output.as_ref(), began: began.1 };
+    report.manifest = manifest::write(&facts, &report, options.manifest)?;
+    Ok(report)
+}
+
+fn source_size(plan: &Plan) -> Option<u64> {
+    plan.root.scans().into_iter().flat_map(|scan| &scan.files).map(|file| file.bytes).sum()
+}
+
+/// What is called between two batches.
+fn tell(job: &Prepared, callback: Option<ProgressCallback>, spill: Option<Spill>) -> Told {
+    let Some(mut callback) = callback else { return Rc::new(RefCell::new(|_: &Counts| ())) };
+    let (source_size, sink, cap) = (source_size(&job.plan), job.plan.sink_step, job.memory.cap);
+    Rc::new(RefCell::new(move |counts: &Counts| {
+        callback(&Progress {
+            rows_in: counts.scanned.load(Relaxed),
+            rows_out: counts.steps[sink].get()[1],
+            bytes: counts.bytes.load(Relaxed),
+            source_bytes: counts.source_bytes.load(Relaxed),
+            source_size,
+            spill_bytes: spill.as_ref().map_or(0, Spill::written_bytes),
+            resident: resident_bytes(),
+            cap,
+        });
+    }))
+}
+
+/// The rows of each step that is in the plan; the counts must add up (invariant I14).
+fn step_reports(plan: &Plan, shared: &Shared) -> Result<Vec<StepReport>> {
+    let mut numbers = plan.root.numbers();
+    numbers.push(plan.sink_step);
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut reports = Vec::with_capacity(numbers.len());
+    for step in numbers {
+        let [rows_in, rows_out, rows_filtered, rows_rejected] = shared.counts.steps[step].get();
+        let name = plan.names[step].clone();
+        if rows_in != rows_out + rows_filtered + rows_rejected {
+            let message = format!(
+                "step {} ({name}) took {rows_in} rows, gave {rows_out}, filtered {rows_filtered} and \
+                 rejected {rows_rejected}: rows were lost, so the output is not kept",
+                step + 1
+            );
+            return Err(Error::new(Kind::Panic, message));
+        }
+        reports.push(StepReport {
+            step: step + 1,
+            name,
+            rows_in,
+            rows_out,
+            rows_filtered,
+            rows_rejected,
+        });
+    }
+    Ok(reports)
+}
+
+/// Merges that wrote a run again, and the last one, of the sort that has most.
+fn passes(counts: &Counts) -> u64 {
+    let of = |stats: &crate::operator::sort::SortStats| {
+        if stats.runs == 0 { 0 } else { 1 + u64::from(stats.merges > 0) }
+    };
+    counts.sorts.lock().iter().map(|(_, stats, _)| of(stats)).max().unwrap_or(0)
+}
+
+/// Resident bytes of this process now.
+pub(crate) fn resident_bytes() -> u64 {
+    const UNKNOWN: u64 = 16 << 20;
+    let page = 4096; // what the systems this runs on count in
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
+    pages.map_or(UNKNOWN, |pages| pages * page)
+}
+
+/// The most there ever were.
+fn peak_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
