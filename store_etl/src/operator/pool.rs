@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 use store_core::mem::{Reservation, WorkArea};
+use store_core::planted::bug;
 use store_core::segment::{Chain, ChainFile, RunOptions, Spill};
 use store_core::{Error, Holder, Kind, Result};
 
@@ -390,7 +391,8 @@ impl Pool {
             let start = self.room + page as usize * self.page_bytes + Self::HEAD_BYTES;
             return Ok(Some(Block { records: start..end as usize, page }));
         }
-        let (true, Some(file)) = (part.chain.blocks() > 0, &mut self.file) else {
+        let has_more = part.chain.blocks() > 0 && !bug("spilled_pages_forgotten");
+        let (true, Some(file)) = (has_more, &mut self.file) else {
             debug_assert_eq!(part.rows, 0, "every record was read");
             return Ok(None);
         };

@@ -27,6 +27,7 @@ use crate::batch::{Batch, Limits};
 use crate::operator::key::hash;
 use crate::operator::pool::{Part, Pool};
 use store_core::mem::{Reservation, WorkArea};
+use store_core::planted::bug;
 use store_core::segment::Spill;
 use store_core::{Holder, Result};
 
@@ -296,9 +297,10 @@ impl Chunk {
             let key = plan.layout.key_of(bytes, *start as usize);
             let hash = hash(key, seed) & hash_mask;
             let entry = table.find_or_add(hash, key, &plan.initial);
-            if entry == NO_ROOM {
+            if entry == NO_ROOM || (seed > 0 && bug("row_added_twice")) {
                 self.left.push((*start, hash));
-            } else {
+            }
+            if entry != NO_ROOM {
                 self.kept.push(*start);
                 self.entries.push(entry);
             }

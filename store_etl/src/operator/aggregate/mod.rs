@@ -36,7 +36,7 @@ use hashed::Hashed;
 use sorted::{SortInput, SortedGroups};
 use store_core::mem::WorkArea;
 use store_core::segment::{RunOptions, Spill};
-use store_core::{Holder, Result};
+use store_core::{Error, Holder, Kind, Result};
 
 /// How an aggregation goes about its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,7 @@ pub struct Aggregated {
     rows: u64,
     groups: u64,
     empty: bool,
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -169,7 +170,14 @@ impl Aggregator {
                 From::Sort(Box::new(input.finish(&plan, row_bytes, &holder)?))
             }
         };
-        Ok(Aggregated { empty: plan.keys == 0 && rows == 0, plan, from, rows, groups: 0 })
+        Ok(Aggregated {
+            empty: plan.keys == 0 && rows == 0,
+            plan,
+            from,
+            rows,
+            groups: 0,
+            failed: false,
+        })
     }
 }
 
@@ -181,15 +189,29 @@ impl SortWay {
         holder: &Holder,
     ) -> Result<Self> {
         let row = plan.layout.record_max(options.row_bytes);
-        let scratch = WorkArea::map(row.max(layout::CHUNK_ROWS * 16), holder)?;
-        let groups = SortInput::group_bytes(plan.sections.len(), options.row_bytes);
-        let memory = options.memory.saturating_sub(scratch.len() + groups);
+        let memory = options.memory.saturating_sub(Self::fixed(plan, options));
         Ok(Self {
             input: SortInput::new(memory, row, options.run, spill, holder)?,
-            scratch,
+            scratch: WorkArea::map(Self::scratch_bytes(row), holder)?,
             starts: Vec::new(),
             rows: 0,
         })
+    }
+
+    fn scratch_bytes(row: usize) -> usize {
+        row.max(layout::CHUNK_ROWS * 16).next_multiple_of(4096)
+    }
+
+    /// What it holds beside the sort.
+    fn fixed(plan: &Aggregation, options: &AggregateOptions) -> usize {
+        let row = plan.layout.record_max(options.row_bytes);
+        let groups = SortInput::group_bytes(plan.sections.len(), options.row_bytes);
+        Self::scratch_bytes(row) + groups + layout::CHUNK_ROWS * 8
+    }
+
+    fn memory_min(plan: &Aggregation, options: &AggregateOptions) -> usize {
+        let row = plan.layout.record_max(options.row_bytes);
+        Self::fixed(plan, options) + SortInput::memory_min(row, options.run)
     }
 
     fn push(&mut self, plan: &Aggregation, batch: &Batch) -> Result<()> {
@@ -209,6 +231,9 @@ impl Aggregated {
     /// Adds groups to the batch until it is full; false when there are no more. The batch has the
     /// columns of [`Aggregation::fields`].
     pub fn next(&mut self, out: &mut Batch, limits: &Limits) -> Result<bool> {
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(Error::new(Kind::Closed, "the aggregation failed before"));
+        }
         let before = out.rows();
         let has_more = match &mut self.from {
             From::Hash(hashed) => hashed.next(&self.plan, out, limits)?,
@@ -218,6 +243,7 @@ impl Aggregated {
             self.plan.push_empty(out)?;
         }
         self.groups += (out.rows() - before) as u64;
+        self.failed = false;
         Ok(has_more)
     }
 

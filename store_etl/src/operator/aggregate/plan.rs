@@ -3,10 +3,13 @@
 use super::function::{Call, Function, field_at};
 use super::layout::{ArgKind, Layout};
 use super::result::{Outcome, Whole};
+use super::sizes::Sizes;
 use super::state::{StateKind, States};
 use super::table::Table;
-use crate::batch::{Batch, Field, Limits};
+use super::{AggregateOptions, SortWay};
+use crate::batch::{Batch, Field, Limits, fixed_bytes};
 use store_core::query::Function as TableFunction;
+use store_core::te::HashPlan;
 use store_core::{Error, Result, Type, Value};
 
 /// A list of aggregates over groups, bound to the columns of its input.
@@ -115,6 +118,16 @@ impl Aggregation {
         &self.fields
     }
 
+    /// How an aggregation by hash cuts up its memory, or why it cannot; its details name the least.
+    pub fn hash_plan(&self, options: &AggregateOptions) -> Result<HashPlan> {
+        Ok(Sizes::of(self, options)?.plan(self, options.memory))
+    }
+
+    /// The smallest memory that it works in, by hash or by sort.
+    pub fn memory_min(&self, options: &AggregateOptions) -> usize {
+        if self.sorts() { SortWay::memory_min(self, options) } else { Sizes::least(self, options) }
+    }
+
     /// True if values are sorted: for COUNT DISTINCT, MEDIAN, STRING_AGG, and the least, greatest, first
     /// and last of texts.
     pub fn sorts(&self) -> bool {
@@ -129,11 +142,17 @@ impl Aggregation {
         out: &mut Batch,
         limits: &Limits,
     ) -> Result<bool> {
+        let row: usize = self.fields.iter().map(|field| fixed_bytes(field.ty) + 1).sum();
+        let (mut rows, mut bytes) = (out.rows(), out.data_bytes());
         while *at < table.end() {
-            if out.rows() >= limits.rows || out.data_bytes() >= limits.bytes {
+            if rows >= limits.rows || bytes >= limits.bytes {
                 return Ok(true);
             }
-            self.push_group(table.key_of(*at), table.states_of(*at), &[], out)?;
+            let key = table.key_of(*at);
+            self.push_group(key, table.states_of(*at), &[], out)?;
+            // Texts of a key are the most that may be longer.
+            bytes += row + key.len();
+            rows += 1;
             *at = table.next(*at);
         }
         Ok(false)

@@ -3,9 +3,11 @@
 use super::AggregateOptions;
 use super::hashed::LIST_BYTES;
 use super::plan::Aggregation;
+use super::sorted::SortInput;
+use super::table::Table;
 use crate::operator::pool::{Part, Pool};
-use store_core::segment::{RunOptions, sort_costs};
-use store_core::te::SortPlan;
+use store_core::segment::RunOptions;
+use store_core::te::HashPlan;
 use store_core::{Error, Kind, Result};
 
 /// A partition that was taken apart so often is sorted.
@@ -27,8 +29,6 @@ const PAGES_MIN: usize = 16;
 const PAGE_BYTES_MIN: usize = 512;
 /// Pages in a memory, about, unless it is so large that they have the size asked for.
 const PAGES_WANTED: usize = 512;
-/// Blocks of a sort by keys, when there is little memory.
-const SORT_PAGE_BYTES: u64 = 4096;
 /// Rows laid out at once take so much, unless one is longer.
 const SCRATCH_BYTES: usize = 32 << 10;
 /// All lists of a fixed length. Those of partitions grow by doubling.
@@ -55,18 +55,23 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
+    /// The smallest memory.
+    pub fn least(plan: &Aggregation, options: &AggregateOptions) -> usize {
+        let record = plan.layout.record_max(options.row_bytes);
+        let least = Fixed::of(record, PAGE_BYTES_MIN.min(options.run.block_bytes), 0, options);
+        least.bytes() + 2 * table_min(record) + least.pages_min * least.page_bytes()
+    }
+
     /// Cuts up the memory, or says how much is needed.
     pub fn of(plan: &Aggregation, options: &AggregateOptions) -> Result<Self> {
         let record = plan.layout.record_max(options.row_bytes);
-        let least = Fixed::of(record, PAGE_BYTES_MIN.min(options.run.block_bytes), 0, options);
-        let table_min = whole(TABLE_BYTES_MIN.max(2 * record) + 4095);
-        let least_bytes = least.bytes() + 2 * table_min + least.pages_min * least.page_bytes();
-        let Some(surplus) = options.memory.checked_sub(least_bytes) else {
+        let (least, table_min) = (Self::least(plan, options), table_min(record));
+        let Some(surplus) = options.memory.checked_sub(least) else {
             let message = format!(
-                "an aggregation within {} bytes is too small: it takes {least_bytes} at least",
+                "an aggregation within {} bytes is too small: it takes {least} at least",
                 options.memory
             );
-            return Err(Error::new(Kind::OverBudget, message).detail(least_bytes.to_string()));
+            return Err(Error::new(Kind::OverBudget, message).detail(least.to_string()));
         };
         let page = (surplus / PAGES_WANTED).max(1).next_power_of_two();
         let page = page.clamp(PAGE_BYTES_MIN, options.run.block_bytes.max(PAGE_BYTES_MIN));
@@ -90,6 +95,23 @@ impl Sizes {
     }
 }
 
+impl Sizes {
+    /// The same as a plan.
+    pub fn plan(&self, plan: &Aggregation, memory: usize) -> HashPlan {
+        let entry = Table::entry_bytes(plan.states.bytes(), self.key);
+        let keys = |bytes: usize| Table::groups_max(bytes, entry) as u64;
+        HashPlan {
+            memory: memory as u64,
+            page: self.run.block_bytes as u64,
+            pages: self.pages as u64,
+            fan_out: self.fan_out as u64,
+            fan_out_again: self.fan_out_again as u64,
+            resident_keys: keys(self.resident),
+            table_keys: keys(self.table),
+        }
+    }
+}
+
 /// What does not grow with the memory, for pages of one size.
 #[derive(Clone, Copy, Debug)]
 struct Fixed {
@@ -101,8 +123,7 @@ struct Fixed {
 
 impl Fixed {
     fn of(record: usize, page: usize, scratch: usize, options: &AggregateOptions) -> Self {
-        let sort = SortPlan::memory_min(SORT_PAGE_BYTES, &sort_costs(options.run.codec));
-        let sort = sort as usize + 12 * (record + 256);
+        let sort = SortInput::memory_min(record, options.run) + SortInput::group_bytes(0, record);
         Self {
             record,
             scratch: whole(record.max(scratch) + 4095),
@@ -121,6 +142,12 @@ impl Fixed {
         let bytes = |pages| Pool::bytes_of(pages, self.record, &self.run);
         (bytes(MANY) - bytes(0)).div_ceil(MANY)
     }
+}
+
+/// The smallest table: a whole record at least.
+const fn table_min(record: usize) -> usize {
+    let record = if 2 * record > TABLE_BYTES_MIN { 2 * record } else { TABLE_BYTES_MIN };
+    whole(record + 4095)
 }
 
 /// Whole pages of the system.

@@ -19,10 +19,13 @@ use crate::operator::sort::{SortOptions, SortStats, Sorted, Sorter};
 use std::ops::Range;
 use store_core::mem::Reservation;
 use store_core::query::decimal_mean;
-use store_core::segment::{RunOptions, Spill};
+use store_core::segment::{RunOptions, Spill, sort_costs};
+use store_core::te::SortPlan;
 use store_core::value::encode_key;
 use store_core::{Decimal, Error, Holder, Kind, Result, Type, Value, ValueRef};
 
+/// Blocks of runs, when there is little memory.
+const SORT_PAGE_BYTES: u64 = 4096;
 /// The section byte of rows.
 const ROWS: u8 = 0;
 
@@ -49,6 +52,12 @@ impl SortInput {
         let options = SortOptions { codec: run.codec, ..SortOptions::within(memory) };
         let sorter = Sorter::new(options, spill, holder)?;
         Ok(Self { sorter, key: Vec::new(), value: Vec::new(), _lists: lists })
+    }
+
+    /// The smallest memory in which such rows are sorted.
+    pub fn memory_min(row: usize, run: RunOptions) -> usize {
+        let sort = SortPlan::memory_min(SORT_PAGE_BYTES, &sort_costs(run.codec)) as usize;
+        sort + 4 * row + Self::list_bytes(row) + 4096
     }
 
     /// Buffers for a key and a value: each has the longest row, twice while it grows.

@@ -59,24 +59,30 @@ impl Table {
         (states + 4 + key).next_multiple_of(UNIT)
     }
 
+    /// How many groups so much memory has room for, with entries of so many bytes.
+    pub fn groups_max(bytes: usize, entry: usize) -> usize {
+        let slots = Self::slots_for(bytes, entry, usize::MAX);
+        (slots / 4 * 3).min(bytes.saturating_sub(slots * UNIT) / entry)
+    }
+
+    /// Slots for so many groups; most of the memory is for entries.
+    fn slots_for(bytes: usize, entry: usize, groups: usize) -> usize {
+        // Four slots for three groups, rounded up to a power of two.
+        let most = bytes / (entry + 2 * UNIT);
+        let wanted = (groups.min(most).saturating_mul(4) / 3).max(SLOTS_MIN).next_power_of_two();
+        let largest = 1_usize << (bytes / (2 * UNIT)).max(1).ilog2();
+        wanted.min(largest.max(SLOTS_MIN))
+    }
+
     /// Forgets all groups and makes room for so many, as far as the memory goes.
     pub fn clear(&mut self, expected: usize, key_bytes: usize) {
         let entry = Self::entry_bytes(self.states, key_bytes);
-        // Four slots for three groups: for each group an entry and a slot and a third.
-        let most = self.limit / (entry + UNIT * 2);
-        let wanted = expected.min(most).saturating_mul(4) / 3;
-        let largest = 1_usize << (self.limit / (2 * UNIT)).max(1).ilog2();
-        self.slots = wanted.next_power_of_two().clamp(SLOTS_MIN, largest.max(SLOTS_MIN));
+        self.slots = Self::slots_for(self.limit, entry, expected);
         self.groups_max = self.slots / 4 * 3;
         self.groups = 0;
         self.first = self.slots * UNIT;
         self.end = self.first;
         self.area[..self.first].fill(0);
-    }
-
-    /// How many groups there are.
-    pub const fn groups(&self) -> usize {
-        self.groups
     }
 
     /// The entry of a key, new if it was not there and there is room: its place in units of 8 bytes.

@@ -1,8 +1,11 @@
 //! A join bound to the columns of its inputs.
 
+use super::JoinOptions;
 use super::record::RecordLayout;
+use super::sizes::Sizes;
 use crate::batch::Field;
 use crate::operator::key::KeyLayout;
+use store_core::te::HashPlan;
 use store_core::{Error, Result, Type};
 
 /// Which rows a join gives.
@@ -169,6 +172,16 @@ impl Join {
     /// The columns that come out.
     pub fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// How it cuts up its memory, or why it cannot; its details name the least.
+    pub fn hash_plan(&self, options: &JoinOptions) -> Result<HashPlan> {
+        Ok(Sizes::of(self, options)?.plan(self, options.memory))
+    }
+
+    /// The smallest memory that it works in.
+    pub fn memory_min(&self, options: &JoinOptions) -> usize {
+        Sizes::least(self, options)
     }
 
     pub(super) const fn layout(&self, side: Side) -> &RecordLayout {

@@ -14,6 +14,7 @@ use super::sizes::LEVELS_MAX;
 use super::walk::Seeker;
 use crate::batch::{Batch, Limits};
 use crate::operator::pool::{Block, Part, Pool};
+use store_core::planted::bug;
 use store_core::{Error, Kind, Result};
 
 /// Partitions of both sides that have the same keys.
@@ -37,6 +38,8 @@ pub(super) enum Stage {
     Loaded(Box<Loaded>),
     /// There is no more.
     Done,
+    /// An error came: what remains is not to be had.
+    Failed,
 }
 
 /// A pair of which one side is in memory.
@@ -75,20 +78,25 @@ impl Hashed {
             if Filling::of(out, limits).is_full(out.rows()) {
                 return Ok(true);
             }
-            match std::mem::replace(&mut self.stage, Stage::Done) {
+            match std::mem::replace(&mut self.stage, Stage::Failed) {
                 Stage::Left => {
                     self.walk.clear();
                     self.stage = Stage::Resident { part: 0, block: None };
                 }
                 Stage::Resident { part, block } => self.give_resident(part, block, out, limits)?,
                 Stage::Between => {
-                    let Some(pair) = self.pending.pop() else {
-                        return Ok(false);
-                    };
-                    self.begin_pair(pair)?;
+                    self.stage = Stage::Done;
+                    if let Some(pair) = self.pending.pop() {
+                        self.stage = Stage::Failed;
+                        self.begin_pair(pair)?;
+                    }
                 }
                 Stage::Loaded(loaded) => self.go_on_loaded(loaded, out, limits)?,
-                Stage::Done => return Ok(false),
+                Stage::Done => {
+                    self.stage = Stage::Done;
+                    return Ok(false);
+                }
+                Stage::Failed => return Err(Error::new(Kind::Closed, "the join failed before")),
             }
         }
     }
@@ -312,12 +320,12 @@ impl Hashed {
             for (row, met) in self.walk.again.drain(..) {
                 let at = row as usize;
                 let end = self.plan.layout(side).parts(&self.scratch, at)?.end;
-                let mark = if met { MET } else { 0 };
+                let mark = if met && !bug("meeting_forgotten") { MET } else { 0 };
                 set_next(&mut self.scratch, at, mark);
                 self.pool.push(&mut loaded.again, &self.scratch[at..end])?;
             }
         } else if !self.seek_again(&mut loaded)? {
-            let marks = self.rules(side, last).marks;
+            let marks = self.rules(side, last).marks && !bug("unmet_rows_lost");
             loaded.unmet = Some(if marks { loaded.start } else { loaded.end });
         }
         self.stage = Stage::Loaded(loaded);

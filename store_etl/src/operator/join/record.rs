@@ -119,10 +119,8 @@ impl RecordLayout {
         let mut end = 0;
         for row in from..from + most {
             let key = self.key.bytes_of(batch, row);
-            let payload = match is_whole {
-                true => self.payload_bytes(batch, row, dictionaries, laid),
-                false => 0,
-            };
+            let payload =
+                if is_whole { self.payload_bytes(batch, row, dictionaries, laid) } else { 0 };
             let bytes = self.bytes_of(key, payload);
             if end + bytes > out.len() {
                 if laid.starts.is_empty() {

@@ -6,6 +6,7 @@ use super::record::Laid;
 use super::walk::Walk;
 use crate::operator::pool::{Part, Pool};
 use store_core::segment::RunOptions;
+use store_core::te::HashPlan;
 use store_core::{Error, Kind, Result};
 
 /// A pair of partitions that was taken apart so often is joined block by block.
@@ -44,72 +45,106 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
+    /// The smallest memory.
+    pub fn least(plan: &Join, options: &JoinOptions) -> usize {
+        let page = PAGE_BYTES_MIN.min(options.run.block_bytes);
+        let fixed = Fixed::of(plan, options, page, 0, DICTIONARY_BYTES_MIN);
+        let pages = fixed.pages_min();
+        fixed.bytes + whole(pages * page / 4 + 4095) + pages * fixed.page_bytes()
+    }
+
     /// Cuts up the memory, or says how much is needed.
     pub fn of(plan: &Join, options: &JoinOptions) -> Result<Self> {
-        let both = [Side::Left, Side::Right].map(|side| plan.layout(side));
-        let record =
-            both.map(|side| side.record_max(options.row_bytes)).into_iter().max().unwrap_or(0);
-        let texts = both.map(|side| side.payload.texts()).into_iter().max().unwrap_or(0);
-        let parts = FAN_OUT_MAX * 3 + LEVELS_MAX as usize * FAN_OUT_AGAIN_MAX * 4;
-        let lists = Laid::bytes(texts) + Walk::BYTES + parts * size_of::<Part>();
-        let dictionaries = plan.layout(Side::Right).payload.texts();
-        let fixed = |page: usize, scratch: usize, dictionary: usize| {
-            let run = RunOptions { block_bytes: page, ..options.run };
-            let scratch = whole(record.max(scratch).max(page) + 4095);
-            (
-                run,
-                scratch,
-                scratch
-                    + lists
-                    + dictionary * dictionaries
-                    + Pool::bytes_of(0, record, &run)
-                    + 8192,
-            )
-        };
-        let page = PAGE_BYTES_MIN.min(options.run.block_bytes);
-        // A whole record in the arena, twice because a block may bring it.
-        let pages_min = PAGES_MIN.max((2 * record + 4096).div_ceil(page)) + 1;
-        let heads_min = whole(pages_min * page / 4 + 4095);
-        let (run, _, bytes) = fixed(page, 0, DICTIONARY_BYTES_MIN);
-        let least = bytes + heads_min + pages_min * page_bytes(record, &run);
+        let least = Self::least(plan, options);
         let Some(surplus) = options.memory.checked_sub(least) else {
-            let message = format!(
-                "a join within {} bytes is too small: it takes {least} at least",
-                options.memory
-            );
+            let memory = options.memory;
+            let message =
+                format!("a join within {memory} bytes is too small: it takes {least} at least");
             return Err(Error::new(Kind::OverBudget, message).detail(least.to_string()));
         };
         let page = (surplus / PAGES_WANTED).max(1).next_power_of_two();
         let page = page.clamp(PAGE_BYTES_MIN, options.run.block_bytes.max(PAGE_BYTES_MIN));
-        let dictionary = (surplus / DICTIONARY_SHARE)
-            .clamp(DICTIONARY_BYTES_MIN, DICTIONARY_BYTES_MAX / dictionaries.max(1))
-            .max(DICTIONARY_BYTES_MIN);
-        let (run, scratch, bytes) = fixed(page, SCRATCH_BYTES.min(surplus / 16), dictionary);
-        let rest = (options.memory - bytes).min(PAGES_BYTES_MAX);
+        let each = DICTIONARY_BYTES_MAX / plan.layout(Side::Right).payload.texts().max(1);
+        let dictionary = (surplus / DICTIONARY_SHARE).min(each).max(DICTIONARY_BYTES_MIN);
+        let fixed = Fixed::of(plan, options, page, SCRATCH_BYTES.min(surplus / 16), dictionary);
+        let rest = (options.memory - fixed.bytes).min(PAGES_BYTES_MAX);
         // A head for every record, if all are as short as can be.
-        let shortest =
-            both.map(super::record::RecordLayout::record_min).into_iter().min().unwrap_or(8);
-        let heads = whole(rest / (shortest + 4) * 4 + 4095).clamp(4096, rest / 4);
-        let pages = (rest - heads) / page_bytes(record, &run);
+        let shortest = plan.layout(Side::Right).record_min();
+        let heads = whole(rest / (shortest + 4) * 4 + 4095).min(whole(rest / 4)).max(4096);
+        let pages = (rest - heads) / fixed.page_bytes();
         Ok(Self {
-            record,
-            scratch,
-            lists,
+            record: fixed.record,
+            scratch: fixed.scratch,
+            lists: fixed.lists,
             dictionary,
-            heads: whole(heads).max(4096),
+            heads,
             pages,
-            run,
+            run: fixed.run,
             fan_out: power(pages / 4).clamp(FAN_OUT_MIN, FAN_OUT_MAX),
             fan_out_again: power(pages / 2).clamp(FAN_OUT_MIN, FAN_OUT_AGAIN_MAX),
         })
     }
 }
 
-/// Bytes that a page takes with all that belongs to it.
-fn page_bytes(record: usize, run: &RunOptions) -> usize {
-    const MANY: usize = 4096;
-    let bytes = |pages| Pool::bytes_of(pages, record, run);
-    (bytes(MANY) - bytes(0)).div_ceil(MANY)
+/// What does not grow with the memory, for pages of one size.
+#[derive(Clone, Copy, Debug)]
+struct Fixed {
+    record: usize,
+    scratch: usize,
+    lists: usize,
+    run: RunOptions,
+    /// All of it, with pages of the system by which heads and pool are rounded up.
+    bytes: usize,
+}
+
+impl Fixed {
+    fn of(
+        plan: &Join,
+        options: &JoinOptions,
+        page: usize,
+        scratch: usize,
+        dictionary: usize,
+    ) -> Self {
+        let (left, right) = (plan.layout(Side::Left), plan.layout(Side::Right));
+        let record = left.record_max(options.row_bytes).max(right.record_max(options.row_bytes));
+        let parts = FAN_OUT_MAX * 3 + LEVELS_MAX as usize * FAN_OUT_AGAIN_MAX * 4;
+        let texts = left.payload.texts().max(right.payload.texts());
+        let lists = Laid::bytes(texts) + Walk::BYTES + parts * size_of::<Part>();
+        let run = RunOptions { block_bytes: page, ..options.run };
+        let scratch = whole(record.max(scratch).max(page) + 4095);
+        let dictionaries = dictionary * right.payload.texts();
+        let bytes = scratch + lists + dictionaries + Pool::bytes_of(0, record, &run) + 8192;
+        Self { record, scratch, lists, run, bytes }
+    }
+
+    /// Pages at least: in the arena there is a whole record, and room to read another.
+    fn pages_min(&self) -> usize {
+        PAGES_MIN.max((2 * self.record + 4096).div_ceil(self.run.block_bytes)) + 1
+    }
+
+    /// Bytes that a page takes with all that belongs to it.
+    fn page_bytes(&self) -> usize {
+        const MANY: usize = 4096;
+        let bytes = |pages| Pool::bytes_of(pages, self.record, &self.run);
+        (bytes(MANY) - bytes(0)).div_ceil(MANY)
+    }
+}
+
+impl Sizes {
+    /// The same as a plan; its keys are rows of the side that is in memory, as short as they can be.
+    pub fn plan(&self, plan: &Join, memory: usize) -> HashPlan {
+        let shortest = plan.layout(Side::Right).record_min() as u64;
+        let rows = (self.pages * self.run.block_bytes) as u64 / shortest;
+        HashPlan {
+            memory: memory as u64,
+            page: self.run.block_bytes as u64,
+            pages: self.pages as u64,
+            fan_out: self.fan_out as u64,
+            fan_out_again: self.fan_out_again as u64,
+            resident_keys: rows,
+            table_keys: rows,
+        }
+    }
 }
 
 /// Whole pages of the system.
