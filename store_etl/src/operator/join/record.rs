@@ -261,11 +261,6 @@ impl Laid {
         self.numbers.clear();
     }
 
-    /// How many rows are laid out.
-    pub const fn len(&self) -> usize {
-        self.keys.len()
-    }
-
     /// Where a record is.
     pub fn range(&self, nth: usize) -> Range<usize> {
         self.starts[nth] as usize..self.starts[nth + 1] as usize

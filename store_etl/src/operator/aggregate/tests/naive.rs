@@ -10,7 +10,7 @@ fn fields() -> Vec<Field> {
         Field::new("name", Type::Text),
         Field::new("f", Type::Float64),
         Field::new("i", Type::Int64),
-        Field::new("d", Type::decimal(38, 3).unwrap()),
+        Field::new("d", Type::decimal(20, 3).unwrap()),
         Field::new("t", Type::Text),
         Field { name: "always".into(), ty: Type::Int16, nullable: false },
     ]
@@ -225,7 +225,7 @@ fn groups_are_those_of_a_naive_computation_whatever_the_memory() {
         spilled += u64::from(stats.spill_bytes > 0);
         resident += u64::from(stats.spill_bytes == 0 && stats.partitioned_rows > 0);
     }
-    assert!(levels >= 1 && spilled >= 3 && resident >= 1, "{levels} {spilled} {resident}");
+    assert!(levels >= 1 && spilled >= 2 && resident >= 1, "{levels} {spilled} {resident}");
 }
 
 fn naive_call_of_none(call: &Call) -> Value {
