@@ -79,7 +79,7 @@ fn run(
     let mut found = Vec::new();
     for some in left.chunks(700) {
         let batch = batch_of(&left_fields, some);
-        joined.begin(&batch)?;
+        joined.begin(&batch);
         while joined.next(&batch, &mut out, &LIMITS)? {
             take(&mut out, &mut found);
         }

@@ -448,6 +448,7 @@ impl Pool {
     }
 
     /// Ends the reading of a block.
+    #[expect(clippy::needless_pass_by_value, reason = "a block is given back once")]
     pub fn give_back(&mut self, block: Block) {
         if block.page != NO_PAGE {
             self.give_page(block.page);

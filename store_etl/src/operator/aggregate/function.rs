@@ -73,9 +73,9 @@ impl Function {
             return Err(self.misfit("numbers", of));
         }
         Ok(match (self, of.ty) {
-            (Self::Table(Count | CountDistinct), _) => Type::Int64,
+            (Self::Table(Count | CountDistinct), _)
+            | (Self::Table(Sum), Type::Int16 | Type::Int32) => Type::Int64,
             (Self::Table(Min | Max) | Self::First | Self::Last, ty) => ty,
-            (Self::Table(Sum), Type::Int16 | Type::Int32) => Type::Int64,
             (Self::Table(Sum), Type::Int64) => Type::decimal(DIGITS_MAX, 0)?,
             (Self::Table(Sum), Type::Decimal { scale, .. }) => Type::decimal(DIGITS_MAX, scale)?,
             (Self::Table(Avg) | Self::Median, Type::Decimal { precision, scale }) => {
@@ -113,7 +113,7 @@ pub struct Call {
     pub column: Option<usize>,
     /// What the result is called.
     pub name: String,
-    /// What STRING_AGG puts between texts.
+    /// What `STRING_AGG` puts between texts.
     pub separator: String,
 }
 

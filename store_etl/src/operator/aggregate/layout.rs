@@ -162,9 +162,13 @@ impl Layout {
         let rows = from..from + starts.len();
         self.write_args(batch, rows.clone(), position, out, starts);
         // The same places, moved to where keys begin.
-        starts.iter_mut().for_each(|start| *start += self.key as u32);
+        for start in starts.iter_mut() {
+            *start += self.key as u32;
+        }
         self.keys.write(batch, rows, out, starts);
-        starts.iter_mut().for_each(|start| *start -= self.key as u32);
+        for start in starts.iter_mut() {
+            *start -= self.key as u32;
+        }
         Ok(end)
     }
 

@@ -1,7 +1,7 @@
 //! Aggregation: a row for each group, within a given memory.
 //!
 //! Counts, sums, means, extremes, deviations and first and last values have states of fixed width and are
-//! aggregated by hash ([`hashed`]); COUNT DISTINCT, MEDIAN, STRING_AGG and extremes of texts need their
+//! aggregated by hash ([`hashed`]); COUNT DISTINCT, MEDIAN, `STRING_AGG` and extremes of texts need their
 //! values in order and are aggregated by one sort ([`sorted`]). Memory is cut up before the first row
 //! ([`sizes`]). Results do not depend on it.
 //!

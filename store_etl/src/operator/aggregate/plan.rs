@@ -128,7 +128,7 @@ impl Aggregation {
         if self.sorts() { SortWay::memory_min(self, options) } else { Sizes::least(self, options) }
     }
 
-    /// True if values are sorted: for COUNT DISTINCT, MEDIAN, STRING_AGG, and the least, greatest, first
+    /// True if values are sorted: for COUNT DISTINCT, MEDIAN, `STRING_AGG`, and the least, greatest, first
     /// and last of texts.
     pub fn sorts(&self) -> bool {
         !self.sections.is_empty()

@@ -134,8 +134,8 @@ fn divide(low: u128, high: i64, count: u64) -> (i128, i128) {
     let (mut rest, divisor) = (u128::from(high) % u128::from(count), u128::from(count));
     let mut whole = 0_u128;
     for word in [low >> 64, low & u128::from(u64::MAX)] {
-        let part = rest << 64 | word;
-        whole = whole << 64 | part / divisor;
+        let part = (rest << 64) | word;
+        whole = (whole << 64) | (part / divisor);
         rest = part % divisor;
     }
     let sign = |value: u128| if negative { -value.cast_signed() } else { value.cast_signed() };

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! One sort brings the rows of a group together, and behind them the values of each section in their
-//! order: equal ones side by side for COUNT DISTINCT, ascending for MEDIAN, as they came for STRING_AGG.
+//! order: equal ones side by side for COUNT DISTINCT, ascending for MEDIAN, as they came for `STRING_AGG`.
 //! So no state grows: a group is read once, from its first record to its last.
 
 use super::layout::{Layout, too_long};
@@ -367,7 +367,6 @@ fn middle(lower: &Value, upper: &Value, ty: Type) -> Result<Value> {
         (ValueRef::Int(a), ValueRef::Int(b), _) => {
             Ok(Value::Float64(store_core::query::quotient(i128::from(a) + i128::from(b), 2)))
         }
-        _ if number(lower) == number(upper) => Ok(Value::Float64(number(lower))),
-        _ => Ok(Value::Float64(number(lower) / 2.0 + number(upper) / 2.0)),
+        _ => Ok(Value::Float64(f64::midpoint(number(lower), number(upper)))),
     }
 }

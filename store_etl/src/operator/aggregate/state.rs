@@ -158,7 +158,7 @@ impl State {
                 }
             },
             StateKind::Least(arg) => {
-                on.best(&args[arg], |old, new| new < old, |old, new| new < old)
+                on.best(&args[arg], |old, new| new < old, |old, new| new < old);
             }
             StateKind::Greatest(arg) => {
                 on.best(&args[arg], |old, new| new > old, |old, new| new > old);

@@ -104,16 +104,7 @@ impl Join {
         kind: JoinKind,
         prefix: Option<&str>,
     ) -> Result<Self> {
-        if on.is_empty() {
-            return Err(Error::invalid("a join needs a pair of columns at least: on: [\"a = b\"]"));
-        }
-        let mut types = Vec::with_capacity(on.len());
-        for (a, b) in on {
-            let (Some(a), Some(b)) = (left.get(*a), right.get(*b)) else {
-                return Err(Error::invalid("a join on a column that is not there"));
-            };
-            types.push(common_type(a, b)?);
-        }
+        let types = key_types(left, right, on)?;
         let shared = |r: usize| {
             let same = |(a, b): &&(usize, usize)| {
                 *b == r && left[*a].name == right[r].name && left[*a].ty == right[r].ty
@@ -187,6 +178,18 @@ impl Join {
     pub(super) const fn layout(&self, side: Side) -> &RecordLayout {
         &self.layouts[side as usize]
     }
+}
+
+/// The types that the pairs are compared as.
+fn key_types(left: &[Field], right: &[Field], on: &[(usize, usize)]) -> Result<Vec<Type>> {
+    if on.is_empty() {
+        return Err(Error::invalid("a join needs a pair of columns at least: on: [\"a = b\"]"));
+    }
+    let one = |(a, b): &(usize, usize)| match (left.get(*a), right.get(*b)) {
+        (Some(a), Some(b)) => common_type(a, b),
+        _ => Err(Error::invalid("a join on a column that is not there")),
+    };
+    on.iter().map(one).collect()
 }
 
 /// What a right column is called.

@@ -220,11 +220,10 @@ impl Hashed {
     }
 
     /// Begins with the rows of a batch.
-    pub fn begin_left(&mut self, left: &Batch) -> Result<()> {
+    pub fn begin_left(&mut self, left: &Batch) {
         self.walk.clear();
         self.left_row = 0;
         self.stats.left_rows += left.rows() as u64;
-        Ok(())
     }
 
     pub fn next_of_left(&mut self, left: &Batch, out: &mut Batch, limits: &Limits) -> Result<bool> {

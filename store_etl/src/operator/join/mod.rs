@@ -83,7 +83,7 @@ pub struct JoinStats {
 /// let mut left = Batch::new(&flights);
 /// left.push_row(&["UAL123".into(), "KAUS".into()])?;
 /// let limits = Limits { rows: 100, bytes: 10_000, row_bytes: 1000 };
-/// join.begin(&left)?;
+/// join.begin(&left);
 /// while join.next(&left, &mut out, &limits)? {} // a full batch would be read and cleared here
 /// while join.rest(&mut out, &limits)? {}
 /// assert_eq!(out.cell(0, 3), "Austin".into());
@@ -121,8 +121,8 @@ impl JoinBuild {
 
 impl Joined {
     /// Begins with the next left rows.
-    pub fn begin(&mut self, left: &Batch) -> Result<()> {
-        self.0.begin_left(left)
+    pub fn begin(&mut self, left: &Batch) {
+        self.0.begin_left(left);
     }
 
     /// Adds the results of these left rows until the output is full; false when there are no more of

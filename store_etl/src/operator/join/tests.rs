@@ -84,7 +84,7 @@ pub(super) fn join(
         let mut out = Batch::new(&fields);
         for some in left.chunks(how.batch) {
             let batch = batch_of(how.left, some);
-            joined.begin(&batch)?;
+            joined.begin(&batch);
             while joined.next(&batch, &mut out, &limits)? {
                 take(&mut out);
             }

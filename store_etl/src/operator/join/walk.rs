@@ -23,6 +23,7 @@ pub(super) struct Seeker {
 }
 
 /// What comes of partners that meet, and of rows that meet none.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, asked by name")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     /// Each meeting gives a pair.
@@ -122,7 +123,7 @@ impl Walk {
         let Seeker { row, met, .. } = seeker;
         if rules.once && met {
             self.pairs.push((row, ALONE));
-        } else if !rules.last && !(rules.never && met) {
+        } else if !(rules.last || rules.never && met) {
             self.again.push((row, met));
         } else if rules.last && rules.keeps && !met {
             self.pairs.push((row, ALONE));

@@ -151,7 +151,7 @@ fn naive_call(call: &Call, rows: &[&Vec<Value>]) -> Value {
         (Function::Median, _) => {
             let mut all = numbers.clone();
             all.sort_by(f64::total_cmp);
-            float(Some((all[(all.len() - 1) / 2] + all[all.len() / 2]) / 2.0))
+            float(Some(f64::midpoint(all[(all.len() - 1) / 2], all[all.len() / 2])))
         }
         _ => unreachable!("no test calls it"),
     }
@@ -217,8 +217,7 @@ fn groups_are_those_of_a_naive_computation_whatever_the_memory() {
         let (found, stats) = aggregate(&fields(), keys, &calls, &rows, how).unwrap();
         let mut expected = naive(&rows, keys.len(), &calls);
         if keys.is_empty() && rows.is_empty() {
-            expected
-                .insert(String::new(), calls.iter().map(|call| naive_call_of_none(call)).collect());
+            expected.insert(String::new(), calls.iter().map(naive_call_of_none).collect());
         }
         check(&found, &expected, keys.len(), &calls);
         levels = levels.max(stats.levels);

@@ -139,7 +139,7 @@ fn spilled(change: impl Fn(&std::path::Path)) -> Result<usize> {
     let batch = batch_of(&left, &rows);
     let mut run = || -> Result<usize> {
         let mut count = 0;
-        joined.begin(&batch)?;
+        joined.begin(&batch);
         while joined.next(&batch, &mut out, &limits)? {
             count += out.rows();
             out.clear();

@@ -39,7 +39,7 @@ fn left_rows(draw: &mut Draw, count: usize, keys: u64, heavy: u64) -> Rows {
     let one = |nth: usize| {
         let [a, name] = key(draw, keys, heavy);
         let note = if draw.below(5) == 0 { Value::Null } else { Value::from("n".repeat(nth % 30)) };
-        let value = if nth % 7 == 0 { -0.0 } else { nth as f64 };
+        let value = if nth.is_multiple_of(7) { -0.0 } else { nth as f64 };
         vec![a, name, Value::Float64(value), note]
     };
     (0..count).map(one).collect()
