@@ -360,7 +360,8 @@ fn middle(lower: &Value, upper: &Value, ty: Type) -> Result<Value> {
             let more = super::function::mean_scale(precision, scale) - scale;
             // Halves of each: together they may have more than 128 bits.
             let (a, b) = (a.get(), b.get());
-            let (whole, rest) = (a / 2 + b / 2 + (a % 2 + b % 2) / 2, (a % 2 + b % 2) % 2);
+            let odd = a % 2 + b % 2;
+            let (whole, rest) = (a / 2 + b / 2 + odd / 2, odd % 2);
             let mean: Option<Decimal> = decimal_mean(whole, rest, 2, scale, more);
             mean.map(Value::Decimal).ok_or_else(crate::operator::key::damaged)
         }
