@@ -17,6 +17,7 @@
 //! Every byte is under a checksum that is verified on every read, lengths before they are used.
 
 mod block;
+mod chain;
 mod costs;
 mod format;
 mod key;
@@ -33,6 +34,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use chain::{Chain, ChainFile};
 pub use costs::sort_costs;
 pub use format::SegmentCodec;
 pub use key::{KeyPrefix, KeySpan};

@@ -44,7 +44,7 @@ pub struct Run {
 
 /// A file of a spill directory that is removed when this is dropped.
 #[derive(Debug)]
-struct RunFile {
+pub(super) struct RunFile {
     spill: Spill,
     number: u64,
     bytes: u64,
@@ -97,14 +97,9 @@ impl RunBuffers {
 impl RunWriter {
     /// Begins a run.
     pub fn create(spill: &Spill, buffers: RunBuffers) -> Result<Self> {
-        let number = spill.next_run();
-        let name = run_name(number);
-        let file = spill
-            .device()?
-            .open(&name, OpenMode::CreateNew)
-            .map_err(|fault| Error::io(format_args!("{name}: creating"), fault))?;
+        let (run, file) = RunFile::create(spill)?;
         let mut writer = Self {
-            run: RunFile { spill: spill.clone(), number, bytes: 0 },
+            run,
             file,
             file_id: random_id(),
             buffers,
@@ -290,7 +285,35 @@ impl Run {
 }
 
 impl RunFile {
-    fn write(&mut self, file: &dyn DeviceFile, bytes: &[u8]) -> Result<()> {
+    /// Makes an empty file.
+    pub(super) fn create(spill: &Spill) -> Result<(Self, Box<dyn DeviceFile>)> {
+        let number = spill.next_run();
+        let name = run_name(number);
+        let file = spill
+            .device()?
+            .open(&name, OpenMode::CreateNew)
+            .map_err(|fault| Error::io(format_args!("{name}: creating"), fault))?;
+        Ok((Self { spill: spill.clone(), number, bytes: 0 }, file))
+    }
+
+    pub(super) fn name(&self) -> String {
+        run_name(self.number)
+    }
+
+    /// Bytes written so far.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    #[cold]
+    pub(super) fn damaged(&self, at: u64, reason: &str) -> Error {
+        let name = self.name();
+        Error::corrupt(format!("{name}: damaged at offset {at}: {reason}"))
+            .detail(name)
+            .detail(at.to_string())
+    }
+
+    pub(super) fn write(&mut self, file: &dyn DeviceFile, bytes: &[u8]) -> Result<()> {
         self.spill.reserve(bytes.len() as u64)?;
         let at = self.bytes;
         self.bytes += bytes.len() as u64;

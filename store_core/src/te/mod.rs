@@ -10,10 +10,12 @@
 //!  memory of a phase = cap − base − what finished phases keep
 //!  sort: arena A, blocks of P, fan-in K = (A − scratch) / (P + w), runs R = N / A,
 //!        levels log_K R; two passes suffice when A ≥ √(N·P)
+//!  hash: arena A, fan-out F, pages of P; levels until the keys of a partition fit a table
 //! ```
 //!
 //! Everything here is arithmetic: no file, no memory, no clock.
 
+mod hash_plan;
 mod memory;
 mod merge_pattern;
 mod order;
@@ -24,6 +26,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use hash_plan::{HashInput, HashPlan};
 pub use memory::{Held, largest};
 pub use merge_pattern::{MergeCost, merge_cost, next_merge, smallest_neighbours};
 pub use order::{Requirement, order_children, peak_in_order};

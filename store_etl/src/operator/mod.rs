@@ -4,13 +4,17 @@
 //! its batch, which is its own until it is asked again. Each operator reserves what it stated before it
 //! allocates, and counts its rows.
 
+pub mod aggregate;
 mod counts;
 mod distinct;
 mod filter;
+pub mod join;
 mod json_scan;
+mod key;
 mod limit;
 mod line_sort;
 mod output;
+mod pool;
 mod project;
 mod scan;
 mod sink;

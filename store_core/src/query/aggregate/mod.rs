@@ -16,6 +16,7 @@ mod sum;
 mod tests;
 
 pub(crate) use state::State;
+pub use sum::{FloatSum, Moments, decimal_mean, quotient};
 
 use crate::error::{Error, Result};
 use crate::schema::Schema;

@@ -1,9 +1,9 @@
 //! What is known of an aggregate after some of its rows.
 
-use super::sum::{FloatSum, Moments};
+use super::sum::{FloatSum, Moments, decimal_mean, quotient};
 use super::{BoundAggregate, Function};
 use crate::error::{Error, Kind, Result};
-use crate::value::{Decimal, Type, Value, ValueRef, encode_key, power_of_ten};
+use crate::value::{Decimal, Type, Value, ValueRef, encode_key};
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -234,18 +234,6 @@ fn sum_of(known: Known<'_, i64>) -> i128 {
     (i128::from(highs) << 32) + i128::from(lows)
 }
 
-/// A quotient as a float. Where the sum is no float itself, the whole part and the rest are divided
-/// by themselves.
-fn quotient(sum: i128, count: u64) -> f64 {
-    const EXACT: u128 = 1 << f64::MANTISSA_DIGITS;
-    if sum.unsigned_abs() <= EXACT {
-        return sum as f64 / count as f64;
-    }
-    let count = i128::from(count);
-    let (whole, rest) = (sum / count, sum % count);
-    whole as f64 + rest as f64 / count as f64
-}
-
 fn float(value: ValueRef<'_>) -> f64 {
     match value {
         ValueRef::Int(value) => value as f64,
@@ -271,15 +259,8 @@ fn float_as(ty: Type, value: f64) -> ValueRef<'static> {
 /// The mean of decimals, with up to [`MEAN_DIGITS`] more digits than they have, rounded half away from
 /// zero; fewer where all of them together would be too many.
 fn mean(sum: i128, count: u64, scale: u8) -> Result<Decimal> {
-    let count = i128::from(count);
-    let (whole, rest) = (sum / count, sum % count);
-    let with_digits = |more: u8| {
-        let power = power_of_ten(more);
-        let (part, left) = (rest * power / count, rest * power % count);
-        let up = if left.abs() * 2 >= count { left.signum() } else { 0 };
-        let units = whole.checked_mul(power)?.checked_add(part + up)?;
-        Decimal::new(units, scale + more).ok()
-    };
+    let (whole, rest) = (sum / i128::from(count), sum % i128::from(count));
+    let with_digits = |more| decimal_mean(whole, rest, count, scale, more);
     (0..=MEAN_DIGITS).rev().find_map(with_digits).ok_or_else(too_large)
 }
 

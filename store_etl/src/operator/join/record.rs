@@ -1,0 +1,301 @@
+//! A row of either side as a record.
+//!
+//! ```text
+//!  │next 4│length of the key│length of the payload│key│payload│ up to a multiple of 4
+//!  next     while in memory: the next record of its chain, in units of 4; bit 31: it has met a partner
+//!  payload  │NULL marks│cells of fixed width│texts: a number of the dictionary, or 0, length and bytes│
+//! ```
+//!
+//! Lengths that are the same for all rows are left out.
+
+use super::bind::NOWHERE;
+use super::dictionary::Dictionary;
+use crate::batch::{Batch, Column};
+use crate::operator::key::{
+    KeyLayout, damaged, length_bytes, long_of, take_length, take_long, write_length,
+};
+use std::ops::Range;
+use store_core::mem::WorkArea;
+use store_core::{Error, Kind, Result, Type, ValueRef};
+
+/// Records begin at multiples of so many bytes.
+pub(super) const UNIT: usize = 4;
+/// The bit of `next` that says that the row has met a partner.
+pub(super) const MET: u32 = 1 << 31;
+/// Rows made into records at once.
+pub(super) const CHUNK_ROWS: usize = 256;
+
+/// How records of one side are laid out.
+#[derive(Clone, Debug)]
+pub(super) struct RecordLayout {
+    pub key: KeyLayout,
+    pub payload: KeyLayout,
+    /// Whether its texts have numbers.
+    pub numbered: bool,
+}
+
+/// Where the parts of a record are.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    pub key: Range<usize>,
+    pub payload: Range<usize>,
+    pub end: usize,
+}
+
+/// Rows that are laid out in a scratch.
+#[derive(Debug, Default)]
+pub(super) struct Laid {
+    /// Where each record begins, or key, and where the last one ends.
+    pub starts: Vec<u32>,
+    keys: Vec<u32>,
+    payloads: Vec<u32>,
+    /// For each row the numbers of its texts.
+    numbers: Vec<u32>,
+}
+
+impl Laid {
+    /// Bytes of the lists, for a payload of so many texts.
+    pub const fn bytes(texts: usize) -> usize {
+        (CHUNK_ROWS + 1) * 4 * (3 + texts) * 2
+    }
+}
+
+impl RecordLayout {
+    pub const fn new(key: KeyLayout, payload: KeyLayout, numbered: bool) -> Self {
+        Self { key, payload, numbered }
+    }
+
+    /// The parts of the record that begins here.
+    #[inline(always)]
+    pub fn parts(&self, bytes: &[u8], at: usize) -> Result<Parts> {
+        let mut rest = bytes.get(at + 4..).ok_or_else(damaged)?;
+        let key = match self.key.width() {
+            Some(width) => width,
+            None => take_length(&mut rest)?,
+        };
+        let payload = match self.payload.width() {
+            Some(width) => width,
+            None => take_length(&mut rest)?,
+        };
+        let start = bytes.len() - rest.len();
+        let end = (start + key + payload).next_multiple_of(UNIT);
+        if end > bytes.len() {
+            return Err(damaged());
+        }
+        let key = start..start + key;
+        Ok(Parts { payload: key.end..key.end + payload, key, end })
+    }
+
+    /// Bytes of the shortest record.
+    pub fn record_min(&self) -> usize {
+        let lengths =
+            usize::from(self.key.width().is_none()) + usize::from(self.payload.width().is_none());
+        let fixed =
+            self.key.fixed() + self.payload.fixed() + self.key.texts() + self.payload.texts();
+        (4 + lengths + fixed).next_multiple_of(UNIT)
+    }
+
+    /// Bytes of the longest record of rows with so many bytes.
+    pub fn record_max(&self, row_bytes: usize) -> usize {
+        // The key is there twice, and cells may be wider than they were, and have marks and lengths.
+        let cells = self.key.columns().len() + self.payload.columns().len();
+        (4 * row_bytes + 24 * cells + 64).next_multiple_of(UNIT)
+    }
+
+    /// Lays out rows from this one on, as many as fit and [`CHUNK_ROWS`] at most, with their payload or
+    /// only the key. Returns the row behind the last one.
+    pub fn lay(
+        &self,
+        batch: &Batch,
+        from: usize,
+        out: &mut WorkArea,
+        dictionaries: Option<&mut [Dictionary]>,
+        laid: &mut Laid,
+    ) -> Result<usize> {
+        let is_whole = dictionaries.is_some();
+        let dictionaries = dictionaries.unwrap_or_default();
+        laid.clear();
+        let most = (batch.rows() - from).min(CHUNK_ROWS);
+        let mut end = 0;
+        for row in from..from + most {
+            let key = self.key.bytes_of(batch, row);
+            let payload =
+                if is_whole { self.payload_bytes(batch, row, dictionaries, laid) } else { 0 };
+            let bytes = self.bytes_of(key, payload);
+            if end + bytes > out.len() {
+                if laid.starts.is_empty() {
+                    return Err(too_long(bytes, out.len()));
+                }
+                break;
+            }
+            laid.starts.push(end as u32);
+            let mut at = end + 4;
+            out[end..at].fill(0);
+            if self.key.width().is_none() {
+                at += write_length(&mut out[at..], key);
+            }
+            if self.payload.width().is_none() {
+                at += write_length(&mut out[at..], payload);
+            }
+            laid.keys.push(at as u32);
+            laid.payloads.push((at + key) as u32);
+            out[at + key + payload..end + bytes].fill(0);
+            end += bytes;
+        }
+        let rows = from..from + laid.starts.len();
+        self.key.write(batch, rows.clone(), out, &laid.keys);
+        if is_whole {
+            self.payload.write_fixed(batch, rows.clone(), out, &laid.payloads);
+            self.write_texts(batch, rows.clone(), out, laid);
+        }
+        laid.starts.push(end as u32);
+        Ok(rows.end)
+    }
+
+    fn bytes_of(&self, key: usize, payload: usize) -> usize {
+        let lengths = if self.key.width().is_none() { length_bytes(key) } else { 0 }
+            + if self.payload.width().is_none() { length_bytes(payload) } else { 0 };
+        (4 + lengths + key + payload).next_multiple_of(UNIT)
+    }
+
+    /// Bytes of a row's payload; the numbers of its texts are noted.
+    fn payload_bytes(
+        &self,
+        batch: &Batch,
+        row: usize,
+        dictionaries: &mut [Dictionary],
+        laid: &mut Laid,
+    ) -> usize {
+        let mut bytes = self.payload.fixed();
+        for (nth, key) in self.payload.long_columns().enumerate() {
+            let text = long_of(&batch.columns()[key.column], row).unwrap_or_default();
+            let number = dictionaries.get_mut(nth).map_or(0, |known| known.number(text));
+            laid.numbers.push(number);
+            bytes += match (self.numbered, number) {
+                (true, 0) => 1 + length_bytes(text.len()) + text.len(),
+                (true, number) => length_bytes(number as usize),
+                (false, _) => length_bytes(text.len()) + text.len(),
+            };
+        }
+        bytes
+    }
+
+    fn write_texts(&self, batch: &Batch, rows: Range<usize>, out: &mut [u8], laid: &Laid) {
+        let texts = self.payload.texts();
+        if texts == 0 {
+            return;
+        }
+        let numbers = laid.numbers.chunks(texts);
+        for ((row, start), numbers) in rows.zip(&laid.payloads).zip(numbers) {
+            let mut at = *start as usize + self.payload.fixed();
+            for (key, number) in self.payload.long_columns().zip(numbers) {
+                if self.numbered {
+                    at += write_length(&mut out[at..], *number as usize);
+                }
+                if !self.numbered || *number == 0 {
+                    let text = long_of(&batch.columns()[key.column], row).unwrap_or_default();
+                    at += write_length(&mut out[at..], text.len());
+                    out[at..at + text.len()].copy_from_slice(text);
+                    at += text.len();
+                }
+            }
+        }
+    }
+
+    /// Adds the cells of a payload to the columns where the map says they come out; returns how many
+    /// bytes of text they have.
+    pub fn read(
+        &self,
+        payload: &[u8],
+        dictionaries: &[Dictionary],
+        map: &[usize],
+        out: &mut [Column],
+    ) -> Result<usize> {
+        let mut rest = payload.get(self.payload.fixed()..).ok_or_else(damaged)?;
+        let (mut bytes, mut nth) = (0, 0);
+        for (key, to) in self.payload.columns().iter().zip(map) {
+            let text = if key.is_long() {
+                nth += 1;
+                self.take_text(&mut rest, dictionaries, nth - 1)?
+            } else {
+                &[]
+            };
+            if *to == NOWHERE {
+                continue;
+            }
+            let column = &mut out[*to];
+            if key.is_null(payload) {
+                column.push_null()?;
+            } else if let Some(value) = key.read_fixed(payload)? {
+                column.push(value)?;
+            } else {
+                bytes += text.len();
+                push_long(column, key.ty, text)?;
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn take_text<'r>(
+        &self,
+        rest: &mut &'r [u8],
+        dictionaries: &'r [Dictionary],
+        nth: usize,
+    ) -> Result<&'r [u8]> {
+        if self.numbered {
+            let number = take_length(rest)?;
+            if number > 0 {
+                let known = dictionaries.get(nth).and_then(|known| known.text(number as u32));
+                return known.ok_or_else(damaged);
+            }
+        }
+        take_long(rest)
+    }
+}
+
+impl Laid {
+    fn clear(&mut self) {
+        self.starts.clear();
+        self.keys.clear();
+        self.payloads.clear();
+        self.numbers.clear();
+    }
+
+    /// Where a record is.
+    pub fn range(&self, nth: usize) -> Range<usize> {
+        self.starts[nth] as usize..self.starts[nth + 1] as usize
+    }
+
+    /// Where a record's key is.
+    #[inline(always)]
+    pub fn key(&self, nth: usize) -> Range<usize> {
+        self.keys[nth] as usize..self.payloads[nth] as usize
+    }
+}
+
+fn push_long(column: &mut Column, ty: Type, bytes: &[u8]) -> Result<()> {
+    if ty == Type::Text {
+        column.push(ValueRef::Text(std::str::from_utf8(bytes).map_err(|_| damaged())?))
+    } else {
+        column.push(ValueRef::Bytes(bytes))
+    }
+}
+
+#[cold]
+fn too_long(bytes: usize, most: usize) -> Error {
+    let message = format!(
+        "a row of {bytes} bytes is too long to join within this memory, which takes rows up to {most}; \
+         raise the memory"
+    );
+    Error::new(Kind::OverBudget, message).detail(bytes.to_string())
+}
+
+#[inline(always)]
+pub(super) fn next_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(*bytes[at..].first_chunk().expect("a record has four bytes"))
+}
+
+#[inline(always)]
+pub(super) fn set_next(bytes: &mut [u8], at: usize, next: u32) {
+    bytes[at..at + 4].copy_from_slice(&next.to_le_bytes());
+}

@@ -1,0 +1,100 @@
+//! Aggregates whose groups do not fit.
+
+use super::{Draw, LIMITS, Place, ROW_BYTES, Row, batch_of, sorted, take};
+use std::collections::BTreeMap;
+use store_core::query::Function as Of;
+use store_core::segment::RunOptions;
+use store_core::{Kind, Result, Type};
+use store_etl::batch::{Batch, Field};
+use store_etl::operator::aggregate::{
+    AggregateOptions, AggregateStats, Aggregation, Aggregator, Call, Function,
+};
+
+fn fields() -> [Field; 2] {
+    [Field::new("k", Type::Int64), Field::new("v", Type::Int32)]
+}
+
+fn rows(seed: u64, count: usize, groups: u64) -> Vec<Row> {
+    let mut draw = Draw(seed);
+    let one = |draw: &mut Draw| {
+        let key = if draw.below(2) == 0 { 7 } else { draw.below(groups) as i64 };
+        let value = draw.below(1000) as i64;
+        vec![(key != 3).then_some(key), (value % 10 > 0).then_some(value)]
+    };
+    (0..count).map(|_| one(&mut draw)).collect()
+}
+
+/// Key, rows, values, sum, least, first and last.
+fn naive(rows: &[Row]) -> Vec<Row> {
+    let mut groups: BTreeMap<Option<i64>, Vec<Option<i64>>> = BTreeMap::new();
+    for row in rows {
+        groups.entry(row[0]).or_default().push(row[1]);
+    }
+    let one = |(key, values): (Option<i64>, Vec<Option<i64>>)| {
+        let known: Vec<i64> = values.iter().flatten().copied().collect();
+        let sum = (!known.is_empty()).then(|| known.iter().sum());
+        let counts = [Some(values.len() as i64), Some(known.len() as i64)];
+        let ends = [values[0], values[values.len() - 1]];
+        [&[key], &counts[..], &[sum, known.iter().min().copied()], &ends].concat()
+    };
+    groups.into_iter().map(one).collect()
+}
+
+fn run(place: &Place, rows: &[Row], between: impl Fn()) -> Result<(Vec<Row>, AggregateStats)> {
+    let call = |function, column, name: &str| Call::new(function, column, name);
+    let calls = vec![
+        call(Function::Table(Of::Count), None, "n"),
+        call(Function::Table(Of::Count), Some(1), "values"),
+        call(Function::Table(Of::Sum), Some(1), "sum"),
+        call(Function::Table(Of::Min), Some(1), "min"),
+        call(Function::First, Some(1), "first"),
+        call(Function::Last, Some(1), "last"),
+    ];
+    let plan = Aggregation::bind(&fields(), &[0], calls)?;
+    let mut out = Batch::new(plan.fields());
+    let run = RunOptions::default();
+    let options = AggregateOptions { memory: place.memory, row_bytes: ROW_BYTES, run };
+    let mut aggregator = Aggregator::new(plan, options, place.spill(), &place.holder)?;
+    for some in rows.chunks(900) {
+        aggregator.push(&batch_of(&fields(), some))?;
+    }
+    between();
+    let mut groups = aggregator.finish()?;
+    let mut found = Vec::new();
+    while groups.next(&mut out, &LIMITS)? {
+        take(&mut out, &mut found);
+    }
+    take(&mut out, &mut found);
+    Ok((found, groups.stats()))
+}
+
+#[test]
+fn groups_that_do_not_fit_are_those_of_a_naive_computation() {
+    for (seed, count, groups) in [(1, 60_000, 30_000), (2, 90_000, 90_000), (3, 30_000, 200)] {
+        let rows = rows(seed, count, groups);
+        let place = Place::new(220 << 10);
+        let (found, stats) = run(&place, &rows, || ()).unwrap();
+        place.check();
+        assert!(groups < 1000 || stats.spill_bytes > 0, "{stats:?}");
+        // Every row is in one group, and nothing else is.
+        assert_eq!(found.iter().filter_map(|row| row[1]).sum::<i64>(), count as i64);
+        assert!(sorted(found) == sorted(naive(&rows)), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_damaged_page_of_groups_is_an_error_and_nothing_stays() {
+    let rows = rows(4, 60_000, 30_000);
+    for at in [50, 90, 130, 400, 2000] {
+        let place = Place::new(220 << 10);
+        let flip = || {
+            place.change_files(|path| {
+                let mut bytes = std::fs::read(path).unwrap();
+                bytes[at] ^= 16;
+                std::fs::write(path, bytes).unwrap();
+            });
+        };
+        assert_eq!(run(&place, &rows, flip).unwrap_err().kind(), Kind::Corrupt, "at {at}");
+        place.check();
+    }
+}
