@@ -1,9 +1,9 @@
 //! Aggregation: a row for each group, within a given memory.
 //!
 //! Counts, sums, means, extremes, deviations and first and last values have states of fixed width and are
-//! aggregated by hash ([`hashed`]); COUNT DISTINCT, MEDIAN, `STRING_AGG` and extremes of texts need their
-//! values in order and are aggregated by one sort ([`sorted`]). Memory is cut up before the first row
-//! ([`sizes`]). Results do not depend on it.
+//! aggregated by hash (`hashed.rs`); COUNT DISTINCT, MEDIAN, `STRING_AGG` and extremes of texts need their
+//! values in order and are aggregated by one sort (`sorted.rs`). Memory is cut up before the first row
+//! (`sizes.rs`). Results do not depend on it.
 //!
 //! | | of whole numbers | of decimals | of floats |
 //! |---|---|---|---|
