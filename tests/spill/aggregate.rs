@@ -54,7 +54,7 @@ fn run(place: &Place, rows: &[Row], between: impl Fn()) -> Result<(Vec<Row>, Agg
     let mut out = Batch::new(plan.fields());
     let run = RunOptions::default();
     let options = AggregateOptions { memory: place.memory, row_bytes: ROW_BYTES, run };
-    let mut aggregator = Aggregator::new(plan, options, place.spill(), &place.holder)?;
+    let mut aggregator = Aggregator::new(plan, options, Some(place.spill()), &place.holder)?;
     for some in rows.chunks(900) {
         aggregator.push(&batch_of(&fields(), some))?;
     }

@@ -71,7 +71,7 @@ fn run(
     let mut out = Batch::new(plan.fields());
     let run = RunOptions::default();
     let options = JoinOptions { memory: place.memory, row_bytes: ROW_BYTES, run };
-    let mut build = JoinBuild::new(plan, options, place.spill(), &place.holder)?;
+    let mut build = JoinBuild::new(plan, options, Some(place.spill()), &place.holder)?;
     for some in right.chunks(700) {
         build.push(&batch_of(&right_fields, some))?;
     }

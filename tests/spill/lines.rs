@@ -101,8 +101,8 @@ fn every_type_sorts_as_its_values_do() {
             expected.swap(4, 5); // 0.001 before 3
         }
         let mut lines: Vec<String> = expected.iter().map(|value| format!("{value}\n")).collect();
-        let lines: Vec<&str> = values.iter().rev().copied().collect();
-        let input = lines.join("\n") + "\n";
+        let backwards: Vec<&str> = values.iter().rev().copied().collect();
+        let input = backwards.join("\n") + "\n";
         let options = LineOptions { header: false, ..LineOptions::within(1 << 20) };
         let sorted = |column| sort(&[&input], options.clone(), &[key(0, column)]).unwrap().0;
         assert_eq!(sorted(SortColumn::ascending(ty)), lines.concat(), "{ty}");

@@ -41,8 +41,8 @@ impl Place {
         Self { directory: tempfile::tempdir().unwrap(), holder, memory }
     }
 
-    fn spill(&self) -> Option<Spill> {
-        Some(Spill::new(self.directory.path(), None).unwrap())
+    fn spill(&self) -> Spill {
+        Spill::new(self.directory.path(), None).unwrap()
     }
 
     /// The files that were written so far.
