@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use store_core::{Kind, Schema, Store, Table, Type};
+use store_core::{Kind, Schema, Snapshot, Store, Table, Type};
 use store_tests::rows::assert_sound;
 
 fn table(store: &Store) -> Table {
@@ -19,7 +19,7 @@ fn insert(store: &Store, table: &Table, id: i64) -> store_core::Result<()> {
 }
 
 /// Everything a child may try with its parent's handles; its exit code says what was not refused.
-fn in_the_child(store: Store, table: Table, begun: store_core::Txn) -> i32 {
+fn in_the_child(store: Store, table: Table, held: Snapshot, begun: store_core::Txn) -> i32 {
     let closed = |outcome: Result<(), store_core::Error>| match outcome {
         Err(error) => error.kind() == Kind::Closed && error.to_string().contains("forked"),
         Ok(()) => false,
@@ -34,7 +34,7 @@ fn in_the_child(store: Store, table: Table, begun: store_core::Txn) -> i32 {
         closed(store.create_table(schema()).map(drop)),
         closed(store.open_table("t").map(drop)),
     ];
-    drop((table, store)); // must neither wait for a thread nor touch a file
+    drop((table, held, store)); // the last handle there is: must neither wait for a thread nor touch a file
     // It may have stores of its own.
     let own = Store::in_memory().unwrap();
     let has_own = own.create_table(schema()).is_ok();
@@ -56,7 +56,7 @@ fn a_forked_child_may_not_use_its_parents_store() {
     assert!(child >= 0);
     if child == 0 {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            in_the_child(store, table, begun)
+            in_the_child(store, table, held, begun)
         }));
         // SAFETY: ends this process at once.
         unsafe { libc::_exit(outcome.unwrap_or(98)) }

@@ -328,6 +328,11 @@ impl Engine {
         self.upkeep.nudge();
     }
 
+    /// True in a process that was forked from the one that opened the store.
+    pub(super) fn is_forked(&self) -> bool {
+        self.mark.is_forked()
+    }
+
     /// Ends the threads that hold the engine, and waits for them.
     pub(super) fn end_threads(&self) {
         self.ending.store(true, Relaxed);

@@ -55,6 +55,9 @@ struct Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
+        if self.engine.is_forked() {
+            return; // the threads and the log are the parent's
+        }
         self.engine.end_threads();
         // Whoever wants to know asks `Store::close` or `Store::sync` before.
         let _: crate::error::Result<()> = self.engine.sync();
