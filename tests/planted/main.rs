@@ -119,7 +119,6 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I13", "queries", "random_queries_give", "folded_text_sorted"),
     ("I13", "queries", "random_queries_give", "ties_left_as_met"),
     ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
-    ("I16", "crash", "opening::damage_is_the_same_error", "last_error_told"),
     ("I16", "crash", "damage::no_bit_and_no_end_of_the_last", "checksum_unverified"),
     ("I16", "crash", "damage::no_bit_and_no_end_of_the_last", "middle_damage_cut"),
     ("I16", "fuzz", "any_manifest_is_read", "decoded_schema_trusted"),
