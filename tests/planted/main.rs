@@ -157,7 +157,6 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I15", "spill", "place::what_a_killed", "spill_not_swept"),
     ("I15", "spill", "place::the_disk_limit", "disk_limit_ignored"),
     ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
-    ("I16", "crash", "opening::damage_is_the_same_error", "last_error_told"),
     ("I16", "spill", "damage::no_flipped_bit_and", "run_unverified"),
     ("I16", "crash", "damage::no_bit_and_no_end_of_the_last", "checksum_unverified"),
     ("I16", "crash", "damage::no_bit_and_no_end_of_the_last", "middle_damage_cut"),

@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use crate::mem::MemoryBudget;
-use crate::planted;
 use crate::sync::{AtomicBool, Mutex, Relaxed};
 
 /// Bytes of the budget for each thread beside the first: its buffers are a small part of them.
@@ -25,8 +24,7 @@ impl FirstError {
     /// Takes an error at this place.
     pub(super) fn note(&self, place: u64, error: Error) {
         let mut first = self.first.lock();
-        let last = planted::bug("last_error_told");
-        if first.as_ref().is_none_or(|(known, _)| last || place < *known) {
+        if first.as_ref().is_none_or(|(known, _)| place < *known) {
             *first = Some((place, error));
         }
         self.is_set.store(true, Relaxed); // a hint: what counts is under the lock
@@ -40,5 +38,28 @@ impl FirstError {
     /// The first error, once all threads have ended.
     pub(super) fn result(&self) -> Result<()> {
         self.first.lock().take().map_or(Ok(()), |(_, error)| Err(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_error_in_order_counts_whenever_it_comes() {
+        let found = FirstError::default();
+        assert!(!found.is_set() && found.result().is_ok());
+        for place in [7, 3, 5, 3] {
+            found.note(place, Error::corrupt(format!("at {place}")));
+            assert!(found.is_set());
+        }
+        assert_eq!(found.result().unwrap_err().to_string(), "at 3");
+    }
+
+    #[test]
+    fn a_small_budget_has_one_thread() {
+        let threads = |bytes| spare_threads(&MemoryBudget::new(bytes), 8);
+        assert_eq!([4 << 20, 31 << 20, 64 << 20, 1 << 30].map(threads), [1, 1, 4, 8]);
+        assert_eq!(spare_threads(&MemoryBudget::new(1 << 30), 0), 1);
     }
 }
