@@ -101,7 +101,8 @@ fn every_type_sorts_as_its_values_do() {
             expected.swap(4, 5); // 0.001 before 3
         }
         let mut lines: Vec<String> = expected.iter().map(|value| format!("{value}\n")).collect();
-        let input: String = values.iter().rev().map(|value| format!("{value}\n")).collect();
+        let reversed: Vec<String> = values.iter().rev().map(|value| format!("{value}\n")).collect();
+        let input = reversed.concat();
         let options = LineOptions { header: false, ..LineOptions::within(1 << 20) };
         let sorted = |column| sort(&[&input], options.clone(), &[key(0, column)]).unwrap().0;
         assert_eq!(sorted(SortColumn::ascending(ty)), lines.concat(), "{ty}");

@@ -126,7 +126,7 @@ fn what_a_killed_process_left_the_next_start_removes_and_nothing_else() {
     let next = Spill::new(place.path(), None).unwrap();
     assert_eq!(entries(place.path()).len(), 2, "{:?}", entries(place.path()));
     drop((run, ours, next));
-    assert_eq!(entries(place.path()), [other.clone()]);
+    assert_eq!(entries(place.path()), std::slice::from_ref(&other));
     assert_eq!(std::fs::read_to_string(other.join("notes.txt")).unwrap(), "mine");
 }
 

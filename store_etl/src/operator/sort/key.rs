@@ -94,15 +94,17 @@ impl SortColumn {
     }
 
     #[inline]
-    fn turn(&self, encoded: &mut [u8]) {
+    fn turn(self, encoded: &mut [u8]) {
         if self.direction == Direction::Descending {
-            encoded.iter_mut().for_each(|byte| *byte = !*byte);
+            for byte in encoded {
+                *byte = !*byte;
+            }
         }
     }
 
     /// Appends the value of a field of text, which is none of those that mean NULL.
     #[inline]
-    pub(super) fn encode_text(&self, field: &[u8], key: &mut Vec<u8>) -> Result<()> {
+    pub(super) fn encode_text(self, field: &[u8], key: &mut Vec<u8>) -> Result<()> {
         key.push(VALUE_TAG);
         let start = key.len();
         if matches!(self.ty, Type::Text | Type::Bytes) {

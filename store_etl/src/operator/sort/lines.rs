@@ -295,7 +295,7 @@ impl Lines<'_> {
         let placed = Error::new(error.kind(), format!("{name}:{line}: {error}"))
             .detail(name)
             .detail(line.to_string());
-        let placed = error.details().iter().fold(placed, |placed, word| placed.detail(word));
+        let placed = error.details().iter().fold(placed, Error::detail);
         placed.caused_by(error)
     }
 }

@@ -74,7 +74,7 @@ struct Runs {
     all: Vec<Run>,
     options: RunOptions,
     fan_in_max: usize,
-    _list: Reservation,
+    list: Reservation,
 }
 
 /// A sort whose input has ended and which has nothing in memory but the list of its runs.
@@ -125,7 +125,7 @@ impl Sorter {
         let list = plan.runs_max as usize;
         Ok(Self {
             runs: Runs {
-                _list: holder.reserve(list * size_of::<Run>())?,
+                list: holder.reserve(list * size_of::<Run>())?,
                 all: Vec::with_capacity(list),
                 options: run,
                 // With blocks of usual length `plan.fan_in` fit; of short ones, more.
@@ -165,7 +165,7 @@ impl Sorter {
         self.stats.resident_rows = self.arena.len() as u64;
         self.buffers = None;
         let merge = Merge::new(self.arena, self.runs.all, &self.runs.options, &self.holder)?;
-        Ok(Sorted { merge, stats: self.stats, _list: self.runs._list })
+        Ok(Sorted { merge, stats: self.stats, _list: self.runs.list })
     }
 
     /// Ends the input, writes what is in memory to a run, and gives the memory back.
@@ -380,7 +380,7 @@ impl Parked {
 
     fn into_sorted(self, arena: SortArena) -> Result<Sorted> {
         let merge = Merge::new(arena, self.runs.all, &self.runs.options, &self.holder)?;
-        Ok(Sorted { merge, stats: self.stats, _list: self.runs._list })
+        Ok(Sorted { merge, stats: self.stats, _list: self.runs.list })
     }
 }
 
