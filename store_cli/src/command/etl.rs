@@ -19,7 +19,6 @@ pub fn run(common: &Common, command: &EtlCommand) -> Done {
         EtlCommand::Run(args) => run_job(common, args),
         EtlCommand::Explain(args) => explain(common, args),
         EtlCommand::Validate(args) => {
-            options(common, args)?;
             Job::read(&args.job, &args.set)?.validate()?;
             Ok(Exit::Done)
         }
@@ -27,7 +26,7 @@ pub fn run(common: &Common, command: &EtlCommand) -> Done {
 }
 
 fn explain(common: &Common, args: &JobArgs) -> Done {
-    let explained = Job::read(&args.job, &args.set)?.explain(&options(common, args)?)?;
+    let explained = Job::read(&args.job, &args.set)?.explain(&options(common, args))?;
     if common.json {
         print_json(&explained.to_json())?;
     } else {
@@ -37,7 +36,7 @@ fn explain(common: &Common, args: &JobArgs) -> Done {
 }
 
 fn run_job(common: &Common, args: &RunArgs) -> Done {
-    let mut options = options(common, &args.job)?;
+    let mut options = options(common, &args.job);
     let job = Job::read(&args.job.job, &args.job.set)?;
     if common.json && job.writes_to_stdout() {
         return Err(Failure::usage("--json and the sink `-` both want standard output"));
@@ -68,7 +67,7 @@ fn cancelled_by_signals() -> Result<Arc<AtomicBool>, Failure> {
 }
 
 /// What the command line says, and what the environment says where neither it nor the job does.
-fn options(common: &Common, args: &JobArgs) -> Result<JobOptions, Failure> {
+fn options(common: &Common, args: &JobArgs) -> JobOptions {
     let mut options = JobOptions::default();
     // A flag goes before the job and the environment after it, so they must be told apart.
     if was_typed("--memory") {
@@ -79,16 +78,7 @@ fn options(common: &Common, args: &JobArgs) -> Result<JobOptions, Failure> {
     options.spill_dir.clone_from(&args.spill_dir);
     options.spill_dir_default = std::env::var_os("STORE_SPILL_DIR").map(PathBuf::from);
     options.disk_limit = args.disk_limit;
-    if let Some(text) = std::env::var_os("STORE_THREADS") {
-        let number = text.to_str().and_then(|text| text.parse::<u32>().ok());
-        if !number.is_some_and(|number| (1..=256).contains(&number)) {
-            let shown = text.to_string_lossy();
-            return Err(Failure::usage(format!(
-                "STORE_THREADS: \"{shown}\" is no number from 1 to 256"
-            )));
-        }
-    }
-    Ok(options)
+    options
 }
 
 fn was_typed(flag: &str) -> bool {

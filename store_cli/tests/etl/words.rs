@@ -158,7 +158,7 @@ fn a_flag_goes_before_the_job_and_the_job_before_the_environment() {
     assert_eq!(cap("", &[], Some("70MiB")), 70 << 20);
     let mut command = place.command(&["etl", "validate", "job.yaml"]);
     let run = super::Run::of(command.env("STORE_THREADS", "none").output().unwrap());
-    run.refused(2, "STORE_THREADS: \"none\" is no number");
+    run.refused(2, "invalid value 'none' for '--threads");
 }
 
 #[test]
