@@ -16,7 +16,7 @@ impl Options {
     /// Whatever it shows is durable, and each of its snapshots is a moment of the owner's. It looks every
     /// 20 ms how far the owner has come, and [`Store::refresh`] does it at once. It has its rows, indexes
     /// and memory budget for itself, so it costs as much memory as the owner, and opening it as much
-    /// time. Writes are [`Kind::ReadOnly`]. Nothing of the store is changed; a small file in its directory
+    /// time. Writes are [`Kind::ReadOnly`](crate::Kind::ReadOnly). Nothing of the store is changed; a small file in its directory
     /// says what is still read, and the owner leaves that where it is, within
     /// [`Options::follower_bytes`]. A directory where nothing can be written is followed without.
     ///
@@ -56,8 +56,8 @@ impl Options {
     }
 
     /// Most bytes of log files and segments that this store, as the owner, keeps for followers beyond
-    /// what it needs itself; [`FOLLOWER_BYTES`] by default. Whoever needs more is not waited for: it stays
-    /// at what it has, and is told with [`Kind::SnapshotTooOld`] to open the store again.
+    /// what it needs itself; [`FOLLOWER_BYTES`](crate::options::FOLLOWER_BYTES) by default. Whoever needs more is not waited for: it stays
+    /// at what it has, and is told with [`Kind::SnapshotTooOld`](crate::Kind::SnapshotTooOld) to open the store again.
     pub fn follower_bytes(mut self, bytes: u64) -> Self {
         self.follower_bytes = bytes;
         self
@@ -82,8 +82,8 @@ impl Store {
     /// called; gives the timestamp of its newest commit. It keeps up by itself, too, some 20 ms behind.
     ///
     /// Takes as long as applying takes; readers go on. After an error nothing of the commit at hand is
-    /// there, and snapshots go on reading what was. [`Kind::OverBudget`]: it does not fit, and is tried
-    /// again. [`Kind::SnapshotTooOld`]: it was too far behind, and the owner has let go of what it needed:
+    /// there, and snapshots go on reading what was. [`Kind::OverBudget`](crate::Kind::OverBudget): it does not fit, and is tried
+    /// again. [`Kind::SnapshotTooOld`](crate::Kind::SnapshotTooOld): it was too far behind, and the owner has let go of what it needed:
     /// open the store again. Does nothing on a store that is owned.
     pub fn refresh(&self) -> Result<u64> {
         self.engine.check_open()?;

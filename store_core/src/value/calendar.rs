@@ -67,8 +67,8 @@ fn parse_by_grammar(text: &[u8]) -> Result<i64, Fault> {
     utc.map(micros_of).map_err(|_| "the offset moves it beyond the years -9999 to 9999")
 }
 
-/// The form that files are full of, `2013-01-31T10:00:00Z`, read without a detour: a tenth of what
-/// the whole grammar takes. Whatever is not exactly that is left to the grammar.
+/// The form that files are full of, `2013-01-31T10:00:00Z`, read without a detour.
+/// Whatever is not exactly that is left to the grammar.
 #[inline]
 fn parse_plain(text: &[u8]) -> Option<i64> {
     let plain: &[u8; 19] = match text {
