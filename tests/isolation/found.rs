@@ -136,3 +136,22 @@ fn rows_can_be_deleted_from_a_full_store() {
     assert!(stats.memory_peak <= stats.memory_limit, "{} bytes at most", stats.memory_peak);
     assert_sound(&store);
 }
+
+/// An ingest held its first snapshot to its end, and with it a version of every row that it replaced.
+#[test]
+fn an_ingest_keeps_nothing_for_itself() {
+    let store = store();
+    let table = unique_table(&store);
+    let open = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let (seen, looked_at) = (std::rc::Rc::clone(&open), store.clone());
+    let mut options = IngestOptions::new(Format::Tsv);
+    (options.mode, options.batch_rows) = (IngestMode::Upsert, 2);
+    options.progress = Some(Box::new(move |_| {
+        seen.borrow_mut().push(looked_at.stats().snapshots);
+        true
+    }));
+    let rows = b"11\t11\t11\n12\t12\t12\n11\t21\t21\n12\t22\t22\n11\t31\t31\n12\t32\t32\n";
+    table.ingest(Source::from_reader("rows", &rows[..]).unwrap(), options).unwrap();
+    let open = open.borrow();
+    assert!(open.len() >= 3 && open.iter().all(|snapshots| *snapshots == 0), "{open:?}");
+}

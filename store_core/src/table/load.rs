@@ -16,8 +16,8 @@ impl Table {
             options.memory = Some(self.engine.holder.child("ingest"));
         }
         let mode = options.mode;
-        let now = Snapshot::new(&self.engine)?;
-        let table = self.bound_at(&now)?;
+        // The snapshot ends here: held to the end it would keep a version of every row that is replaced.
+        let table = self.bound_at(&Snapshot::new(&self.engine)?)?;
         let mut sink = Sink { table: &table, mode, columns: Vec::new(), txn: None };
         ingest::load(source, table.edition.schema(), &mut options, &mut sink)
     }
