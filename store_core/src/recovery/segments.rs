@@ -79,7 +79,8 @@ pub(super) fn load(
     for table in &tables {
         table.data.take_changed();
     }
-    Ok(state.into_inner().rows)
+    let rows = state.lock().rows;
+    Ok(rows)
 }
 
 /// The blocks of all segments, in order.
