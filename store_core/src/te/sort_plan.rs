@@ -7,7 +7,6 @@
 //! ```
 
 use super::merge_pattern::merge_cost;
-use crate::planted;
 
 /// What the sort's own structures take, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -152,8 +151,7 @@ impl SortPlan {
 
     fn fixed(page: u64, runs_max: u64, costs: &SortCosts) -> u64 {
         let sources = runs_max.min(FAN_IN_MAX) + 1;
-        let writer = if planted::bug("planned_without_buffers") { 0 } else { (costs.writer)(page) };
-        writer + runs_max * costs.run + sources * costs.source + costs.unpack
+        (costs.writer)(page) + runs_max * costs.run + sources * costs.source + costs.unpack
     }
 
     /// Most runs merged at once, however short their blocks are.

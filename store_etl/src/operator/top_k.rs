@@ -6,7 +6,6 @@ use crate::job::TOP_SHARE;
 use std::collections::BinaryHeap;
 use store_core::Result;
 use store_core::mem::Reservation;
-use store_core::planted::bug;
 
 /// What a row takes in the heap besides its bytes: its entry, three times while the heap grows, and what the
 /// allocator keeps beside two vectors.
@@ -66,12 +65,11 @@ impl TopRows {
     #[inline]
     pub fn wants(&self, key: &[u8]) -> bool {
         if let Some(beyond) = &self.beyond {
-            return key < beyond.as_slice() || bug("later_row_kept");
+            return key < beyond.as_slice();
         }
         // Of equal rows the earlier one stays.
         let full = self.sorter.is_none() && self.heap.len() as u64 >= self.limit;
-        let before = |last: &[u8]| key < last || bug("later_row_kept") && key == last;
-        !full || self.heap.peek().is_some_and(|last| before(&last.key))
+        !full || self.heap.peek().is_some_and(|last| key < last.key.as_slice())
     }
 
     pub fn push(&mut self, key: &[u8], payload: &[u8]) -> Result<()> {
