@@ -29,6 +29,9 @@ pub struct JobArgs {
     /// Put aside at most this much at any time
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub disk_limit: Option<u64>,
+    /// Use at most so many threads; by default as many as the machine runs at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub threads: Option<u32>,
     /// A value for `${NAME}` in the job; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     pub set: Vec<(String, String)>,

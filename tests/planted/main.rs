@@ -148,6 +148,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I13", "queries", "random_queries_give", "folded_text_sorted"),
     ("I13", "queries", "random_queries_give", "ties_left_as_met"),
     ("I13", "spill", "sorts::equal_keys_keep", "merge_unstable"),
+    ("I13", "spill", "sorts::threads_keep_the_order", "newest_run_first"),
     ("I13", "spill", "sorts::equal_keys_keep", "equal_prefix_taken"),
     ("I13", "spill", "lines::lines_are_sorted", "equal_prefix_taken"),
     ("I15", "spill", "place::nothing_is_left", "spill_left_behind"),

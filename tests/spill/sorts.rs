@@ -50,6 +50,56 @@ fn equal_keys_keep_the_order_of_input_over_runs_and_levels() {
 }
 
 #[test]
+fn threads_keep_the_order_of_input() {
+    let mut draw = Draw(2);
+    let keys: Vec<Vec<u8>> = (0..60_000).map(|_| vec![draw.below(50) as u8]).collect();
+    let mut expected: Vec<u32> = (0..keys.len() as u32).collect();
+    expected.sort_by_key(|nth| &keys[*nth as usize]);
+    for threads in 1..=5 {
+        let place = tempfile::tempdir().unwrap();
+        let memory = 400_000 * threads + (200 << 10);
+        let budget = MemoryBudget::for_job(memory as u64);
+        let spill = Spill::new(place.path(), None).unwrap();
+        let options = SortOptions { threads, ..SortOptions::within(memory) };
+        let mut sorter = Sorter::new(options, Some(spill), &budget.holder("job")).unwrap();
+        let long = vec![b'z'; sorter.plan().record_max as usize - 8];
+        for (nth, key) in keys.iter().enumerate() {
+            sorter.push(key, &(nth as u32).to_le_bytes()).unwrap();
+            if nth % 20_000 == 10_000 {
+                // Longer than any thread's part.
+                sorter.push(&[255], &long).unwrap();
+            }
+        }
+        let mut sorted = sorter.finish().unwrap();
+        assert!(sorted.stats().runs > 3, "{:?}", sorted.stats());
+        for nth in &expected {
+            let (_, payload) = sorted.next().unwrap().expect("all come back");
+            assert_eq!(payload, nth.to_le_bytes(), "{threads} threads");
+        }
+        for _ in 0..3 {
+            assert_eq!(sorted.next().unwrap().expect("the long ones").1, long);
+        }
+        assert!(sorted.next().unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_run_that_a_thread_cannot_write_ends_the_sort() {
+    let place = tempfile::tempdir().unwrap();
+    let holder = MemoryBudget::for_job(8 << 20).holder("job");
+    let spill = Spill::new(place.path(), Some(500_000)).unwrap();
+    let options = SortOptions { threads: 3, ..SortOptions::within(4 << 20) };
+    let mut sorter = Sorter::new(options, Some(spill), &holder).unwrap();
+    let mut draw = Draw(3);
+    let mut push = || sorter.push(&[draw.below(99) as u8], &[7; 1000]);
+    let refused = (0..20_000).find_map(|_| push().err()).expect("the disk's limit");
+    assert_eq!(refused.kind(), Kind::DiskLimit);
+    let later = (0..20_000).find_map(|_| push().err()).expect("it stays failed");
+    assert_eq!(later.kind(), Kind::Closed, "{later}");
+    assert_eq!(sorter.finish().unwrap_err().kind(), Kind::Closed);
+}
+
+#[test]
 fn what_cannot_be_sorted_says_what_it_takes() {
     let holder = MemoryBudget::for_job(1 << 20).holder("job");
     let refused = Sorter::new(SortOptions::within(20_000), None, &holder).unwrap_err();

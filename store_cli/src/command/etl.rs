@@ -78,6 +78,7 @@ fn options(common: &Common, args: &JobArgs) -> JobOptions {
     options.spill_dir.clone_from(&args.spill_dir);
     options.spill_dir_default = std::env::var_os("STORE_SPILL_DIR").map(PathBuf::from);
     options.disk_limit = args.disk_limit;
+    options.threads = args.threads.map(|threads| threads as usize);
     options
 }
 

@@ -10,6 +10,7 @@ use crate::error::Result;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// Mapped bytes of one owner, counted in the budget before they exist.
 ///
@@ -27,12 +28,12 @@ use std::ptr::NonNull;
 pub struct WorkArea {
     start: NonNull<u8>,
     bytes: usize,
-    /// What the two above are in; none if there are no bytes.
-    _region: Option<Region>,
+    /// What the two above are in, with the areas that were cut from it; none if there are no bytes.
+    region: Option<Arc<Region>>,
 }
 
-// SAFETY: `start` is only an address in the region, which may be sent and shared; bytes are changed
-// through an exclusive borrow of this alone.
+// SAFETY: `start` is only an address in the region, which may be sent and shared; these bytes are
+// in no other area, and are changed through an exclusive borrow of this alone.
 unsafe impl Send for WorkArea {}
 // SAFETY: as above.
 unsafe impl Sync for WorkArea {}
@@ -44,12 +45,49 @@ impl WorkArea {
             return Ok(Self::empty());
         }
         let region = Region::map_small_pages(bytes, holder)?;
-        Ok(Self { start: region.start(), bytes: region.bytes(), _region: Some(region) })
+        let (start, bytes) = (region.start(), region.bytes());
+        Ok(Self { start, bytes, region: Some(Arc::new(region)) })
     }
 
     /// No bytes.
     pub fn empty() -> Self {
-        Self { start: NonNull::<u128>::dangling().cast(), bytes: 0, _region: None }
+        Self { start: NonNull::<u128>::dangling().cast(), bytes: 0, region: None }
+    }
+
+    /// Cuts it in two, of which the first has this many bytes. Each may go to a thread of its own; the
+    /// memory is counted until the last part goes.
+    pub fn cut(mut self, at: usize) -> (Self, Self) {
+        assert!(at <= self.bytes, "an area is cut within itself");
+        // SAFETY: the place is inside the region, or just behind its end.
+        let start = unsafe { self.start.add(at) };
+        let rest = Self { start, bytes: self.bytes - at, region: self.region.clone() };
+        self.bytes = at;
+        (self, rest)
+    }
+
+    /// Puts together what was cut, in any order.
+    ///
+    /// # Panics
+    /// If these are not neighbours in one area.
+    pub fn joined(mut parts: Vec<Self>) -> Self {
+        parts.sort_by_key(|part| (part.start, part.bytes));
+        let mut parts = parts.into_iter();
+        let mut whole = parts.next().unwrap_or_else(Self::empty);
+        for part in parts {
+            let end = whole.start.as_ptr().wrapping_add(whole.bytes);
+            let same = match (&whole.region, &part.region) {
+                (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+                _ => false,
+            };
+            assert!(same && end == part.start.as_ptr(), "only neighbours can be put together");
+            whole.bytes += part.bytes;
+        }
+        whole
+    }
+
+    /// Where it begins, to tell where it lies in what it was cut from.
+    pub fn address(&self) -> usize {
+        self.start.as_ptr() as usize
     }
 }
 
@@ -111,6 +149,15 @@ mod tests {
     use crate::mem::MemoryBudget;
 
     #[test]
+    #[should_panic(expected = "only neighbours")]
+    fn parts_with_a_gap_are_not_put_together() {
+        let area = WorkArea::map(12_288, &MemoryBudget::new(64 << 10).holder("job")).unwrap();
+        let (front, rest) = area.cut(4096);
+        let (_middle, back) = rest.cut(4096);
+        drop(WorkArea::joined(vec![front, back]));
+    }
+
+    #[test]
     fn an_area_is_counted_while_it_lives_and_words_are_its_bytes() {
         let budget = MemoryBudget::new(64 << 10);
         let holder = budget.holder("job");
@@ -122,7 +169,20 @@ mod tests {
         assert_eq!(as_entries(&area[end - 32..]), [0, u128::MAX - 1]);
         fetch_ahead(&area, 1 << 40);
         assert_eq!(WorkArea::map(60_000, &holder).unwrap_err().kind(), Kind::OverBudget);
-        drop(area);
+        let (front, back) = area.cut(4096);
+        let (middle, mut back) = back.cut(4096);
+        let worker = std::thread::spawn(move || {
+            back[0] = 7;
+            back
+        });
+        let back = worker.join().unwrap();
+        assert_eq!(budget.used(), 12_288);
+        drop(WorkArea::joined(vec![back, front, middle]));
+        assert_eq!(budget.used(), 0);
+        let (kept, gone) = WorkArea::map(8192, &holder).unwrap().cut(4096);
+        drop(gone);
+        assert_eq!((kept.len(), budget.used()), (4096, 8192), "counted to the last part");
+        drop(kept);
         let mut nothing = WorkArea::map(0, &holder).unwrap();
         assert_eq!((as_entries_mut(&mut nothing).len(), budget.used()), (0, 0));
     }

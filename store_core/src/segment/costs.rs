@@ -8,7 +8,14 @@ use super::sort_arena::ENTRY_BYTES;
 use super::spill::RunOptions;
 use crate::te::SortCosts;
 
-/// What a sort's structures take when runs are packed by this codec.
+/// What a thread takes: its stack, and what the system's allocator keeps for it.
+///
+/// Most of it is never touched, but a limit on a process's data counts it.
+pub const THREAD_BYTES: usize = THREAD_STACK_BYTES + (160 << 10);
+/// The stack of a thread that sorts or merges: neither calls itself deeply.
+pub const THREAD_STACK_BYTES: usize = 224 << 10;
+
+/// What a sort's structures take when runs are packed by this codec and one thread works.
 ///
 /// ```
 /// use store_core::segment::{SegmentCodec, sort_costs};
@@ -46,5 +53,7 @@ pub fn sort_costs(codec: SegmentCodec) -> SortCosts {
         unpack: unpack_heap_bytes(codec) as u64,
         run_file: (HEADER_BYTES + FOOTER_BYTES) as u64,
         block_header: BLOCK_HEADER_BYTES as u64,
+        threads: 1,
+        thread: THREAD_BYTES as u64,
     }
 }

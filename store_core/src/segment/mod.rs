@@ -35,7 +35,7 @@ mod writer;
 mod tests;
 
 pub use chain::{Chain, ChainFile};
-pub use costs::sort_costs;
+pub use costs::{THREAD_BYTES, THREAD_STACK_BYTES, sort_costs};
 pub use format::SegmentCodec;
 pub use key::{KeyPrefix, KeySpan};
 pub use merge::Merge;

@@ -67,6 +67,11 @@ impl SortArena {
         Self { area, used: 0, count: 0, span: KeySpan::new() }
     }
 
+    /// One without memory, to stand where another was.
+    pub fn empty() -> Self {
+        Self::new(WorkArea::empty())
+    }
+
     /// Takes a record in; false if there is no room, which changes nothing.
     #[inline]
     pub fn push(&mut self, key: &[u8], payload: &[u8]) -> bool {
@@ -151,6 +156,21 @@ impl SortArena {
     /// Forgets all records.
     pub fn clear(&mut self) {
         (self.used, self.count, self.span) = (0, 0, KeySpan::new());
+    }
+
+    /// The same records, sorted or not, in an area together with these that its own was cut with.
+    pub fn joined(self, others: Vec<WorkArea>) -> Self {
+        let Self { area, used, count, span } = self;
+        let (address, len) = (area.address(), area.len());
+        let mut parts = others;
+        parts.push(area);
+        let mut area = WorkArea::joined(parts);
+        // Places are counted from where the records begin, so they stay true.
+        let start = address - area.address();
+        area.copy_within(start..start + used, 0);
+        let (entries, end) = (count * ENTRY_BYTES, area.len());
+        area.copy_within(start + len - entries..start + len, end - entries);
+        Self { area, used, count, span }
     }
 
     /// Gives the area back.

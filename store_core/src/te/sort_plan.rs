@@ -5,6 +5,8 @@
 //!  runs     records ─►           ◄─ entries 16 each
 //!  merge    resident run │ scratch │ K buffers of P + w │ entries
 //! ```
+//!
+//! With W threads the arena is cut into W parts: one is filled while the others are sorted and written.
 
 use super::merge_pattern::merge_cost;
 
@@ -29,6 +31,10 @@ pub struct SortCosts {
     pub run_file: u64,
     /// Bytes of a block's header.
     pub block_header: u64,
+    /// W: threads at work, the one that brings the records among them.
+    pub threads: u64,
+    /// What each further thread takes.
+    pub thread: u64,
 }
 
 /// How much there is to sort.
@@ -51,6 +57,8 @@ pub struct SortPlan {
     pub page: u64,
     /// A: bytes of the arena.
     pub arena: u64,
+    /// Bytes of the part of it that one thread works in: a run is as long as that.
+    pub part: u64,
     /// K: most runs of blocks of P merged at once.
     pub fan_in: u64,
     /// Most runs that wait at once.
@@ -114,6 +122,10 @@ impl SortPlan {
         if arena < ARENA_PAGES_MIN * page {
             return Err(refused);
         }
+        let part = arena / costs.threads.max(1) / KERNEL_PAGE * KERNEL_PAGE;
+        if part < page {
+            return Err(refused);
+        }
         let room = arena - (costs.scratch)(page);
         let fan_in = (room / (page + costs.block_extra)).min(FAN_IN_MAX).min(runs_max);
         if fan_in < 2 {
@@ -123,6 +135,7 @@ impl SortPlan {
             memory: fixed + arena,
             page,
             arena,
+            part,
             fan_in,
             runs_max,
             record_max: room / 2 - RECORD_EXTRA - costs.block_extra,
@@ -136,6 +149,7 @@ impl SortPlan {
     pub fn memory_min(page: u64, costs: &SortCosts) -> u64 {
         let arena =
             (ARENA_PAGES_MIN * page).max((costs.scratch)(page) + 2 * (page + costs.block_extra));
+        let arena = arena.max(costs.threads * page.next_multiple_of(KERNEL_PAGE));
         let arena = arena.next_multiple_of(KERNEL_PAGE);
         // The list grows with the memory, so the smallest is looked for upwards.
         let mut memory = Self::fixed(page, RUNS_MIN, costs) + arena;
@@ -151,7 +165,9 @@ impl SortPlan {
 
     fn fixed(page: u64, runs_max: u64, costs: &SortCosts) -> u64 {
         let sources = runs_max.min(FAN_IN_MAX) + 1;
-        (costs.writer)(page) + runs_max * costs.run + sources * costs.source + costs.unpack
+        let others = costs.threads.saturating_sub(1);
+        let writers = others.max(1) * (costs.writer)(page) + others * costs.thread;
+        writers + runs_max * costs.run + sources * costs.source + costs.unpack
     }
 
     /// Most runs merged at once, however short their blocks are.
@@ -162,11 +178,11 @@ impl SortPlan {
     /// R: runs that so much input makes at most; 0 if it stays in memory.
     pub fn runs(&self, input: SortInput) -> u64 {
         let all = input.bytes.saturating_add(input.rows.saturating_mul(self.entry));
-        if all <= self.arena {
+        if all <= self.part {
             return 0;
         }
         // A row does not end where the arena does: the longest one may be missing in each run.
-        let filled = self.arena.saturating_sub(input.longest + self.entry).max(self.arena / 2);
+        let filled = self.part.saturating_sub(input.longest + self.entry).max(self.part / 2);
         all.div_ceil(filled)
     }
 
@@ -217,11 +233,11 @@ impl SortPlan {
 
     /// Most input, in bytes with 16 for each row, that stays in memory.
     pub fn resident_max(&self) -> u64 {
-        self.arena
+        self.part
     }
 
     /// Most input, counted likewise, that one merge sorts.
     pub fn one_merge_max(&self) -> u64 {
-        self.arena.saturating_mul(self.fan_in)
+        self.part.saturating_mul(self.fan_in)
     }
 }

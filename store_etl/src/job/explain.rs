@@ -70,7 +70,8 @@ impl fmt::Display for Explain {
         }
         if memory.breakers > 0 {
             let all = memory.breakers * memory.breaker_bytes;
-            writeln!(f, "  {all:>12}  sorting, {} at once", memory.breakers)?;
+            let threads = memory.sort_options().threads;
+            writeln!(f, "  {all:>12}  sorting, {} at once, W {threads}", memory.breakers)?;
         }
         let (batch, row) = (memory.limits.bytes, memory.limits.row_bytes);
         writeln!(f, "  batches of {batch} bytes, rows up to {row}")?;
@@ -95,7 +96,7 @@ impl Explain {
             SegmentCodec::Zstd => "zstd",
         };
         let Ok(plan) = self.memory.sort_options().plan() else { return Vec::new() };
-        let SortPlan { page, arena, fan_in, record_max, .. } = plan;
+        let SortPlan { page, arena, part, fan_in, record_max, .. } = plan;
         let cut = format!(
             "P {page}, {codec}; A {arena}; K {fan_in}; rows with their keys up to {record_max}"
         );
@@ -112,7 +113,7 @@ impl Explain {
                     "N {bytes} of input: R about {runs}, levels {levels}, {spilled} bytes spilled"
                 )
             }
-            None => format!("N unknown: R = N / {arena}, in one merge up to N = {merged}"),
+            None => format!("N unknown: R = N / {part}, in one merge up to N = {merged}"),
         };
         vec![cut, follows]
     }

@@ -67,6 +67,7 @@ impl LinePlan {
 
     /// How lines are sorted within so many bytes.
     pub fn options(&self, memory: u64) -> LineOptions {
+        let threads = self.run.threads_within(memory);
         let memory = memory as usize;
         let files: Option<u64> = self.scan.files.iter().map(|file| file.bytes).sum();
         LineOptions {
@@ -74,6 +75,7 @@ impl LinePlan {
             header: self.scan.header,
             row_bytes_max: (memory / LINE_SHARE).clamp(LINE_BYTES_MIN, LINE_BYTES_MAX),
             input_bytes: files,
+            threads,
             ..LineOptions::within(memory)
         }
     }

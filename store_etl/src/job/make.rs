@@ -130,6 +130,13 @@ impl Sink {
 }
 
 impl JobBuilder {
+    /// Most threads, the caller's among them.
+    pub fn threads(mut self, threads: usize) -> Self {
+        let line = format!("threads: {threads}\n");
+        self.head.push_str(&line);
+        self
+    }
+
     /// Most memory of the whole process, in bytes.
     pub fn memory(mut self, bytes: u64) -> Self {
         let line = format!("memory: {bytes}\n");

@@ -45,6 +45,8 @@ const CODE_BYTES: u64 = 2048 * KIB;
 /// How much the base differs from one run of a program to the next: the system maps pages of its file around
 /// those that are asked for. So much more is named as the smallest cap, so that it works the next time.
 const BASE_DRIFT: u64 = 768 * KIB;
+/// Memory that pays for one more thread: its part of a sort's arena, and its stack.
+const THREAD_MEMORY_BYTES: u64 = 4096 * KIB;
 /// Blocks of runs while the memory is small, unless the job says it.
 const RUN_BLOCK_BYTES: u64 = 16 * KIB;
 /// A part of a breaker that its rows in the heap take, for top-k.
@@ -61,6 +63,15 @@ pub(crate) struct RunChoice {
     pub codec: SegmentCodec,
     /// Chosen for the memory if the job says nothing.
     pub block_bytes: Option<usize>,
+    /// Most threads that may be at work; fewer are if the memory is small.
+    pub threads: usize,
+}
+
+impl RunChoice {
+    /// How many threads sort within this memory: each has a part of it that is worth it.
+    pub fn threads_within(&self, memory: u64) -> usize {
+        self.threads.min((memory / THREAD_MEMORY_BYTES) as usize).max(1)
+    }
 }
 
 /// The memory of a job, item by item.
@@ -174,8 +185,10 @@ impl MemoryPlan {
 
     /// How a breaker of this job sorts.
     pub fn sort_options(&self) -> SortOptions {
-        let RunChoice { codec, block_bytes } = self.run;
-        SortOptions { codec, block_bytes, ..SortOptions::within(self.breaker_bytes as usize) }
+        let RunChoice { codec, block_bytes, .. } = self.run;
+        let threads = self.run.threads_within(self.breaker_bytes);
+        let within = SortOptions::within(self.breaker_bytes as usize);
+        SortOptions { codec, block_bytes, threads, ..within }
     }
 }
 

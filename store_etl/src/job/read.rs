@@ -22,11 +22,12 @@ pub(super) fn read(text: &Text<'_>) -> Result<Spec> {
     let mut spec = Spec {
         name: keys.take("name").map(|tree| text.string(tree)).transpose()?,
         memory: keys.take("memory").map(|tree| text.bytes(tree)).transpose()?,
+        threads: keys
+            .take("threads")
+            .map(|tree| text.number(tree, 1, THREADS_MAX).map(|threads| threads as usize))
+            .transpose()?,
         ..Spec::default()
     };
-    if let Some(tree) = keys.take("threads") {
-        text.number(tree, 1, THREADS_MAX)?; // a bound: jobs use one
-    }
     if let Some(tree) = keys.take("seed") {
         text.number(tree, 0, u64::MAX)?; // for steps that draw; none does
     }

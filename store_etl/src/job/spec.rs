@@ -16,6 +16,7 @@ pub struct At<T> {
 pub struct Spec {
     pub name: Option<String>,
     pub memory: Option<u64>,
+    pub threads: Option<usize>,
     pub block_bytes: Option<At<usize>>,
     pub spill: SpillSpec,
     pub steps: Vec<StepSpec>,

@@ -31,6 +31,8 @@ pub type ProgressCallback = Box<dyn FnMut(&crate::run::Progress)>;
 pub struct JobOptions {
     /// Most memory of the whole process, in bytes.
     pub memory: Option<u64>,
+    /// Most threads, the caller's among them; by default as many as the machine runs at once.
+    pub threads: Option<usize>,
     /// The memory if neither the caller nor the job says it; by default half of the machine's.
     pub memory_default: Option<u64>,
     /// Where what does not fit is put aside.
@@ -152,7 +154,8 @@ impl Job {
             None => None,
         };
         let codec = self.spec.spill.codec.unwrap_or(SegmentCodec::Raw);
-        let run = RunChoice { codec, block_bytes };
+        let threads = options.threads.or(self.spec.threads).unwrap_or_else(machine_threads).max(1);
+        let run = RunChoice { codec, block_bytes, threads };
         let cap = options.memory.or(self.spec.memory).or(options.memory_default);
         let cap = cap.unwrap_or_else(|| store_core::options::machine_memory() / 2);
         let mut stores = Stores::within(cap);
@@ -168,6 +171,10 @@ impl Job {
         };
         Ok((planned, memory, spill))
     }
+}
+
+fn machine_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Where a job spills to.

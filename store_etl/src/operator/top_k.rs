@@ -95,7 +95,7 @@ impl TopRows {
     fn spill(&mut self) -> Result<()> {
         let options = self.shared.memory.sort_options();
         let memory = options.memory - self.bytes_max;
-        let options = SortOptions { memory, ..options };
+        let options = SortOptions { memory, threads: 1, ..options };
         let mut sorter = Sorter::new(options, self.shared.spill.clone(), &self.shared.holder)?;
         if self.heap.len() as u64 >= self.limit {
             self.beyond = self.heap.peek().map(|last| last.key.clone());

@@ -9,9 +9,10 @@
 //! always ends a field.
 
 use super::line_key::{KeyFinder, LineKey};
-use super::sorter::{SortOptions, SortStats, Sorted, Sorter};
+use super::sorted_lines::SortedLines;
+use super::sorter::{SortOptions, SortStats, Sorter};
 use memchr::memchr;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::ops::Range;
 use store_core::mem::WorkArea;
 use store_core::segment::{SegmentCodec, Spill};
@@ -42,6 +43,8 @@ pub struct LineOptions {
     pub row_bytes_max: usize,
     /// Bytes of all inputs, if that is known: changes speed only.
     pub input_bytes: Option<u64>,
+    /// Threads at work, the caller among them: changes speed only.
+    pub threads: usize,
 }
 
 /// What sorting lines has done.
@@ -96,15 +99,6 @@ struct Lines<'a> {
     header_next: bool,
 }
 
-/// Lines in order.
-#[derive(Debug)]
-pub struct SortedLines {
-    sorted: Sorted,
-    header: Option<Vec<u8>>,
-    buffer: WorkArea,
-    stats: LineStats,
-}
-
 impl LineOptions {
     /// Lines with a header, sorted within this memory.
     pub fn within(memory: usize) -> Self {
@@ -115,6 +109,7 @@ impl LineOptions {
             nulls: Vec::new(),
             row_bytes_max: 64 << 10,
             input_bytes: None,
+            threads: 1,
         }
     }
 
@@ -134,6 +129,7 @@ impl LineOptions {
             memory: self.memory.saturating_sub(buffers),
             codec: self.codec,
             block_bytes: None,
+            threads: self.threads,
             input: self.input_bytes.map(|bytes| SortInput {
                 // A guess: lines of 64 bytes with keys of 16.
                 rows: bytes / 64,
@@ -217,10 +213,10 @@ impl LineSorter {
     /// Ends the input.
     pub fn finish(mut self) -> Result<SortedLines> {
         drop(self.buffer);
-        let buffer = WorkArea::map(self.io_bytes, &self.holder)?;
         let sorted = self.sorter.finish()?;
         self.stats.sort = sorted.stats();
-        Ok(SortedLines { sorted, header: self.header, buffer, stats: self.stats })
+        let with = [self.io_bytes, self.options.threads];
+        SortedLines::new(sorted, self.header, self.stats, with, &self.holder)
     }
 
     /// What was done so far.
@@ -297,45 +293,5 @@ impl Lines<'_> {
             .detail(line.to_string());
         let placed = error.details().iter().fold(placed, Error::detail);
         placed.caused_by(error)
-    }
-}
-
-impl SortedLines {
-    /// Writes all lines in order; errors of writing name the output.
-    pub fn write_to(&mut self, out: &mut impl Write, name: &str) -> Result<LineStats> {
-        let failed = |fault| Error::io(format_args!("{name}: writing"), fault);
-        let mut filled = 0;
-        let mut written = 0;
-        if let Some(header) = self.header.take() {
-            out.write_all(&header).and_then(|()| out.write_all(b"\n")).map_err(failed)?;
-            written += header.len() as u64 + 1;
-        }
-        while let Some((_, line)) = self.sorted.next()? {
-            if filled + line.len() + 1 > self.buffer.len() {
-                out.write_all(&self.buffer[..filled]).map_err(failed)?;
-                written += filled as u64;
-                filled = 0;
-            }
-            if line.len() + 1 > self.buffer.len() {
-                out.write_all(line).and_then(|()| out.write_all(b"\n")).map_err(failed)?;
-                written += line.len() as u64 + 1;
-            } else {
-                let place = &mut self.buffer[filled..=filled + line.len()];
-                let (text, end) = place.split_at_mut(line.len());
-                text.copy_from_slice(line);
-                end[0] = b'\n';
-                filled += line.len() + 1;
-            }
-            self.stats.rows_out += 1;
-        }
-        out.write_all(&self.buffer[..filled]).and_then(|()| out.flush()).map_err(failed)?;
-        self.stats.bytes_out = written + filled as u64;
-        assert_eq!(self.stats.rows_in, self.stats.rows_out, "a sort loses no row (I14)");
-        Ok(self.stats)
-    }
-
-    /// What was done so far.
-    pub fn stats(&self) -> LineStats {
-        self.stats
     }
 }

@@ -1,11 +1,12 @@
 //! Records in, records in order out.
 
+use super::crew::Crew;
 use std::ops::Range;
 use store_core::mem::{Reservation, WorkArea};
 use store_core::segment::{
     Merge, Run, RunBuffers, RunOptions, RunWriter, SegmentCodec, SortArena, Spill, sort_costs,
 };
-use store_core::te::{SortInput, SortPlan, next_merge, smallest_neighbours};
+use store_core::te::{SortCosts, SortInput, SortPlan, next_merge, smallest_neighbours};
 use store_core::{Error, Holder, Kind, Result};
 
 /// How a sort goes about its work.
@@ -19,6 +20,8 @@ pub struct SortOptions {
     pub block_bytes: Option<usize>,
     /// How much there is to sort, if that is known. A guess changes speed only.
     pub input: Option<SortInput>,
+    /// Threads at work, the caller among them; the memory is cut into as many parts. Changes speed only.
+    pub threads: usize,
 }
 
 /// What a sort has done.
@@ -59,13 +62,17 @@ pub struct SortStats {
 #[derive(Debug)]
 pub struct Sorter {
     arena: SortArena,
-    /// None only while a run is written, and after that failed.
-    buffers: Option<RunBuffers>,
+    /// Those that no run is written with; after a failure, none.
+    buffers: Vec<RunBuffers>,
+    /// None with a single thread.
+    crew: Option<Crew>,
     runs: Runs,
     plan: SortPlan,
     spill: Option<Spill>,
     holder: Holder,
     stats: SortStats,
+    /// A worker lost records: nothing is given after that.
+    failed: bool,
 }
 
 /// The runs on disk, oldest input first.
@@ -98,12 +105,12 @@ pub struct Sorted {
 impl SortOptions {
     /// A sort within this memory, with raw runs.
     pub const fn within(memory: usize) -> Self {
-        Self { memory, codec: SegmentCodec::Raw, block_bytes: None, input: None }
+        Self { memory, codec: SegmentCodec::Raw, block_bytes: None, input: None, threads: 1 }
     }
 
     /// How the sort would use its memory; `OverBudget` names the smallest that works.
     pub fn plan(&self) -> Result<SortPlan> {
-        let costs = sort_costs(self.codec);
+        let costs = SortCosts { threads: self.threads as u64, ..sort_costs(self.codec) };
         let memory = self.memory as u64;
         let planned = match self.block_bytes {
             Some(block) => SortPlan::with_page(memory, block as u64, &costs),
@@ -123,6 +130,15 @@ impl Sorter {
         let plan = options.plan()?;
         let run = RunOptions { codec: options.codec, block_bytes: plan.page as usize };
         let list = plan.runs_max as usize;
+        let workers = options.threads.saturating_sub(1);
+        let buffers = (0..workers.max(1)).map(|_| RunBuffers::new(&run, holder));
+        let buffers = buffers.collect::<Result<_>>()?;
+        let mut area = WorkArea::map(plan.arena as usize, holder)?;
+        let crew = (workers > 0).then(|| Crew::new(workers, plan.part as usize, holder));
+        let mut crew = crew.transpose()?.filter(Crew::has_workers);
+        if let Some(crew) = &mut crew {
+            area = crew.cut(area);
+        }
         Ok(Self {
             runs: Runs {
                 list: holder.reserve(list * size_of::<Run>())?,
@@ -131,12 +147,14 @@ impl Sorter {
                 // With blocks of usual length `plan.fan_in` fit; of short ones, more.
                 fan_in_max: plan.fan_in_max() as usize,
             },
-            buffers: Some(RunBuffers::new(&run, holder)?),
-            arena: SortArena::new(WorkArea::map(plan.arena as usize, holder)?),
+            buffers,
+            crew,
+            arena: SortArena::new(area),
             plan,
             spill,
             holder: holder.clone(),
             stats: SortStats::default(),
+            failed: false,
         })
     }
 
@@ -154,8 +172,11 @@ impl Sorter {
 
     /// Ends the input and gives the records in order, out of the memory that they were sorted in.
     pub fn finish(mut self) -> Result<Sorted> {
+        self.check()?;
         self.count();
         self.arena.sort();
+        self.gather()?;
+        self.crew = None;
         if !self.runs.all_fit(1, self.arena.gap()) {
             self.write_run()?;
         }
@@ -163,7 +184,7 @@ impl Sorter {
             self.merge_some(false)?;
         }
         self.stats.resident_rows = self.arena.len() as u64;
-        self.buffers = None;
+        self.buffers.clear();
         let merge = Merge::new(self.arena, self.runs.all, &self.runs.options, &self.holder)?;
         Ok(Sorted { merge, stats: self.stats, _list: self.runs.list })
     }
@@ -172,8 +193,10 @@ impl Sorter {
     ///
     /// For whoever does something else before it reads the records.
     pub fn park(mut self) -> Result<Parked> {
+        self.check()?;
         self.count();
         self.arena.sort();
+        self.gather()?;
         self.write_run()?;
         let Self { runs, plan, spill, holder, stats, .. } = self;
         Ok(Parked { runs, plan, spill, holder, stats })
@@ -192,23 +215,96 @@ impl Sorter {
         &self.plan
     }
 
+    fn check(&self) -> Result<()> {
+        if self.failed { Err(failed_before()) } else { Ok(()) }
+    }
+
     #[cold]
     fn make_room(&mut self, record: usize) -> Result<()> {
+        self.check()?;
         if record as u64 > self.plan.record_max {
             return Err(self.too_long(record));
         }
-        if self.arena.is_empty() {
-            return Ok(());
+        if !self.arena.is_empty() {
+            self.count();
+            let waiting = self.runs.all.len() + self.crew.as_ref().map_or(0, Crew::busy);
+            if waiting as u64 + 1 >= self.plan.runs_max {
+                self.shorten_list()?;
+            } else {
+                self.put_aside()?;
+            }
         }
-        self.count();
-        self.arena.sort();
-        self.write_run()?;
-        if self.runs.all.len() as u64 >= self.plan.runs_max {
-            self.merge_some(true)?;
+        if record as u64 > self.plan.part / 2 && self.crew.is_some() {
+            // No part may have room for it; the whole area has.
+            self.gather()?;
         }
         Ok(())
     }
 
+    /// Has what is in the arena sorted and written, by a worker if there are any.
+    fn put_aside(&mut self) -> Result<()> {
+        let has_room = |sorter: &Self| sorter.crew.as_ref().is_some_and(Crew::has_room);
+        if !has_room(self) {
+            self.take_back()?;
+        }
+        if !has_room(self) {
+            // One thread, or all in one area for a long record.
+            self.arena.sort();
+            self.write_run()?;
+            self.cut();
+            return Ok(());
+        }
+        let writer = new_run(self.spill.as_ref(), self.buffers.pop(), &self.plan)?;
+        let full = std::mem::replace(&mut self.arena, SortArena::empty());
+        if let Some(crew) = &mut self.crew {
+            self.arena = SortArena::new(crew.hand_over(full, writer)?);
+        }
+        Ok(())
+    }
+
+    /// Waits for the worker that has the oldest records, if any has some.
+    fn take_back(&mut self) -> Result<()> {
+        let Some(crew) = &mut self.crew else { return Ok(()) };
+        let written = crew.take_back().inspect_err(|_| self.failed = true)?;
+        if let Some((run, buffers)) = written {
+            self.add(run, buffers);
+        }
+        Ok(())
+    }
+
+    /// Waits for all workers; all memory is the arena's then.
+    fn gather(&mut self) -> Result<()> {
+        while self.crew.as_ref().is_some_and(|crew| crew.busy() > 0) {
+            self.take_back()?;
+        }
+        if let Some(crew) = &mut self.crew {
+            let arena = std::mem::replace(&mut self.arena, SortArena::empty());
+            self.arena = arena.joined(crew.parts());
+        }
+        Ok(())
+    }
+
+    /// Cuts the empty arena into parts again.
+    fn cut(&mut self) {
+        if let Some(crew) = &mut self.crew {
+            let arena = std::mem::replace(&mut self.arena, SortArena::empty());
+            self.arena = SortArena::new(crew.cut(arena.into_area()));
+        }
+    }
+
+    /// There may be no more runs than these, and the arena is full: writes it and merges some.
+    fn shorten_list(&mut self) -> Result<()> {
+        self.arena.sort();
+        self.gather()?;
+        self.write_run()?;
+        while self.runs.all.len() as u64 >= self.plan.runs_max {
+            self.merge_some(true)?;
+        }
+        self.cut();
+        Ok(())
+    }
+
+    #[cold]
     fn too_long(&self, record: usize) -> Error {
         let message = format!(
             "a row of {record} bytes is too long to sort within {} bytes, which takes rows up to {}; \
@@ -229,26 +325,29 @@ impl Sorter {
         if self.arena.is_empty() {
             return Ok(());
         }
-        let mut writer = new_run(self.spill.as_ref(), self.buffers.take(), &self.plan)?;
+        let mut writer = new_run(self.spill.as_ref(), self.buffers.pop(), &self.plan)?;
         self.arena.write_to(&mut writer)?;
         let (run, buffers) = writer.finish()?;
-        self.buffers = Some(buffers);
-        self.stats.runs += 1;
-        self.stats.spill_bytes += run.file_bytes();
-        self.runs.all.push(run);
+        self.add(run, buffers);
         self.arena.clear();
         Ok(())
     }
 
+    fn add(&mut self, run: Run, buffers: RunBuffers) {
+        self.stats.runs += 1;
+        self.stats.spill_bytes += run.file_bytes();
+        self.runs.all.push(run);
+        self.buffers.push(buffers);
+    }
+
     /// Replaces neighbouring runs by one, in the whole of the empty arena.
     fn merge_some(&mut self, more_to_come: bool) -> Result<()> {
-        let nothing = SortArena::new(WorkArea::empty());
-        let arena = std::mem::replace(&mut self.arena, nothing);
-        let writer = new_run(self.spill.as_ref(), self.buffers.take(), &self.plan)?;
+        let arena = std::mem::replace(&mut self.arena, SortArena::empty());
+        let writer = new_run(self.spill.as_ref(), self.buffers.pop(), &self.plan)?;
         let (area, buffers) =
             self.runs.merge_some(arena, writer, more_to_come, &self.holder, &mut self.stats)?;
         self.arena = SortArena::new(area);
-        self.buffers = Some(buffers);
+        self.buffers.push(buffers);
         Ok(())
     }
 }
@@ -266,10 +365,12 @@ fn new_run(
         );
         return Err(Error::new(Kind::OverBudget, message));
     };
-    let Some(buffers) = buffers else {
-        return Err(Error::new(Kind::Closed, "the sort failed before"));
-    };
-    RunWriter::create(spill, buffers)
+    RunWriter::create(spill, buffers.ok_or_else(failed_before)?)
+}
+
+#[cold]
+fn failed_before() -> Error {
+    Error::new(Kind::Closed, "the sort failed before")
 }
 
 impl Runs {

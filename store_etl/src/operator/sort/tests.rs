@@ -3,7 +3,7 @@
 use super::*;
 use store_core::mem::MemoryBudget;
 use store_core::segment::{SegmentCodec, Spill, sort_costs};
-use store_core::te::SortPlan;
+use store_core::te::{SortCosts, SortPlan};
 
 const CODECS: [SegmentCodec; 3] = [SegmentCodec::Raw, SegmentCodec::Lz4, SegmentCodec::Zstd];
 
@@ -51,7 +51,8 @@ fn sort(records: &Records, options: SortOptions, parked: bool) -> (Records, Sort
     }
     let mut sorted = if parked {
         let parked = sorter.park().unwrap();
-        let merge_memory = parked.memory().start.midpoint(parked.memory().end);
+        let left = memory - budget.used() as usize;
+        let merge_memory = parked.memory().start.midpoint(parked.memory().end).min(left);
         parked.merge_within(merge_memory).unwrap()
     } else {
         sorter.finish().unwrap()
@@ -72,25 +73,29 @@ fn sort(records: &Records, options: SortOptions, parked: bool) -> (Records, Sort
 
 #[test]
 fn a_sort_is_that_of_memory_whatever_its_own() {
-    let (mut merges, mut wide, mut resident) = (0, 0, 0);
+    let (mut merges, mut wide, mut resident, mut shared) = (0, 0, 0, 0);
     for seed in 0..60 {
         let mut draw = Draw(seed);
         let count = draw.below(12_000) as usize;
         let mut records = records(&mut draw, count);
         let codec = CODECS[seed as usize % 3];
         let block_bytes = 1 << (9 + draw.below(4));
-        let least = SortPlan::memory_min(block_bytes as u64, &sort_costs(codec)) as usize;
+        let threads = 1 + draw.below(4) as usize;
+        let costs = SortCosts { threads: threads as u64, ..sort_costs(codec) };
+        let least = SortPlan::memory_min(block_bytes as u64, &costs) as usize;
         let memory = least + 14_000 + draw.below(60_000) as usize;
-        let options =
-            SortOptions { codec, block_bytes: Some(block_bytes), ..SortOptions::within(memory) };
+        let block_bytes = Some(block_bytes);
+        let options = SortOptions { codec, block_bytes, threads, ..SortOptions::within(memory) };
         let (found, stats, fan_in) = sort(&records, options, draw.below(3) == 0);
         records.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(found.len(), records.len(), "seed {seed}");
         assert!(found == records, "seed {seed}: another order");
         assert_eq!(stats.rows, records.len() as u64);
         merges += stats.merges;
+        shared += u64::from(threads > 1 && stats.runs > 3);
         wide += u64::from(fan_in >= 3);
         resident += u64::from(stats.resident_rows > 0 && stats.runs > 0);
     }
-    assert!(merges > 10 && wide > 20 && resident > 2, "{merges} {wide} {resident}");
+    let enough = merges > 10 && wide > 20 && resident > 2 && shared > 15;
+    assert!(enough, "{merges} {wide} {resident} {shared}");
 }
