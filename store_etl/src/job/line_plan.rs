@@ -67,7 +67,8 @@ impl LinePlan {
 
     /// How lines are sorted within so many bytes.
     pub fn options(&self, memory: u64) -> LineOptions {
-        let threads = self.run.threads_within(memory);
+        // Without what buffers take.
+        let threads = self.run.threads_within(memory - memory / 4);
         let memory = memory as usize;
         let files: Option<u64> = self.scan.files.iter().map(|file| file.bytes).sum();
         LineOptions {

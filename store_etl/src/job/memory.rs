@@ -45,8 +45,8 @@ const CODE_BYTES: u64 = 2048 * KIB;
 /// How much the base differs from one run of a program to the next: the system maps pages of its file around
 /// those that are asked for. So much more is named as the smallest cap, so that it works the next time.
 const BASE_DRIFT: u64 = 768 * KIB;
-/// Memory that pays for one more thread: its part of a sort's arena, and its stack.
-const THREAD_MEMORY_BYTES: u64 = 4096 * KIB;
+/// The part of a sort's arena that pays for one more thread.
+const PART_BYTES_MIN: u64 = 1024 * KIB;
 /// Blocks of runs while the memory is small, unless the job says it.
 const RUN_BLOCK_BYTES: u64 = 16 * KIB;
 /// A part of a breaker that its rows in the heap take, for top-k.
@@ -68,9 +68,15 @@ pub(crate) struct RunChoice {
 }
 
 impl RunChoice {
-    /// How many threads sort within this memory: each has a part of it that is worth it.
+    /// How many threads sort within this memory: as many as have a part of it that is worth it.
     pub fn threads_within(&self, memory: u64) -> usize {
-        self.threads.min((memory / THREAD_MEMORY_BYTES) as usize).max(1)
+        let Self { codec, block_bytes, .. } = *self;
+        let worth = |threads: &usize| {
+            let within = SortOptions::within(memory as usize);
+            let plan = SortOptions { codec, block_bytes, threads: *threads, ..within }.plan();
+            plan.is_ok_and(|plan| plan.part >= PART_BYTES_MIN)
+        };
+        (2..=self.threads).rev().find(worth).unwrap_or(1)
     }
 }
 
