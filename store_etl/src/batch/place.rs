@@ -39,7 +39,8 @@ impl Places {
         self.lines.clone_from(&from.lines);
     }
 
-    pub(super) fn append_picked(&mut self, from: &Self, rows: &[u32], rows_before: usize) {
+    /// Adds the places of rows of another batch, behind so many rows of this one.
+    pub(crate) fn append_picked(&mut self, from: &Self, rows: &[u32], rows_before: usize) {
         // Rows of different files, or rows without a line, have no place together.
         if rows_before == 0 {
             self.source.clone_from(&from.source);

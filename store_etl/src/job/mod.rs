@@ -10,7 +10,10 @@
 
 mod bytes;
 mod explain;
+mod explain_spill;
 mod files;
+mod group_plan;
+mod join_plan;
 mod line_plan;
 mod lower;
 mod make;
@@ -18,6 +21,7 @@ mod memory;
 mod plan;
 mod read;
 mod rules;
+mod rules_of_joins;
 mod scan_schema;
 mod spec;
 mod tables;

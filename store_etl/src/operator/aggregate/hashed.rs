@@ -115,6 +115,7 @@ impl Hashed {
             plan.layout.encode(batch, row, position, scratch, &mut chunk.starts)?;
             let rows = chunk.starts.len();
             chunk.look_up(plan, scratch, &mut self.resident, 0, self.hash_mask);
+            self.stats.grouped_rows += chunk.kept.len() as u64;
             if !chunk.left.is_empty() {
                 self.set_aside(plan)?;
             }
@@ -173,6 +174,7 @@ impl Hashed {
     fn end_emitting(&mut self) -> Result<()> {
         if let Emitting::Sorted(groups) = std::mem::replace(&mut self.emitting, Emitting::Nothing) {
             self.stats.spill_bytes += groups.stats().spill_bytes;
+            self.stats.grouped_rows += groups.rows();
             drop(groups);
             self.pool.map_pages()?;
         }
@@ -197,6 +199,7 @@ impl Hashed {
                 let bytes = self.pool.bytes();
                 at = plan.layout.find(bytes, at, block.records.end, &mut self.chunk.starts)?;
                 self.chunk.look_up(plan, bytes, &mut self.table, level.into(), self.hash_mask);
+                self.stats.grouped_rows += self.chunk.kept.len() as u64;
                 if !self.chunk.left.is_empty() {
                     if parts.is_empty() {
                         parts = self.make_small_parts(&mut part)?;

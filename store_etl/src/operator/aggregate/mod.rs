@@ -54,6 +54,8 @@ pub struct AggregateOptions {
 pub struct AggregateStats {
     /// Rows taken in.
     pub rows: u64,
+    /// Rows added to their groups; all of them at the end.
+    pub grouped_rows: u64,
     /// Groups given out.
     pub groups: u64,
     /// Rows that went through partitions, counted once for each level.
@@ -253,6 +255,7 @@ impl Aggregated {
             From::Hash(hashed) => hashed.stats(),
             From::Sort(sorted) => AggregateStats {
                 spill_bytes: sorted.stats().spill_bytes,
+                grouped_rows: sorted.rows(),
                 ..AggregateStats::default()
             },
         };

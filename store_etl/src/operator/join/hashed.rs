@@ -58,7 +58,7 @@ pub(super) struct Heads {
 impl Heads {
     fn new(area: WorkArea) -> Self {
         let mut heads = Self { area, count: 0 };
-        heads.clear(u64::MAX);
+        heads.clear(0);
         heads
     }
 
@@ -187,6 +187,8 @@ impl Hashed {
                 self.spills = true;
             }
         }
+        let stays = self.right.iter().filter(|part| !part.has_spilled());
+        self.heads.clear(stays.map(Part::rows).sum());
         for nth in 0..self.right.len() {
             if self.right[nth].has_spilled() {
                 let mut made = self.pool.make_parts(1)?;
@@ -306,7 +308,11 @@ impl Hashed {
     }
 
     pub fn stats(&self) -> JoinStats {
-        JoinStats { spill_bytes: self.pool.spill_bytes(), ..self.stats }
+        let mut stats = JoinStats { spill_bytes: self.pool.spill_bytes(), ..self.stats };
+        if self.plan.build == Side::Left {
+            std::mem::swap(&mut stats.left_rows, &mut stats.right_rows);
+        }
+        stats
     }
 }
 

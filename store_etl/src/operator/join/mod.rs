@@ -26,7 +26,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use bind::{Join, JoinKind};
+pub use bind::{Join, JoinKind, Shape, Side};
 
 use crate::batch::{Batch, Limits};
 use hashed::Hashed;
@@ -131,7 +131,8 @@ impl Joined {
         self.0.next_of_left(left, out, limits)
     }
 
-    /// After the last left rows: adds what remains until the output is full; false at the end.
+    /// After the last left rows: adds some of what remains, until the output is full; false at the end. It
+    /// comes back after each piece of work, so that whoever wants to stop can.
     pub fn rest(&mut self, out: &mut Batch, limits: &Limits) -> Result<bool> {
         self.0.rest(out, limits)
     }
