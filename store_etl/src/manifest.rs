@@ -1,6 +1,8 @@
 //! The manifest: a JSON file beside the sink that says what a run read, did and wrote.
 
-use crate::operator::{HashNote, InputDigest, OutputFacts, Shared, sync_directory, temporary_beside};
+use crate::operator::{
+    HashNote, InputDigest, OutputFacts, Shared, sync_directory, temporary_beside,
+};
 use crate::run::{Prepared, Report};
 use serde_json::{Value, json};
 use std::io::Write;

@@ -225,7 +225,8 @@ fn passes(counts: &Counts) -> u64 {
         if stats.runs == 0 { 0 } else { 1 + u64::from(stats.merges > 0) }
     };
     let sorts = counts.sorts.lock().iter().map(|(_, stats, _)| of(stats)).max();
-    let hashes = counts.hashes.lock().iter().filter(|note| note.spill_bytes > 0).map(|n| n.levels).max();
+    let hashes =
+        counts.hashes.lock().iter().filter(|note| note.spill_bytes > 0).map(|n| n.levels).max();
     sorts.unwrap_or(0).max(hashes.map_or(0, u64::from))
 }
 

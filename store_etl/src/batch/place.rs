@@ -33,6 +33,13 @@ impl Places {
         text
     }
 
+    /// Forgets them unless they are there for all of so many rows.
+    pub(crate) fn settle(&mut self, rows: usize) {
+        if self.lines.len() != rows {
+            self.clear();
+        }
+    }
+
     /// The places of another batch's rows, one for one.
     pub(crate) fn copy_from(&mut self, from: &Self) {
         self.source.clone_from(&from.source);

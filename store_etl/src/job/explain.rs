@@ -81,7 +81,9 @@ impl fmt::Display for Explain {
         writeln!(f, "  batches of {batch} bytes, rows up to {row}")?;
         if memory.breakers > 0 {
             writeln!(f, "spill")?;
-            spill_lines(&self.plan, &self.memory).iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+            spill_lines(&self.plan, &self.memory)
+                .iter()
+                .try_for_each(|line| writeln!(f, "  {line}"))?;
         }
         writeln!(
             f,

@@ -1,8 +1,9 @@
 //! How breakers cut up their memory, and what follows for the input: block, fan-out, levels, bytes spilled.
 
-use super::memory::{Joining, MemoryPlan, width};
+use super::memory::{Joining, MemoryPlan};
 use super::plan::{Node, Plan, Step};
 use super::rules_of_joins::bytes;
+use super::width::Width;
 use store_core::segment::SegmentCodec;
 use store_core::te::{HashInput, HashPlan, SortInput, SortPlan};
 
@@ -28,7 +29,7 @@ fn add(step: &Step, memory: &MemoryPlan, lines: &mut Vec<String>) {
             if bound.sorts() {
                 return sort(&name, bytes(input), memory, lines);
             }
-            let options = memory.aggregate_options(width(input));
+            let options = memory.hash_options(Width::of(input));
             if let Ok(plan) = bound.hash_plan(&options) {
                 let known = bytes(input).map(|bytes| (bytes, plan.spill_bytes(hash_input(bytes))));
                 hash(&name, "if all rows are groups", &plan, known, memory, lines);
@@ -36,7 +37,7 @@ fn add(step: &Step, memory: &MemoryPlan, lines: &mut Vec<String>) {
         }
         Node::Join(sides, plan) => {
             let [left, right] = &**sides;
-            let options = memory.join_options(width(left).max(width(right)));
+            let options = memory.hash_options(Width::of(left).max(Width::of(right)));
             let bound = plan.bind(&left.fields, &right.fields);
             let Ok(Ok(hashed)) = bound.map(|bound| bound.hash_plan(&options)) else { return };
             let Some(Joining { built, streamed, .. }) = Joining::of(step) else { return };

@@ -5,7 +5,9 @@ use super::spec::{At, StepSpec};
 use crate::batch::Field;
 use crate::expr::bind;
 use crate::operator::aggregate::{Aggregation, Call, Function};
-use store_core::query::{AggregateExpr, Expr, ExprKind, Function as TableFunction, Literal, NamedExpr};
+use store_core::query::{
+    AggregateExpr, Expr, ExprKind, Function as TableFunction, Literal, NamedExpr,
+};
 use store_core::{Error, Result};
 
 /// What is computed of which groups.

@@ -68,9 +68,8 @@ impl Builder<'_> {
         let bound = Join::bind(&left.fields, &right.fields, &on, spec.kind, prefix);
         let bound = self.at(&spec.with, bound)?;
         let right = renamed(right, &left, &on, &bound, number);
-        let names = |(a, b): &(usize, usize)| {
-            (left.fields[*a].name.clone(), right.fields[*b].name.clone())
-        };
+        let names =
+            |(a, b): &(usize, usize)| (left.fields[*a].name.clone(), right.fields[*b].name.clone());
         let plan = JoinPlan {
             on: on.iter().map(names).collect(),
             kind: spec.kind,
@@ -88,13 +87,7 @@ impl Builder<'_> {
 }
 
 /// The right side with its columns called as they come out.
-fn renamed(
-    right: Step,
-    left: &Step,
-    on: &[(usize, usize)],
-    bound: &Join,
-    number: usize,
-) -> Step {
+fn renamed(right: Step, left: &Step, on: &[(usize, usize)], bound: &Join, number: usize) -> Step {
     let mut made = bound.fields()[left.fields.len()..].iter();
     let is_shared = |nth: usize, field: &Field| {
         on.iter().any(|(a, b)| {
@@ -110,10 +103,8 @@ fn renamed(
     if names.iter().zip(&right.fields).all(|(name, field)| *name == field.name) {
         return right;
     }
-    let item = |(name, field): (&String, &Field)| Item {
-        name: name.clone(),
-        ..Item::column(&field.name)
-    };
+    let item =
+        |(name, field): (&String, &Field)| Item { name: name.clone(), ..Item::column(&field.name) };
     let items = names.iter().zip(&right.fields).map(item).collect();
     let field = |(name, field): (&String, &Field)| Field { name: name.clone(), ..field.clone() };
     let fields = names.iter().zip(&right.fields).map(field).collect();
@@ -128,7 +119,9 @@ fn pairs_of(text: &str, left: &[Field], right: &[Field]) -> Result<Vec<(usize, u
         _ => vec![&parsed],
     };
     let refused = || {
-        Error::invalid("a join is on `left column = right column`, or on a name that both sides have")
+        Error::invalid(
+            "a join is on `left column = right column`, or on a name that both sides have",
+        )
     };
     let pair = |part: &Expr| {
         let (a, b) = match &part.kind {

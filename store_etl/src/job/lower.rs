@@ -1,16 +1,17 @@
 //! From plan to operators.
 
 use super::group_plan::position;
-use super::memory::{Joining, width};
+use super::memory::Joining;
 use super::plan::{Item, Node, Plan, Step};
+use super::width::Width;
 use crate::batch::Field;
 use crate::expr::{Bound, bind};
 use crate::operator::{
-    Distinct, Filter, First, GroupRows, JoinRows, Limit, Operator, Place, Project, Scan, Shared, Sort,
-    TableScan, Union,
+    Distinct, Filter, First, GroupRows, JoinRows, Limit, Operator, Place, Project, Scan, Shared,
+    Sort, TableScan, Union,
 };
-use store_core::query::SortKey;
 use store_core::Result;
+use store_core::query::SortKey;
 
 /// The operators of a plan, without its sink. Nothing is read before the first of them is asked.
 pub(crate) fn operators(plan: &Plan, shared: &Shared) -> Result<Box<dyn Operator>> {
@@ -30,19 +31,19 @@ fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
         }
         Node::Aggregate(input, plan) => {
             let memory = &shared.memory;
-            let options = memory.aggregate_options(width(input));
-            let (bound, limits) = (plan.bind(&input.fields)?, memory.wide(width(step)));
+            let options = memory.hash_options(Width::of(input));
+            let (bound, limits) = (plan.bind(&input.fields)?, memory.wide(Width::of(step)));
             let below = operator(input, shared)?;
             Box::new(GroupRows::new(below, bound, options, limits, number, shared)?)
         }
         Node::Join(sides, plan) => {
             let [left, right] = &**sides;
             let memory = &shared.memory;
-            let options = memory.join_options(width(left).max(width(right)));
+            let options = memory.hash_options(Width::of(left).max(Width::of(right)));
             let bound = plan.bind(&left.fields, &right.fields)?;
             let first = Joining::of(step).map_or(First::Built, |joining| joining.first);
             let below = [operator(left, shared)?, operator(right, shared)?];
-            let out = (first, memory.wide(width(step)));
+            let out = (first, memory.wide(Width::of(step)));
             Box::new(JoinRows::new(below, bound, options, out, number, shared)?)
         }
         Node::Project(input, items) => {
@@ -68,14 +69,7 @@ fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
             for name in &sort.ties {
                 keys.push(SortKey::ascending(position(&step.fields, name)?));
             }
-            Box::new(Sort::new(
-                operator(input, shared)?,
-                &keys,
-                sort.limit,
-                fields,
-                place,
-                shared,
-            )?)
+            Box::new(Sort::new(operator(input, shared)?, &keys, sort.limit, fields, place, shared)?)
         }
     })
 }

@@ -12,11 +12,12 @@
 use super::line_plan::LinePlan;
 use super::plan::{Node, Plan, ScanPlan, SinkPlan, Step};
 use super::spec::FileFormat;
+use super::width::Width;
 use crate::batch::{BATCH_ROWS_MAX, Field, Limits};
 use crate::expr::{Bound, bind};
 use crate::operator::First;
-use crate::operator::aggregate::AggregateOptions;
-use crate::operator::join::{JoinOptions, Side};
+use crate::operator::HashOptions;
+use crate::operator::join::Side;
 use crate::operator::sort::SortOptions;
 use store_core::ingest::{Records, Source};
 use store_core::planted::bug;
@@ -27,7 +28,7 @@ use store_core::{Error, Kind, Result};
 const KIB: u64 = 1 << 10;
 /// Smallest batch and longest row, for the smallest cap.
 const BATCH_BYTES_MIN: u64 = 64 * KIB;
-const ROW_BYTES_MIN: u64 = 64 * KIB;
+const ROW_BYTES_MIN: u64 = 32 * KIB;
 const LEAST: Limits = Limits {
     rows: BATCH_ROWS_MAX,
     bytes: BATCH_BYTES_MIN as usize,
@@ -197,20 +198,14 @@ impl MemoryPlan {
         SortOptions { codec, block_bytes, ..SortOptions::within(self.breaker_bytes as usize) }
     }
 
-    /// How a breaker of this job groups rows, at most so many times as long as those of a scan.
-    pub fn aggregate_options(&self, width: u64) -> AggregateOptions {
-        aggregate_options(self.breaker_bytes, width, self.run, self.limits)
-    }
-
-    /// How it joins such rows.
-    pub fn join_options(&self, width: u64) -> JoinOptions {
-        join_options(self.breaker_bytes, width, self.run, self.limits)
+    /// How a breaker of this job groups or joins rows, of this width.
+    pub fn hash_options(&self, width: Width) -> HashOptions {
+        hash_options(self.breaker_bytes, width, self.run, self.limits)
     }
 
     /// The limits of batches of such rows.
-    pub const fn wide(&self, width: u64) -> Limits {
-        let row_bytes = self.limits.row_bytes * width as usize;
-        Limits { row_bytes, ..self.limits }
+    pub const fn wide(&self, width: Width) -> Limits {
+        Limits { row_bytes: width.bytes(self.limits), ..self.limits }
     }
 }
 
@@ -240,17 +235,17 @@ fn breaker_bytes_min(step: &Step, run: RunChoice, limits: Limits) -> Result<u64>
         Node::Sort(input, _) | Node::Distinct(input) => {
             // Keys and all, beside the heap of first rows.
             let page = run.block_bytes.map_or(RUN_BLOCK_BYTES, |bytes| bytes as u64);
-            let rows = 8 * width(input) * limits.row_bytes as u64;
+            let rows = 8 * Width::of(input).bytes(limits) as u64;
             let least = SortPlan::memory_min(page, &sort_costs(run.codec)) + rows;
             least + least / (TOP_SHARE as u64 - 1) + 4096
         }
         Node::Aggregate(input, plan) => {
-            let options = aggregate_options(0, width(input), run, limits);
+            let options = hash_options(0, Width::of(input), run, limits);
             plan.bind(&input.fields)?.memory_min(&options) as u64
         }
         Node::Join(sides, plan) => {
             let [left, right] = &**sides;
-            let options = join_options(0, width(left).max(width(right)), run, limits);
+            let options = hash_options(0, Width::of(left).max(Width::of(right)), run, limits);
             plan.bind(&left.fields, &right.fields)?.memory_min(&options) as u64
         }
         _ => 0,
@@ -262,32 +257,11 @@ fn breaker_bytes_min(step: &Step, run: RunChoice, limits: Limits) -> Result<u64>
     Ok(least)
 }
 
-fn aggregate_options(memory: u64, width: u64, run: RunChoice, limits: Limits) -> AggregateOptions {
-    AggregateOptions {
-        memory: memory as usize,
-        row_bytes: width as usize * limits.row_bytes,
+fn hash_options(memory: u64, width: Width, run: RunChoice, limits: Limits) -> HashOptions {
+    HashOptions {
         run: run.options(),
-    }
-}
-
-fn join_options(memory: u64, width: u64, run: RunChoice, limits: Limits) -> JoinOptions {
-    let AggregateOptions { memory, row_bytes, run } = aggregate_options(memory, width, run, limits);
-    JoinOptions { memory, row_bytes, run }
-}
-
-/// How many times as long as the longest row of a scan a step's rows may be.
-pub(super) fn width(step: &Step) -> u64 {
-    match &step.node {
-        Node::Scan(_) | Node::Table(_) | Node::Project(..) => 1,
-        Node::Join(sides, plan) if plan.kind.pairs() => width(&sides[0]) + width(&sides[1]),
-        Node::Join(sides, _) => width(&sides[0]),
-        Node::Aggregate(input, plan) => {
-            // A key, and for every text that comes of the rows one of them.
-            let calls = &step.fields[plan.keys.len().min(step.fields.len())..];
-            let texts = calls.iter().filter(|field| field.ty.is_long()).count() as u64;
-            width(input) * (1 + texts)
-        }
-        _ => step.inputs().into_iter().map(width).max().unwrap_or(1),
+        page_bytes: run.block_bytes,
+        ..HashOptions::within(memory as usize, width.bytes(limits))
     }
 }
 
@@ -409,10 +383,7 @@ impl<'s> Joining<'s> {
     /// The most breakers alive in either order.
     fn most(built: (u64, u64), streamed: (u64, u64)) -> [u64; 2] {
         let own = built.0 + 1;
-        [
-            built.1.max(own).max(streamed.1 + 1),
-            streamed.1.max(streamed.0 + built.1.max(own)),
-        ]
+        [built.1.max(own).max(streamed.1 + 1), streamed.1.max(streamed.0 + built.1.max(own))]
     }
 
     fn alive(&self) -> (u64, u64) {
@@ -446,7 +417,7 @@ impl Fixed {
         let mut fixed = Self { items: Vec::new() };
         fixed.add(&plan.root)?;
         let sink = sink(&plan.sink, plan.sink_step, plan.root.fields.len());
-        fixed.items.push(Stated { rows: sink.rows * width(&plan.root), ..sink });
+        fixed.items.push(Stated { rows: sink.rows * Width::of(&plan.root).rows.max(1), ..sink });
         Ok(fixed)
     }
 
@@ -477,7 +448,8 @@ impl Fixed {
         // A batch is there once, twice while a column of it grows.
         let batch = |fields: &[Field]| 512 * fields.len() as u64;
         let own = batch(&step.fields);
-        let wide = step.inputs().into_iter().map(width).max().unwrap_or(1).max(width(step));
+        let inputs = step.inputs().into_iter().map(|input| Width::of(input).rows);
+        let wide = inputs.max().unwrap_or(1).max(Width::of(step).rows).max(1);
         let item = |word, constant, batches, rows| Stated {
             step: step.number,
             word,

@@ -26,6 +26,7 @@ mod scan_schema;
 mod spec;
 mod tables;
 mod whole;
+mod width;
 mod yaml;
 
 pub use bytes::parse_bytes;

@@ -281,9 +281,7 @@ impl Text<'_> {
         let on = self.one_or_more(keys.need("on")?)?;
         let how = keys.take("how").map(|tree| self.word(tree, &JoinKind::ALL.map(named)));
         let build = match keys.take("strategy") {
-            Some(tree) => {
-                self.word(tree, &strategies)?.map(|value| At { value, mark: tree.mark })
-            }
+            Some(tree) => self.word(tree, &strategies)?.map(|value| At { value, mark: tree.mark }),
             None => None,
         };
         keys.end(&["with", "on", "how", "strategy"])?;

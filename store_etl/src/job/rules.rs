@@ -69,9 +69,7 @@ pub(super) fn sink_filter(below: Step, item: Item, number: usize) -> Step {
             let input = Box::new(sink_filter(*input, moved, number));
             Node::Project(input, items)
         }
-        Node::Sort(input, sort) => {
-            Node::Sort(Box::new(sink_filter(*input, item, number)), sort)
-        }
+        Node::Sort(input, sort) => Node::Sort(Box::new(sink_filter(*input, item, number)), sort),
         Node::Distinct(input) => Node::Distinct(Box::new(sink_filter(*input, item, number))),
         Node::Union(inputs) => {
             let each = inputs.into_iter().map(|input| sink_filter(input, item.clone(), number));

@@ -7,6 +7,7 @@ use super::rules::{map_inputs, sink_filter};
 use crate::batch::Field;
 use crate::expr::is_float;
 use crate::operator::join::{JoinKind, Side};
+use store_core::planted::bug;
 use store_core::query::{Expr, ExprKind, NullsOrder, SortName};
 
 /// True if a filter reads keys only, so that it may as well ask the rows before they are grouped. Of equal
@@ -77,7 +78,8 @@ fn sides_of(part: &Expr, sides: &[Step; 2], plan: &JoinPlan) -> [bool; 2] {
         return [false; 2];
     }
     // A side without whose rows nothing comes out keeps only those that pass.
-    let left = names.iter().all(|name| has(&sides[0], name)) && !kind.keeps(Side::Right);
+    let may = !kind.keeps(Side::Right) || bug("filter_passes_outer_join");
+    let left = may && names.iter().all(|name| has(&sides[0], name));
     let on_right = |name: &&str| has(&sides[1], name) && !has(&sides[0], name);
     let right = matches!(kind, JoinKind::Inner | JoinKind::Right)
         && (all_shared || names.iter().all(on_right));
@@ -94,9 +96,7 @@ fn cannot_fail(expr: &Expr) -> bool {
         ExprKind::Not(inner) | ExprKind::IsTruth(inner, ..) => cannot_fail(inner),
         ExprKind::IsNull(inner, _) | ExprKind::Match(inner, ..) => is_plain(inner),
         // Two columns may have to be converted first.
-        ExprKind::Compare(_, a, b) => {
-            is_plain(a) && is_plain(b) && (is_value(a) || is_value(b))
-        }
+        ExprKind::Compare(_, a, b) => is_plain(a) && is_plain(b) && (is_value(a) || is_value(b)),
         ExprKind::In(inner, list, _) => is_plain(inner) && list.iter().all(is_value),
         ExprKind::Between(three, _) => {
             is_plain(&three[0]) && is_value(&three[1]) && is_value(&three[2])
@@ -131,9 +131,7 @@ pub(super) fn bytes(step: &Step) -> Option<u64> {
         Node::Table(_) => return None,
         Node::Filter(input, _) | Node::Aggregate(input, _) => bytes(input)? / 2,
         Node::Project(input, _) | Node::Distinct(input) | Node::Sort(input, _) => bytes(input)?,
-        Node::Limit(input, range) => {
-            bytes(input)?.min(range.needed().saturating_mul(ROW_BYTES))
-        }
+        Node::Limit(input, range) => bytes(input)?.min(range.needed().saturating_mul(ROW_BYTES)),
         Node::Union(inputs) => inputs.iter().map(bytes).sum::<Option<u64>>()?,
         Node::Join(sides, plan) => {
             let [left, right] = [bytes(&sides[0])?, bytes(&sides[1])?];
@@ -146,7 +144,7 @@ pub(super) fn bytes(step: &Step) -> Option<u64> {
 pub(super) fn order(step: Step) -> Step {
     let mut step = map_inputs(step, &order);
     match &mut step.node {
-        Node::Sort(input, sort) if !has_order(input) => {
+        Node::Sort(input, sort) if !has_order(input) && !bug("order_left_as_met") => {
             let by_keys = unique(input).filter(|names| {
                 names.iter().all(|name| input.fields.iter().any(|field| field.name == *name))
             });
@@ -163,7 +161,8 @@ pub(super) fn order(step: Step) -> Step {
             };
             let keys = input.fields.iter().map(key).collect();
             let (fields, number) = (input.fields.clone(), step.number);
-            let below = std::mem::replace(&mut **input, Step::new(Node::Union(Vec::new()), Vec::new(), 0));
+            let below =
+                std::mem::replace(&mut **input, Step::new(Node::Union(Vec::new()), Vec::new(), 0));
             let sort = SortPlan { keys, limit: None, ties: Vec::new() };
             let node = Node::Sort(Box::new(below), sort);
             **input = Step { node, fields, number, is_part: true };

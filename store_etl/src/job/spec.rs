@@ -44,17 +44,11 @@ pub enum StepKind {
     Filter(At<String>),
     Project(Vec<At<String>>),
     Map(Vec<At<String>>),
-    Limit {
-        rows: u64,
-        offset: u64,
-    },
+    Limit { rows: u64, offset: u64 },
     Distinct,
     Union(Vec<At<String>>),
     Sort(Vec<At<String>>),
-    Aggregate {
-        group_by: Vec<At<String>>,
-        aggs: Vec<At<String>>,
-    },
+    Aggregate { group_by: Vec<At<String>>, aggs: Vec<At<String>> },
     Join(Box<JoinSpec>),
     Sink(Box<SinkSpec>),
 }

@@ -1,14 +1,14 @@
 //! Groups of rows: an [`Aggregator`] as a step.
 
-use super::aggregate::{AggregateOptions, Aggregated, Aggregation, Aggregator};
-use super::{HashNote, Operator, Shared};
+use super::aggregate::{Aggregated, Aggregation, Aggregator};
+use super::{HashNote, HashOptions, Operator, Shared};
 use crate::batch::{Batch, Limits};
 use store_core::Result;
 use store_core::mem::Reservation;
 
 pub(crate) struct GroupRows {
     /// What is to be grouped; gone once it was.
-    input: Option<(Box<dyn Operator>, Aggregation, AggregateOptions)>,
+    input: Option<(Box<dyn Operator>, Aggregation, HashOptions)>,
     step: usize,
     shared: Shared,
     groups: Option<Aggregated>,
@@ -23,7 +23,7 @@ impl GroupRows {
     pub fn new(
         input: Box<dyn Operator>,
         plan: Aggregation,
-        options: AggregateOptions,
+        options: HashOptions,
         limits: Limits,
         step: usize,
         shared: &Shared,

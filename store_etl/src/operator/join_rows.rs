@@ -1,7 +1,7 @@
 //! Joined rows: a join as a step. One side is taken in, the other streams by.
 
-use super::join::{Join, JoinBuild, JoinOptions, Joined, Side};
-use super::{HashNote, Operator, Shared};
+use super::join::{Join, JoinBuild, Joined, Side};
+use super::{HashNote, HashOptions, Operator, Shared};
 use crate::batch::{Batch, Limits};
 use store_core::Result;
 use store_core::mem::Reservation;
@@ -17,7 +17,7 @@ pub(crate) enum First {
 
 pub(crate) struct JoinRows {
     /// What is taken in; gone once it was.
-    built: Option<(Box<dyn Operator>, Join, JoinOptions)>,
+    built: Option<(Box<dyn Operator>, Join, HashOptions)>,
     streamed: Option<Box<dyn Operator>>,
     /// A batch of the streaming side is being looked at.
     has_begun: bool,
@@ -36,7 +36,7 @@ impl JoinRows {
     pub fn new(
         [left, right]: [Box<dyn Operator>; 2],
         plan: Join,
-        options: JoinOptions,
+        options: HashOptions,
         (first, limits): (First, Limits),
         step: usize,
         shared: &Shared,
@@ -139,8 +139,11 @@ impl Operator for JoinRows {
                 break;
             }
         }
-        self.shared.counts.steps[self.step].gave(self.batch.rows() as u64);
-        Ok(!self.batch.is_empty())
+        let rows = self.batch.rows();
+        // Rows that were put aside have no place.
+        self.batch.places.settle(rows);
+        self.shared.counts.steps[self.step].gave(rows as u64);
+        Ok(rows > 0)
     }
 
     fn batch(&self) -> &Batch {

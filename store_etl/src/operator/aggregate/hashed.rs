@@ -16,14 +16,15 @@
 //! A group is in exactly one place, so states are never merged, and a row is added to its group once
 //! (invariant I13).
 
+use super::AggregateStats;
 use super::layout::CHUNK_ROWS;
 use super::plan::Aggregation;
 use super::sizes::{LEVELS_MAX, Sizes};
 use super::sorted::{SortInput, SortedGroups};
 use super::state::Grouped;
 use super::table::{NO_ROOM, Table};
-use super::{AggregateOptions, AggregateStats};
 use crate::batch::{Batch, Limits};
+use crate::operator::HashOptions;
 use crate::operator::key::hash;
 use crate::operator::pool::{Part, Pool};
 use store_core::mem::{Reservation, WorkArea};
@@ -75,7 +76,7 @@ enum Emitting {
 impl Hashed {
     pub fn new(
         plan: &Aggregation,
-        options: &AggregateOptions,
+        options: &HashOptions,
         spill: Option<Spill>,
         holder: &Holder,
     ) -> Result<Self> {

@@ -1,9 +1,9 @@
 //! A join bound to the columns of its inputs.
 
-use super::JoinOptions;
 use super::record::RecordLayout;
 use super::sizes::Sizes;
 use crate::batch::Field;
+use crate::operator::HashOptions;
 use crate::operator::key::KeyLayout;
 use store_core::te::HashPlan;
 use store_core::{Error, Result, Type};
@@ -209,8 +209,7 @@ impl Join {
         side: Side,
     ) -> bool {
         let is_float = |(a, b): &(usize, usize)| {
-            left[*a].name == right[*b].name
-                && matches!(left[*a].ty, Type::Float32 | Type::Float64)
+            left[*a].name == right[*b].name && matches!(left[*a].ty, Type::Float32 | Type::Float64)
         };
         side == Side::Right || kind.pairs() && !on.iter().any(is_float)
     }
@@ -226,12 +225,12 @@ impl Join {
     }
 
     /// How it cuts up its memory, or why it cannot; its details name the least.
-    pub fn hash_plan(&self, options: &JoinOptions) -> Result<HashPlan> {
+    pub fn hash_plan(&self, options: &HashOptions) -> Result<HashPlan> {
         Ok(Sizes::of(self, options)?.plan(self, options.memory))
     }
 
     /// The smallest memory that it works in.
-    pub fn memory_min(&self, options: &JoinOptions) -> usize {
+    pub fn memory_min(&self, options: &HashOptions) -> usize {
         Sizes::least(self, options)
     }
 
@@ -270,8 +269,7 @@ impl Columns {
         for (nth, field) in right.iter().enumerate().filter(|_| kind.pairs()) {
             if let Some(at) = shared(nth) {
                 // The value is that of whichever side has the row.
-                all[at].nullable =
-                    left[at].nullable || lonely(Side::Right) && right[nth].nullable;
+                all[at].nullable = left[at].nullable || lonely(Side::Right) && right[nth].nullable;
                 places.push(at);
                 continue;
             }

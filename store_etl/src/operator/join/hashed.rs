@@ -1,5 +1,6 @@
 //! The first level of a join: the right input in memory as far as it fits, the left one streaming by.
 
+use super::JoinStats;
 use super::bind::{Join, Side};
 use super::dictionary::Dictionary;
 use super::load::{Pair, Stage};
@@ -7,8 +8,8 @@ use super::pairs::Seekers;
 use super::record::{Laid, MET, RecordLayout, UNIT, set_next};
 use super::sizes::Sizes;
 use super::walk::{Rules, Seeker, Walk};
-use super::{JoinOptions, JoinStats};
 use crate::batch::{Batch, Limits};
+use crate::operator::HashOptions;
 use crate::operator::key::hash;
 use crate::operator::pool::{Part, Pool};
 use std::ops::Range;
@@ -102,7 +103,7 @@ pub(super) fn head_hash(key: &[u8], mask: u64) -> u64 {
 impl Hashed {
     pub fn new(
         plan: Join,
-        options: &JoinOptions,
+        options: &HashOptions,
         spill: Option<Spill>,
         holder: &Holder,
     ) -> Result<Self> {

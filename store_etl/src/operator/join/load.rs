@@ -319,7 +319,7 @@ impl Hashed {
             for (row, met) in self.walk.again.drain(..) {
                 let at = row as usize;
                 let end = self.plan.layout(side).parts(&self.scratch, at)?.end;
-                let mark = if met { MET } else { 0 };
+                let mark = if met && !bug("meeting_forgotten") { MET } else { 0 };
                 set_next(&mut self.scratch, at, mark);
                 self.pool.push(&mut loaded.again, &self.scratch[at..end])?;
             }
