@@ -55,10 +55,14 @@ A job is a list of steps. Each takes the rows of the step before it unless `inpu
   memory: 64MB                        # also name, threads, block_size
   spill: { dir: /var/tmp, codec: lz4, disk_limit: 10GB }      # codecs: raw, lz4, zstd
   steps:
+    - scan: { source: accounts.csv, header: true }
+      name: accounts
     - scan: { source: 'in/*.tsv.gz', header: true }
     - filter: { expr: \"amount > 1000 and origin in ('KAUS', 'KDFW')\" }
     - project: { columns: [uid, \"date_trunc('week', ts) AS week\", amount * 1.2 AS gross] }
-    - sort: { by: [uid, gross desc nulls last] }
+    - join: { with: accounts, on: [uid = account_id], how: left }
+    - aggregate: { group_by: [uid, week], aggs: [count(*) AS n, sum(gross)] }
+    - sort: { by: [uid, sum_gross desc nulls last] }
     - limit: { rows: 100, offset: 0 }
     - sink: { destination: out.csv }
 
@@ -68,6 +72,10 @@ Steps:
   filter    expr
   project   columns: only these; `*` stands for all
   map       columns: these added, replaced, or renamed by `old AS new`
+  join      with: name of the step on the right; on: left = right, or a name that both have; how: inner, left,
+            right, full, semi, anti; strategy: auto, build_left, build_right (the side that is taken in first)
+  aggregate group_by: columns or expressions; aggs: count sum avg min max stddev variance (_samp, _pop) first last
+            median string_agg(x, ', ') count(distinct x), of expressions, AS a name; unnamed: count, sum_x
   sort      by
   limit     rows, offset
   distinct

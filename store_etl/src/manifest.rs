@@ -1,6 +1,8 @@
 //! The manifest: a JSON file beside the sink that says what a run read, did and wrote.
 
-use crate::operator::{InputDigest, OutputFacts, Shared, sync_directory, temporary_beside};
+use crate::operator::{
+    HashNote, InputDigest, OutputFacts, Shared, sync_directory, temporary_beside,
+};
 use crate::run::{Prepared, Report};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -68,6 +70,8 @@ fn manifest(facts: &Facts<'_>, report: &Report) -> Value {
                 "rows_out": step.rows_out,
                 "rows_filtered": step.rows_filtered,
                 "rows_rejected": step.rows_rejected,
+                "rows_merged": step.rows_merged,
+                "rows_made": step.rows_made,
             })
         })
         .collect();
@@ -87,6 +91,7 @@ fn manifest(facts: &Facts<'_>, report: &Report) -> Value {
             })
         })
         .collect();
+    let hashes: Vec<Value> = shared.counts.hashes.lock().iter().map(hash).collect();
     json!({
         "manifest_version": 1,
         "store_version": env!("CARGO_PKG_VERSION"),
@@ -112,6 +117,18 @@ fn manifest(facts: &Facts<'_>, report: &Report) -> Value {
         "spill_bytes": report.spill_bytes,
         "passes": report.passes,
         "sorts": sorts,
+        "hashes": hashes,
+    })
+}
+
+/// What an aggregate by hash or a join did.
+fn hash(note: &HashNote) -> Value {
+    json!({
+        "step": note.step + 1,
+        "rows": note.rows,
+        "levels": note.levels,
+        "stubborn": note.stubborn,
+        "spill_bytes": note.spill_bytes,
     })
 }
 

@@ -10,7 +10,7 @@
 
 use crate::job::{JobOptions, LinePlan, MemoryPlan, Plan, ProgressCallback, SpillPlace, operators};
 use crate::manifest;
-use crate::operator::{Counts, OutputFacts, Shared, Sink, Told, sort_lines};
+use crate::operator::{Counts, OutputFacts, RowCounts, Shared, Sink, Told, sort_lines};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -42,7 +42,8 @@ pub struct Progress {
     pub cap: u64,
 }
 
-/// Rows of one step. `rows_in = rows_out + rows_filtered + rows_rejected`, always.
+/// Rows of one step. `rows_in + rows_made = rows_out + rows_filtered + rows_rejected + rows_merged`, always;
+/// only aggregates and joins make and merge rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepReport {
@@ -58,6 +59,10 @@ pub struct StepReport {
     pub rows_filtered: u64,
     /// Rows that could not be read.
     pub rows_rejected: u64,
+    /// Rows that went into groups or joined ones.
+    pub rows_merged: u64,
+    /// Groups, and joined rows.
+    pub rows_made: u64,
 }
 
 /// What a run did.
@@ -169,7 +174,7 @@ fn tell(job: &Prepared, callback: Option<ProgressCallback>, spill: Option<Spill>
     Rc::new(RefCell::new(move |counts: &Counts| {
         callback(&Progress {
             rows_in: counts.scanned.load(Relaxed),
-            rows_out: counts.steps[sink].get()[1],
+            rows_out: counts.steps[sink].get().given,
             bytes: counts.bytes.load(Relaxed),
             source_bytes: counts.source_bytes.load(Relaxed),
             source_size,
@@ -188,12 +193,13 @@ fn step_reports(plan: &Plan, shared: &Shared) -> Result<Vec<StepReport>> {
     numbers.dedup();
     let mut reports = Vec::with_capacity(numbers.len());
     for step in numbers {
-        let [rows_in, rows_out, rows_filtered, rows_rejected] = shared.counts.steps[step].get();
+        let RowCounts { taken, given, filtered, rejected, merged, made } =
+            shared.counts.steps[step].get();
         let name = plan.names[step].clone();
-        if rows_in != rows_out + rows_filtered + rows_rejected {
+        if taken + made != given + filtered + rejected + merged {
             let message = format!(
-                "step {} ({name}) took {rows_in} rows, gave {rows_out}, filtered {rows_filtered} and \
-                 rejected {rows_rejected}: rows were lost, so the output is not kept",
+                "step {} ({name}) took {taken} rows, gave {given}, filtered {filtered}, rejected {rejected}, \
+                 merged {merged} and made {made}: rows were lost, so the output is not kept",
                 step + 1
             );
             return Err(Error::new(Kind::Panic, message));
@@ -201,21 +207,27 @@ fn step_reports(plan: &Plan, shared: &Shared) -> Result<Vec<StepReport>> {
         reports.push(StepReport {
             step: step + 1,
             name,
-            rows_in,
-            rows_out,
-            rows_filtered,
-            rows_rejected,
+            rows_in: taken,
+            rows_out: given,
+            rows_filtered: filtered,
+            rows_rejected: rejected,
+            rows_merged: merged,
+            rows_made: made,
         });
     }
     Ok(reports)
 }
 
-/// Merges that wrote a run again, and the last one, of the sort that has most.
+/// Merges that wrote a run again, and the last one, of the sort that has most; of aggregates and joins how
+/// often rows were partitioned.
 fn passes(counts: &Counts) -> u64 {
     let of = |stats: &crate::operator::sort::SortStats| {
         if stats.runs == 0 { 0 } else { 1 + u64::from(stats.merges > 0) }
     };
-    counts.sorts.lock().iter().map(|(_, stats, _)| of(stats)).max().unwrap_or(0)
+    let sorts = counts.sorts.lock().iter().map(|(_, stats, _)| of(stats)).max();
+    let hashes =
+        counts.hashes.lock().iter().filter(|note| note.spill_bytes > 0).map(|n| n.levels).max();
+    sorts.unwrap_or(0).max(hashes.map_or(0, u64::from))
 }
 
 /// Resident bytes of this process now.

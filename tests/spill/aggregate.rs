@@ -3,12 +3,10 @@
 use super::{Draw, LIMITS, Place, ROW_BYTES, Row, batch_of, sorted, take};
 use std::collections::BTreeMap;
 use store_core::query::Function as Of;
-use store_core::segment::RunOptions;
 use store_core::{Kind, Result, Type};
 use store_etl::batch::{Batch, Field};
-use store_etl::operator::aggregate::{
-    AggregateOptions, AggregateStats, Aggregation, Aggregator, Call, Function,
-};
+use store_etl::operator::HashOptions;
+use store_etl::operator::aggregate::{AggregateStats, Aggregation, Aggregator, Call, Function};
 
 fn fields() -> [Field; 2] {
     [Field::new("k", Type::Int64), Field::new("v", Type::Int32)]
@@ -52,8 +50,7 @@ fn run(place: &Place, rows: &[Row], between: impl Fn()) -> Result<(Vec<Row>, Agg
     ];
     let plan = Aggregation::bind(&fields(), &[0], calls)?;
     let mut out = Batch::new(plan.fields());
-    let run = RunOptions::default();
-    let options = AggregateOptions { memory: place.memory, row_bytes: ROW_BYTES, run };
+    let options = HashOptions::within(place.memory, ROW_BYTES);
     let mut aggregator = Aggregator::new(plan, options, Some(place.spill()), &place.holder)?;
     for some in rows.chunks(900) {
         aggregator.push(&batch_of(&fields(), some))?;

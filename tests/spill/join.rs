@@ -2,10 +2,10 @@
 
 use super::{Draw, LIMITS, Place, ROW_BYTES, Row, batch_of, sorted, take};
 use std::collections::BTreeMap;
-use store_core::segment::RunOptions;
-use store_core::{Result, Type};
+use store_core::{Result, Type, ValueRef};
 use store_etl::batch::{Batch, Field};
-use store_etl::operator::join::{Join, JoinBuild, JoinKind, JoinOptions, JoinStats};
+use store_etl::operator::HashOptions;
+use store_etl::operator::join::{Join, JoinBuild, JoinKind, JoinStats};
 
 const KINDS: [JoinKind; 6] = [
     JoinKind::Inner,
@@ -69,8 +69,7 @@ fn run(
     let (left_fields, right_fields) = (of("a", "x"), of("b", "y"));
     let plan = Join::bind(&left_fields, &right_fields, &[(0, 0)], kind, None)?;
     let mut out = Batch::new(plan.fields());
-    let run = RunOptions::default();
-    let options = JoinOptions { memory: place.memory, row_bytes: ROW_BYTES, run };
+    let options = HashOptions::within(place.memory, ROW_BYTES);
     let mut build = JoinBuild::new(plan, options, Some(place.spill()), &place.holder)?;
     for some in right.chunks(700) {
         build.push(&batch_of(&right_fields, some))?;
@@ -89,6 +88,51 @@ fn run(
     }
     take(&mut out, &mut found);
     Ok((found, joined.stats()))
+}
+
+/// The same for rows that have a text of some length besides, if their key is this one.
+fn run_wide(
+    place: &Place,
+    [left, right]: [&[Row]; 2],
+    kind: JoinKind,
+    (key, text): (i64, &str),
+) -> Result<(Vec<Row>, JoinStats)> {
+    let of = |[a, b, c]: [&str; 3]| {
+        [Field::new(a, Type::Int64), Field::new(b, Type::Int64), Field::new(c, Type::Text)]
+    };
+    let (left_fields, right_fields) = (of(["a", "x", "s"]), of(["b", "y", "t"]));
+    let batch = |fields: &[Field], rows: &[Row]| {
+        let mut batch = Batch::new(fields);
+        for row in rows {
+            let cell = |cell: Option<i64>| cell.map_or(ValueRef::Null, ValueRef::Int);
+            let own = if row[0] == Some(key) { text } else { "" };
+            batch.push_row(&[cell(row[0]), cell(row[1]), own.into()]).unwrap();
+        }
+        batch
+    };
+    let plan = Join::bind(&left_fields, &right_fields, &[(0, 0)], kind, None)?;
+    let mut out = Batch::new(plan.fields());
+    let options = HashOptions::within(place.memory, ROW_BYTES);
+    let mut build = JoinBuild::new(plan, options, Some(place.spill()), &place.holder)?;
+    for some in right.chunks(700) {
+        build.push(&batch(&right_fields, some))?;
+    }
+    let mut joined = build.finish()?;
+    let mut found = Vec::new();
+    for some in left.chunks(700) {
+        let batch = batch(&left_fields, some);
+        joined.begin(&batch);
+        while joined.next(&batch, &mut out, &LIMITS)? {
+            take(&mut out, &mut found);
+        }
+    }
+    while joined.rest(&mut out, &LIMITS)? {
+        take(&mut out, &mut found);
+    }
+    take(&mut out, &mut found);
+    // The texts are no numbers.
+    let numbers = found.into_iter().map(|row| vec![row[0], row[1], row[3], row[4]]).collect();
+    Ok((numbers, joined.stats()))
 }
 
 fn check(left: &[Row], right: &[Row]) -> JoinStats {
@@ -124,6 +168,33 @@ fn a_heavy_key_joins_block_by_block() {
         let (found, stats) = run(&place, &both, &heavy, kind).unwrap();
         assert!(sorted(found) == sorted(naive(&both, &heavy, kind)), "{kind:?} {stats:?}");
         assert!(stats.nested > 0, "{stats:?}");
+    }
+}
+
+/// Rows of other keys share the partition of a heavy one. They have a partner in one of the blocks that
+/// the heavy side is loaded in, and must not have lost it when all have passed.
+#[test]
+fn a_partner_met_in_one_block_is_remembered_in_the_next() {
+    let side = |seed: u64, heavy: usize| -> Vec<Row> {
+        let mut rows: Vec<Row> = (0..heavy as i64).map(|nth| vec![Some(-1), Some(nth)]).collect();
+        rows.extend((0..10_000).map(|nth| vec![Some(nth), Some(1_000_000 + nth)]));
+        let mut draw = Draw(seed);
+        for at in (1..rows.len()).rev() {
+            rows.swap(at, draw.below(at as u64 + 1) as usize);
+        }
+        rows
+    };
+    let text = "x".repeat(100);
+    for (of_left, of_right) in [(900, 950), (950, 900)] {
+        let (left, right) = (side(21, of_left), side(22, of_right));
+        for kind in [JoinKind::Left, JoinKind::Right, JoinKind::Full] {
+            let place = Place::new(130 << 10);
+            let sides = [&left[..], &right[..]];
+            let (found, stats) = run_wide(&place, sides, kind, (-1, &text)).unwrap();
+            place.check();
+            assert!(stats.nested > 0, "{stats:?}");
+            assert!(sorted(found) == sorted(naive(&left, &right, kind)), "{kind:?} {stats:?}");
+        }
     }
 }
 

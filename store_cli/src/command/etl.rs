@@ -100,6 +100,8 @@ fn tell(common: &Common, report: &Report) -> Result<(), Failure> {
                 "rows_out": step.rows_out,
                 "rows_filtered": step.rows_filtered,
                 "rows_rejected": step.rows_rejected,
+                "rows_merged": step.rows_merged,
+                "rows_made": step.rows_made,
             })
         };
         return print_json(&json!({
@@ -135,8 +137,12 @@ fn tell(common: &Common, report: &Report) -> Result<(), Failure> {
     ));
     if common.verbose {
         for step in &report.steps {
+            let merged = match step.rows_merged {
+                0 => String::new(),
+                merged => format!(", {merged} made {}", step.rows_made),
+            };
             say(&format!(
-                "store: step {} {}: {} rows in, {} out, {} filtered, {} rejected",
+                "store: step {} {}: {} rows in, {} out, {} filtered, {} rejected{merged}",
                 step.step,
                 step.name,
                 step.rows_in,

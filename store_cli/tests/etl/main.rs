@@ -4,6 +4,7 @@
 #![expect(clippy::format_collect, reason = "small inputs are made once a test")]
 
 mod answers;
+mod combined;
 mod faults;
 mod formats;
 mod memory;
@@ -41,8 +42,8 @@ fn manifest(place: &Place, sink: &str) -> Value {
     let mut previous = None;
     for step in manifest["steps"].as_array().unwrap() {
         let count = |name: &str| step[name].as_u64().unwrap();
-        let gone = count("rows_filtered") + count("rows_rejected");
-        assert_eq!(count("rows_in"), count("rows_out") + gone, "{step}");
+        let gone = count("rows_filtered") + count("rows_rejected") + count("rows_merged");
+        assert_eq!(count("rows_in") + count("rows_made"), count("rows_out") + gone, "{step}");
         previous = Some(count("rows_out"));
     }
     assert_eq!(manifest["output"]["rows"].as_u64(), previous);

@@ -44,9 +44,14 @@ fn watched_peak(place: &Place, cap: u64) -> u64 {
 
 /// Peaks at several caps; each within what was said before.
 fn check(steps: &str, rows: u64) -> Vec<u64> {
+    check_after_scan(&format!("{SCAN}{steps}"), rows)
+}
+
+fn check_after_scan(steps: &str, rows: u64) -> Vec<u64> {
     let place = Place::new();
     input(&place, rows);
-    let least = min_cap(&place, &job(steps)) + (256 << 10);
+    let job = format!("steps:\n{steps}  - sink: {{ destination: out.tsv }}\n");
+    let least = min_cap(&place, &job) + (256 << 10);
     let mut peaks = Vec::new();
     for cap in [least, least + (2 << 20), 2 * least, 96_000_000] {
         let watched = watched_peak(&place, cap);
@@ -97,6 +102,26 @@ fn a_sort_of_lines_keeps_its_cap() {
 #[test]
 fn sorts_and_first_rows_together_keep_the_cap() {
     check("  - distinct:\n  - sort: { by: name }\n  - limit: { rows: 50000 }\n", 150_000);
+}
+
+#[test]
+fn aggregates_and_joins_keep_the_cap_whatever_their_input() {
+    let aggregate =
+        "  - aggregate: { group_by: key, aggs: [count(*) AS n, sum(x), min(id), stddev(x)] }\n";
+    for rows in [20_000, 600_000] {
+        check(aggregate, rows);
+    }
+    check(
+        "  - aggregate: { group_by: name, aggs: [count(distinct key), median(x), max(name)] }\n",
+        200_000,
+    );
+    let join = format!(
+        "{SCAN}    name: other\n{SCAN}  - join: {{ with: other, on: key, how: full }}\n  - aggregate: {{ group_by: [name, \
+         other_name], aggs: [count(*) AS n, max(other_id)] }}\n  - sort: {{ by: n desc }}\n"
+    );
+    for rows in [20_000, 250_000] {
+        check_after_scan(&join, rows);
+    }
 }
 
 #[test]

@@ -42,11 +42,26 @@ fn faults_show_file_line_and_caret() {
         ("sort: { by: [idd desc] }", "job.yaml:3:18: no column \"idd\""),
         ("sort: { by: [] }", "job.yaml:3:17: at least one must be named"),
         ("union: { with: others }", "job.yaml:3:20: no step before is named \"others\""),
-        (
-            "aggregate: { group_by: [id], aggs: [count(*)] }",
-            "job.yaml:3:5: aggregate is not there yet",
-        ),
+        ("aggregate: { group_by: [], aggs: [] }", "job.yaml:3:16: an aggregate needs `group_by:`"),
+        ("aggregate: { by: [id] }", "unknown key \"by\": an aggregate knows group_by, aggs"),
+        ("aggregate: { group_by: [ids] }", "job.yaml:3:29: position 1: no column \"ids\""),
+        ("aggregate: { group_by: [id, id] }", "job.yaml:3:33: a second key \"id\""),
+        ("aggregate: { aggs: [total(id)] }", "job.yaml:3:25: unknown aggregate \"total\": must be"),
+        ("aggregate: { aggs: [sum(name)] }", "sum(name) needs numbers, and \"name\" is text"),
+        ("aggregate: { aggs: [sum(*)] }", "sum is of a column: sum(column)"),
+        ("aggregate: { aggs: [sum(distinct id)] }", "DISTINCT goes with count, not with sum"),
+        ("aggregate: { aggs: ['min(id, name)'] }", "job.yaml:3:25: min is given too much"),
+        ("aggregate: { aggs: ['string_agg(name, id)'] }", "the separator of string_agg is a text"),
+        ("aggregate: { aggs: [min(id), min(id)] }", "job.yaml:3:34: a second result \"min_id\""),
+        ("aggregate: { aggs: [min(id) max(id)] }", "job.yaml:3:25: position"),
         ("join: { with: x, on: [a = b], how: sideways }", "\"sideways\": must be inner, left"),
+        ("join: { with: x, on: a }", "job.yaml:3:19: no step before is named \"x\""),
+        ("join: { on: a }", "a join needs `with:`"),
+        ("join: { with: me, on: [] }", "at least one must be named"),
+        (
+            "join: { with: x, on: a, strategy: luck }",
+            "\"luck\": must be auto, build_left, build_right",
+        ),
         ("distinct: { x: 1 }", "unknown key \"x\""),
         ("filter: &a { expr: id > 1 }", "an anchor or a tag"),
         ("{ filter: { expr: 'id > 1' }, filter: 1 }", "the key \"filter\" stands here twice"),
@@ -100,13 +115,87 @@ fn whole_jobs_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn the_documented_example_is_read_to_its_join() {
+fn joins_that_make_no_sense_show_their_place() {
+    let place = place();
+    let job = |join: &str| {
+        format!(
+            "steps:\n  - scan: {{ source: in.tsv, header: true }}\n    name: other\n  - scan: {{ source: in.tsv, header: true \
+             }}\n  - join: {{ with: other, {join} }}\n  - sink: {{ destination: out.tsv }}\n"
+        )
+    };
+    for (join, shown) in [
+        (
+            "on: nobody",
+            "job.yaml:5:30: the left side: no column \"nobody\": there are id, name, amount",
+        ),
+        ("on: [id = nobody]", "job.yaml:5:31: the right side: no column \"nobody\""),
+        ("on: [id = name]", "a join compares \"id\", which is int64, with \"name\", which is text"),
+        ("on: [id > name]", "a join is on `left column = right column`"),
+        ("on: [id = 5]", "a join is on `left column = right column`"),
+        ("on: id, how: semi, strategy: build_left", "a semi join takes its right side in first"),
+        ("on: amount, strategy: build_left", "keys of floats that are called the same"),
+    ] {
+        let run = run_job(&place, &job(join), &[]);
+        run.refused(1, shown);
+        let caret = run.err.lines().last().unwrap().trim_end();
+        assert!(caret.trim_start() == "^", "{run:?}");
+    }
+    done(&place, &job("on: [id = id AND name = name]"), &[]);
+    assert_eq!(
+        place.read("out.tsv"),
+        "id\tname\tamount\tother_amount\n1\ta\t5.0\t5.0\n2\tb\t7.5\t7.5\n"
+    );
+}
+
+/// The job of the documentation as it stands, but for its sink's format.
+#[test]
+fn the_documented_example_runs() {
     let place = Place::new();
-    place.file("accounts.tsv", "account_id\tname\nx\ty\n");
-    place.file("transactions.tsv", "ts\tuid\tamount\n2024-01-01T00:00:00Z\tx\t1.5\n");
-    place.file("job.yaml", include_str!("example.yaml"));
-    let run = place.run("etl validate job.yaml");
-    run.refused(1, "job.yaml:15:5: join is not there yet");
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/weekly");
+    for name in ["accounts.tsv", "transactions.tsv"] {
+        place.file(name, std::fs::read_to_string(format!("{data}/{name}")).unwrap());
+    }
+    std::fs::create_dir(place.path("results")).unwrap();
+    let yaml = include_str!("example.yaml").replace("parquet", "tsv");
+    place.file("job.yaml", yaml);
+    let run = place.run("etl run job.yaml --quiet");
+    assert_eq!(run.code, 0, "{run:?}");
+    super::manifest(&place, "results/summary.tsv");
+    let out = place.read("results/summary.tsv");
+    let first: Vec<&str> = out.lines().take(3).collect();
+    let expected = [
+        "uid\tweek\tn\tsum_gross\tavg_gross\tstddev_gross",
+        "a01\t2024-01-01T00:00:00Z\t2\t4801.2\t2400.6\t848.5281374238571",
+        "a01\t2024-01-08T00:00:00Z\t1\t2400.0\t2400.0\t\\N",
+    ];
+    assert_eq!(first, expected);
+    assert_eq!(out.lines().count(), 7);
+}
+
+#[test]
+fn a_plan_says_what_its_aggregates_and_joins_will_do() {
+    let place = Place::new();
+    place.file("a.tsv", "k\tv\tw\n1\t2\t3\n");
+    place.file("b.tsv", format!("k\tname\n{}", "1\tx\n".repeat(100)));
+    let yaml = "steps:\n  - scan: { source: b.tsv, header: true }\n    name: b\n  - scan: { source: a.tsv, header: true \
+                }\n  - join: { with: b, on: k }\n  - filter: { expr: v > 1 AND name = 'x' }\n  - aggregate: { group_by: [name], \
+                aggs: [sum(v), count(*)] }\n  - project: { columns: [name, sum_v] }\n  - sort: { by: sum_v }\n  - sink: { \
+                destination: out.tsv }\n";
+    place.file("job.yaml", yaml);
+    let plan = place.out("etl explain job.yaml --memory 64MB");
+    for line in [
+        "  scan a.tsv (tsv), 2 of 3 columns: k int64, v int64\n  filter v > 1\n  build of the join, by hash\n",
+        "  scan b.tsv (tsv), 2 of 2 columns: k int64, name text\n  filter name = 'x'\n  probe of phase 1\n  join \
+         inner on k = k, the left side built\n  aggregate by hash: name: sum(v) AS sum_v\n",
+        "  groups\n  sort sum_v\n  equal rows by name\n",
+        "  step 3: P ",
+        " levels 0, 0 bytes spilled",
+        "breakers, 2 at once",
+    ] {
+        assert!(plan.contains(line), "{line} in {plan}");
+    }
+    done(&place, yaml, &[]);
+    assert_eq!(place.read("out.tsv"), "name\tsum_v\nx\t200\n");
 }
 
 #[test]

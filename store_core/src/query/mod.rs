@@ -33,7 +33,9 @@ mod top_k;
 mod testing;
 
 pub use after::behind;
-pub use aggregate::{Aggregate, FloatSum, Function, Moments, decimal_mean, quotient};
+pub use aggregate::{
+    Aggregate, AggregateExpr, FloatSum, Function, Moments, decimal_mean, quotient,
+};
 pub(crate) use aggregate::{BoundAggregate, State};
 pub use bounds::{ColumnBounds, ValueRange};
 pub use clause::Clause;

@@ -33,13 +33,21 @@ impl Places {
         text
     }
 
+    /// Forgets them unless they are there for all of so many rows.
+    pub(crate) fn settle(&mut self, rows: usize) {
+        if self.lines.len() != rows {
+            self.clear();
+        }
+    }
+
     /// The places of another batch's rows, one for one.
     pub(crate) fn copy_from(&mut self, from: &Self) {
         self.source.clone_from(&from.source);
         self.lines.clone_from(&from.lines);
     }
 
-    pub(super) fn append_picked(&mut self, from: &Self, rows: &[u32], rows_before: usize) {
+    /// Adds the places of rows of another batch, behind so many rows of this one.
+    pub(crate) fn append_picked(&mut self, from: &Self, rows: &[u32], rows_before: usize) {
         // Rows of different files, or rows without a line, have no place together.
         if rows_before == 0 {
             self.source.clone_from(&from.source);

@@ -1,12 +1,15 @@
 //! What a job is going to do, in words and numbers.
 
+use super::explain_spill::spill_lines;
+use super::group_plan::{AggregatePlan, CallPlan};
+use super::join_plan::JoinPlan;
 use super::line_plan::LinePlan;
-use super::memory::{MemoryPlan, RunChoice};
+use super::memory::{Joining, MemoryPlan, RunChoice};
 use super::plan::{Item, Node, Plan, ScanPlan, Step};
+use crate::operator::First;
+use crate::operator::join::Side;
 use serde_json::{Value, json};
 use std::fmt::{self, Write};
-use store_core::segment::SegmentCodec;
-use store_core::te::{SortInput, SortPlan};
 
 /// The phases of a job, what each operator holds, and the memory in all.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ impl Explain {
                 "operators": memory.stated.iter().map(operator).collect::<Vec<_>>(),
                 "breakers": memory.breakers,
                 "breaker_bytes": memory.breaker_bytes,
+                "spill": spill_lines(&self.plan, memory),
                 "phase_peaks": memory.peaks,
                 "predicted_peak": memory.predicted,
                 "min_cap": memory.min_cap,
@@ -70,52 +74,25 @@ impl fmt::Display for Explain {
         }
         if memory.breakers > 0 {
             let all = memory.breakers * memory.breaker_bytes;
-            let threads = memory.sort_options().threads;
-            writeln!(f, "  {all:>12}  sorting, {} at once, W {threads}", memory.breakers)?;
+            let (each, threads) = (memory.breaker_bytes, memory.sort_options().threads);
+            writeln!(f, "  {all:>12}  breakers, {} at once, {each} each", memory.breakers)?;
+            if threads > 1 {
+                writeln!(f, "  sorts by W {threads} threads")?;
+            }
         }
         let (batch, row) = (memory.limits.bytes, memory.limits.row_bytes);
         writeln!(f, "  batches of {batch} bytes, rows up to {row}")?;
         if memory.breakers > 0 {
             writeln!(f, "spill")?;
-            self.spill().iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+            spill_lines(&self.plan, &self.memory)
+                .iter()
+                .try_for_each(|line| writeln!(f, "  {line}"))?;
         }
         writeln!(
             f,
             "predicted peak {}, cap {}, smallest cap {}",
             memory.predicted, memory.cap, memory.min_cap
         )
-    }
-}
-
-impl Explain {
-    /// How each sort cuts up its memory, and what follows for the input.
-    fn spill(&self) -> Vec<String> {
-        let codec = match self.memory.run.codec {
-            SegmentCodec::Raw => "raw",
-            SegmentCodec::Lz4 => "lz4",
-            SegmentCodec::Zstd => "zstd",
-        };
-        let Ok(plan) = self.memory.sort_options().plan() else { return Vec::new() };
-        let SortPlan { page, arena, part, fan_in, record_max, .. } = plan;
-        let cut = format!(
-            "P {page}, {codec}; A {arena}; K {fan_in}; rows with their keys up to {record_max}"
-        );
-        let merged = plan.one_merge_max();
-        let files = self.plan.root.scans().into_iter().flat_map(|scan| &scan.files);
-        let bytes: Option<u64> = files.map(|file| file.bytes).sum();
-        let follows = match bytes {
-            // Rows are about as long as their lines, of some 64 bytes.
-            Some(bytes) => {
-                let input = SortInput { rows: bytes / 64 + 1, bytes, longest: 0 };
-                let (runs, levels) = (plan.runs(input), plan.levels(input));
-                let spilled = plan.spill_bytes(input);
-                format!(
-                    "N {bytes} of input: R about {runs}, levels {levels}, {spilled} bytes spilled"
-                )
-            }
-            None => format!("N unknown: R = N / {part}, in one merge up to N = {merged}"),
-        };
-        vec![cut, follows]
     }
 }
 
@@ -136,8 +113,12 @@ fn phases(plan: &Plan, run: RunChoice) -> Vec<Vec<String>> {
 
 fn lines(step: &Step, phases: &mut Vec<Vec<String>>) -> Vec<String> {
     let mut below: Vec<String> = Vec::new();
-    for input in step.inputs() {
-        below.extend(lines(input, phases));
+    if let Some(joining) = Joining::of(step) {
+        below = sides(&joining, phases);
+    } else {
+        for input in step.inputs() {
+            below.extend(lines(input, phases));
+        }
     }
     match &step.node {
         Node::Scan(scan) => below.push(scan_line(scan, step)),
@@ -158,6 +139,14 @@ fn lines(step: &Step, phases: &mut Vec<Vec<String>>) -> Vec<String> {
             below.push(line);
         }
         Node::Union(inputs) => below.push(format!("union of {}", inputs.len())),
+        Node::Aggregate(_, plan) => {
+            below.push(aggregate_line(step, plan));
+            phases.push(below);
+            return vec!["groups".to_owned()];
+        }
+        Node::Join(_, plan) => {
+            below.push(join_line(plan));
+        }
         Node::Distinct(_) => {
             below.push("distinct, by sorting".to_owned());
             phases.push(below);
@@ -170,11 +159,46 @@ fn lines(step: &Step, phases: &mut Vec<Vec<String>>) -> Vec<String> {
                 Some(limit) => format!("sort {by}, first {limit}"),
                 None => format!("sort {by}"),
             });
+            if !sort.ties.is_empty() {
+                let line = format!("equal rows by {}", sort.ties.join(", "));
+                below.push(line);
+            }
             phases.push(below);
             return vec!["merge".to_owned()];
         }
     }
     below
+}
+
+/// The side that is taken in makes a phase of its own; the lines of the other one go on.
+fn sides(joining: &Joining<'_>, phases: &mut Vec<Vec<String>>) -> Vec<String> {
+    let Joining { built, streamed, first } = joining;
+    let early = (*first == First::Streamed).then(|| lines(streamed, phases));
+    let mut taken = lines(built, phases);
+    taken.push("build of the join, by hash".to_owned());
+    phases.push(taken);
+    let number = phases.len();
+    let mut below = early.unwrap_or_else(|| lines(streamed, phases));
+    below.push(format!("probe of phase {number}"));
+    below
+}
+
+fn aggregate_line(step: &Step, plan: &AggregatePlan) -> String {
+    let call = |call: &CallPlan| {
+        let of = call.column.as_deref().unwrap_or("*");
+        format!("{}({of}) AS {}", call.function.name(), call.name)
+    };
+    let calls: Vec<String> = plan.calls.iter().map(call).collect();
+    let keys = if plan.keys.is_empty() { "all rows".to_owned() } else { plan.keys.join(", ") };
+    let input = step.inputs().first().map(|input| input.fields.clone()).unwrap_or_default();
+    let way = if plan.bind(&input).is_ok_and(|bound| bound.sorts()) { "sorting" } else { "hash" };
+    format!("aggregate by {way}: {keys}: {}", calls.join(", "))
+}
+
+fn join_line(plan: &JoinPlan) -> String {
+    let on: Vec<String> = plan.on.iter().map(|(a, b)| format!("{a} = {b}")).collect();
+    let side = if plan.build == Side::Left { "left" } else { "right" };
+    format!("join {} on {}, the {side} side built", plan.kind.name(), on.join(" and "))
 }
 
 fn key(key: &store_core::query::SortName) -> String {

@@ -1,13 +1,17 @@
 //! From plan to operators.
 
+use super::group_plan::position;
+use super::memory::Joining;
 use super::plan::{Item, Node, Plan, Step};
+use super::width::Width;
 use crate::batch::Field;
 use crate::expr::{Bound, bind};
 use crate::operator::{
-    Distinct, Filter, Limit, Operator, Project, Scan, Shared, Sort, TableScan, Union,
+    Distinct, Filter, First, GroupRows, JoinRows, Limit, Operator, Place, Project, Scan, Shared,
+    Sort, TableScan, Union,
 };
+use store_core::Result;
 use store_core::query::SortKey;
-use store_core::{Error, Result};
 
 /// The operators of a plan, without its sink. Nothing is read before the first of them is asked.
 pub(crate) fn operators(plan: &Plan, shared: &Shared) -> Result<Box<dyn Operator>> {
@@ -16,6 +20,8 @@ pub(crate) fn operators(plan: &Plan, shared: &Shared) -> Result<Box<dyn Operator
 
 fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
     let (fields, number) = (&step.fields, step.number);
+    let counts = if step.is_part { shared.counts.parts() } else { number };
+    let place = Place { step: number, counts };
     Ok(match &step.node {
         Node::Scan(plan) => Box::new(Scan::new(plan, number, shared)?),
         Node::Table(plan) => Box::new(TableScan::new(plan, fields, number, shared)?),
@@ -23,11 +29,28 @@ fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
             let condition = bound(item, &input.fields)?;
             Box::new(Filter::new(operator(input, shared)?, condition, fields, number, shared)?)
         }
+        Node::Aggregate(input, plan) => {
+            let memory = &shared.memory;
+            let options = memory.hash_options(Width::of(input));
+            let (bound, limits) = (plan.bind(&input.fields)?, memory.wide(Width::of(step)));
+            let below = operator(input, shared)?;
+            Box::new(GroupRows::new(below, bound, options, limits, number, shared)?)
+        }
+        Node::Join(sides, plan) => {
+            let [left, right] = &**sides;
+            let memory = &shared.memory;
+            let options = memory.hash_options(Width::of(left).max(Width::of(right)));
+            let bound = plan.bind(&left.fields, &right.fields)?;
+            let first = Joining::of(step).map_or(First::Built, |joining| joining.first);
+            let below = [operator(left, shared)?, operator(right, shared)?];
+            let out = (first, memory.wide(Width::of(step)));
+            Box::new(JoinRows::new(below, bound, options, out, number, shared)?)
+        }
         Node::Project(input, items) => {
             let items: Vec<Bound> =
                 items.iter().map(|item| bound(item, &input.fields)).collect::<Result<_>>()?;
             let below = operator(input, shared)?;
-            Box::new(Project::new(below, items, &input.fields, fields, number, shared)?)
+            Box::new(Project::new(below, items, &input.fields, fields, place, shared)?)
         }
         Node::Limit(input, range) => {
             let range = [range.offset, range.rows];
@@ -42,15 +65,11 @@ fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
             Box::new(Distinct::new(operator(input, shared)?, fields, number, shared)?)
         }
         Node::Sort(input, sort) => {
-            let keys = sort_keys(step, &sort.keys)?;
-            Box::new(Sort::new(
-                operator(input, shared)?,
-                &keys,
-                sort.limit,
-                fields,
-                number,
-                shared,
-            )?)
+            let mut keys = sort_keys(step, &sort.keys)?;
+            for name in &sort.ties {
+                keys.push(SortKey::ascending(position(&step.fields, name)?));
+            }
+            Box::new(Sort::new(operator(input, shared)?, &keys, sort.limit, fields, place, shared)?)
         }
     })
 }
@@ -62,9 +81,7 @@ fn bound(item: &Item, fields: &[Field]) -> Result<Bound> {
 /// Keys by position in the columns of the sort.
 fn sort_keys(step: &Step, names: &[store_core::query::SortName]) -> Result<Vec<SortKey>> {
     let key = |name: &store_core::query::SortName| {
-        let column = step.fields.iter().position(|field| field.name == name.name);
-        let column =
-            column.ok_or_else(|| Error::not_found(format!("no column \"{}\"", name.name)))?;
+        let column = position(&step.fields, &name.name)?;
         Ok(SortKey { column, descending: name.descending, nulls: name.nulls })
     };
     names.iter().map(key).collect()

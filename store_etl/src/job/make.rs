@@ -1,6 +1,7 @@
 //! Jobs made by a program: written as YAML and read like any other, so there is one form of them.
 
 use super::whole::Job;
+use crate::operator::join::JoinKind;
 use std::fmt::Display;
 use std::path::Path;
 use store_core::{Result, Type};
@@ -160,7 +161,7 @@ impl JobBuilder {
         self.step(&format!("scan: {{ {} }}", words.join(", ")))
     }
 
-    /// Labels the step before, for [`JobBuilder::union`] and [`JobBuilder::input`].
+    /// Labels the step before, for [`JobBuilder::join`], [`JobBuilder::union`] and [`JobBuilder::input`].
     pub fn named(mut self, name: &str) -> Self {
         let line = format!("    name: {}\n", quoted(name));
         self.steps.push_str(&line);
@@ -197,6 +198,28 @@ impl JobBuilder {
     /// Gives so many of the first rows.
     pub fn limit(self, rows: u64) -> Self {
         self.step(&format!("limit: {{ rows: {rows} }}"))
+    }
+
+    /// Gives a row for each group: the keys, which may be expressions, and what is computed of its rows, such as
+    /// `count(*) AS n`. Without keys all rows are one group.
+    pub fn aggregate<K: Display, A: Display>(
+        self,
+        keys: impl IntoIterator<Item = K>,
+        aggregates: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let (keys, aggregates) = (list(keys), list(aggregates));
+        self.step(&format!("aggregate: {{ group_by: {keys}, aggs: {aggregates} }}"))
+    }
+
+    /// Joins the rows with those of the step with this label, on pairs such as `left = right`.
+    pub fn join<T: Display>(
+        self,
+        with: &str,
+        on: impl IntoIterator<Item = T>,
+        kind: JoinKind,
+    ) -> Self {
+        let (with, on, how) = (quoted(with), list(on), kind.name());
+        self.step(&format!("join: {{ with: {with}, on: {on}, how: {how} }}"))
     }
 
     /// Gives each row once.

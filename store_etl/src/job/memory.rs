@@ -12,19 +12,23 @@
 use super::line_plan::LinePlan;
 use super::plan::{Node, Plan, ScanPlan, SinkPlan, Step};
 use super::spec::FileFormat;
+use super::width::Width;
 use crate::batch::{BATCH_ROWS_MAX, Field, Limits};
 use crate::expr::{Bound, bind};
+use crate::operator::First;
+use crate::operator::HashOptions;
+use crate::operator::join::Side;
 use crate::operator::sort::SortOptions;
 use store_core::ingest::{Records, Source};
 use store_core::planted::bug;
-use store_core::segment::{SegmentCodec, sort_costs};
+use store_core::segment::{RunOptions, SegmentCodec, sort_costs};
 use store_core::te::{Phase, Refused, SortPlan, schedule};
 use store_core::{Error, Kind, Result};
 
 const KIB: u64 = 1 << 10;
 /// Smallest batch and longest row, for the smallest cap.
 const BATCH_BYTES_MIN: u64 = 64 * KIB;
-const ROW_BYTES_MIN: u64 = 64 * KIB;
+const ROW_BYTES_MIN: u64 = 32 * KIB;
 const LEAST: Limits = Limits {
     rows: BATCH_ROWS_MAX,
     bytes: BATCH_BYTES_MIN as usize,
@@ -51,6 +55,8 @@ const PART_BYTES_MIN: u64 = 1024 * KIB;
 const RUN_BLOCK_BYTES: u64 = 16 * KIB;
 /// A part of a breaker that its rows in the heap take, for top-k.
 pub(crate) const TOP_SHARE: usize = 4;
+/// Pairs that a join picks at once.
+const JOIN_BYTES: u64 = 16 * KIB;
 /// Bytes of output that are collected before they are written.
 pub(crate) const SINK_BUFFER_BYTES: usize = 64 << 10;
 /// What packing output holds.
@@ -77,6 +83,13 @@ impl RunChoice {
             plan.is_ok_and(|plan| plan.part >= PART_BYTES_MIN)
         };
         (2..=self.threads).rev().find(worth).unwrap_or(1)
+    }
+}
+
+impl RunChoice {
+    fn options(self) -> RunOptions {
+        let block_bytes = self.block_bytes.unwrap_or(RunOptions::default().block_bytes);
+        RunOptions { codec: self.codec, block_bytes }
     }
 }
 
@@ -117,7 +130,8 @@ impl MemoryPlan {
         }
         let mut fixed = Fixed::of(plan)?;
         let breakers = alive(&plan.root).1;
-        let needed = needed(plan, &fixed, base, run, store);
+        let least_breaker = breaker_bytes_min(&plan.root, run, LEAST)?;
+        let needed = needed(plan, &fixed, base, least_breaker, store);
         let min_cap = needed + BASE_DRIFT;
         if cap < needed && !bug("small_cap_taken") {
             return Err(too_small(cap, min_cap, base));
@@ -127,18 +141,24 @@ impl MemoryPlan {
             fixed.items.push(Stated { step, word: "store", constant, batches: 0, rows: 0 });
         }
         let tops = tops(&plan.root, breakers);
-        let least_breaker = breaker_bytes_min(run);
         let least =
             base + fixed.total(LEAST) + breakers * least_breaker + tops * top_bytes(least_breaker);
         let surplus = cap.saturating_sub(least);
         let share = if breakers > 0 { surplus / STREAM_SHARE } else { surplus };
-        let limits = fixed.widest(LEAST, share);
-        let held = base + fixed.total(limits);
+        let mut limits = fixed.widest(LEAST, share);
         let parts = TOP_SHARE as u64 * breakers + tops;
-        let each = (cap.saturating_sub(held) * TOP_SHARE as u64).checked_div(parts).unwrap_or(0);
-        let held = held + tops * top_bytes(each);
+        let rest = |limits| cap.saturating_sub(base + fixed.total(limits)) * TOP_SHARE as u64;
+        let mut each = rest(limits).checked_div(parts).unwrap_or(0);
+        // What the longest row takes of each must not be more than there is.
+        while limits.row_bytes > LEAST.row_bytes
+            && breaker_bytes_min(&plan.root, run, limits)? > each
+        {
+            limits.row_bytes = (limits.row_bytes / 2).max(LEAST.row_bytes);
+            each = rest(limits).checked_div(parts).unwrap_or(0);
+        }
+        let held = base + fixed.total(limits) + tops * top_bytes(each);
         let planned = schedule(&phases(&plan.root, each), held, cap.max(held)).map_err(|_| {
-            Error::new(Kind::Panic, "what is divided among sorts is more than there is")
+            Error::new(Kind::Panic, "what is divided among breakers is more than there is")
         })?;
         let stated = |item: &Stated| (item.step, item.word, item.bytes(limits));
         Ok(Self {
@@ -196,11 +216,20 @@ impl MemoryPlan {
         let within = SortOptions::within(self.breaker_bytes as usize);
         SortOptions { codec, block_bytes, threads, ..within }
     }
+
+    /// How a breaker of this job groups or joins rows, of this width.
+    pub fn hash_options(&self, width: Width) -> HashOptions {
+        hash_options(self.breaker_bytes, width, self.run, self.limits)
+    }
+
+    /// The limits of batches of such rows.
+    pub const fn wide(&self, width: Width) -> Limits {
+        Limits { row_bytes: width.bytes(self.limits), ..self.limits }
+    }
 }
 
 /// What a job takes at least.
-fn needed(plan: &Plan, fixed: &Fixed, base: u64, run: RunChoice, store: Option<u64>) -> u64 {
-    let each = breaker_bytes_min(run);
+fn needed(plan: &Plan, fixed: &Fixed, base: u64, each: u64, store: Option<u64>) -> u64 {
     let held = base + fixed.total(LEAST) + tops(&plan.root, alive(&plan.root).1) * top_bytes(each);
     let least = match schedule(&phases(&plan.root, each), held, 0) {
         Err(Refused::TooSmall { min_cap }) => min_cap,
@@ -219,12 +248,40 @@ fn too_small(cap: u64, min_cap: u64, base: u64) -> Error {
     Error::new(Kind::OverBudget, message).detail(min_cap.to_string())
 }
 
-/// The smallest memory in which rows of the least length are sorted, keys and all, beside the heap of
-/// first rows.
-fn breaker_bytes_min(run: RunChoice) -> u64 {
-    let page = run.block_bytes.map_or(RUN_BLOCK_BYTES, |bytes| bytes as u64);
-    let least = SortPlan::memory_min(page, &sort_costs(run.codec)) + 8 * ROW_BYTES_MIN;
-    (least + least / (TOP_SHARE as u64 - 1) + 4096).next_multiple_of(4096)
+/// The smallest memory in which every breaker of a plan works with rows of these limits.
+fn breaker_bytes_min(step: &Step, run: RunChoice, limits: Limits) -> Result<u64> {
+    let own = match &step.node {
+        Node::Sort(input, _) | Node::Distinct(input) => {
+            // Keys and all, beside the heap of first rows.
+            let page = run.block_bytes.map_or(RUN_BLOCK_BYTES, |bytes| bytes as u64);
+            let rows = 8 * Width::of(input).bytes(limits) as u64;
+            let least = SortPlan::memory_min(page, &sort_costs(run.codec)) + rows;
+            least + least / (TOP_SHARE as u64 - 1) + 4096
+        }
+        Node::Aggregate(input, plan) => {
+            let options = hash_options(0, Width::of(input), run, limits);
+            plan.bind(&input.fields)?.memory_min(&options) as u64
+        }
+        Node::Join(sides, plan) => {
+            let [left, right] = &**sides;
+            let options = hash_options(0, Width::of(left).max(Width::of(right)), run, limits);
+            plan.bind(&left.fields, &right.fields)?.memory_min(&options) as u64
+        }
+        _ => 0,
+    };
+    let mut least = own.next_multiple_of(4096);
+    for input in step.inputs() {
+        least = least.max(breaker_bytes_min(input, run, limits)?);
+    }
+    Ok(least)
+}
+
+fn hash_options(memory: u64, width: Width, run: RunChoice, limits: Limits) -> HashOptions {
+    HashOptions {
+        run: run.options(),
+        page_bytes: run.block_bytes,
+        ..HashOptions::within(memory as usize, width.bytes(limits))
+    }
 }
 
 /// What the heap of first rows of a breaker takes, which the allocator may not give back to the system.
@@ -239,7 +296,7 @@ fn tops(root: &Step, alive: u64) -> u64 {
         let (breakers, tops) = below.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
         match &step.node {
             Node::Sort(_, sort) => (breakers + 1, tops + u64::from(sort.limit.is_some())),
-            Node::Distinct(_) => (breakers + 1, tops),
+            Node::Distinct(_) | Node::Aggregate(..) | Node::Join(..) => (breakers + 1, tops),
             _ => (breakers, tops),
         }
     }
@@ -247,27 +304,49 @@ fn tops(root: &Step, alive: u64) -> u64 {
     if breakers > alive { tops } else { 0 }
 }
 
-/// The phases of a plan for the schedule: each ends with a sort, which gets `each`, or with the sink. A
-/// sort that gives its rows has all of its memory until they are read, so it is the source's there.
+/// The phases of a plan for the schedule, in the order in which they run: each ends with a breaker, which
+/// gets `each`, or with the sink. A breaker that gives its rows has all of its memory until they are read,
+/// and a join until the other side has streamed by, so it is a source's there.
 fn phases(root: &Step, each: u64) -> Vec<Phase> {
-    fn add(step: &Step, each: u64, phases: &mut Vec<Phase>) -> Vec<usize> {
-        let below: Vec<usize> =
-            step.inputs().into_iter().flat_map(|input| add(input, each, phases)).collect();
-        if !matches!(step.node, Node::Sort(..) | Node::Distinct(_)) {
-            return below;
-        }
-        phases.push(phase(below, each, each));
-        vec![phases.len() - 1]
-    }
     let mut found = Vec::new();
-    let below = add(root, each, &mut found);
-    found.push(phase(below, each, 0));
+    let below = add_phases(root, 0, each, &mut found);
+    found.push(phase(below, alive(root).0 * each, 0));
     found
 }
 
-/// Sorts below a union give their rows one after the other.
-fn phase(inputs: Vec<usize>, each: u64, breaker: u64) -> Phase {
-    let sources = if inputs.is_empty() { 0 } else { each };
+/// Adds those of a step, beside so many breakers that give rows to others; which of them it reads.
+fn add_phases(step: &Step, beside: u64, each: u64, phases: &mut Vec<Phase>) -> Vec<usize> {
+    match &step.node {
+        Node::Sort(input, _) | Node::Distinct(input) | Node::Aggregate(input, _) => {
+            let below = add_phases(input, beside, each, phases);
+            phases.push(phase(below, (beside + alive(input).0) * each, each));
+            vec![phases.len() - 1]
+        }
+        Node::Join(..) => {
+            let Some(Joining { built, streamed, first }) = Joining::of(step) else {
+                return Vec::new();
+            };
+            let early = first == First::Streamed;
+            let mut read =
+                if early { add_phases(streamed, beside, each, phases) } else { Vec::new() };
+            let held = beside + if early { alive(streamed).0 } else { 0 };
+            let below = add_phases(built, held, each, phases);
+            phases.push(phase(below, (held + alive(built).0) * each, each));
+            read.push(phases.len() - 1);
+            if !early {
+                read.extend(add_phases(streamed, beside + 1, each, phases));
+            }
+            read
+        }
+        _ => step
+            .inputs()
+            .into_iter()
+            .flat_map(|input| add_phases(input, beside, each, phases))
+            .collect(),
+    }
+}
+
+fn phase(inputs: Vec<usize>, sources: u64, breaker: u64) -> Phase {
     Phase {
         name: String::new(),
         inputs,
@@ -280,14 +359,56 @@ fn phase(inputs: Vec<usize>, each: u64, breaker: u64) -> Phase {
 }
 
 /// Breakers alive while a step gives its rows, and at most.
-fn alive(step: &Step) -> (u64, u64) {
-    let below: Vec<(u64, u64)> = step.inputs().into_iter().map(alive).collect();
-    let giving = below.iter().map(|(giving, _)| *giving).max().unwrap_or(0);
-    let most = below.iter().map(|(_, most)| *most).max().unwrap_or(0);
-    match step.node {
+pub(super) fn alive(step: &Step) -> (u64, u64) {
+    match &step.node {
         // It takes its input in while that gives; when it gives, the input is gone.
-        Node::Sort(..) | Node::Distinct(_) => (1, most.max(giving + 1)),
-        _ => (giving, most),
+        Node::Sort(input, _) | Node::Distinct(input) | Node::Aggregate(input, _) => {
+            let (giving, most) = alive(input);
+            (1, most.max(giving + 1))
+        }
+        Node::Join(..) => Joining::of(step).map_or((0, 0), |joining| joining.alive()),
+        // One input gives after the other: what a later one takes is taken while the others' reader is there.
+        Node::Union(inputs) => {
+            let each = inputs.iter().map(alive);
+            each.enumerate().fold((0, 0), |all, (nth, (giving, most))| {
+                (all.0.max(if nth == 0 { giving } else { most }), all.1.max(most))
+            })
+        }
+        _ => step.inputs().first().map_or((0, 0), |input| alive(input)),
+    }
+}
+
+/// The sides of a join by what is done with them.
+pub(super) struct Joining<'s> {
+    pub built: &'s Step,
+    pub streamed: &'s Step,
+    /// Which side works first, so that less is alive at once.
+    pub first: First,
+}
+
+impl<'s> Joining<'s> {
+    pub fn of(step: &'s Step) -> Option<Self> {
+        let Node::Join(sides, plan) = &step.node else { return None };
+        let [left, right] = &**sides;
+        let (built, streamed) = match plan.build {
+            Side::Left => (left, right),
+            Side::Right => (right, left),
+        };
+        let [built_first, streamed_first] = Self::most(alive(built), alive(streamed));
+        let first = if streamed_first < built_first { First::Streamed } else { First::Built };
+        Some(Self { built, streamed, first })
+    }
+
+    /// The most breakers alive in either order.
+    fn most(built: (u64, u64), streamed: (u64, u64)) -> [u64; 2] {
+        let own = built.0 + 1;
+        [built.1.max(own).max(streamed.1 + 1), streamed.1.max(streamed.0 + built.1.max(own))]
+    }
+
+    fn alive(&self) -> (u64, u64) {
+        let (built, streamed) = (alive(self.built), alive(self.streamed));
+        let [built_first, streamed_first] = Self::most(built, streamed);
+        (streamed.0 + 1, built_first.min(streamed_first).max(streamed.0 + 1))
     }
 }
 
@@ -314,7 +435,8 @@ impl Fixed {
     fn of(plan: &Plan) -> Result<Self> {
         let mut fixed = Self { items: Vec::new() };
         fixed.add(&plan.root)?;
-        fixed.items.push(sink(&plan.sink, plan.sink_step, plan.root.fields.len()));
+        let sink = sink(&plan.sink, plan.sink_step, plan.root.fields.len());
+        fixed.items.push(Stated { rows: sink.rows * Width::of(&plan.root).rows.max(1), ..sink });
         Ok(fixed)
     }
 
@@ -345,12 +467,14 @@ impl Fixed {
         // A batch is there once, twice while a column of it grows.
         let batch = |fields: &[Field]| 512 * fields.len() as u64;
         let own = batch(&step.fields);
+        let inputs = step.inputs().into_iter().map(|input| Width::of(input).rows);
+        let wide = inputs.max().unwrap_or(1).max(Width::of(step).rows).max(1);
         let item = |word, constant, batches, rows| Stated {
             step: step.number,
             word,
             constant,
             batches,
-            rows,
+            rows: rows * wide,
         };
         let stated = match &step.node {
             Node::Scan(plan) => {
@@ -362,6 +486,8 @@ impl Fixed {
                 let bound = bind(&filter.expr, &input.fields, &filter.text)?;
                 item("filter", own + columns_bytes(&bound), 3, 2)
             }
+            Node::Aggregate(..) => item("aggregate", own, 2, 2),
+            Node::Join(..) => item("join", own + JOIN_BYTES, 2, 2),
             Node::Project(input, items) => {
                 let mut constant = own + batch(&input.fields);
                 for named in items {

@@ -10,7 +10,10 @@
 
 mod bytes;
 mod explain;
+mod explain_spill;
 mod files;
+mod group_plan;
+mod join_plan;
 mod line_plan;
 mod lower;
 mod make;
@@ -18,10 +21,12 @@ mod memory;
 mod plan;
 mod read;
 mod rules;
+mod rules_of_joins;
 mod scan_schema;
 mod spec;
 mod tables;
 mod whole;
+mod width;
 mod yaml;
 
 pub use bytes::parse_bytes;

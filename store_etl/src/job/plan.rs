@@ -4,6 +4,8 @@
 //! that they can be, with the place in the job file where they cannot.
 
 use super::InputFile;
+use super::group_plan::AggregatePlan;
+use super::join_plan::JoinPlan;
 use super::scan_schema::scan_plan;
 use super::spec::{At, FileFormat, OnBadRow, SinkSpec, Spec, StepKind, StepSpec};
 use super::tables::Stores;
@@ -37,6 +39,8 @@ pub(crate) struct Step {
     pub fields: Vec<Field>,
     /// Its number in the job, for counts and errors.
     pub number: usize,
+    /// True if it is a part of the step with this number, which counts the rows.
+    pub is_part: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +53,9 @@ pub(crate) enum Node {
     Union(Vec<Step>),
     Distinct(Box<Step>),
     Sort(Box<Step>, SortPlan),
+    Aggregate(Box<Step>, AggregatePlan),
+    /// Left and right.
+    Join(Box<[Step; 2]>, JoinPlan),
 }
 
 /// Which rows of its input a limit lets through.
@@ -70,6 +77,8 @@ pub(crate) struct SortPlan {
     pub keys: Vec<SortName>,
     /// Only so many of the first rows are wanted.
     pub limit: Option<u64>,
+    /// What decides between equal rows where these have no order of their own: see [`super::rules`].
+    pub ties: Vec<String>,
 }
 
 /// An expression, the name of its result, and the text it was read from.
@@ -160,8 +169,8 @@ pub(super) fn plan(text: &Text<'_>, spec: &Spec, stores: &mut Stores) -> Result<
     text.refuse(spec.steps[last].mark, "the last step must be a sink")
 }
 
-struct Builder<'a> {
-    text: &'a Text<'a>,
+pub(super) struct Builder<'a> {
+    pub(super) text: &'a Text<'a>,
     spec: &'a Spec,
     stores: &'a mut Stores,
     built: Vec<Step>,
@@ -191,7 +200,7 @@ impl Builder<'_> {
     }
 
     /// The step named, which must come before.
-    fn named(&mut self, name: &At<String>, nth: usize) -> Result<Step> {
+    pub(super) fn named(&mut self, name: &At<String>, nth: usize) -> Result<Step> {
         let found =
             self.spec.steps[..nth].iter().position(|s| s.name.as_deref() == Some(&name.value));
         let Some(found) = found else {
@@ -221,10 +230,6 @@ impl Builder<'_> {
 
     fn step(&mut self, nth: usize, step: &StepSpec) -> Result<Step> {
         let text = self.text;
-        if let StepKind::Absent(word) = step.kind {
-            let error = Error::unsupported(format!("{word} is not there yet"));
-            return Err(text.fault(step.mark, &error));
-        }
         if let StepKind::Scan(scan) = &step.kind {
             if let Some(input) = &step.input {
                 return text.refuse(input.mark, "a scan takes no rows of another step");
@@ -233,11 +238,11 @@ impl Builder<'_> {
                 let plan = self.stores.source(&db.value, &table.value);
                 let plan = self.at(table, plan)?;
                 let fields = plan.columns.clone();
-                return Ok(Step { node: Node::Table(Box::new(plan)), fields, number: nth });
+                return Ok(Step::new(Node::Table(Box::new(plan)), fields, nth));
             }
             let plan = scan_plan(text, step, scan)?;
             let fields = plan.columns.clone();
-            return Ok(Step { node: Node::Scan(Arc::new(plan)), fields, number: nth });
+            return Ok(Step::new(Node::Scan(Arc::new(plan)), fields, nth));
         }
         let input = self.input(nth, step)?;
         let made = match &step.kind {
@@ -261,11 +266,15 @@ impl Builder<'_> {
             }
             StepKind::Union(names) => self.union(nth, input, names)?,
             StepKind::Sort(by) => self.sort(input, by)?,
-            StepKind::Scan(_) | StepKind::Sink(_) | StepKind::Absent(_) => {
+            StepKind::Aggregate { group_by, aggs } => {
+                self.aggregate(step, nth, input, group_by, aggs)?
+            }
+            StepKind::Join(join) => self.join(nth, input, join)?,
+            StepKind::Scan(_) | StepKind::Sink(_) => {
                 return text.refuse(step.mark, "this step cannot stand here");
             }
         };
-        let made = Step { node: made.0, fields: made.1, number: nth };
+        let made = Step::new(made.0, made.1, nth);
         if made.nodes() > NODES_MAX {
             return text.refuse(step.mark, format!("the job comes to more than {NODES_MAX} steps"));
         }
@@ -381,10 +390,11 @@ impl Builder<'_> {
             keys.push(key);
         }
         let fields = input.fields.clone();
-        Ok((Node::Sort(Box::new(input), SortPlan { keys, limit: None }), fields))
+        let sort = SortPlan { keys, limit: None, ties: Vec::new() };
+        Ok((Node::Sort(Box::new(input), sort), fields))
     }
 
-    fn at<T>(&self, at: &At<String>, result: Result<T>) -> Result<T> {
+    pub(super) fn at<T>(&self, at: &At<String>, result: Result<T>) -> Result<T> {
         result.map_err(|error| self.text.fault(at.mark, &error))
     }
 }
@@ -463,6 +473,16 @@ impl Item {
 }
 
 impl Step {
+    pub const fn new(node: Node, fields: Vec<Field>, number: usize) -> Self {
+        Self { node, fields, number, is_part: false }
+    }
+
+    /// A projection that is a part of the step with this number.
+    pub fn part(input: Self, items: Vec<Item>, fields: Vec<Field>, number: usize) -> Self {
+        let node = Node::Project(Box::new(input), items);
+        Self { node, fields, number, is_part: true }
+    }
+
     /// The steps it takes rows from.
     pub fn inputs(&self) -> Vec<&Self> {
         match &self.node {
@@ -471,8 +491,10 @@ impl Step {
             | Node::Project(input, _)
             | Node::Limit(input, _)
             | Node::Distinct(input)
-            | Node::Sort(input, _) => vec![input],
+            | Node::Sort(input, _)
+            | Node::Aggregate(input, _) => vec![input],
             Node::Union(inputs) => inputs.iter().collect(),
+            Node::Join(sides, _) => sides.iter().collect(),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use super::bytes::parse_bytes;
 use super::spec::{
-    At, FieldSpec, FileFormat, OnBadRow, ScanSpec, SinkSpec, Spec, SpillSpec, StepKind, StepSpec,
+    At, FieldSpec, FileFormat, JoinSpec, OnBadRow, ScanSpec, SinkSpec, Spec, SpillSpec, StepKind,
+    StepSpec,
 };
 use super::yaml::{Mark, Text, Tree, TreeKind};
+use crate::operator::join::{JoinKind, Side};
 use std::path::PathBuf;
 use store_core::ingest::Escape;
 use store_core::segment::SegmentCodec;
@@ -272,22 +274,35 @@ impl Text<'_> {
     }
 
     fn join(&self, body: &Tree) -> Result<StepKind> {
+        let named = |kind: JoinKind| (kind.name(), kind);
         let mut keys = Keys::of(self, body, "a join")?;
-        self.located(keys.need("with")?)?;
-        self.strings(keys.need("on")?)?;
-        let kinds = ["inner", "left", "right", "full", "semi", "anti"].map(|word| (word, ()));
-        keys.take("how").map(|tree| self.word(tree, &kinds)).transpose()?;
-        keys.take("strategy").map(|tree| self.string(tree)).transpose()?;
+        let strategies =
+            [("auto", None), ("build_left", Some(Side::Left)), ("build_right", Some(Side::Right))];
+        let with = self.located(keys.need("with")?)?;
+        let on = self.one_or_more(keys.need("on")?)?;
+        let how = keys.take("how").map(|tree| self.word(tree, &JoinKind::ALL.map(named)));
+        let build = match keys.take("strategy") {
+            Some(tree) => self.word(tree, &strategies)?.map(|value| At { value, mark: tree.mark }),
+            None => None,
+        };
         keys.end(&["with", "on", "how", "strategy"])?;
-        Ok(StepKind::Absent("join"))
+        let kind = how.transpose()?.unwrap_or(JoinKind::Inner);
+        Ok(StepKind::Join(Box::new(JoinSpec { with, on, kind, build })))
     }
 
     fn aggregate(&self, body: &Tree) -> Result<StepKind> {
         let mut keys = Keys::of(self, body, "an aggregate")?;
-        keys.take("group_by").map(|tree| self.strings(tree)).transpose()?;
-        keys.take("aggs").map(|tree| self.strings(tree)).transpose()?;
+        let mut list = |key| match keys.take(key) {
+            Some(tree) if tree.text().is_some() => self.one_or_more(tree),
+            Some(tree) => self.strings(tree),
+            None => Ok(Vec::new()),
+        };
+        let (group_by, aggs) = (list("group_by")?, list("aggs")?);
         keys.end(&["group_by", "aggs"])?;
-        Ok(StepKind::Absent("aggregate"))
+        if group_by.is_empty() && aggs.is_empty() {
+            return self.refuse(body.mark, "an aggregate needs `group_by:` or `aggs:`");
+        }
+        Ok(StepKind::Aggregate { group_by, aggs })
     }
 
     fn format(&self, tree: &Tree) -> Result<FileFormat> {

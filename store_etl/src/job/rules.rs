@@ -2,14 +2,20 @@
 //!
 //! | rule | what it does |
 //! |---|---|
-//! | filters first | a filter moves below projections, sorts, unions, distincts and other filters |
+//! | filters first | a filter moves below projections, sorts, unions, distincts, other filters, aggregates (of keys) and to a side of a join |
 //! | limits early | a limit moves below projections; above a sort it makes it keep the first rows only |
-//! | columns | what nobody above reads is neither computed nor read |
+//! | columns | what nobody above reads is neither computed nor read nor kept by a join |
+//! | sides | the side of a join that is likely smaller is taken in first |
+//! | order | rows of joins and groups have no order of their own: a sort of them goes on by their other columns, and an aggregate that follows their order sorts them |
 //!
 //! Constants are folded where expressions are bound. A filter that stood above a projection no longer
-//! sees errors of rows that it drops: it never makes one more.
+//! sees errors of rows that it drops: it never makes one more. So only what cannot fail moves below a join,
+//! where it sees rows that have no partner.
 
+use super::group_plan::AggregatePlan;
+use super::join_plan::JoinPlan;
 use super::plan::{Item, Node, Plan, Range, ScanPlan, SortPlan, Step};
+use super::rules_of_joins::{filter_join, is_of_keys, order, sides};
 use std::collections::HashSet;
 use std::sync::Arc;
 use store_core::query::ExprKind;
@@ -19,11 +25,13 @@ pub(super) fn apply(mut plan: Plan) -> Plan {
     let root = filters_first(plan.root);
     let root = limits_early(root);
     let all: HashSet<String> = root.fields.iter().map(|field| field.name.clone()).collect();
-    plan.root = columns(root, &all, true);
+    let root = columns(root, &all, true);
+    plan.root = order(sides(root));
     plan
 }
 
-fn map_inputs(step: Step, f: &dyn Fn(Step) -> Step) -> Step {
+/// The step with its inputs changed.
+pub(super) fn map_inputs(step: Step, f: &dyn Fn(Step) -> Step) -> Step {
     let boxed = |input: Box<Step>| Box::new(f(*input));
     let node = match step.node {
         Node::Scan(scan) => Node::Scan(scan),
@@ -34,8 +42,10 @@ fn map_inputs(step: Step, f: &dyn Fn(Step) -> Step) -> Step {
         Node::Union(inputs) => Node::Union(inputs.into_iter().map(f).collect()),
         Node::Distinct(input) => Node::Distinct(boxed(input)),
         Node::Sort(input, sort) => Node::Sort(boxed(input), sort),
+        Node::Aggregate(input, plan) => Node::Aggregate(boxed(input), plan),
+        Node::Join(sides, plan) => Node::Join(Box::new((*sides).map(f)), plan),
     };
-    Step { node, fields: step.fields, number: step.number }
+    Step { node, ..step }
 }
 
 /// Filters move down as far as they can.
@@ -48,35 +58,42 @@ fn filters_first(step: Step) -> Step {
 }
 
 /// The step with this filter as far below its top as it can go.
-fn sink_filter(below: Step, item: Item, number: usize) -> Step {
-    let Step { node, fields, number: own } = below;
-    match node {
+pub(super) fn sink_filter(below: Step, item: Item, number: usize) -> Step {
+    let Step { node, fields, number: own, is_part } = below;
+    let node = match node {
         Node::Project(input, items) => {
             let with = |name: &str| {
                 items.iter().find(|item| item.name == name).map(|item| item.expr.clone())
             };
             let moved = Item { expr: item.expr.substituted(&with), ..item };
             let input = Box::new(sink_filter(*input, moved, number));
-            Step { node: Node::Project(input, items), fields, number: own }
+            Node::Project(input, items)
         }
-        Node::Sort(input, sort) => {
-            let input = Box::new(sink_filter(*input, item, number));
-            Step { node: Node::Sort(input, sort), fields, number: own }
-        }
-        Node::Distinct(input) => {
-            let input = Box::new(sink_filter(*input, item, number));
-            Step { node: Node::Distinct(input), fields, number: own }
-        }
+        Node::Sort(input, sort) => Node::Sort(Box::new(sink_filter(*input, item, number)), sort),
+        Node::Distinct(input) => Node::Distinct(Box::new(sink_filter(*input, item, number))),
         Node::Union(inputs) => {
             let each = inputs.into_iter().map(|input| sink_filter(input, item.clone(), number));
-            let inputs = each.collect();
-            Step { node: Node::Union(inputs), fields, number: own }
+            Node::Union(each.collect())
         }
-        node => {
-            let below = Step { node, fields: fields.clone(), number: own };
-            Step { node: Node::Filter(Box::new(below), item), fields, number }
+        Node::Aggregate(input, plan) if is_of_keys(&item, &plan, &input.fields) => {
+            Node::Aggregate(Box::new(sink_filter(*input, item, number)), plan)
         }
-    }
+        Node::Join(sides, plan) => {
+            let (sides, rest) = filter_join(sides, &plan, item, number);
+            let joined = Step { node: Node::Join(sides, plan), fields, number: own, is_part };
+            return match rest {
+                None => joined,
+                Some(item) => filtered(joined, item, number),
+            };
+        }
+        node => return filtered(Step { node, fields, number: own, is_part }, item, number),
+    };
+    Step { node, fields, number: own, is_part }
+}
+
+fn filtered(below: Step, item: Item, number: usize) -> Step {
+    let fields = below.fields.clone();
+    Step::new(Node::Filter(Box::new(below), item), fields, number)
 }
 
 /// Limits move below projections, and a sort below a limit keeps only what it lets through.
@@ -89,30 +106,27 @@ fn limits_early(step: Step) -> Step {
 }
 
 fn sink_limit(below: Step, range: Range, number: usize) -> Step {
-    let Step { node, fields, number: own } = below;
-    match node {
+    let Step { node, fields, number: own, is_part } = below;
+    let below = match node {
         Node::Project(input, items) => {
             let input = Box::new(sink_limit(*input, range, number));
-            Step { node: Node::Project(input, items), fields, number: own }
+            return Step { node: Node::Project(input, items), fields, number: own, is_part };
         }
         Node::Sort(input, sort) => {
             let limit = sort.limit.map_or(range.needed(), |known| known.min(range.needed()));
             let sort = SortPlan { limit: Some(limit), ..sort };
-            let sorted =
-                Step { node: Node::Sort(input, sort), fields: fields.clone(), number: own };
-            Step { node: Node::Limit(Box::new(sorted), range), fields, number }
+            Step { node: Node::Sort(input, sort), fields, number: own, is_part }
         }
-        node => {
-            let below = Step { node, fields: fields.clone(), number: own };
-            Step { node: Node::Limit(Box::new(below), range), fields, number }
-        }
-    }
+        node => Step { node, fields, number: own, is_part },
+    };
+    let fields = below.fields.clone();
+    Step::new(Node::Limit(Box::new(below), range), fields, number)
 }
 
 /// Drops columns that are not wanted. `exact` says that the step must give just the wanted ones in its
 /// own order; else it may give more.
 fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
-    let Step { node, mut fields, number } = step;
+    let Step { node, mut fields, number, is_part } = step;
     let with = |names: &mut dyn Iterator<Item = &str>| -> HashSet<String> {
         wanted.iter().cloned().chain(names.map(str::to_owned)).collect()
     };
@@ -168,8 +182,21 @@ fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
             let each = inputs.into_iter().map(|input| columns(input, wanted, true));
             Node::Union(each.collect())
         }
+        Node::Aggregate(input, plan) => {
+            let (input, plan) = aggregate_columns(*input, plan, wanted);
+            let given = |name: &String| {
+                plan.keys.contains(name) || plan.calls.iter().any(|call| call.name == *name)
+            };
+            fields.retain(|field| given(&field.name));
+            Node::Aggregate(Box::new(input), plan)
+        }
+        Node::Join(sides, plan) => {
+            fields.retain(|field| wanted.contains(&field.name));
+            let (sides, plan) = join_columns(*sides, plan, wanted);
+            Node::Join(Box::new(sides), plan)
+        }
     };
-    let made = Step { node, fields, number };
+    let made = Step { node, fields, number, is_part };
     if exact { only(made, wanted) } else { made }
 }
 
@@ -182,7 +209,39 @@ fn only(step: Step, wanted: &HashSet<String>) -> Step {
         step.fields.iter().filter(|field| wanted.contains(&field.name)).cloned().collect();
     let items = fields.iter().map(|field| Item::column(&field.name)).collect();
     let number = step.number;
-    Step { node: Node::Project(Box::new(step), items), fields, number }
+    Step::part(step, items, fields, number)
+}
+
+/// Keys stay, for they make the groups; of the aggregates those that are wanted, or one if there is no key.
+fn aggregate_columns(
+    input: Step,
+    mut plan: AggregatePlan,
+    wanted: &HashSet<String>,
+) -> (Step, AggregatePlan) {
+    let first = plan.calls.first().cloned();
+    plan.calls.retain(|call| wanted.contains(&call.name));
+    if plan.keys.is_empty() && plan.calls.is_empty() {
+        plan.calls.extend(first);
+    }
+    let args = plan.calls.iter().filter_map(|call| call.column.clone());
+    let read: HashSet<String> = plan.keys.iter().cloned().chain(args).collect();
+    (columns(input, &read, false), plan)
+}
+
+/// Keys are read on both sides; what else is read is what comes out.
+fn join_columns(
+    [left, right]: [Step; 2],
+    mut plan: JoinPlan,
+    wanted: &HashSet<String>,
+) -> ([Step; 2], JoinPlan) {
+    let read = |side: &Step, keys: Vec<String>| -> HashSet<String> {
+        let own = side.fields.iter().map(|field| field.name.clone());
+        own.filter(|name| wanted.contains(name)).chain(keys).collect()
+    };
+    let of_left = read(&left, plan.on.iter().map(|(a, _)| a.clone()).collect());
+    let of_right = read(&right, plan.on.iter().map(|(_, b)| b.clone()).collect());
+    plan.wanted = Some(wanted.iter().cloned().collect());
+    ([columns(left, &of_left, false), columns(right, &of_right, false)], plan)
 }
 
 fn is_identity(items: &[Item], input: &Step) -> bool {

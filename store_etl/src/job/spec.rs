@@ -1,6 +1,7 @@
 //! A job as its author wrote it: steps with their words, each of which knows its place.
 
 use super::yaml::Mark;
+use crate::operator::join::{JoinKind, Side};
 use std::path::PathBuf;
 use store_core::ingest::Escape;
 use store_core::segment::SegmentCodec;
@@ -44,16 +45,13 @@ pub enum StepKind {
     Filter(At<String>),
     Project(Vec<At<String>>),
     Map(Vec<At<String>>),
-    Limit {
-        rows: u64,
-        offset: u64,
-    },
+    Limit { rows: u64, offset: u64 },
     Distinct,
     Union(Vec<At<String>>),
     Sort(Vec<At<String>>),
+    Aggregate { group_by: Vec<At<String>>, aggs: Vec<At<String>> },
+    Join(Box<JoinSpec>),
     Sink(Box<SinkSpec>),
-    /// A step that is known and read, and not there yet.
-    Absent(&'static str),
 }
 
 impl StepKind {
@@ -67,10 +65,21 @@ impl StepKind {
             Self::Distinct => "distinct",
             Self::Union(_) => "union",
             Self::Sort(_) => "sort",
+            Self::Aggregate { .. } => "aggregate",
+            Self::Join(_) => "join",
             Self::Sink(_) => "sink",
-            Self::Absent(word) => word,
         }
     }
+}
+
+#[derive(Clone, Debug)]
+pub struct JoinSpec {
+    /// The step whose rows are on the right.
+    pub with: At<String>,
+    pub on: Vec<At<String>>,
+    pub kind: JoinKind,
+    /// The side that is taken in before the other streams by; chosen by size if it is none.
+    pub build: Option<At<Side>>,
 }
 
 /// A format of files, or none: a table.
@@ -162,7 +171,7 @@ impl Spec {
     }
 
     fn canonical_kind(&self, nth: usize, kind: &StepKind, words: &mut Vec<String>) {
-        use store_core::query::{Expr, NamedExpr};
+        use store_core::query::{AggregateExpr, Expr, NamedExpr};
         let expr = |text: &str| {
             Expr::parse(text).map_or_else(|_| text.to_owned(), |expr| expr.to_string())
         };
@@ -171,6 +180,11 @@ impl Spec {
                 |_| text.to_owned(),
                 |named| format!("{} as {}", named.expr, named.name.unwrap_or_default()),
             )
+        };
+        let step = |at: &At<String>| {
+            let before = &self.steps[..nth];
+            let found = before.iter().position(|step| step.name.as_ref() == Some(&at.value));
+            found.unwrap_or(nth).to_string()
         };
         let listed =
             |list: &[At<String>]| list.iter().map(|at| at.value.clone()).collect::<Vec<_>>();
@@ -183,17 +197,22 @@ impl Spec {
                 words.extend([rows.to_string(), offset.to_string()]);
             }
             StepKind::Sort(list) => words.extend(listed(list)),
-            StepKind::Union(list) => words.extend(list.iter().map(|at| {
-                let before = &self.steps[..nth];
-                before
-                    .iter()
-                    .position(|s| s.name.as_ref() == Some(&at.value))
-                    .unwrap_or(nth)
-                    .to_string()
-            })),
+            StepKind::Union(list) => words.extend(list.iter().map(step)),
+            StepKind::Aggregate { group_by, aggs } => {
+                words.push(group_by.len().to_string());
+                words.extend(group_by.iter().map(|at| named(&at.value)));
+                words.extend(aggs.iter().map(|at| {
+                    AggregateExpr::parse(&at.value)
+                        .map_or_else(|_| at.value.clone(), |call| call.to_string())
+                }));
+            }
+            StepKind::Join(join) => {
+                words.extend([step(&join.with), join.kind.name().to_owned()]);
+                words.extend(join.on.iter().map(|at| expr(&at.value)));
+            }
             StepKind::Scan(scan) => scan.canonical(words),
             StepKind::Sink(sink) => sink.canonical(words),
-            StepKind::Distinct | StepKind::Absent(_) => {}
+            StepKind::Distinct => {}
         }
     }
 }

@@ -15,6 +15,20 @@ pub(crate) struct Counts {
     pub scanned: AtomicU64,
     /// What each sort did, and how many sources its last merge had.
     pub sorts: parking_lot::Mutex<Vec<(usize, SortStats, usize)>>,
+    /// What each aggregate by hash and each join did.
+    pub hashes: parking_lot::Mutex<Vec<HashNote>>,
+}
+
+/// What an aggregate or a join did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HashNote {
+    pub step: usize,
+    pub rows: u64,
+    /// How often rows were partitioned, at most.
+    pub levels: u32,
+    /// Partitions that hashes did not make smaller.
+    pub stubborn: u64,
+    pub spill_bytes: u64,
 }
 
 /// The rows of one step.
@@ -24,15 +38,40 @@ pub(crate) struct StepCounts {
     given: AtomicU64,
     filtered: AtomicU64,
     rejected: AtomicU64,
+    merged: AtomicU64,
+    made: AtomicU64,
+}
+
+/// The rows of one step, read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RowCounts {
+    pub taken: u64,
+    pub given: u64,
+    pub filtered: u64,
+    pub rejected: u64,
+    /// Rows that went into groups or pairs.
+    pub merged: u64,
+    /// Groups and pairs.
+    pub made: u64,
 }
 
 impl Counts {
     pub fn new(steps: usize) -> Self {
-        Self { steps: (0..steps).map(|_| StepCounts::default()).collect(), ..Self::default() }
+        // One more, for parts of steps.
+        Self { steps: (0..=steps).map(|_| StepCounts::default()).collect(), ..Self::default() }
     }
 }
 
 impl Counts {
+    /// Where the rows of parts of steps are counted.
+    pub fn parts(&self) -> usize {
+        self.steps.len() - 1
+    }
+
+    pub fn note_hash(&self, note: HashNote) {
+        self.hashes.lock().push(note);
+    }
+
     pub fn note_sort(&self, step: usize, stats: SortStats, fan_in: usize) {
         self.sorts.lock().push((step, stats, fan_in));
     }
@@ -41,8 +80,8 @@ impl Counts {
 impl StepCounts {
     /// What was taken in and not given was left out: rows behind the last one that a limit wants.
     pub fn rest_is_filtered(&self) {
-        let [taken, gave, filtered, rejected] = self.get();
-        self.filtered(taken.saturating_sub(gave + filtered + rejected));
+        let RowCounts { taken, given, filtered, rejected, merged, made } = self.get();
+        self.filtered((taken + made).saturating_sub(given + filtered + rejected + merged));
     }
 
     pub fn took(&self, rows: u64) {
@@ -61,8 +100,20 @@ impl StepCounts {
         self.rejected.fetch_add(rows, Relaxed);
     }
 
-    /// In, out, filtered, rejected.
-    pub fn get(&self) -> [u64; 4] {
-        [&self.taken, &self.given, &self.filtered, &self.rejected].map(|count| count.load(Relaxed))
+    /// Rows that went into groups or pairs, and those of them.
+    pub fn merged(&self, rows: u64, made: u64) {
+        self.merged.fetch_add(rows, Relaxed);
+        self.made.fetch_add(made, Relaxed);
+    }
+
+    pub fn get(&self) -> RowCounts {
+        RowCounts {
+            taken: self.taken.load(Relaxed),
+            given: self.given.load(Relaxed),
+            filtered: self.filtered.load(Relaxed),
+            rejected: self.rejected.load(Relaxed),
+            merged: self.merged.load(Relaxed),
+            made: self.made.load(Relaxed),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Each row once: a sort by all columns, of which the first of equal rows is given.
 
-use super::sort::{Sorted, Sorter};
-use super::sort_rows::{RowOf, encoder};
-use super::{Operator, Shared};
-use crate::batch::{Batch, Field, decode_row, encode_row};
+use super::sort::Sorted;
+use super::sort_rows::{encoder, sort_all};
+use super::{Operator, Place, Shared};
+use crate::batch::{Batch, Field, decode_row};
 use store_core::Result;
 use store_core::mem::Reservation;
 use store_core::query::{SortEncoder, SortKey};
@@ -42,24 +42,8 @@ impl Distinct {
 
     fn take(&mut self) -> Result<()> {
         let Some(mut input) = self.input.take() else { return Ok(()) };
-        let options = self.shared.memory.sort_options();
-        let mut sorter = Sorter::new(options, self.shared.spill.clone(), &self.shared.holder)?;
-        let (mut key, mut payload) = (Vec::new(), Vec::new());
-        while input.advance()? {
-            let batch = input.batch();
-            for row in 0..batch.rows() {
-                key.clear();
-                payload.clear();
-                self.encoder.encode(&RowOf { batch, row }, &mut key)?;
-                encode_row(batch, row, &mut payload);
-                sorter.push(&key, &payload)?;
-            }
-            self.shared.counts.steps[self.step].took(batch.rows() as u64);
-            self.shared.check_cancelled()?;
-        }
-        let sorted = sorter.finish()?;
-        self.shared.counts.note_sort(self.step, sorted.stats(), sorted.fan_in());
-        self.sorted = Some(Box::new(sorted));
+        let place = Place { step: self.step, counts: self.step };
+        self.sorted = Some(sort_all(&mut *input, &self.encoder, place, &self.shared)?);
         Ok(())
     }
 }
@@ -95,6 +79,10 @@ impl Operator for Distinct {
         counts.gave(self.batch.rows() as u64);
         counts.filtered(equal);
         Ok(!self.batch.is_empty())
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.take()
     }
 
     fn batch(&self) -> &Batch {

@@ -109,6 +109,10 @@ impl Operator for Filter {
         }
     }
 
+    fn prepare(&mut self) -> Result<()> {
+        self.input.prepare()
+    }
+
     fn batch(&self) -> &Batch {
         if self.through { self.input.batch() } else { &self.batch }
     }

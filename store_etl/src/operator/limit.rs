@@ -65,6 +65,13 @@ impl Operator for Limit {
         Ok(false)
     }
 
+    fn prepare(&mut self) -> Result<()> {
+        match &mut self.input {
+            Some(input) if self.left > 0 => input.prepare(),
+            _ => Ok(()),
+        }
+    }
+
     fn batch(&self) -> &Batch {
         &self.batch
     }

@@ -8,7 +8,10 @@ pub mod aggregate;
 mod counts;
 mod distinct;
 mod filter;
+mod group_rows;
+mod hash_sizes;
 pub mod join;
+mod join_rows;
 mod json_scan;
 mod key;
 mod limit;
@@ -26,9 +29,12 @@ mod text_scan;
 mod top_k;
 mod union;
 
-pub(crate) use counts::Counts;
+pub(crate) use counts::{Counts, HashNote, RowCounts};
 pub(crate) use distinct::Distinct;
 pub(crate) use filter::Filter;
+pub(crate) use group_rows::GroupRows;
+pub use hash_sizes::HashOptions;
+pub(crate) use join_rows::{First, JoinRows};
 pub(crate) use json_scan::json_columns;
 pub(crate) use limit::Limit;
 pub(crate) use line_sort::sort_lines;
@@ -58,6 +64,12 @@ pub(crate) trait Operator {
 
     /// The batch that it moved to.
     fn batch(&self) -> &Batch;
+
+    /// Takes in all that must be there before it gives a first row, so that what only that needs is gone
+    /// before others begin. Nothing changes but the order of the work.
+    fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What was read of each file, in order.
@@ -65,6 +77,15 @@ pub(crate) type Digests = Arc<parking_lot::Mutex<Vec<Arc<InputDigest>>>>;
 
 /// Told between two batches.
 pub(crate) type Told = Rc<RefCell<dyn FnMut(&Counts)>>;
+
+/// Which step of a job an operator is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Its number, for errors.
+    pub step: usize,
+    /// Where its rows are counted: beside all steps if it is only a part of one.
+    pub counts: usize,
+}
 
 /// What all operators of a job share.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! Columns computed from columns.
 
-use super::{Operator, Shared};
+use super::{Operator, Place, Shared};
 use crate::batch::{Batch, Field};
 use crate::expr::{Bound, Evaluation, Fault};
 use store_core::Result;
@@ -10,6 +10,8 @@ pub(crate) struct Project {
     input: Box<dyn Operator>,
     items: Vec<Bound>,
     step: usize,
+    /// Where its rows are counted.
+    counts: usize,
     shared: Shared,
     batch: Batch,
     /// Rows whose text was too much at once, and how far they are.
@@ -28,7 +30,7 @@ impl Project {
         items: Vec<Bound>,
         from: &[Field],
         fields: &[Field],
-        step: usize,
+        Place { step, counts }: Place,
         shared: &Shared,
     ) -> Result<Self> {
         let bytes = shared.limits().resident_bytes(fields.len())
@@ -37,6 +39,7 @@ impl Project {
             input,
             items,
             step,
+            counts,
             shared: shared.clone(),
             batch: Batch::new(fields),
             rest: Batch::new(from),
@@ -72,7 +75,7 @@ impl Project {
     }
 
     fn count(&self) {
-        let counts = &self.shared.counts.steps[self.step];
+        let counts = &self.shared.counts.steps[self.counts];
         counts.took(self.batch.rows() as u64);
         counts.gave(self.batch.rows() as u64);
     }
@@ -119,6 +122,10 @@ impl Operator for Project {
             }
             Err(fault) => Err(self.shared.fault(self.step, fault, from, self.rows_before)),
         }
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.input.prepare()
     }
 
     fn batch(&self) -> &Batch {

@@ -2,7 +2,7 @@
 
 use super::sort::{Sorted, Sorter};
 use super::top_k::{Taken, TopRows};
-use super::{Operator, Shared};
+use super::{Operator, Place, Shared};
 use crate::batch::{Batch, Field, decode_row, encode_row};
 use store_core::mem::Reservation;
 use store_core::query::{Cells, SortEncoder, SortKey};
@@ -25,11 +25,41 @@ pub(super) fn encoder(keys: &[SortKey], fields: &[Field]) -> SortEncoder {
     SortEncoder::of_types(keys.iter().map(|key| (*key, fields[key.column].ty)).collect())
 }
 
+/// Sorts all rows of the input by the encoder's keys.
+pub(super) fn sort_all(
+    input: &mut dyn Operator,
+    encoder: &SortEncoder,
+    Place { step, counts }: Place,
+    shared: &Shared,
+) -> Result<Box<Sorted>> {
+    input.prepare()?;
+    let options = shared.memory.sort_options();
+    let mut sorter = Sorter::new(options, shared.spill.clone(), &shared.holder)?;
+    let (mut key, mut payload) = (Vec::new(), Vec::new());
+    while input.advance()? {
+        let batch = input.batch();
+        for row in 0..batch.rows() {
+            key.clear();
+            payload.clear();
+            encoder.encode(&RowOf { batch, row }, &mut key)?;
+            encode_row(batch, row, &mut payload);
+            sorter.push(&key, &payload)?;
+        }
+        shared.counts.steps[counts].took(batch.rows() as u64);
+        shared.check_cancelled()?;
+    }
+    let sorted = sorter.finish()?;
+    shared.counts.note_sort(step, sorted.stats(), sorted.fan_in());
+    Ok(Box::new(sorted))
+}
+
 pub(crate) struct Sort {
     input: Option<Box<dyn Operator>>,
     encoder: SortEncoder,
     limit: Option<u64>,
     step: usize,
+    /// Where its rows are counted.
+    counts: usize,
     shared: Shared,
     sorted: Option<Giving>,
     batch: Batch,
@@ -52,7 +82,7 @@ impl Sort {
         keys: &[SortKey],
         limit: Option<u64>,
         fields: &[Field],
-        step: usize,
+        Place { step, counts }: Place,
         shared: &Shared,
     ) -> Result<Self> {
         Ok(Self {
@@ -60,6 +90,7 @@ impl Sort {
             encoder: encoder(keys, fields),
             limit,
             step,
+            counts,
             shared: shared.clone(),
             sorted: None,
             batch: Batch::new(fields),
@@ -72,37 +103,21 @@ impl Sort {
         let Some(mut input) = self.input.take() else { return Ok(()) };
         self.sorted = Some(match self.limit {
             Some(limit) => self.take_top(&mut *input, limit)?,
-            None => self.take_all(&mut *input)?,
+            None => {
+                let place = Place { step: self.step, counts: self.counts };
+                Giving::Sorted(sort_all(&mut *input, &self.encoder, place, &self.shared)?)
+            }
         });
         Ok(())
     }
 
-    fn take_all(&self, input: &mut dyn Operator) -> Result<Giving> {
-        let options = self.shared.memory.sort_options();
-        let mut sorter = Sorter::new(options, self.shared.spill.clone(), &self.shared.holder)?;
-        let (mut key, mut payload) = (Vec::new(), Vec::new());
-        let counts = &self.shared.counts.steps[self.step];
-        while input.advance()? {
-            let batch = input.batch();
-            for row in 0..batch.rows() {
-                key.clear();
-                payload.clear();
-                self.encoder.encode(&RowOf { batch, row }, &mut key)?;
-                encode_row(batch, row, &mut payload);
-                sorter.push(&key, &payload)?;
-            }
-            counts.took(batch.rows() as u64);
-            self.shared.check_cancelled()?;
-        }
-        let sorted = sorter.finish()?;
-        self.shared.counts.note_sort(self.step, sorted.stats(), sorted.fan_in());
-        Ok(Giving::Sorted(Box::new(sorted)))
-    }
-
     fn take_top(&self, input: &mut dyn Operator, limit: u64) -> Result<Giving> {
+        if limit > 0 {
+            input.prepare()?;
+        }
         let mut top = TopRows::new(limit, &self.shared)?;
         let (mut key, mut payload) = (Vec::new(), Vec::new());
-        let counts = &self.shared.counts.steps[self.step];
+        let counts = &self.shared.counts.steps[self.counts];
         while limit > 0 && input.advance()? {
             let batch = input.batch();
             for row in 0..batch.rows() {
@@ -159,8 +174,12 @@ impl Operator for Sort {
                 break;
             }
         }
-        self.shared.counts.steps[self.step].gave(self.batch.rows() as u64);
+        self.shared.counts.steps[self.counts].gave(self.batch.rows() as u64);
         Ok(!self.batch.is_empty())
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.take()
     }
 
     fn batch(&self) -> &Batch {
@@ -171,6 +190,6 @@ impl Operator for Sort {
 /// Rows that were sorted and that nobody wanted are accounted for.
 impl Drop for Sort {
     fn drop(&mut self) {
-        self.shared.counts.steps[self.step].rest_is_filtered();
+        self.shared.counts.steps[self.counts].rest_is_filtered();
     }
 }

@@ -33,6 +33,10 @@ impl Operator for Union {
         Ok(false)
     }
 
+    fn prepare(&mut self) -> Result<()> {
+        self.inputs.last_mut().map_or(Ok(()), |input| input.prepare())
+    }
+
     fn batch(&self) -> &Batch {
         self.inputs.last().map_or(&self.empty, |input| input.batch())
     }

@@ -15,6 +15,7 @@ mod sum;
 #[cfg(test)]
 mod tests;
 
+pub use parse::AggregateExpr;
 pub(crate) use state::State;
 pub use sum::{FloatSum, Moments, decimal_mean, quotient};
 

@@ -16,14 +16,15 @@
 //! A group is in exactly one place, so states are never merged, and a row is added to its group once
 //! (invariant I13).
 
+use super::AggregateStats;
 use super::layout::CHUNK_ROWS;
 use super::plan::Aggregation;
 use super::sizes::{LEVELS_MAX, Sizes};
 use super::sorted::{SortInput, SortedGroups};
 use super::state::Grouped;
 use super::table::{NO_ROOM, Table};
-use super::{AggregateOptions, AggregateStats};
 use crate::batch::{Batch, Limits};
+use crate::operator::HashOptions;
 use crate::operator::key::hash;
 use crate::operator::pool::{Part, Pool};
 use store_core::mem::{Reservation, WorkArea};
@@ -75,7 +76,7 @@ enum Emitting {
 impl Hashed {
     pub fn new(
         plan: &Aggregation,
-        options: &AggregateOptions,
+        options: &HashOptions,
         spill: Option<Spill>,
         holder: &Holder,
     ) -> Result<Self> {
@@ -115,6 +116,7 @@ impl Hashed {
             plan.layout.encode(batch, row, position, scratch, &mut chunk.starts)?;
             let rows = chunk.starts.len();
             chunk.look_up(plan, scratch, &mut self.resident, 0, self.hash_mask);
+            self.stats.grouped_rows += chunk.kept.len() as u64;
             if !chunk.left.is_empty() {
                 self.set_aside(plan)?;
             }
@@ -173,6 +175,7 @@ impl Hashed {
     fn end_emitting(&mut self) -> Result<()> {
         if let Emitting::Sorted(groups) = std::mem::replace(&mut self.emitting, Emitting::Nothing) {
             self.stats.spill_bytes += groups.stats().spill_bytes;
+            self.stats.grouped_rows += groups.rows();
             drop(groups);
             self.pool.map_pages()?;
         }
@@ -197,6 +200,7 @@ impl Hashed {
                 let bytes = self.pool.bytes();
                 at = plan.layout.find(bytes, at, block.records.end, &mut self.chunk.starts)?;
                 self.chunk.look_up(plan, bytes, &mut self.table, level.into(), self.hash_mask);
+                self.stats.grouped_rows += self.chunk.kept.len() as u64;
                 if !self.chunk.left.is_empty() {
                     if parts.is_empty() {
                         parts = self.make_small_parts(&mut part)?;

@@ -32,28 +32,20 @@ pub use function::{Call, Function};
 pub use plan::Aggregation;
 
 use crate::batch::{Batch, Limits};
+use crate::operator::HashOptions;
 use hashed::Hashed;
 use sorted::{SortInput, SortedGroups};
 use store_core::mem::WorkArea;
-use store_core::segment::{RunOptions, Spill};
+use store_core::segment::Spill;
 use store_core::{Error, Holder, Kind, Result};
-
-/// How an aggregation goes about its work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AggregateOptions {
-    /// Bytes that everything it holds takes.
-    pub memory: usize,
-    /// The longest row of the input and of the output, in bytes of its cells.
-    pub row_bytes: usize,
-    /// How what finds no room is written.
-    pub run: RunOptions,
-}
 
 /// What an aggregation has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AggregateStats {
     /// Rows taken in.
     pub rows: u64,
+    /// Rows added to their groups; all of them at the end.
+    pub grouped_rows: u64,
     /// Groups given out.
     pub groups: u64,
     /// Rows that went through partitions, counted once for each level.
@@ -69,16 +61,16 @@ pub struct AggregateStats {
 /// Takes rows in.
 ///
 /// ```
-/// use store_core::segment::RunOptions;
 /// use store_core::{MemoryBudget, Type, query};
 /// use store_etl::batch::{Batch, Field, Limits};
-/// use store_etl::operator::aggregate::{AggregateOptions, Aggregation, Aggregator, Call, Function};
+/// use store_etl::operator::HashOptions;
+/// use store_etl::operator::aggregate::{Aggregation, Aggregator, Call, Function};
 ///
 /// let input = [Field::new("origin", Type::Text), Field::new("altitude", Type::Int32)];
 /// let max = Call::new(Function::Table(query::Function::Max), Some(1), "highest");
 /// let plan = Aggregation::bind(&input, &[0], vec![max])?;
 /// let mut out = Batch::new(plan.fields());
-/// let options = AggregateOptions { memory: 1 << 20, row_bytes: 1000, run: RunOptions::default() };
+/// let options = HashOptions::within(1 << 20, 1000);
 /// let holder = MemoryBudget::new(1 << 20).holder("job");
 /// let mut aggregator = Aggregator::new(plan, options, None, &holder)?;
 /// let mut rows = Batch::new(&input);
@@ -135,7 +127,7 @@ impl Aggregator {
     /// Takes the memory. Without a place to spill to, what does not fit is `OverBudget`.
     pub fn new(
         plan: Aggregation,
-        options: AggregateOptions,
+        options: HashOptions,
         spill: Option<Spill>,
         holder: &Holder,
     ) -> Result<Self> {
@@ -184,7 +176,7 @@ impl Aggregator {
 impl SortWay {
     fn new(
         plan: &Aggregation,
-        options: &AggregateOptions,
+        options: &HashOptions,
         spill: Option<Spill>,
         holder: &Holder,
     ) -> Result<Self> {
@@ -203,13 +195,13 @@ impl SortWay {
     }
 
     /// What it holds beside the sort.
-    fn fixed(plan: &Aggregation, options: &AggregateOptions) -> usize {
+    fn fixed(plan: &Aggregation, options: &HashOptions) -> usize {
         let row = plan.layout.record_max(options.row_bytes);
         let groups = SortInput::group_bytes(plan.sections.len(), options.row_bytes);
         Self::scratch_bytes(row) + groups + layout::CHUNK_ROWS * 8
     }
 
-    fn memory_min(plan: &Aggregation, options: &AggregateOptions) -> usize {
+    fn memory_min(plan: &Aggregation, options: &HashOptions) -> usize {
         let row = plan.layout.record_max(options.row_bytes);
         Self::fixed(plan, options) + SortInput::memory_min(row, options.run)
     }
@@ -253,6 +245,7 @@ impl Aggregated {
             From::Hash(hashed) => hashed.stats(),
             From::Sort(sorted) => AggregateStats {
                 spill_bytes: sorted.stats().spill_bytes,
+                grouped_rows: sorted.rows(),
                 ..AggregateStats::default()
             },
         };

@@ -1,13 +1,14 @@
 //! An aggregation bound to its input: what is kept of a group, and how results come of it.
 
+use super::SortWay;
 use super::function::{Call, Function, field_at};
 use super::layout::{ArgKind, Layout};
 use super::result::{Outcome, Whole};
 use super::sizes::Sizes;
 use super::state::{StateKind, States};
 use super::table::Table;
-use super::{AggregateOptions, SortWay};
 use crate::batch::{Batch, Field, Limits, fixed_bytes};
+use crate::operator::HashOptions;
 use store_core::query::Function as TableFunction;
 use store_core::te::HashPlan;
 use store_core::{Error, Result, Type, Value};
@@ -119,12 +120,12 @@ impl Aggregation {
     }
 
     /// How an aggregation by hash cuts up its memory, or why it cannot; its details name the least.
-    pub fn hash_plan(&self, options: &AggregateOptions) -> Result<HashPlan> {
+    pub fn hash_plan(&self, options: &HashOptions) -> Result<HashPlan> {
         Ok(Sizes::of(self, options)?.plan(self, options.memory))
     }
 
     /// The smallest memory that it works in, by hash or by sort.
-    pub fn memory_min(&self, options: &AggregateOptions) -> usize {
+    pub fn memory_min(&self, options: &HashOptions) -> usize {
         if self.sorts() { SortWay::memory_min(self, options) } else { Sizes::least(self, options) }
     }
 

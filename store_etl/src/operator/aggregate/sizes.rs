@@ -1,14 +1,14 @@
 //! How an aggregation cuts up its memory: A + F·P, before a row is read (invariant I12).
 
-use super::AggregateOptions;
 use super::hashed::LIST_BYTES;
 use super::plan::Aggregation;
 use super::sorted::SortInput;
 use super::table::Table;
+use crate::operator::hash_sizes::{HashOptions, bytes_of_page, power, whole};
 use crate::operator::pool::{Part, Pool};
+use store_core::Result;
 use store_core::segment::RunOptions;
 use store_core::te::HashPlan;
-use store_core::{Error, Kind, Result};
 
 /// A partition that was taken apart so often is sorted.
 pub(super) const LEVELS_MAX: u32 = 8;
@@ -26,9 +26,6 @@ const FAN_OUT_MIN: usize = 4;
 const FAN_OUT_AGAIN_MAX: usize = 16;
 /// Pages at least: half of them are partitions' current ones.
 const PAGES_MIN: usize = 16;
-const PAGE_BYTES_MIN: usize = 512;
-/// Pages in a memory, about, unless it is so large that they have the size asked for.
-const PAGES_WANTED: usize = 512;
 /// Rows laid out at once take so much, unless one is longer.
 const SCRATCH_BYTES: usize = 32 << 10;
 /// All lists of a fixed length. Those of partitions grow by doubling.
@@ -56,25 +53,18 @@ pub(super) struct Sizes {
 
 impl Sizes {
     /// The smallest memory.
-    pub fn least(plan: &Aggregation, options: &AggregateOptions) -> usize {
+    pub fn least(plan: &Aggregation, options: &HashOptions) -> usize {
         let record = plan.layout.record_max(options.row_bytes);
-        let least = Fixed::of(record, PAGE_BYTES_MIN.min(options.run.block_bytes), 0, options);
+        let least = Fixed::of(record, options.page_min(), 0, options);
         least.bytes() + 2 * table_min(record) + least.pages_min * least.page_bytes()
     }
 
     /// Cuts up the memory, or says how much is needed.
-    pub fn of(plan: &Aggregation, options: &AggregateOptions) -> Result<Self> {
+    pub fn of(plan: &Aggregation, options: &HashOptions) -> Result<Self> {
         let record = plan.layout.record_max(options.row_bytes);
         let (least, table_min) = (Self::least(plan, options), table_min(record));
-        let Some(surplus) = options.memory.checked_sub(least) else {
-            let message = format!(
-                "an aggregation within {} bytes is too small: it takes {least} at least",
-                options.memory
-            );
-            return Err(Error::new(Kind::OverBudget, message).detail(least.to_string()));
-        };
-        let page = (surplus / PAGES_WANTED).max(1).next_power_of_two();
-        let page = page.clamp(PAGE_BYTES_MIN, options.run.block_bytes.max(PAGE_BYTES_MIN));
+        let surplus = options.surplus("an aggregation", least)?;
+        let page = options.page(surplus);
         let fixed = Fixed::of(record, page, SCRATCH_BYTES.min(surplus / 16), options);
         let resident =
             whole((surplus / TABLE_SHARE).clamp(table_min, RESIDENT_BYTES_MAX.max(table_min)));
@@ -122,7 +112,7 @@ struct Fixed {
 }
 
 impl Fixed {
-    fn of(record: usize, page: usize, scratch: usize, options: &AggregateOptions) -> Self {
+    fn of(record: usize, page: usize, scratch: usize, options: &HashOptions) -> Self {
         let sort = SortInput::memory_min(record, options.run) + SortInput::group_bytes(0, record);
         Self {
             record,
@@ -138,9 +128,7 @@ impl Fixed {
     }
 
     fn page_bytes(&self) -> usize {
-        const MANY: usize = 4096;
-        let bytes = |pages| Pool::bytes_of(pages, self.record, &self.run);
-        (bytes(MANY) - bytes(0)).div_ceil(MANY)
+        bytes_of_page(self.record, &self.run)
     }
 }
 
@@ -148,14 +136,4 @@ impl Fixed {
 const fn table_min(record: usize) -> usize {
     let record = if 2 * record > TABLE_BYTES_MIN { 2 * record } else { TABLE_BYTES_MIN };
     whole(record + 4095)
-}
-
-/// Whole pages of the system.
-const fn whole(bytes: usize) -> usize {
-    bytes / 4096 * 4096
-}
-
-/// The largest power of two that is not larger.
-fn power(most: usize) -> usize {
-    1 << most.max(1).ilog2()
 }

@@ -139,6 +139,7 @@ impl SortInput {
             values: plan.sections.iter().map(|_| Gathered::default()).collect(),
             is_open: false,
             has_ended: false,
+            rows: 0,
             row,
             _lists: holder.reserve((2 * row + 256) * groups)?,
         })
@@ -171,6 +172,7 @@ pub(super) struct SortedGroups {
     values: Vec<Gathered>,
     is_open: bool,
     has_ended: bool,
+    rows: u64,
     /// Longest text that may be made.
     row: usize,
     _lists: Reservation,
@@ -203,6 +205,7 @@ impl SortedGroups {
             if continues {
                 let (section, rest) = (key[self.key.len()], &key[self.key.len() + 1..]);
                 if section == ROWS {
+                    self.rows += 1;
                     add_row(plan, value, &mut self.states);
                 } else {
                     let nth = usize::from(section) - 1;
@@ -217,6 +220,7 @@ impl SortedGroups {
             }
             self.key = first.0;
             self.is_open = true;
+            self.rows += 1;
             add_row(plan, &first.1, &mut self.states);
         }
         if self.is_open {
@@ -237,6 +241,11 @@ impl SortedGroups {
         self.states.copy_from_slice(&plan.initial);
         self.is_open = false;
         Ok(())
+    }
+
+    /// Rows added to their groups so far.
+    pub const fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// What the sort did.

@@ -4,6 +4,7 @@ use super::*;
 use crate::batch::Field;
 use std::collections::BTreeMap;
 use store_core::query::Function as Of;
+use store_core::segment::RunOptions;
 use store_core::{Kind, MemoryBudget, Type, Value, ValueRef};
 
 mod exact;
@@ -58,7 +59,7 @@ pub(super) fn aggregate(
     let run = || -> Result<(Rows, AggregateStats)> {
         let plan = Aggregation::bind(input, keys, calls.to_vec())?;
         let fields = plan.fields().to_vec();
-        let options = AggregateOptions { memory: how.memory, row_bytes: ROW, run: how.run };
+        let options = HashOptions { run: how.run, ..HashOptions::within(how.memory, ROW) };
         let holder = budget.holder("job");
         let mut aggregator = Aggregator::new(plan, options, Some(spill.clone()), &holder)?;
         if let Way::Hash(hashed) = &mut aggregator.way {

@@ -1,5 +1,6 @@
 //! The first level of a join: the right input in memory as far as it fits, the left one streaming by.
 
+use super::JoinStats;
 use super::bind::{Join, Side};
 use super::dictionary::Dictionary;
 use super::load::{Pair, Stage};
@@ -7,8 +8,8 @@ use super::pairs::Seekers;
 use super::record::{Laid, MET, RecordLayout, UNIT, set_next};
 use super::sizes::Sizes;
 use super::walk::{Rules, Seeker, Walk};
-use super::{JoinOptions, JoinStats};
 use crate::batch::{Batch, Limits};
+use crate::operator::HashOptions;
 use crate::operator::key::hash;
 use crate::operator::pool::{Part, Pool};
 use std::ops::Range;
@@ -58,7 +59,7 @@ pub(super) struct Heads {
 impl Heads {
     fn new(area: WorkArea) -> Self {
         let mut heads = Self { area, count: 0 };
-        heads.clear(u64::MAX);
+        heads.clear(0);
         heads
     }
 
@@ -102,7 +103,7 @@ pub(super) fn head_hash(key: &[u8], mask: u64) -> u64 {
 impl Hashed {
     pub fn new(
         plan: Join,
-        options: &JoinOptions,
+        options: &HashOptions,
         spill: Option<Spill>,
         holder: &Holder,
     ) -> Result<Self> {
@@ -187,6 +188,8 @@ impl Hashed {
                 self.spills = true;
             }
         }
+        let stays = self.right.iter().filter(|part| !part.has_spilled());
+        self.heads.clear(stays.map(Part::rows).sum());
         for nth in 0..self.right.len() {
             if self.right[nth].has_spilled() {
                 let mut made = self.pool.make_parts(1)?;
@@ -306,7 +309,11 @@ impl Hashed {
     }
 
     pub fn stats(&self) -> JoinStats {
-        JoinStats { spill_bytes: self.pool.spill_bytes(), ..self.stats }
+        let mut stats = JoinStats { spill_bytes: self.pool.spill_bytes(), ..self.stats };
+        if self.plan.build == Side::Left {
+            std::mem::swap(&mut stats.left_rows, &mut stats.right_rows);
+        }
+        stats
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) struct Loaded {
 }
 
 impl Hashed {
-    /// Adds what remains to the output until it is full; false at the end.
+    /// Adds some of what remains to the output, until it is full; false at the end.
     pub fn rest(&mut self, out: &mut Batch, limits: &Limits) -> Result<bool> {
         let before = out.rows();
         let more = self.go_on(out, limits);
@@ -74,31 +74,30 @@ impl Hashed {
     }
 
     fn go_on(&mut self, out: &mut Batch, limits: &Limits) -> Result<bool> {
-        loop {
-            if Filling::of(out, limits).is_full(out.rows()) {
-                return Ok(true);
-            }
-            match std::mem::replace(&mut self.stage, Stage::Failed) {
-                Stage::Left => {
-                    self.walk.clear();
-                    self.stage = Stage::Resident { part: 0, block: None };
-                }
-                Stage::Resident { part, block } => self.give_resident(part, block, out, limits)?,
-                Stage::Between => {
-                    self.stage = Stage::Done;
-                    if let Some(pair) = self.pending.pop() {
-                        self.stage = Stage::Failed;
-                        self.begin_pair(pair)?;
-                    }
-                }
-                Stage::Loaded(loaded) => self.go_on_loaded(loaded, out, limits)?,
-                Stage::Done => {
-                    self.stage = Stage::Done;
-                    return Ok(false);
-                }
-                Stage::Failed => return Err(Error::new(Kind::Closed, "the join failed before")),
-            }
+        if Filling::of(out, limits).is_full(out.rows()) {
+            return Ok(true);
         }
+        match std::mem::replace(&mut self.stage, Stage::Failed) {
+            Stage::Left => {
+                self.walk.clear();
+                self.stage = Stage::Resident { part: 0, block: None };
+            }
+            Stage::Resident { part, block } => self.give_resident(part, block, out, limits)?,
+            Stage::Between => {
+                self.stage = Stage::Done;
+                if let Some(pair) = self.pending.pop() {
+                    self.stage = Stage::Failed;
+                    self.begin_pair(pair)?;
+                }
+            }
+            Stage::Loaded(loaded) => self.go_on_loaded(loaded, out, limits)?,
+            Stage::Done => {
+                self.stage = Stage::Done;
+                return Ok(false);
+            }
+            Stage::Failed => return Err(Error::new(Kind::Closed, "the join failed before")),
+        }
+        Ok(true)
     }
 
     /// Gives right rows that met none, of partitions that are in memory; then the pairs are made.
@@ -320,7 +319,7 @@ impl Hashed {
             for (row, met) in self.walk.again.drain(..) {
                 let at = row as usize;
                 let end = self.plan.layout(side).parts(&self.scratch, at)?.end;
-                let mark = if met { MET } else { 0 };
+                let mark = if met && !bug("meeting_forgotten") { MET } else { 0 };
                 set_next(&mut self.scratch, at, mark);
                 self.pool.push(&mut loaded.again, &self.scratch[at..end])?;
             }

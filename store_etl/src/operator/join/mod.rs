@@ -26,23 +26,13 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use bind::{Join, JoinKind};
+pub use bind::{Join, JoinKind, Shape, Side};
 
 use crate::batch::{Batch, Limits};
+use crate::operator::HashOptions;
 use hashed::Hashed;
-use store_core::segment::{RunOptions, Spill};
+use store_core::segment::Spill;
 use store_core::{Holder, Result};
-
-/// How a join goes about its work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JoinOptions {
-    /// Bytes that everything it holds takes.
-    pub memory: usize,
-    /// The longest row of each input, in bytes of its cells.
-    pub row_bytes: usize,
-    /// How what finds no room is written.
-    pub run: RunOptions,
-}
 
 /// What a join has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,16 +54,16 @@ pub struct JoinStats {
 /// Takes the right input in.
 ///
 /// ```
-/// use store_core::segment::RunOptions;
 /// use store_core::{MemoryBudget, Type};
 /// use store_etl::batch::{Batch, Field, Limits};
-/// use store_etl::operator::join::{Join, JoinBuild, JoinKind, JoinOptions};
+/// use store_etl::operator::HashOptions;
+/// use store_etl::operator::join::{Join, JoinBuild, JoinKind};
 ///
 /// let flights = [Field::new("flight", Type::Text), Field::new("origin", Type::Text)];
 /// let airports = [Field::new("code", Type::Text), Field::new("city", Type::Text)];
 /// let plan = Join::bind(&flights, &airports, &[(1, 0)], JoinKind::Left, None)?;
 /// let mut out = Batch::new(plan.fields());
-/// let options = JoinOptions { memory: 1 << 20, row_bytes: 1000, run: RunOptions::default() };
+/// let options = HashOptions::within(1 << 20, 1000);
 /// let mut build = JoinBuild::new(plan, options, None, &MemoryBudget::new(1 << 20).holder("job"))?;
 /// let mut right = Batch::new(&airports);
 /// right.push_row(&["KAUS".into(), "Austin".into()])?;
@@ -100,7 +90,7 @@ impl JoinBuild {
     /// Takes the memory. Without a place to spill to, what does not fit is `OverBudget`.
     pub fn new(
         plan: Join,
-        options: JoinOptions,
+        options: HashOptions,
         spill: Option<Spill>,
         holder: &Holder,
     ) -> Result<Self> {
@@ -131,7 +121,8 @@ impl Joined {
         self.0.next_of_left(left, out, limits)
     }
 
-    /// After the last left rows: adds what remains until the output is full; false at the end.
+    /// After the last left rows: adds some of what remains, until the output is full; false at the end. It
+    /// comes back after each piece of work, so that whoever wants to stop can.
     pub fn rest(&mut self, out: &mut Batch, limits: &Limits) -> Result<bool> {
         self.0.rest(out, limits)
     }

@@ -76,6 +76,8 @@ impl Join {
             walk.taken += 1;
         }
         if let Seekers::Batch(batch) = seekers {
+            // A joined row stands where the row that streamed by does.
+            out.places.append_picked(&batch.places, &picked, before);
             for (from, to) in &self.left_out {
                 out.columns_mut()[*to].append_picked(&batch.columns()[*from], &picked)?;
             }

@@ -1,13 +1,13 @@
 //! How a join cuts up its memory, before a row is read (invariant I12).
 
-use super::JoinOptions;
 use super::bind::{Join, Side};
 use super::record::Laid;
 use super::walk::Walk;
+use crate::operator::hash_sizes::{HashOptions, bytes_of_page, power, whole};
 use crate::operator::pool::{Part, Pool};
+use store_core::Result;
 use store_core::segment::RunOptions;
 use store_core::te::HashPlan;
-use store_core::{Error, Kind, Result};
 
 /// A pair of partitions that was taken apart so often is joined block by block.
 pub(super) const LEVELS_MAX: u32 = 8;
@@ -16,9 +16,6 @@ const FAN_OUT_MIN: usize = 4;
 const FAN_OUT_AGAIN_MAX: usize = 16;
 /// Pages at least.
 const PAGES_MIN: usize = 24;
-const PAGE_BYTES_MIN: usize = 512;
-/// Pages in a memory, about, unless it is so large that they have the size asked for.
-const PAGES_WANTED: usize = 512;
 const SCRATCH_BYTES: usize = 32 << 10;
 /// One part in this many of the memory is for dictionaries, up to a limit.
 const DICTIONARY_SHARE: usize = 64;
@@ -46,24 +43,18 @@ pub(super) struct Sizes {
 
 impl Sizes {
     /// The smallest memory.
-    pub fn least(plan: &Join, options: &JoinOptions) -> usize {
-        let page = PAGE_BYTES_MIN.min(options.run.block_bytes);
+    pub fn least(plan: &Join, options: &HashOptions) -> usize {
+        let page = options.page_min();
         let fixed = Fixed::of(plan, options, page, 0, DICTIONARY_BYTES_MIN);
         let pages = fixed.pages_min();
         fixed.bytes + whole(pages * page / 4 + 4095) + pages * fixed.page_bytes()
     }
 
     /// Cuts up the memory, or says how much is needed.
-    pub fn of(plan: &Join, options: &JoinOptions) -> Result<Self> {
+    pub fn of(plan: &Join, options: &HashOptions) -> Result<Self> {
         let least = Self::least(plan, options);
-        let Some(surplus) = options.memory.checked_sub(least) else {
-            let memory = options.memory;
-            let message =
-                format!("a join within {memory} bytes is too small: it takes {least} at least");
-            return Err(Error::new(Kind::OverBudget, message).detail(least.to_string()));
-        };
-        let page = (surplus / PAGES_WANTED).max(1).next_power_of_two();
-        let page = page.clamp(PAGE_BYTES_MIN, options.run.block_bytes.max(PAGE_BYTES_MIN));
+        let surplus = options.surplus("a join", least)?;
+        let page = options.page(surplus);
         let each = DICTIONARY_BYTES_MAX / plan.layout(Side::Right).payload.texts().max(1);
         let dictionary = (surplus / DICTIONARY_SHARE).min(each).max(DICTIONARY_BYTES_MIN);
         let fixed = Fixed::of(plan, options, page, SCRATCH_BYTES.min(surplus / 16), dictionary);
@@ -100,7 +91,7 @@ struct Fixed {
 impl Fixed {
     fn of(
         plan: &Join,
-        options: &JoinOptions,
+        options: &HashOptions,
         page: usize,
         scratch: usize,
         dictionary: usize,
@@ -124,9 +115,7 @@ impl Fixed {
 
     /// Bytes that a page takes with all that belongs to it.
     fn page_bytes(&self) -> usize {
-        const MANY: usize = 4096;
-        let bytes = |pages| Pool::bytes_of(pages, self.record, &self.run);
-        (bytes(MANY) - bytes(0)).div_ceil(MANY)
+        bytes_of_page(self.record, &self.run)
     }
 }
 
@@ -145,14 +134,4 @@ impl Sizes {
             table_keys: rows,
         }
     }
-}
-
-/// Whole pages of the system.
-const fn whole(bytes: usize) -> usize {
-    bytes / 4096 * 4096
-}
-
-/// The largest power of two that is not larger.
-fn power(most: usize) -> usize {
-    1 << most.max(1).ilog2()
 }

@@ -51,25 +51,54 @@ pub(super) fn batch_of(fields: &[Field], rows: &[Vec<Value>]) -> Batch {
     batch
 }
 
-/// Joins, checks what it leaves behind, and returns the rows in no order.
+/// Joins, checks what it leaves behind, and returns the rows in no order; the same rows come if the left side
+/// is taken in first.
 pub(super) fn join(
     how: How<'_>,
     left: &[Vec<Value>],
     right: &[Vec<Value>],
 ) -> Result<(Rows, JoinStats)> {
+    let found = join_built(how, Side::Right, left, right);
+    if let Ok((rows, _)) = &found
+        && Join::may_build(how.left, how.right, how.on, how.kind, Side::Left)
+    {
+        let turned = match join_built(how, Side::Left, left, right) {
+            Err(error) if error.kind() == Kind::OverBudget => return found,
+            turned => turned?.0,
+        };
+        let sorted = |rows: &Rows| {
+            let mut rows: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
+            rows.sort();
+            rows
+        };
+        assert!(sorted(rows) == sorted(&turned), "other rows when the left side is built");
+    }
+    found
+}
+
+fn join_built(
+    how: How<'_>,
+    side: Side,
+    left: &[Vec<Value>],
+    right: &[Vec<Value>],
+) -> Result<(Rows, JoinStats)> {
+    let (fields, rows) = match side {
+        Side::Right => ([how.left, how.right], [left, right]),
+        Side::Left => ([how.right, how.left], [right, left]),
+    };
     let place = tempfile::tempdir().unwrap();
     // A budget keeps a part for urgent needs.
     let budget = MemoryBudget::new(2 * how.memory as u64);
     let spill = Spill::new(place.path(), None).unwrap();
     let run = || -> Result<(Rows, JoinStats)> {
-        let plan = Join::bind(how.left, how.right, how.on, how.kind, Some("right_"))?;
-        let fields = plan.fields().to_vec();
-        let run = RunOptions::default();
-        let options = JoinOptions { memory: how.memory, row_bytes: ROW, run };
+        let shape = Shape { prefix: Some("right_"), build: side, ..Shape::default() };
+        let plan = Join::shaped(how.left, how.right, how.on, how.kind, &shape)?;
+        let outs = plan.fields().to_vec();
+        let options = HashOptions::within(how.memory, ROW);
         let mut build = JoinBuild::new(plan, options, Some(spill.clone()), &budget.holder("job"))?;
         build.0.hash_mask = how.hash_mask;
-        for some in right.chunks(how.batch) {
-            build.push(&batch_of(how.right, some))?;
+        for some in rows[1].chunks(how.batch) {
+            build.push(&batch_of(fields[1], some))?;
         }
         let mut joined = build.finish()?;
         let mut found = Vec::new();
@@ -77,13 +106,13 @@ pub(super) fn join(
         let mut take = |out: &mut Batch| {
             assert!(out.rows() <= 61 && out.data_bytes() <= 4000 + 2 * ROW, "{}", out.data_bytes());
             for row in 0..out.rows() {
-                found.push((0..fields.len()).map(|nth| out.cell(row, nth).to_owned()).collect());
+                found.push((0..outs.len()).map(|nth| out.cell(row, nth).to_owned()).collect());
             }
             out.clear();
         };
-        let mut out = Batch::new(&fields);
-        for some in left.chunks(how.batch) {
-            let batch = batch_of(how.left, some);
+        let mut out = Batch::new(&outs);
+        for some in rows[0].chunks(how.batch) {
+            let batch = batch_of(fields[0], some);
             joined.begin(&batch);
             while joined.next(&batch, &mut out, &limits)? {
                 take(&mut out);

@@ -110,8 +110,7 @@ fn spilled(change: impl Fn(&std::path::Path)) -> Result<usize> {
     let input = [Field::new("k", Type::Int64)];
     let plan = Aggregation::bind(&input, &[0], vec![Call::new(table(Of::Count), None, "n")])?;
     let mut out = Batch::new(plan.fields());
-    let options =
-        AggregateOptions { memory: 250 << 10, row_bytes: 100, run: RunOptions::default() };
+    let options = HashOptions::within(250 << 10, 100);
     let spill = Spill::new(place.path(), None)?;
     let holder = MemoryBudget::new(250 << 10).holder("job");
     let mut aggregator = Aggregator::new(plan, options, Some(spill), &holder)?;
@@ -170,8 +169,7 @@ fn a_flipped_bit_in_a_page_that_was_put_aside_is_an_error() {
 fn without_a_place_to_spill_to_too_many_groups_are_over_budget() {
     let input = [Field::new("k", Type::Int64)];
     let plan = Aggregation::bind(&input, &[0], Vec::new()).unwrap();
-    let options =
-        AggregateOptions { memory: 250 << 10, row_bytes: 100, run: RunOptions::default() };
+    let options = HashOptions::within(250 << 10, 100);
     let holder = MemoryBudget::new(250 << 10).holder("job");
     let mut aggregator = Aggregator::new(plan, options, None, &holder).unwrap();
     let mut batch = Batch::new(&input);

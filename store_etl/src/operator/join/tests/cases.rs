@@ -122,7 +122,7 @@ fn spilled(change: impl Fn(&std::path::Path)) -> Result<usize> {
     let rows: Rows = (0..20_000).map(|nth| vec![Value::Int(nth), Value::Int(nth)]).collect();
     let plan = Join::bind(&left, &right, &[(0, 0)], JoinKind::Inner, None)?;
     let mut out = Batch::new(plan.fields());
-    let options = JoinOptions { memory: 150 << 10, row_bytes: 100, run: RunOptions::default() };
+    let options = HashOptions::within(150 << 10, 100);
     let spill = Spill::new(place.path(), None)?;
     let holder = MemoryBudget::new(150 << 10).holder("job");
     let mut build = JoinBuild::new(plan, options, Some(spill), &holder)?;
