@@ -10,10 +10,8 @@
 
 use crate::job::{JobOptions, LinePlan, MemoryPlan, Plan, ProgressCallback, SpillPlace, operators};
 use crate::manifest;
-use crate::operator::{Counts, OutputFacts, RowCounts, Shared, Sink, Told, sort_lines};
-use std::cell::RefCell;
+use crate::operator::{Counts, OutputFacts, RowCounts, Shared, Sink, Telling, Told, sort_lines};
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
@@ -115,7 +113,7 @@ pub(crate) fn run(job: &Prepared, mut options: JobOptions) -> Result<Report> {
     let holder = budget.holder("job");
     let _base = holder.child("program").reserve(job.memory.base as usize)?;
     let spill = if job.memory.breakers > 0 { Some(job.spill.open()?) } else { None };
-    let told = tell(job, options.progress.take(), spill.clone());
+    let _telling = Telling::begin(told(job, options.progress.take(), spill.clone()));
     let shared = Shared {
         memory: Arc::new(job.memory.clone()),
         holder,
@@ -124,7 +122,6 @@ pub(crate) fn run(job: &Prepared, mut options: JobOptions) -> Result<Report> {
         counts: Arc::new(Counts::new(job.plan.names.len())),
         names: job.plan.names.clone().into(),
         digests: Arc::default(),
-        told,
     };
     let output = match LinePlan::of(&job.plan, job.memory.run) {
         Some(lines) => {
@@ -167,11 +164,11 @@ fn pull(job: &Prepared, shared: &Shared) -> Result<Option<OutputFacts>> {
     sink.finish()
 }
 
-/// What is called between two batches.
-fn tell(job: &Prepared, callback: Option<ProgressCallback>, spill: Option<Spill>) -> Told {
-    let Some(mut callback) = callback else { return Rc::new(RefCell::new(|_: &Counts| ())) };
+/// What is called between two batches, by this thread.
+fn told(job: &Prepared, callback: Option<ProgressCallback>, spill: Option<Spill>) -> Option<Told> {
+    let mut callback = callback?;
     let (source_size, sink, cap) = (source_size(&job.plan), job.plan.sink_step, job.memory.cap);
-    Rc::new(RefCell::new(move |counts: &Counts| {
+    Some(Box::new(move |counts: &Counts| {
         callback(&Progress {
             rows_in: counts.scanned.load(Relaxed),
             rows_out: counts.steps[sink].get().given,

@@ -273,6 +273,30 @@ impl Column {
         Ok(())
     }
 
+    /// Takes the cells of a column of the same type in place of its own.
+    pub(crate) fn copy_from(&mut self, from: &Self) -> Result<()> {
+        debug_assert_eq!(self.ty, from.ty);
+        self.valid.clone_from(&from.valid);
+        macro_rules! copy {
+            ($($kind:ident)*) => {
+                match (&mut self.values, &from.values) {
+                    $((Values::$kind(to), Values::$kind(from)) => to.clone_from(from),)*
+                    (Values::Text(to), Values::Text(from)) => {
+                        to.offsets.clone_from(&from.offsets);
+                        to.data.clone_from(&from.data);
+                    }
+                    (Values::Bytes(to), Values::Bytes(from)) => {
+                        to.offsets.clone_from(&from.offsets);
+                        to.data.clone_from(&from.data);
+                    }
+                    _ => return Err(Error::type_mismatch("columns of two types")),
+                }
+            };
+        }
+        copy!(Bool Int16 Int32 Int64 Float32 Float64 Decimal Inet Mac);
+        Ok(())
+    }
+
     /// Forgets the cells and keeps the memory.
     pub fn clear(&mut self) {
         self.truncate(0);

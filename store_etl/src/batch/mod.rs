@@ -173,6 +173,17 @@ impl Batch {
         self.append_picked(from, &picked)
     }
 
+    /// Becomes another batch with the same types; it must be empty.
+    pub(crate) fn copy_from(&mut self, from: &Self) -> Result<()> {
+        debug_assert!(self.is_empty());
+        for (column, other) in self.columns.iter_mut().zip(&from.columns) {
+            column.copy_from(other)?;
+        }
+        self.places.copy_from(&from.places);
+        self.rows = from.rows;
+        Ok(())
+    }
+
     /// Replaces a column by another of as many cells.
     pub(crate) fn replace_column(&mut self, nth: usize, with: Column) {
         self.columns[nth] = with;

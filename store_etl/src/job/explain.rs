@@ -147,6 +147,7 @@ fn lines(step: &Step, phases: &mut Vec<Vec<String>>) -> Vec<String> {
         Node::Join(_, plan) => {
             below.push(join_line(plan));
         }
+        Node::Ahead(_) => below.push("a batch ahead, by a thread of its own".to_owned()),
         Node::Distinct(_) => {
             below.push("distinct, by sorting".to_owned());
             phases.push(below);

@@ -7,8 +7,8 @@ use super::width::Width;
 use crate::batch::Field;
 use crate::expr::{Bound, bind};
 use crate::operator::{
-    Distinct, Filter, First, GroupRows, JoinRows, Limit, Operator, Place, Project, Scan, Shared,
-    Sort, TableScan, Union,
+    Ahead, Distinct, Filter, First, GroupRows, JoinRows, Limit, Operator, Place, Project, Scan,
+    Shared, Sort, TableScan, Union,
 };
 use store_core::Result;
 use store_core::query::SortKey;
@@ -60,6 +60,11 @@ fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
             let inputs: Result<Vec<_>> =
                 inputs.iter().map(|input| operator(input, shared)).collect();
             Box::new(Union::new(inputs?, number, shared))
+        }
+        Node::Ahead(input) => {
+            let (input, with) = (input.clone(), shared.clone());
+            let make = Box::new(move || operator(&input, &with));
+            Box::new(Ahead::new(make, fields, shared)?)
         }
         Node::Distinct(input) => {
             Box::new(Distinct::new(operator(input, shared)?, fields, number, shared)?)

@@ -19,6 +19,7 @@ use crate::operator::First;
 use crate::operator::HashOptions;
 use crate::operator::join::Side;
 use crate::operator::sort::SortOptions;
+use crate::operator::{AHEAD_BATCHES, AHEAD_THREAD_BYTES};
 use store_core::ingest::{Records, Source};
 use store_core::planted::bug;
 use store_core::segment::{RunOptions, SegmentCodec, sort_costs};
@@ -71,18 +72,21 @@ pub(crate) struct RunChoice {
     pub block_bytes: Option<usize>,
     /// Most threads that may be at work; fewer are if the memory is small.
     pub threads: usize,
+    /// One of them is at other work while rows are sorted.
+    pub ahead: bool,
 }
 
 impl RunChoice {
     /// How many threads sort within this memory: as many as have a part of it that is worth it.
     pub fn threads_within(&self, memory: u64) -> usize {
+        let most = self.threads - usize::from(self.ahead);
         let Self { codec, block_bytes, .. } = *self;
         let worth = |threads: &usize| {
             let within = SortOptions::within(memory as usize);
             let plan = SortOptions { codec, block_bytes, threads: *threads, ..within }.plan();
             plan.is_ok_and(|plan| plan.part >= PART_BYTES_MIN)
         };
-        (2..=self.threads).rev().find(worth).unwrap_or(1)
+        (2..=most).rev().find(worth).unwrap_or(1)
     }
 }
 
@@ -207,6 +211,11 @@ impl MemoryPlan {
             min_cap,
             run,
         })
+    }
+
+    /// True if there is so much that what threads take is not missed elsewhere.
+    pub const fn is_ample(&self) -> bool {
+        self.cap - self.base >= 2 * (self.min_cap - self.base)
     }
 
     /// How a breaker of this job sorts.
@@ -501,6 +510,10 @@ impl Fixed {
             // Keys may be twice as long as the row, for every byte of it may be zero.
             Node::Sort(..) => item("sort", own, 2, 8),
             Node::Distinct(_) => item("distinct", own, 2, 8),
+            Node::Ahead(_) => {
+                let batches = AHEAD_BATCHES as u64 + 1;
+                item("thread", batches * own + AHEAD_THREAD_BYTES as u64, 2 * batches, 2 * batches)
+            }
         };
         self.items.push(stated);
         Ok(())

@@ -20,6 +20,7 @@ mod make;
 mod memory;
 mod plan;
 mod read;
+mod rule_of_threads;
 mod rules;
 mod rules_of_joins;
 mod scan_schema;

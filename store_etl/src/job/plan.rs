@@ -52,6 +52,8 @@ pub(crate) enum Node {
     Limit(Box<Step>, Range),
     Union(Vec<Step>),
     Distinct(Box<Step>),
+    /// A thread of its own makes the rows.
+    Ahead(Box<Step>),
     Sort(Box<Step>, SortPlan),
     Aggregate(Box<Step>, AggregatePlan),
     /// Left and right.
@@ -491,6 +493,7 @@ impl Step {
             | Node::Project(input, _)
             | Node::Limit(input, _)
             | Node::Distinct(input)
+            | Node::Ahead(input)
             | Node::Sort(input, _)
             | Node::Aggregate(input, _) => vec![input],
             Node::Union(inputs) => inputs.iter().collect(),

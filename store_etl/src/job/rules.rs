@@ -41,6 +41,7 @@ pub(super) fn map_inputs(step: Step, f: &dyn Fn(Step) -> Step) -> Step {
         Node::Limit(input, range) => Node::Limit(boxed(input), range),
         Node::Union(inputs) => Node::Union(inputs.into_iter().map(f).collect()),
         Node::Distinct(input) => Node::Distinct(boxed(input)),
+        Node::Ahead(input) => Node::Ahead(boxed(input)),
         Node::Sort(input, sort) => Node::Sort(boxed(input), sort),
         Node::Aggregate(input, plan) => Node::Aggregate(boxed(input), plan),
         Node::Join(sides, plan) => Node::Join(Box::new((*sides).map(f)), plan),
@@ -169,6 +170,11 @@ fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
             let input = columns(*input, &read, false);
             fields.clone_from(&input.fields);
             Node::Sort(Box::new(input), sort)
+        }
+        Node::Ahead(input) => {
+            let input = columns(*input, wanted, exact);
+            fields.clone_from(&input.fields);
+            Node::Ahead(Box::new(input))
         }
         // Rows are told apart by all of their columns.
         Node::Distinct(input) => {

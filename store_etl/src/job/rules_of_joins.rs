@@ -130,7 +130,10 @@ pub(super) fn bytes(step: &Step) -> Option<u64> {
         }
         Node::Table(_) => return None,
         Node::Filter(input, _) | Node::Aggregate(input, _) => bytes(input)? / 2,
-        Node::Project(input, _) | Node::Distinct(input) | Node::Sort(input, _) => bytes(input)?,
+        Node::Project(input, _)
+        | Node::Distinct(input)
+        | Node::Ahead(input)
+        | Node::Sort(input, _) => bytes(input)?,
         Node::Limit(input, range) => bytes(input)?.min(range.needed().saturating_mul(ROW_BYTES)),
         Node::Union(inputs) => inputs.iter().map(bytes).sum::<Option<u64>>()?,
         Node::Join(sides, plan) => {

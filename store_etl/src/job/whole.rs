@@ -5,6 +5,7 @@ use super::lower;
 use super::memory::{MemoryPlan, RunChoice};
 use super::plan::{Plan, plan};
 use super::read::read;
+use super::rule_of_threads::with_threads;
 use super::rules;
 use super::spec::Spec;
 use super::tables::Stores;
@@ -155,14 +156,22 @@ impl Job {
         };
         let codec = self.spec.spill.codec.unwrap_or(SegmentCodec::Raw);
         let threads = options.threads.or(self.spec.threads).unwrap_or_else(machine_threads).max(1);
-        let run = RunChoice { codec, block_bytes, threads };
+        let run = RunChoice { codec, block_bytes, threads, ahead: false };
         let cap = options.memory.or(self.spec.memory).or(options.memory_default);
         let cap = cap.unwrap_or_else(|| store_core::options::machine_memory() / 2);
         let mut stores = Stores::within(cap);
-        let planned = rules::apply(plan(&text, &self.spec, &mut stores)?);
+        let mut planned = rules::apply(plan(&text, &self.spec, &mut stores)?);
         let written = planned.sink.table.as_ref().map(|table| table.store.stats().memory_used);
         let base = crate::run::resident_bytes();
-        let memory = MemoryPlan::of(&planned, cap, base, run, written)?;
+        let mut memory = MemoryPlan::of(&planned, cap, base, run, written)?;
+        if let Some(threaded) = with_threads(&planned, run) {
+            let run = RunChoice { ahead: true, ..run };
+            let with = MemoryPlan::of(&threaded, cap, base, run, written).ok();
+            if let Some(with) = with.filter(MemoryPlan::is_ample) {
+                memory = MemoryPlan { min_cap: memory.min_cap, ..with };
+                planned = threaded;
+            }
+        }
         let dir = options.spill_dir.clone().or_else(|| self.spec.spill.dir.clone());
         let dir = dir.or_else(|| options.spill_dir_default.clone());
         let spill = SpillPlace {

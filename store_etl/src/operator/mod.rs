@@ -5,6 +5,7 @@
 //! allocates, and counts its rows.
 
 pub mod aggregate;
+mod ahead;
 mod counts;
 mod distinct;
 mod filter;
@@ -26,9 +27,11 @@ mod sort_rows;
 mod table_scan;
 mod table_sink;
 mod text_scan;
+mod told;
 mod top_k;
 mod union;
 
+pub(crate) use ahead::{AHEAD_BATCHES, AHEAD_THREAD_BYTES, Ahead};
 pub(crate) use counts::{Counts, HashNote, RowCounts};
 pub(crate) use distinct::Distinct;
 pub(crate) use filter::Filter;
@@ -45,13 +48,12 @@ pub(crate) use sink::Sink;
 pub(crate) use sort_rows::Sort;
 pub(crate) use table_scan::TableScan;
 pub(crate) use text_scan::text_options;
+pub(crate) use told::{Telling, Told};
 pub(crate) use union::Union;
 
 use crate::batch::{Batch, Limits};
 use crate::expr::Fault;
 use crate::job::MemoryPlan;
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use store_core::segment::Spill;
@@ -75,9 +77,6 @@ pub(crate) trait Operator {
 /// What was read of each file, in order.
 pub(crate) type Digests = Arc<parking_lot::Mutex<Vec<Arc<InputDigest>>>>;
 
-/// Told between two batches.
-pub(crate) type Told = Rc<RefCell<dyn FnMut(&Counts)>>;
-
 /// Which step of a job an operator is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -97,7 +96,6 @@ pub(crate) struct Shared {
     pub counts: Arc<Counts>,
     pub names: Arc<[String]>,
     pub digests: Digests,
-    pub told: Told,
 }
 
 impl Shared {
@@ -107,7 +105,7 @@ impl Shared {
 
     /// Between two batches: tells how far the job is, and ends it if somebody wants that.
     pub fn tick(&self) -> Result<()> {
-        (self.told.borrow_mut())(&self.counts);
+        told::tell(&self.counts);
         self.check_cancelled()
     }
 
