@@ -67,9 +67,8 @@ impl Jobs<'_> {
             }
         }
         self.check(peers);
-        let of = |at: usize, what: fn(&Outcome) -> f64| {
-            median(outcomes[at].iter().map(what).collect())
-        };
+        let of =
+            |at: usize, what: fn(&Outcome) -> f64| median(outcomes[at].iter().map(what).collect());
         let best = (0..peers).map(|at| of(at, |o| o.cpu_seconds)).min_by(f64::total_cmp);
         let mut missed = false;
         for (at, (who, cap, _)) in all.iter().enumerate() {

@@ -125,7 +125,9 @@ fn with_peers(place: &Path, wanted: &[&str], rows: u64, caps: &[u64], rounds: us
     let run_job = std::env::current_exe().unwrap().with_file_name("run_job");
     let jobs = Jobs { d1: &d1, d2: &d2, place, run_job, python };
     println!("\n{rows} transactions, {ACCOUNTS} accounts; {rounds} rounds, medians\n");
-    println!("| job | cap MiB | who | CPU s | of the best other | wall s | peak MiB | predicted | spill MB |");
+    println!(
+        "| job | cap MiB | who | CPU s | of the best other | wall s | peak MiB | predicted | spill MB |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     let mut missed = false;
     for job in wanted {

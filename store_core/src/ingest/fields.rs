@@ -343,6 +343,31 @@ mod tests {
     }
 
     #[test]
+    fn records_of_any_length_are_split_where_their_delimiters_stand() {
+        let mut state = 7_u64;
+        for len in 0..300 {
+            for delimiter in [b'\t', b',', 0, 0xFF] {
+                let byte = |_| {
+                    state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+                    // Bytes that differ from the delimiter in one bit, and others.
+                    match state >> 60 {
+                        0..=4 => delimiter,
+                        5..=9 => delimiter ^ (1 << (state >> 40 & 7)),
+                        _ => (state >> 32) as u8,
+                    }
+                };
+                let record: Vec<u8> = (0..len).map(byte).collect();
+                let mut fields = Fields::new(COLUMNS_MAX);
+                fields.split(&record, Dialect::Raw { delimiter }, false).unwrap();
+                let found: Vec<&[u8]> =
+                    (0..fields.count()).map(|nth| fields.value(&record, nth)).collect();
+                let expected: Vec<&[u8]> = record.split(|byte| *byte == delimiter).collect();
+                assert_eq!(found, expected, "{record:?}");
+            }
+        }
+    }
+
+    #[test]
     fn backslashes_escape() {
         let dialect = Dialect::Backslash { delimiter: b'\t' };
         let (values, fault) = split(b"a\\tb\tc\\nd\\\\\t\\\te\t\\N\t", dialect);
