@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test test-peers test-strace stage bench-store bench-duckdb bench-durability bench-etl planted loom shuttle soak fuzz asan tsan fmt clean
+.PHONY: demo test test-peers test-strace stage bench-store bench-duckdb bench-durability bench-etl bench-etl-peers planted loom shuttle soak fuzz asan tsan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -38,12 +38,19 @@ bench-duckdb:
 bench-durability:
 	BENCH=durability $(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
 
-# Jobs beside GNU sort, each run in a process of its own within 16, 64 and 256 MiB: CPU and wall seconds, most
-# resident memory, spilled bytes, against what was predicted. ROWS=, ROUNDS=, CAPS=16,64; STORE_BENCH_DIR= names
-# the place.
+# Jobs beside GNU sort, DuckDB and Polars, each run in a process of its own, ours within 16, 64 and 256 MiB: CPU and
+# wall seconds, most resident memory, spilled bytes, against what was predicted. JOBS=j1,j2,j4,j5, ROWS=, ROUNDS=,
+# CAPS=16,64; STORE_BENCH_DIR= names the place.
+bench-etl: export PEERS = $(abspath $(TARGET))/etl-peers/bin/python
 bench-etl:
+	@test -x $(PEERS) || $(MAKE) --no-print-directory bench-etl-peers || true
 	$(CARGO) build --release --manifest-path bench/etl/Cargo.toml --target-dir $(TARGET)/bench-etl
 	$(TARGET)/bench-etl/release/store_bench_etl
+
+# DuckDB and Polars as Python packages, in an environment of their own below the target directory.
+bench-etl-peers:
+	python3 -m venv $(TARGET)/etl-peers
+	$(TARGET)/etl-peers/bin/pip install --quiet --only-binary :all: duckdb==2.0.1 polars==2.1.0
 
 # Random queries, asked of the store and of SQLite in the same words. STORE_PEER_QUERIES= sets how many.
 test-peers:

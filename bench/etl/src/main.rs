@@ -1,26 +1,33 @@
-//! `make bench-etl`: jobs of store beside GNU sort, each within the same memory.
+//! `make bench-etl`: jobs of store beside GNU sort, within the same memory, and beside DuckDB and Polars.
 //!
 //! J1: 5 million made transactions (some 356 MB of TSV) by account and time, text to text, at 16, 64 and
 //! 256 MiB. Every run is a process of its own, started by this small one: CPU seconds and the most
 //! resident memory are what the system counted for it. Rounds are interleaved, the first not
 //! counted; medians. The outputs of all must be the same bytes.
 //!
-//! `ROWS=`, `ROUNDS=` and `CAPS=16,64` change what is done; `STORE_BENCH_DIR=` names the place.
+//! J2, J4 and J5 (`jobs/`): six aggregates of every account, every transaction with its account, and a report, in
+//! the same way beside DuckDB and Polars (`peers.py`), which have all the memory they like.
+//!
+//! `JOBS=j1,j2,j4,j5`, `ROWS=`, `ROUNDS=` and `CAPS=16,64` change what is done; `STORE_BENCH_DIR=` names the place.
 
+mod jobs;
 mod run;
 
+use jobs::Jobs;
 use run::{Outcome, run};
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use store_etl::generate::write_transactions;
+use store_etl::generate::{ACCOUNTS, write_accounts, write_transactions};
 
 const ROWS: u64 = 5_000_000;
 const ROUNDS: usize = 5;
 const CAPS_MIB: [u64; 3] = [16, 64, 256];
 /// CPU seconds of GNU sort, at 64 MiB, that ours may take.
 const GATE: f64 = 0.3;
+
+const MIB: f64 = (1 << 20) as f64;
 
 fn number(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
@@ -84,9 +91,53 @@ fn main() {
     let sort_lines = std::env::current_exe().unwrap().with_file_name("sort_lines");
     let bench = Bench { input: place.join("d1.tsv"), place: place.clone(), sort_lines };
     let (rows, rounds) = (number("ROWS", ROWS), number("ROUNDS", ROUNDS as u64) as usize);
-    let caps = std::env::var("CAPS").map_or(CAPS_MIB.to_vec(), |caps| {
+    let caps: Vec<u64> = std::env::var("CAPS").map_or(CAPS_MIB.to_vec(), |caps| {
         caps.split(',').map(|cap| cap.trim().parse().expect("CAPS=16,64")).collect()
     });
+    let wanted = std::env::var("JOBS").unwrap_or_else(|_| "j1,j2,j4,j5".to_owned());
+    let wanted: Vec<&str> = wanted.split(',').map(str::trim).collect();
+    let mut missed = false;
+    if wanted.contains(&"j1") {
+        missed |= sort(&bench, rows, &caps, rounds);
+    }
+    let others: Vec<&str> = wanted.into_iter().filter(|job| *job != "j1").collect();
+    if !others.is_empty() {
+        missed |= with_peers(&place, &others, rows, &caps, rounds);
+    }
+    std::fs::remove_dir_all(&place).unwrap();
+    if missed {
+        println!("\nMISSED: see above");
+    }
+}
+
+/// J2, J4, J5; true if a gate was missed.
+fn with_peers(place: &Path, wanted: &[&str], rows: u64, caps: &[u64], rounds: usize) -> bool {
+    let (d1, d2) = (place.join("transactions.tsv"), place.join("accounts.tsv"));
+    let mut out = BufWriter::new(File::create(&d1).unwrap());
+    write_transactions(1, rows, true, &mut out, |_, _| ()).unwrap();
+    let mut out = BufWriter::new(File::create(&d2).unwrap());
+    write_accounts(1, ACCOUNTS, true, &mut out, |_, _| ()).unwrap();
+    drop(out);
+    let python = std::env::var_os("PEERS").map(PathBuf::from).filter(|path| path.exists());
+    if python.is_none() {
+        println!("\nDuckDB and Polars are not there: `make bench-etl-peers` installs them");
+    }
+    let run_job = std::env::current_exe().unwrap().with_file_name("run_job");
+    let jobs = Jobs { d1: &d1, d2: &d2, place, run_job, python };
+    println!("\n{rows} transactions, {ACCOUNTS} accounts; {rounds} rounds, medians\n");
+    println!(
+        "| job | cap MiB | who | CPU s | of the best other | wall s | peak MiB | predicted | spill MB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let mut missed = false;
+    for job in wanted {
+        missed |= jobs.measure(job, caps, rounds);
+    }
+    missed
+}
+
+/// J1; true if a gate was missed.
+fn sort(bench: &Bench, rows: u64, caps: &[u64], rounds: usize) -> bool {
     let mut out = BufWriter::new(File::create(&bench.input).unwrap());
     write_transactions(1, rows, false, &mut out, |_, _| ()).unwrap();
     out.flush().unwrap();
@@ -100,12 +151,10 @@ fn main() {
     println!("|---|---|---|---|---|---|---|---|---|");
     let mut missed = false;
     for cap in caps {
-        missed |= measure(&bench, cap, rounds);
+        missed |= measure(bench, *cap, rounds);
     }
-    std::fs::remove_dir_all(&place).unwrap();
-    if missed {
-        println!("\nMISSED: see above");
-    }
+    std::fs::remove_file(&bench.input).unwrap();
+    missed
 }
 
 /// One cap; true if a gate was missed.

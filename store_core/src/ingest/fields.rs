@@ -68,6 +68,39 @@ pub(super) struct Fault {
     pub message: String,
 }
 
+/// Bytes that one mask is of.
+const MASK_BYTES: usize = 64;
+
+/// The bits of those of up to 64 bytes that are this one.
+#[inline]
+fn mask_of(piece: &[u8], wanted: u8) -> u64 {
+    let mut padded = [0; MASK_BYTES];
+    let whole: &[u8; MASK_BYTES] = match piece.first_chunk() {
+        Some(whole) => whole,
+        None => {
+            padded[..piece.len()].copy_from_slice(piece);
+            &padded
+        }
+    };
+    let mut mask = 0;
+    for (nth, word) in whole.chunks_exact(8).enumerate() {
+        let word = u64::from_le_bytes(*word.first_chunk().expect("eight bytes"));
+        mask |= equal_bytes(word, wanted) << (8 * nth);
+    }
+    // What was padded is none of the piece.
+    if piece.len() < MASK_BYTES { mask & ((1 << piece.len()) - 1) } else { mask }
+}
+
+/// The bits of the bytes of a word that are this one.
+#[inline]
+const fn equal_bytes(word: u64, wanted: u8) -> u64 {
+    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    let other = word ^ (wanted as u64 * 0x0101_0101_0101_0101);
+    // The upper bit of each byte that is zero.
+    let zero = !(((other & LOW) + LOW) | other | LOW);
+    (zero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
 impl Fields {
     /// Fields of which so many are kept.
     pub fn new(spans_max: usize) -> Self {
@@ -126,13 +159,16 @@ impl Fields {
         }
     }
 
-    /// A byte loop: with fields of a few bytes it beats `memchr`.
+    /// By masks of where delimiters stand: with fields of a few bytes that beats `memchr`.
     fn split_raw(&mut self, record: &[u8], delimiter: u8) {
         let mut start = 0;
-        for (at, byte) in record.iter().enumerate() {
-            if *byte == delimiter {
+        for (nth, piece) in record.chunks(MASK_BYTES).enumerate() {
+            let mut mask = mask_of(piece, delimiter);
+            while mask != 0 {
+                let at = nth * MASK_BYTES + mask.trailing_zeros() as usize;
                 self.push_plain(start, at);
                 start = at + 1;
+                mask &= mask - 1;
             }
         }
         self.push_plain(start, record.len());
@@ -304,6 +340,31 @@ mod tests {
         let dialect = Dialect::Raw { delimiter: b'\t' };
         assert_eq!(split(b"a\\tb\t\"c\t\t", dialect).0, ["a\\tb", "\"c", "", ""]);
         assert_eq!(split(b"", dialect).0, [""]);
+    }
+
+    #[test]
+    fn records_of_any_length_are_split_where_their_delimiters_stand() {
+        let mut state = 7_u64;
+        for len in 0..300 {
+            for delimiter in [b'\t', b',', 0, 0xFF] {
+                let byte = |_| {
+                    state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
+                    // Bytes that differ from the delimiter in one bit, and others.
+                    match state >> 60 {
+                        0..=4 => delimiter,
+                        5..=9 => delimiter ^ (1 << (state >> 40 & 7)),
+                        _ => (state >> 32) as u8,
+                    }
+                };
+                let record: Vec<u8> = (0..len).map(byte).collect();
+                let mut fields = Fields::new(COLUMNS_MAX);
+                fields.split(&record, Dialect::Raw { delimiter }, false).unwrap();
+                let found: Vec<&[u8]> =
+                    (0..fields.count()).map(|nth| fields.value(&record, nth)).collect();
+                let expected: Vec<&[u8]> = record.split(|byte| *byte == delimiter).collect();
+                assert_eq!(found, expected, "{record:?}");
+            }
+        }
     }
 
     #[test]

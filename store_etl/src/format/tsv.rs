@@ -44,19 +44,15 @@ impl<W: Write> TsvWriter<W> {
         }
     }
 
-    /// Appends `self.cell` to the line, escaped or checked.
-    fn push_cell(&mut self, nth: usize) -> Result<()> {
-        if self.escape == Escape::Backslash {
-            escape_into(&self.cell, &mut self.line);
-            return Ok(());
-        }
-        if let Some(byte) = self.cell.iter().find(|byte| is_special(**byte)) {
+    /// Looks at the cell that begins here in the line.
+    fn check_cell(&self, nth: usize, start: usize) -> Result<()> {
+        let cell = &self.line[start..];
+        if let Some(byte) = cell.iter().find(|byte| is_special(**byte)) {
             return Err(self.refused(nth, special_name(*byte)));
         }
-        if self.own_mark && self.cell == NULL_MARK.as_bytes() {
+        if self.own_mark && cell == NULL_MARK.as_bytes() {
             return Err(self.refused(nth, "the text \\N, which marks NULL,"));
         }
-        self.line.extend_from_slice(&self.cell);
         Ok(())
     }
 
@@ -102,9 +98,18 @@ impl<W: Write> RowWriter for TsvWriter<W> {
                 self.line.extend_from_slice(self.null.as_bytes());
                 continue;
             }
-            self.cell.clear();
-            write_value(*cell, &mut self.cell);
-            self.push_cell(nth)?;
+            if self.escape == Escape::Backslash {
+                self.cell.clear();
+                write_value(*cell, &mut self.cell);
+                escape_into(&self.cell, &mut self.line);
+                continue;
+            }
+            let start = self.line.len();
+            write_value(*cell, &mut self.line);
+            // Nothing but text holds what must not stand there.
+            if matches!(cell, ValueRef::Text(_) | ValueRef::Bytes(_)) {
+                self.check_cell(nth, start)?;
+            }
         }
         self.rows += 1;
         self.end_line()

@@ -63,9 +63,10 @@ impl Heads {
         heads
     }
 
-    /// Empties it, for so many records.
+    /// Empties it, for so many records: with two heads for each, few chains have a second one, which the
+    /// memory would be waited for.
     pub fn clear(&mut self, records: u64) {
-        self.count = (self.area.len() as u64 / 4).min(records.max(16));
+        self.count = (self.area.len() as u64 / 4).min(records.saturating_mul(2).max(16));
         self.area[..self.count as usize * 4].fill(0);
     }
 
