@@ -77,19 +77,22 @@ fn joined(kind: &str, on: &str, more: &str) -> String {
     )
 }
 
-/// Runs a job at caps from the smallest one up: the same bytes at each. Gives the rows and the manifests.
+/// Runs a job at caps from the smallest one up and by one to four threads: the same bytes each time. Gives
+/// the rows and the manifests.
 #[track_caller]
 fn at_every_cap(place: &Place, head: &str, steps: &str) -> (Vec<Value>, Vec<Value>) {
     let yaml = format!("{head}{steps}  - sink: {{ destination: out.jsonl }}\n");
     let least = min_cap(place, &yaml) + (256 << 10);
     let (mut first, mut facts) = (None, Vec::new());
-    for cap in [least, least + 900_000, 2 * least, 256 << 20] {
-        let run = run_job(place, &yaml, &["--memory", &cap.to_string()]);
+    let ways = [(least, 2), (least + 900_000, 1), (2 * least, 4), (256 << 20, 1), (256 << 20, 2)];
+    for (cap, threads) in ways {
+        let with = ["--memory", &cap.to_string(), "--threads", &threads.to_string()];
+        let run = run_job(place, &yaml, &with);
         assert_eq!((run.code, run.err.as_str()), (0, ""), "cap {cap}: {run:?}\n{yaml}");
         facts.push(manifest(place, "out.jsonl"));
         let out = place.read("out.jsonl");
         let first = first.get_or_insert_with(|| out.clone());
-        assert!(*first == out, "other bytes at {cap}\n{yaml}");
+        assert!(*first == out, "other bytes at {cap}, {threads} threads\n{yaml}");
     }
     let parse = |line: &str| serde_json::from_str(line).unwrap();
     (first.unwrap_or_default().lines().map(parse).collect(), facts)

@@ -31,8 +31,10 @@ fn bad_rows_stop_a_job_with_their_line() {
         text.extend_from_slice(row);
         text.extend_from_slice(b"\n4\td\n");
         place.file("in.tsv", text);
-        run_job(&place, &job(&scan, ""), &[]).refused(1, message);
-        assert_eq!(names(&place), ["in.tsv", "job.yaml"]);
+        for threads in ["1", "2"] {
+            run_job(&place, &job(&scan, ""), &["--threads", threads]).refused(1, message);
+            assert_eq!(names(&place), ["in.tsv", "job.yaml"]);
+        }
     }
 }
 

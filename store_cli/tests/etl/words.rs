@@ -182,7 +182,7 @@ fn a_plan_says_what_its_aggregates_and_joins_will_do() {
                 aggs: [sum(v), count(*)] }\n  - project: { columns: [name, sum_v] }\n  - sort: { by: sum_v }\n  - sink: { \
                 destination: out.tsv }\n";
     place.file("job.yaml", yaml);
-    let plan = place.out("etl explain job.yaml --memory 64MB");
+    let plan = place.out("etl explain job.yaml --memory 64MB --threads 1");
     for line in [
         "  scan a.tsv (tsv), 2 of 3 columns: k int64, v int64\n  filter v > 1\n  build of the join, by hash\n",
         "  scan b.tsv (tsv), 2 of 2 columns: k int64, name text\n  filter name = 'x'\n  probe of phase 1\n  join \
@@ -265,7 +265,9 @@ steps:
   - sink: { destination: out.csv }
 ";
     place.file("job.yaml", yaml);
-    let run = place.run("etl explain job.yaml");
+    let with_two = place.out("etl explain job.yaml --threads 2");
+    assert!(with_two.contains("label\n  a batch ahead, by a thread of its own\n  sort label"));
+    let run = place.run("etl explain job.yaml --threads 1");
     assert_eq!(run.code, 0, "{run:?}");
     // Numbers of bytes depend on the machine and the build.
     let masked = |line: &str| {
