@@ -159,6 +159,7 @@ impl SortArena {
     }
 
     /// The same records, sorted or not, in an area together with these that its own was cut with.
+    #[must_use]
     pub fn joined(self, others: Vec<WorkArea>) -> Self {
         let Self { area, used, count, span } = self;
         let (address, len) = (area.address(), area.len());

@@ -29,6 +29,11 @@ pub(crate) struct CallPlan {
 }
 
 impl AggregatePlan {
+    /// True if a column of this name comes out.
+    pub fn gives(&self, name: &str) -> bool {
+        self.keys.iter().any(|key| key == name) || self.calls.iter().any(|call| call.name == name)
+    }
+
     /// The same for columns by position.
     pub fn bind(&self, input: &[Field]) -> Result<Aggregation> {
         let keys: Vec<usize> =

@@ -14,8 +14,9 @@
 
 use super::group_plan::AggregatePlan;
 use super::join_plan::JoinPlan;
-use super::plan::{Item, Node, Plan, Range, ScanPlan, SortPlan, Step};
+use super::plan::{Item, Node, Plan, Range, ScanPlan, SortPlan, Step, TablePlan};
 use super::rules_of_joins::{filter_join, is_of_keys, order, sides};
+use crate::batch::Field;
 use std::collections::HashSet;
 use std::sync::Arc;
 use store_core::query::ExprKind;
@@ -124,6 +125,13 @@ fn sink_limit(below: Step, range: Range, number: usize) -> Step {
     Step::new(Node::Limit(Box::new(below), range), fields, number)
 }
 
+/// Leaves the columns of a table that are wanted, and tells them.
+fn narrow_table(table: &mut TablePlan, wanted: &HashSet<String>) -> Vec<Field> {
+    let names = &table.columns;
+    table.wanted.retain(|at| wanted.contains(&names[*at].name));
+    table.wanted.iter().map(|at| table.columns[*at].clone()).collect()
+}
+
 /// Drops columns that are not wanted. `exact` says that the step must give just the wanted ones in its
 /// own order; else it may give more.
 fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
@@ -138,9 +146,7 @@ fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
             Node::Scan(Arc::new(scan))
         }
         Node::Table(mut table) => {
-            let names = &table.columns;
-            table.wanted.retain(|at| wanted.contains(&names[*at].name));
-            fields = table.wanted.iter().map(|at| table.columns[*at].clone()).collect();
+            fields = narrow_table(&mut table, wanted);
             Node::Table(table)
         }
         Node::Project(input, mut items) => {
@@ -155,8 +161,7 @@ fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
             Node::Project(Box::new(input), items)
         }
         Node::Filter(input, item) => {
-            let read = with(&mut item.expr.columns().into_iter());
-            let input = columns(*input, &read, false);
+            let input = columns(*input, &with(&mut item.expr.columns().into_iter()), false);
             fields.clone_from(&input.fields);
             Node::Filter(Box::new(input), item)
         }
@@ -190,10 +195,7 @@ fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
         }
         Node::Aggregate(input, plan) => {
             let (input, plan) = aggregate_columns(*input, plan, wanted);
-            let given = |name: &String| {
-                plan.keys.contains(name) || plan.calls.iter().any(|call| call.name == *name)
-            };
-            fields.retain(|field| given(&field.name));
+            fields.retain(|field| plan.gives(&field.name));
             Node::Aggregate(Box::new(input), plan)
         }
         Node::Join(sides, plan) => {

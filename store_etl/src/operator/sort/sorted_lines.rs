@@ -46,7 +46,7 @@ impl SortedLines {
         holder: &Holder,
     ) -> Result<Self> {
         let ahead = threads > 1;
-        let buffers = (0..1 + usize::from(ahead)).map(|_| WorkArea::map(io_bytes, holder));
+        let buffers = (0..=usize::from(ahead)).map(|_| WorkArea::map(io_bytes, holder));
         Ok(Self {
             filler: Filler { sorted, rest: Vec::new(), rest_at: 0, rows: 0 },
             header,
@@ -146,7 +146,8 @@ impl Filler {
                 // As many as the channel takes; one that has ended says why.
                 drop(empty.send(buffer));
             }
-            let written = write_all(filled, empty, out, name);
+            let written = write_all(filled, &empty, out, name);
+            drop(empty); // so that a thread that waits for one ends
             Some(merging.join().map_err(|_| ended()).and(written))
         });
         match written {
@@ -169,7 +170,7 @@ impl Filler {
 /// Writes every buffer that comes and sends it back, until one that has nothing.
 fn write_all(
     filled: Receiver<Result<Filled>>,
-    empty: SyncSender<WorkArea>,
+    empty: &SyncSender<WorkArea>,
     out: &mut impl Write,
     name: &str,
 ) -> Result<u64> {
