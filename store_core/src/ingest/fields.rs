@@ -75,12 +75,11 @@ const MASK_BYTES: usize = 64;
 #[inline]
 fn mask_of(piece: &[u8], wanted: u8) -> u64 {
     let mut padded = [0; MASK_BYTES];
-    let whole: &[u8; MASK_BYTES] = match piece.first_chunk() {
-        Some(whole) => whole,
-        None => {
-            padded[..piece.len()].copy_from_slice(piece);
-            &padded
-        }
+    let whole = if let Some(whole) = piece.first_chunk::<MASK_BYTES>() {
+        whole
+    } else {
+        padded[..piece.len()].copy_from_slice(piece);
+        &padded
     };
     let mut mask = 0;
     for (nth, word) in whole.chunks_exact(8).enumerate() {
