@@ -10,7 +10,10 @@ use smallvec::SmallVec;
 /// Stocks: snapshots that are open at the same time mostly have different ones.
 const STOCKS: usize = capacity(8, 1);
 /// Free nodes of a stock at most: each may keep a page from going back to the pool.
-const STOCK_NODES: usize = capacity(16, 1);
+///
+/// More than a commit frees at its look at garbage (`VERSIONS_A_LOOK`): else those that run at the same
+/// time pass nodes, and the cache lines they are on, to each other through the arena.
+const STOCK_NODES: usize = capacity(64, 1);
 /// Nodes that a stock takes from the arena at once.
 const REFILL_NODES: usize = capacity(8, 1);
 

@@ -123,6 +123,13 @@ pub(crate) enum Looker {
     InNeed,
 }
 
+impl Looker {
+    /// The place whose queue, stock and counts are used.
+    pub(super) fn place(self) -> usize {
+        if let Self::Committer(place) = self { place } else { 0 }
+    }
+}
+
 /// Rows to look at, with the snapshots live now.
 pub(super) struct Batch {
     pub live: LiveSnapshots,
@@ -221,8 +228,7 @@ impl Garbage {
     pub(super) fn put_back(&self, row: u32, from: From, looker: Looker) {
         match from {
             From::Fresh => {
-                let place = if let Looker::Committer(place) = looker { place } else { 0 };
-                self.enter(place, std::iter::once(row), 0);
+                self.enter(looker.place(), std::iter::once(row), 0);
             }
             From::Due => {
                 let mut state = self.state.lock();

@@ -38,7 +38,7 @@ pub(crate) fn reclaim(rows: &Rows, counters: &Counters, looker: Looker, steps: u
     }
     let mut visit = Visit::new(rows, &batch.live, looker, None);
     let done = batch.rows.iter().filter(|(row, from)| visit.look_at(*row, *from)).count();
-    rows.superseded.fetch_sub(visit.finish(counters), Relaxed);
+    rows.superseded.take(looker.place(), visit.finish(counters));
     done + batch.released.len()
 }
 
@@ -76,13 +76,42 @@ pub(super) fn reclaim_written(
     // Those that went at once are never counted. Whoever takes one out before it is counted here
     // makes the count wrap for a moment.
     if left != 0 {
-        rows.superseded.fetch_add(left, Relaxed);
+        rows.superseded.add(place, left);
     }
     if (put_off || elsewhere || !rows.garbage.none_wait())
         && let Some(versions) = rows.garbage.enter(place, queued.iter().copied(), versions)
     {
         reclaim(rows, counters, looker, RECLAIM_STEPS + 2 * versions);
     }
+}
+
+/// The same for the one row of a commit at `at` that changed nothing an index or a long value hangs on,
+/// kept as the reclaimer's: nobody has waited at this place before. Gives the row up.
+pub(super) fn reclaim_kept(
+    rows: &Rows,
+    counters: &Counters,
+    place: usize,
+    row: u32,
+    at: Timestamp,
+) {
+    let mut free = FreeNodes::new();
+    if rows.garbage.none_wait()
+        && let Some(live) = rows.timeline.live_snapshots_soon()
+        && at <= live.published()
+        && !live.has_expired()
+        && let Some(count) = rows.versions.prune_all(row, &live, &rows.watched, Some(at), &mut free)
+    {
+        rows.primary.collect();
+        rows.versions.free_all(&free, place);
+        // The one that this commit superseded was never counted.
+        if count > 1 {
+            rows.superseded.take(place, count - 1);
+        }
+        counters.versions_reclaimed.add(place, count);
+        return;
+    }
+    rows.versions.disown(row);
+    reclaim_written(rows, counters, place, &[row], 1, Some(at));
 }
 
 /// A walk over rows with garbage, at one look at the snapshots.
@@ -109,7 +138,7 @@ impl<'a> Visit<'a> {
 
     /// Frees what was taken out; how many versions that were.
     fn finish(self, counters: &Counters) -> u64 {
-        let place = if let Looker::Committer(place) = self.looker { place } else { 0 };
+        let place = self.looker.place();
         self.rows.versions.free_all(&self.free, place);
         if self.dropped > 0 {
             counters.versions_reclaimed.add(place, self.dropped);
