@@ -2,6 +2,8 @@
 //! readers. The payload of every version is its own timestamp, so whatever a snapshot reads must be
 //! the newest timestamp at or below it.
 
+mod kept;
+
 use super::{Search, check, holder, notices};
 use crate::mem::epoch::Epoch;
 use crate::mem::layout::Layout;

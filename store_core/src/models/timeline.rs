@@ -1,7 +1,7 @@
 //! The clock: registering a snapshot against the watermark, and publishing commits in order.
 
 use super::{Search, check, notices};
-use crate::mvcc::timeline::{BEGINNING, Timeline};
+use crate::mvcc::timeline::{BEGINNING, Timeline, Timestamp};
 use crate::sync::{AtomicU64, Relaxed};
 use loom::cell::UnsafeCell;
 use loom::thread;
@@ -79,11 +79,9 @@ fn what_a_snapshot_sees_is_kept_or_noticed() {
     notices("models::timeline::what_a_snapshot_sees_is_kept", &bugs);
 }
 
-/// The same beside a read on a seat, by a committer who looks twice, the second time without a fence of
-/// its own.
-#[test]
-fn what_is_seen_from_a_seat_is_kept() {
-    check("what_is_seen_from_a_seat_is_kept", Search::Whole, || {
+/// The same beside a read on a seat, while somebody commits and then reclaims.
+fn beside_a_seat(name: &str, reclaim: fn(&Store)) {
+    check(name, Search::Whole, move || {
         let store = Store::new();
         let seat = store.timeline.take_seat().expect("a word is free");
         store.commit();
@@ -106,6 +104,16 @@ fn what_is_seen_from_a_seat_is_kept() {
             drop(sitting);
         });
         store.commit();
+        reclaim(&store);
+        reader.join().unwrap();
+        assert_eq!(store.timeline.advance_watermark().0, 3);
+    });
+}
+
+/// A committer who looks twice, the second time without a fence of its own.
+#[test]
+fn what_is_seen_from_a_seat_is_kept() {
+    beside_a_seat("what_is_seen_from_a_seat_is_kept", |store| {
         let soon = |_| store.timeline.live_snapshots_soon();
         for live in [0, 1].map(soon).into_iter().flatten() {
             if live.oldest_registered.0 > 2 {
@@ -117,9 +125,33 @@ fn what_is_seen_from_a_seat_is_kept() {
             // SAFETY: as above.
             store.text.with_mut(|text| unsafe { *text = 99 });
         }
-        reader.join().unwrap();
-        assert_eq!(store.timeline.advance_watermark().0, 3);
     });
+}
+
+/// One who only asks whether all read what it has committed.
+#[test]
+fn what_is_seen_from_a_seat_is_kept_by_who_asks() {
+    beside_a_seat("what_is_seen_from_a_seat_is_kept_by_who_asks", |store| {
+        for _ in 0..2 {
+            if store.timeline.all_read_from(Timestamp(3)) {
+                // SAFETY: nobody who sits reads what was committed first.
+                store.text.with_mut(|text| unsafe { *text = 99 });
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_seen_from_a_seat_is_kept_by_who_asks_or_noticed() {
+    let bugs = [
+        "seat_without_fence",
+        "settled_without_fence",
+        "lag_ignored",
+        "pending_ignored",
+        "seats_ignored",
+        "rise_relaxed",
+    ];
+    notices("models::timeline::what_is_seen_from_a_seat_is_kept_by_who_asks", &bugs);
 }
 
 #[test]

@@ -61,6 +61,18 @@ impl Versions {
         self.nodes.release(node);
     }
 
+    /// Gives a node back that `prune_replaced` has found, to a stock if there is room.
+    #[inline]
+    pub(crate) fn free_one(&self, node: u32, place: usize) {
+        let mut stock = self.spares.0[place % STOCKS].0.lock();
+        if stock.len() < STOCK_NODES {
+            stock.push(node);
+        } else {
+            drop(stock);
+            self.nodes.release(node);
+        }
+    }
+
     /// Gives many nodes back that `prune_all` and `prune_one` have found, some of them to a stock.
     pub(crate) fn free_all(&self, nodes: &[u32], place: usize) {
         if nodes.is_empty() {

@@ -189,6 +189,29 @@ impl Timeline {
         self.look(SETTLED_EVERY)
     }
 
+    /// True if everybody registered, expired or not, and everybody to come reads this or something newer;
+    /// false, too, if that is not to be had without waiting.
+    ///
+    /// The caller knows that it is published, and has exchanged a word since.
+    #[inline]
+    pub(crate) fn all_read_from(&self, at: Timestamp) -> bool {
+        if !planted::bug("watermark_without_fence") {
+            fence_after_exchange(); // pairs with the fence in `register`
+        }
+        if self.others_have_seats() {
+            let published = self.published.0.load(Acquire);
+            if self.settle(published, SETTLED_EVERY).is_none_or(|settled| settled < at.0) {
+                return false;
+            }
+        }
+        self.registry.words().all(|word| match word.read.load(Acquire) {
+            PENDING => planted::bug("pending_ignored"),
+            IDLE | RESTING => true,
+            read if read & SEATED != 0 && planted::bug("seats_ignored") => true,
+            read => read & !(SEATED | EXPIRED) >= at.0 || planted::bug("watermark_above_snapshots"),
+        })
+    }
+
     /// Looks at all words; at most `lag` commits may have been published after what is taken for the newest.
     fn look(&self, lag: u64) -> Option<LiveSnapshots> {
         let have_seats = self.others_have_seats();

@@ -51,11 +51,13 @@ impl Txn {
         let published = engine.publish(&sequence, wait);
         if published.is_ok() {
             sequenced.finish();
-            engine.counters.commits.add(place, 1);
+            engine.counters.commits.add(place, 1); // the exchange that `reclaim_kept` builds on
         }
         self.end_snapshot();
-        if keep {
-            reclaim_kept(rows, &engine.counters, place, write.row, at);
+        if keep && published.is_err() {
+            rows.versions.disown(write.row);
+        } else if keep {
+            reclaim_kept(rows, &engine.counters, place, write, at);
         }
         published?;
         if !keep {

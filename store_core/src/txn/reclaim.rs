@@ -11,6 +11,7 @@ use super::prepare::RowWords;
 use super::rows::{Rows, TableData};
 use super::secondary::SecondaryIndex;
 use super::write::RECLAIMER;
+use super::write_set::Write;
 use crate::mem::cell::LongCell;
 use crate::mvcc::chain::{CutOff, Held, Newest};
 use crate::mvcc::live::Keeper;
@@ -86,31 +87,26 @@ pub(super) fn reclaim_written(
 }
 
 /// The same for the one row of a commit at `at` that changed nothing an index or a long value hangs on,
-/// kept as the reclaimer's: nobody has waited at this place before. Gives the row up.
+/// kept as the reclaimer's: no row has waited at this place before. Gives the row up.
+#[inline]
 pub(super) fn reclaim_kept(
     rows: &Rows,
     counters: &Counters,
     place: usize,
-    row: u32,
+    Write { row, node, .. }: Write,
     at: Timestamp,
 ) {
-    let mut free = FreeNodes::new();
+    let versions = &rows.versions;
     if rows.garbage.none_wait()
-        && let Some(live) = rows.timeline.live_snapshots_soon()
-        && at <= live.published()
-        && !live.has_expired()
-        && let Some(count) = rows.versions.prune_all(row, &live, &rows.watched, Some(at), &mut free)
+        && rows.timeline.all_read_from(at)
+        && versions.prune_replaced(row, node)
     {
         rows.primary.collect();
-        rows.versions.free_all(&free, place);
-        // The one that this commit superseded was never counted.
-        if count > 1 {
-            rows.superseded.take(place, count - 1);
-        }
-        counters.versions_reclaimed.add(place, count);
+        versions.free_one(node, place);
+        counters.versions_reclaimed.add(place, 1);
         return;
     }
-    rows.versions.disown(row);
+    versions.disown(row);
     reclaim_written(rows, counters, place, &[row], 1, Some(at));
 }
 
