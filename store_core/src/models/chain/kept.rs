@@ -60,5 +60,5 @@ fn a_replaced_version_goes_with_its_commit_only_unseen_or_noticed() {
         "unregister_relaxed",
         "published_relaxed",
     ];
-    notices("models::chain::a_replaced_version_goes_with_its_commit_only_unseen", &bugs);
+    notices("models::chain::kept::a_replaced_version_goes_with_its_commit_only_unseen", &bugs);
 }
