@@ -1,9 +1,9 @@
 //! Commits of one row each, which keep it until the version before has gone.
 
 use super::super::{Search, check, notices};
-use super::{KEY, RECLAIMER, Table};
+use super::{KEY, RECLAIMER, Table, WRITER};
 use crate::mvcc::Timestamp;
-use crate::mvcc::chain::{Newest, Owner};
+use crate::mvcc::chain::Newest;
 use crate::mvcc::timeline::BEGINNING;
 use loom::thread;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 impl Table {
     /// Updates a row as the commit of one row does: keeps it until the version before has gone, if it can.
     fn update_kept(&self, row: u32) -> Timestamp {
-        let mut writer = self.begin(Owner(9));
+        let mut writer = self.begin(WRITER);
         while writer.own(row).is_err() {
             loom::thread::yield_now();
         }
