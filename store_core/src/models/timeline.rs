@@ -159,13 +159,7 @@ fn what_is_seen_from_a_seat_is_kept_by_who_asks() {
 
 #[test]
 fn what_is_seen_from_a_seat_is_kept_by_who_asks_or_noticed() {
-    let bugs = [
-        "seat_without_fence",
-        "settled_without_fence",
-        "pending_ignored",
-        "seats_ignored",
-        "rise_relaxed",
-    ];
+    let bugs = ["seat_without_fence", "pending_ignored", "seats_ignored", "rise_relaxed"];
     notices("models::timeline::what_is_seen_from_a_seat_is_kept_by_who_asks", &bugs);
 }
 

@@ -15,7 +15,7 @@ const STOCKS: usize = capacity(8, 1);
 /// time pass nodes, and the cache lines they are on, to each other through the arena.
 const STOCK_NODES: usize = capacity(64, 1);
 /// Nodes that a stock takes from the arena at once.
-const REFILL_NODES: usize = capacity(8, 1);
+const REFILL_NODES: usize = capacity(16, 1);
 
 /// The stocks of one table.
 #[derive(Default)]

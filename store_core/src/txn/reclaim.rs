@@ -80,7 +80,8 @@ pub(super) fn reclaim_written(
         rows.superseded.add(place, left);
     }
     if (put_off || elsewhere || !rows.garbage.none_wait())
-        && let Some(versions) = rows.garbage.enter(place, queued.iter().copied(), versions)
+        && let Some(versions) =
+            rows.garbage.enter(&rows.timeline, place, queued.iter().copied(), versions)
     {
         reclaim(rows, counters, looker, RECLAIM_STEPS + 2 * versions);
     }
