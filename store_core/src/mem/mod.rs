@@ -49,6 +49,20 @@ pub(crate) unsafe fn make_words(start: NonNull<AtomicU64>, count: usize) {
     }
 }
 
+/// Asks the processor to fetch the cache line of an address to be written, from another one that has
+/// written it, too; reads and writes nothing.
+#[inline(always)]
+pub(crate) fn prefetch_to_write<T>(address: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch has no effect a program can see, whatever the address; processors without this
+    // one take it for no operation.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}
+
 /// Asks the processor to fetch the cache line of an address; reads nothing.
 #[inline(always)]
 pub(crate) fn prefetch<T>(address: *const T) {

@@ -199,10 +199,25 @@ impl Versions {
         take(self.meta(row), me)
     }
 
+    /// A row is about to be written and committed: has the processor fetch what that changes beside it.
+    #[inline(always)]
+    pub(crate) fn expect_change(&self, row: u32) {
+        self.images.expect_change(self.slots.page_of(row));
+        self.timeline.expect_commit();
+    }
+
     /// Gives the owner word up.
     #[inline]
     pub(crate) fn disown(&self, row: u32) {
         give_up(self.meta(row));
+    }
+
+    /// Gives an owned row to another owner, who sees what the caller wrote.
+    #[inline]
+    pub(crate) fn pass_on(&self, row: u32, to: Owner) {
+        let meta = self.meta(row);
+        let others = meta.load(Relaxed) & !(0xFFFF << OWNER_SHIFT);
+        meta.store(others | u64::from(to.0) << OWNER_SHIFT, Release);
     }
 
     /// The newest committed state; the caller owns the row, or takes what it gets as a hint.

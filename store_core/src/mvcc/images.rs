@@ -28,6 +28,7 @@ use super::timeline::Timestamp;
 use crate::mem::budget::{Cache, Holder};
 use crate::mem::column::ColumnValues;
 use crate::mem::page_pool::PagePool;
+use crate::mem::prefetch_to_write;
 use crate::mem::slab::Slab;
 use crate::options::IMAGE_WAIT_MAX;
 use crate::planted;
@@ -123,6 +124,12 @@ impl Images {
     #[inline]
     pub(super) fn expect_page(&self, page: u32) {
         self.note(page);
+    }
+
+    /// Somebody is about to change a row of this page: has the processor fetch its note.
+    #[inline(always)]
+    pub(super) fn expect_change(&self, page: u32) {
+        prefetch_to_write(&raw const self.note(page).changed);
     }
 
     /// Notes that a commit begins to change a row of this page.

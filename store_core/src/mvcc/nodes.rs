@@ -10,9 +10,12 @@ use smallvec::SmallVec;
 /// Stocks: snapshots that are open at the same time mostly have different ones.
 const STOCKS: usize = capacity(8, 1);
 /// Free nodes of a stock at most: each may keep a page from going back to the pool.
-const STOCK_NODES: usize = capacity(16, 1);
+///
+/// More than a commit frees at its look at garbage (`VERSIONS_A_LOOK`): else those that run at the same
+/// time pass nodes, and the cache lines they are on, to each other through the arena.
+const STOCK_NODES: usize = capacity(64, 1);
 /// Nodes that a stock takes from the arena at once.
-const REFILL_NODES: usize = capacity(8, 1);
+const REFILL_NODES: usize = capacity(16, 1);
 
 /// The stocks of one table.
 #[derive(Default)]
@@ -56,6 +59,18 @@ impl Versions {
     /// Gives a node back that no chain leads to.
     pub(crate) fn drop_node(&self, node: u32) {
         self.nodes.release(node);
+    }
+
+    /// Gives a node back that `prune_replaced` has found, to a stock if there is room.
+    #[inline]
+    pub(crate) fn free_one(&self, node: u32, place: usize) {
+        let mut stock = self.spares.0[place % STOCKS].0.lock();
+        if stock.len() < STOCK_NODES {
+            stock.push(node);
+        } else {
+            drop(stock);
+            self.nodes.release(node);
+        }
     }
 
     /// Gives many nodes back that `prune_all` and `prune_one` have found, some of them to a stock.

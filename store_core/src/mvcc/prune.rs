@@ -128,6 +128,23 @@ impl Versions {
         Some((free.len() - before) as u64)
     }
 
+    /// Takes the only older version out of an owned row, whose node this is, and gives the row up. The
+    /// caller has seen that everybody reads the newest one, which it has installed in that one's place with
+    /// nothing changed that an index or a long value hangs on. False, and nothing has changed, if there
+    /// are others, or if it was a tombstone.
+    #[inline]
+    pub(crate) fn prune_replaced(&self, row: u32, node: u32) -> bool {
+        // SAFETY: row numbers come from this table's indexes or pages, and the node is the row's.
+        let (slot, old) = unsafe { (self.slots.slot(row), self.nodes.slot(node)) };
+        let meta = word(slot, 1).load(Relaxed);
+        debug_assert_eq!(meta & CHAIN_MASK, u64::from(node), "it was linked last");
+        if word(old, 1).load(Relaxed) != 0 || word(old, 0).load(Relaxed) & TOMBSTONE != 0 {
+            return false;
+        }
+        word(slot, 1).store(meta & GENERATION, Release); // as in `prune_all`
+        true
+    }
+
     /// The same for a row with one older version, which the newest one need not cover: its payload is
     /// copied to its places in `out`. The row stays owned. False, and nothing has changed, if it is
     /// not such a row.

@@ -14,6 +14,7 @@
 use super::live::LiveSnapshots;
 use super::registry::{EXPIRED, IDLE, PENDING, RESTING, Registry, SEATED, now_ms};
 use crate::error::{Error, Kind, Result};
+use crate::mem::prefetch_to_write;
 use crate::options::SNAPSHOTS_MAX;
 use crate::planted;
 use crate::sync::{
@@ -47,8 +48,9 @@ const TICKET: u64 = 1 << 63;
 /// The first published timestamp of an empty store.
 pub(crate) const BEGINNING: Timestamp = Timestamp(1);
 
-/// How many commits may be published before committers make others pass a fence again, who have seats.
-const SETTLED_EVERY: u64 = capacity(64, 1) as u64;
+/// How many commits may be published before committers make others pass a fence again, who have seats. In
+/// a virtual machine that may take 15 µs, an update less than one.
+const SETTLED_EVERY: u64 = capacity(512, 1) as u64;
 
 #[repr(align(128))]
 pub(super) struct Padded(pub(super) AtomicU64);
@@ -188,6 +190,38 @@ impl Timeline {
         self.look(SETTLED_EVERY)
     }
 
+    /// True if everybody registered, expired or not, and everybody to come reads this or something newer;
+    /// false, too, if that is not to be had without waiting.
+    ///
+    /// The caller knows that it is published, and has exchanged a word since.
+    #[inline]
+    pub(crate) fn all_read_from(&self, at: Timestamp) -> bool {
+        if !planted::bug("watermark_without_fence") {
+            fence_after_exchange(); // pairs with the fence in `register`
+        }
+        if self.others_have_seats() {
+            let published = self.published.0.load(Acquire);
+            if self.settle(published, SETTLED_EVERY).is_none_or(|settled| settled < at.0) {
+                return false;
+            }
+        }
+        self.registry.words().all(|word| match word.read.load(Acquire) {
+            PENDING => planted::bug("pending_ignored"),
+            IDLE | RESTING => true,
+            read if read & SEATED != 0 && planted::bug("seats_ignored") => true,
+            read => read & !(SEATED | EXPIRED) >= at.0 || planted::bug("watermark_above_snapshots"),
+        })
+    }
+
+    /// True if [`Timeline::live_snapshots_soon`] shows a later moment than this, or may.
+    #[inline]
+    pub(crate) fn shows_later(&self, moment: Timestamp) -> bool {
+        !self.others_have_seats() || {
+            let settled = self.settled.0.load(Acquire);
+            settled > moment.0 || self.published.0.load(Acquire) > settled + SETTLED_EVERY
+        }
+    }
+
     /// Looks at all words; at most `lag` commits may have been published after what is taken for the newest.
     fn look(&self, lag: u64) -> Option<LiveSnapshots> {
         let have_seats = self.others_have_seats();
@@ -272,15 +306,40 @@ impl Timeline {
         Ok(())
     }
 
+    /// Somebody is about to commit: has the processor fetch what all commits write, while it waits for the
+    /// row as well.
+    #[inline(always)]
+    pub(crate) fn expect_commit(&self) {
+        prefetch_to_write(&raw const self.next.0);
+        prefetch_to_write(&raw const self.published.0);
+    }
+
     /// Takes the next timestamp. With a log: inside its critical section, so that both orders agree.
     pub(crate) fn take(&self) -> Timestamp {
         Timestamp(self.next.0.fetch_add(1, AcqRel) + 1)
     }
 
     /// Makes a finished commit visible and returns once it is: every later snapshot sees it.
+    #[inline]
     pub(crate) fn publish(&self, done: Timestamp) -> Result<()> {
+        if self.publish_in_turn(done) {
+            return Ok(());
+        }
         self.finish(done);
         self.wait_published(done)
+    }
+
+    /// Publishes a finished commit if it is the next one; false, and nothing has changed, if it is not.
+    ///
+    /// Nobody else can publish it, as it is not marked in the ring: so commits that do not meet share
+    /// one line of `published` and none of the ring. It asks by the exchange itself: a look before
+    /// would fetch the line twice, once to read it and once to change it.
+    #[inline]
+    fn publish_in_turn(&self, done: Timestamp) -> bool {
+        let before = done.0 - 1;
+        // AcqRel: passes on what this commit installed, and those before it; pairs with `register`.
+        let order = planted::order("published_relaxed", AcqRel);
+        self.published.0.compare_exchange(before, done.0, order, Relaxed).is_ok()
     }
 
     /// Says that a commit is finished; somebody is to publish it.

@@ -40,7 +40,7 @@ pub(super) struct Sequence {
 impl Engine {
     /// Makes an installed commit visible, when its level allows.
     #[inline]
-    fn publish(&self, sequence: &Sequence, wait: Wait) -> Result<()> {
+    pub(super) fn publish(&self, sequence: &Sequence, wait: Wait) -> Result<()> {
         let Sequence { at, end, .. } = *sequence;
         match (self.log(), end) {
             (Some(log), Some(end)) if !planted::bug("published_before_durable") => {
@@ -141,7 +141,16 @@ impl Txn {
         }
     }
 
+    #[inline(always)]
     fn finish(&self, wait: Wait) -> Result<Sequence> {
+        match self.one_plain() {
+            Some(write) => self.finish_one(write, wait),
+            None => self.finish_any(wait),
+        }
+    }
+
+    #[inline(never)]
+    fn finish_any(&self, wait: Wait) -> Result<Sequence> {
         // Memory for index blocks and log records comes first: from the timestamp on nothing fails.
         let engine = &*self.engine;
         let plain = self.writes.iter().all(Write::is_plain);
@@ -151,10 +160,7 @@ impl Txn {
             let pages = self.index_pages();
             Some(engine.with_relief(self.place, || engine.pool.promise(pages))?)
         };
-        let mut sequence = self.sequence(wait).inspect_err(|error| {
-            let conflict = error.kind() == Kind::Conflict;
-            engine.counters.conflicts.fetch_add(u64::from(conflict), Relaxed);
-        })?;
+        let mut sequence = self.sequence_counted(wait)?;
         let at = sequence.at;
         let sequenced = Sequenced::new(&engine.timeline);
         if planted::bug("published_before_install") {
@@ -171,7 +177,7 @@ impl Txn {
             sequenced.finish();
             engine.counters.commits.add(self.place, 1);
         }
-        self.unregister();
+        self.end_snapshot();
         for (table, cell) in &self.replaced {
             cell.release(&self.tables[*table as usize].values);
         }
@@ -224,11 +230,18 @@ impl Txn {
     }
 
     /// Takes the timestamp, with a log inside its critical section: both orders are one (I8).
+    #[inline(always)]
     fn sequence(&self, wait: Wait) -> Result<Sequence> {
         let timeline = &self.engine.timeline;
-        let Some(log) = self.engine.log() else {
-            return self.take(|| Ok(Sequence { at: timeline.take(), end: None, entered: None }));
-        };
+        match self.engine.log() {
+            None => self.take(|| Ok(Sequence { at: timeline.take(), end: None, entered: None })),
+            Some(log) => self.sequence_logged(log, wait),
+        }
+    }
+
+    #[inline(never)]
+    fn sequence_logged(&self, log: &Log, wait: Wait) -> Result<Sequence> {
+        let timeline = &self.engine.timeline;
         let mut encoder = CommitEncoder::new(log, &self.engine.fragments, self.number());
         for write in &self.writes {
             self.log_write(write, &mut encoder)?;
@@ -246,7 +259,17 @@ impl Txn {
         })
     }
 
+    /// The same; a conflict counts as one.
+    #[inline(always)]
+    pub(super) fn sequence_counted(&self, wait: Wait) -> Result<Sequence> {
+        self.sequence(wait).inspect_err(|error| {
+            let conflict = error.kind() == Kind::Conflict;
+            self.engine.counters.conflicts.fetch_add(u64::from(conflict), Relaxed);
+        })
+    }
+
     /// Takes the timestamp and lets serializable transactions know.
+    #[inline(always)]
     fn take(&self, take: impl FnOnce() -> Result<Sequence>) -> Result<Sequence> {
         let (timeline, sequencer) = (&self.engine.timeline, &self.engine.sequencer);
         if sequencer.is_recording() {

@@ -116,8 +116,14 @@ impl Tally {
         self.0[place % TALLY_PARTS].0.fetch_add(count, Relaxed);
     }
 
+    /// Takes away what was added, here or for another place.
+    pub(crate) fn take(&self, place: usize, count: u64) {
+        self.0[place % TALLY_PARTS].0.fetch_sub(count, Relaxed);
+    }
+
     pub(crate) fn total(&self) -> u64 {
-        self.0.iter().map(|part| part.0.load(Relaxed)).sum()
+        // A part may be below zero: it wraps, and so does the sum.
+        self.0.iter().fold(0, |sum: u64, part| sum.wrapping_add(part.0.load(Relaxed)))
     }
 }
 

@@ -69,6 +69,8 @@ struct FreshRows {
     rows: VecDeque<u32>,
     /// Versions superseded since rows were last taken.
     versions: usize,
+    /// As of when rows were last taken.
+    looked: u64,
     /// Bytes counted at the holder.
     counted: usize,
 }
@@ -123,6 +125,13 @@ pub(crate) enum Looker {
     InNeed,
 }
 
+impl Looker {
+    /// The place whose queue, stock and counts are used.
+    pub(super) fn place(self) -> usize {
+        if let Self::Committer(place) = self { place } else { 0 }
+    }
+}
+
 /// Rows to look at, with the snapshots live now.
 pub(super) struct Batch {
     pub live: LiveSnapshots,
@@ -160,9 +169,10 @@ impl Garbage {
     }
 
     /// Enters rows that a commit marked as queued, which superseded so many versions. If it
-    /// is time to look at the queue: how many were since the last look.
+    /// is time to look at the queue, and a look shows more than the last: how many were since then.
     pub(super) fn enter(
         &self,
+        timeline: &Timeline,
         place: usize,
         rows: impl Iterator<Item = u32>,
         versions: usize,
@@ -172,7 +182,9 @@ impl Garbage {
         queue.rows.extend(rows);
         queue.versions += versions;
         self.count_fresh(fresh, &mut queue);
-        (queue.versions >= VERSIONS_A_LOOK).then_some(queue.versions)
+        let is_time =
+            queue.versions >= VERSIONS_A_LOOK && timeline.shows_later(Timestamp(queue.looked));
+        is_time.then_some(queue.versions)
     }
 
     /// Takes up to so many rows to look at; nothing if there are none, or a snapshot is just about
@@ -209,6 +221,7 @@ impl Garbage {
         let taken = queue.rows.len().min(steps.saturating_sub(batch.rows.len()));
         batch.rows.extend(queue.rows.drain(..taken).map(|row| (row, From::Fresh)));
         let versions = std::mem::take(&mut queue.versions);
+        queue.looked = batch.live.published().0;
         self.count_fresh(fresh, &mut queue);
         taken >= versions / 2
     }
@@ -221,8 +234,10 @@ impl Garbage {
     pub(super) fn put_back(&self, row: u32, from: From, looker: Looker) {
         match from {
             From::Fresh => {
-                let place = if let Looker::Committer(place) = looker { place } else { 0 };
-                self.enter(place, std::iter::once(row), 0);
+                let fresh = self.fresh_of(looker.place());
+                let mut queue = fresh.queue.lock();
+                queue.rows.push_back(row);
+                self.count_fresh(fresh, &mut queue);
             }
             From::Due => {
                 let mut state = self.state.lock();

@@ -12,6 +12,7 @@
 
 mod bulk;
 mod commit;
+mod commit_one;
 mod edition;
 mod effects;
 mod engine;

@@ -11,6 +11,7 @@ use super::prepare::RowWords;
 use super::rows::{Rows, TableData};
 use super::secondary::SecondaryIndex;
 use super::write::RECLAIMER;
+use super::write_set::Write;
 use crate::mem::cell::LongCell;
 use crate::mvcc::chain::{CutOff, Held, Newest};
 use crate::mvcc::live::Keeper;
@@ -38,7 +39,7 @@ pub(crate) fn reclaim(rows: &Rows, counters: &Counters, looker: Looker, steps: u
     }
     let mut visit = Visit::new(rows, &batch.live, looker, None);
     let done = batch.rows.iter().filter(|(row, from)| visit.look_at(*row, *from)).count();
-    rows.superseded.fetch_sub(visit.finish(counters), Relaxed);
+    rows.superseded.take(looker.place(), visit.finish(counters));
     done + batch.released.len()
 }
 
@@ -76,13 +77,38 @@ pub(super) fn reclaim_written(
     // Those that went at once are never counted. Whoever takes one out before it is counted here
     // makes the count wrap for a moment.
     if left != 0 {
-        rows.superseded.fetch_add(left, Relaxed);
+        rows.superseded.add(place, left);
     }
     if (put_off || elsewhere || !rows.garbage.none_wait())
-        && let Some(versions) = rows.garbage.enter(place, queued.iter().copied(), versions)
+        && let Some(versions) =
+            rows.garbage.enter(&rows.timeline, place, queued.iter().copied(), versions)
     {
         reclaim(rows, counters, looker, RECLAIM_STEPS + 2 * versions);
     }
+}
+
+/// The same for the one row of a commit at `at` that changed nothing an index or a long value hangs on,
+/// kept as the reclaimer's: no row has waited at this place before. Gives the row up.
+#[inline]
+pub(super) fn reclaim_kept(
+    rows: &Rows,
+    counters: &Counters,
+    place: usize,
+    Write { row, node, .. }: Write,
+    at: Timestamp,
+) {
+    let versions = &rows.versions;
+    if rows.garbage.none_wait()
+        && rows.timeline.all_read_from(at)
+        && versions.prune_replaced(row, node)
+    {
+        rows.primary.collect();
+        versions.free_one(node, place);
+        counters.versions_reclaimed.add(place, 1);
+        return;
+    }
+    versions.disown(row);
+    reclaim_written(rows, counters, place, &[row], 1, Some(at));
 }
 
 /// A walk over rows with garbage, at one look at the snapshots.
@@ -109,7 +135,7 @@ impl<'a> Visit<'a> {
 
     /// Frees what was taken out; how many versions that were.
     fn finish(self, counters: &Counters) -> u64 {
-        let place = if let Looker::Committer(place) = self.looker { place } else { 0 };
+        let place = self.looker.place();
         self.rows.versions.free_all(&self.free, place);
         if self.dropped > 0 {
             counters.versions_reclaimed.add(place, self.dropped);

@@ -1,6 +1,7 @@
 //! The rows of one table: versions, primary index, long values; and the indexes that lead to them.
 
 use super::effects::{Effect, effects_of};
+use super::engine::Tally;
 use super::garbage::Garbage;
 use super::secondary::SecondaryIndex;
 use super::settled::Settled;
@@ -41,7 +42,7 @@ pub(crate) struct TableData {
     /// Rows with versions to take out.
     pub garbage: Garbage,
     /// Versions in chains: without those that transactions still write.
-    pub superseded: AtomicU64,
+    pub(super) superseded: Tally,
     /// Bytes of long values that only older versions hold.
     pub old_value_bytes: AtomicU64,
     /// The next hidden `_row`.
@@ -133,7 +134,7 @@ impl TableData {
             blocks,
             timeline: Arc::clone(shared.timeline),
             garbage: Garbage::new(holder.child("garbage"), Arc::clone(shared.garbage)),
-            superseded: AtomicU64::new(0),
+            superseded: Tally::default(),
             old_value_bytes: AtomicU64::new(0),
             holder,
             next_row: AtomicU64::new(1),
@@ -266,7 +267,7 @@ impl TableData {
     /// Bytes of older versions: their nodes, and long values that only they hold.
     pub(crate) fn version_bytes(&self) -> u64 {
         // Below zero for a moment: see `reclaim_written`.
-        let superseded = self.superseded.load(Relaxed).cast_signed().max(0).cast_unsigned();
+        let superseded = self.superseded.total().cast_signed().max(0).cast_unsigned();
         let nodes = superseded * self.versions.node_bytes();
         nodes + self.old_value_bytes.load(Relaxed)
     }

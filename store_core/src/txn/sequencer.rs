@@ -10,7 +10,10 @@ use crate::error::{Error, Result};
 use crate::mem::budget::{Holder, Reservation};
 use crate::mvcc::{Timeline, Timestamp};
 use crate::options::SEQUENCED_BYTES_MAX;
-use crate::sync::{Acquire, AtomicBool, Mutex, MutexGuard, Relaxed, Release, SeqCst, fence, pause};
+use crate::sync::{
+    Acquire, AtomicBool, Mutex, MutexGuard, Relaxed, Release, SeqCst, fence, fence_after_exchange,
+    pause,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -141,7 +144,8 @@ impl Sequencer {
         at: Timestamp,
         timeline: &Timeline,
     ) -> Option<Arc<SequencedCommit>> {
-        fence(SeqCst); // pairs with the fence in `register`
+        // The caller took the timestamp by an exchange.
+        fence_after_exchange(); // pairs with the fence in `register`
         if !self.recording.load(Relaxed) {
             return None;
         }

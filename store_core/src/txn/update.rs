@@ -93,6 +93,7 @@ impl Txn {
     ) -> bool {
         let hash = key.hash();
         let Some(row) = rows.primary.first(hash) else { return false };
+        rows.versions.expect_change(row);
         let found = Found { hash, row, place: rows.versions.place(row) };
         let place = self.place;
         self.update_found(rows, table, key, found, change, cells, || {

@@ -18,7 +18,9 @@ use crate::options::{
     UPKEEP_PATIENCE, UPKEEP_STEPS, UPKEEP_TICK,
 };
 use crate::planted;
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence, pause};
+use crate::sync::{
+    AtomicBool, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence, fence_after_exchange, pause,
+};
 use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 
@@ -102,7 +104,8 @@ impl Upkeep {
     pub(crate) fn poke(self: &Arc<Self>) {
         // The threads of a model are its own: there only committers reclaim.
         if !cfg!(any(loom, shuttle)) && self.garbage.load(Relaxed) > 0 {
-            fence(SeqCst); // pairs with the fence in `rest`
+            // Whoever made garbage counted it by an exchange before.
+            fence_after_exchange(); // pairs with the fence in `rest`
             if !self.awake.load(Relaxed) {
                 self.start();
             }

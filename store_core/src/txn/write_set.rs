@@ -342,11 +342,18 @@ impl Txn {
     }
 
     /// Gives its snapshot up.
-    pub(super) fn unregister(&self) {
+    fn unregister(&self) {
+        self.end_snapshot();
+        self.engine.upkeep.poke();
+    }
+
+    /// The same for who lets upkeep know later.
+    #[inline(always)]
+    pub(super) fn end_snapshot(&self) {
         if self.reads.is_some() {
             self.engine.sequencer.unregister(self.at, &self.engine.timeline);
         }
-        self.engine.unregister(self.place);
+        self.engine.timeline.unregister(self.place);
     }
 
     /// Refuses calls on a doomed transaction, one whose snapshot was given up (a row deleted since
