@@ -39,7 +39,7 @@ bench-durability:
 	BENCH=durability $(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
 
 # Jobs beside GNU sort, DuckDB and Polars, each run in a process of its own, ours within 16, 64 and 256 MiB: CPU and
-# wall seconds, most resident memory, spilled bytes, against what was predicted. JOBS=j1,j2,j4,j5, ROWS=, ROUNDS=,
+# wall seconds, most resident memory, spilled bytes, against what was predicted. JOBS=j1,j2,j4,j5,j6, ROWS=, ROUNDS=,
 # CAPS=16,64; STORE_BENCH_DIR= names the place.
 bench-etl: export PEERS = $(abspath $(TARGET))/etl-peers/bin/python
 bench-etl:
@@ -52,8 +52,10 @@ bench-etl-peers:
 	python3 -m venv $(TARGET)/etl-peers
 	$(TARGET)/etl-peers/bin/pip install --quiet --only-binary :all: duckdb==2.0.1 polars==2.1.0
 
-# Random queries, asked of the store and of SQLite in the same words. STORE_PEER_QUERIES= sets how many.
+# Random queries, asked of the store and of SQLite in the same words; STORE_PEER_QUERIES= sets how many. With
+# STORE_PEER_PYTHON= a Python that has duckdb, pyarrow and polars: they read the Parquet and Arrow files of jobs.
 test-peers:
+	$(CARGO) test -p store_cli --test etl other_programs_read
 	$(CARGO) test --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench --test peers -- --nocapture
 
 # Every planted bug must turn its test red. Also part of `make test`.

@@ -67,8 +67,9 @@ A job is a list of steps. Each takes the rows of the step before it unless `inpu
     - sink: { destination: out.csv }
 
 Steps:
-  scan      table with db; or source: file, pattern or -; format: tsv, csv, jsonl; header; schema: [{ name, type, nullable }];
-            delimiter, quote, escape: backslash, null: [NA]; on_error: skip, max_errors, reject: FILE
+  scan      table with db; or source: file, pattern or -; format: tsv, csv, jsonl, parquet, arrow; of text
+            header; schema: [{ name, type, nullable }]; delimiter, quote, escape: backslash, null: [NA];
+            on_error: skip, max_errors, reject: FILE
   filter    expr
   project   columns: only these; `*` stands for all
   map       columns: these added, replaced, or renamed by `old AS new`
@@ -81,7 +82,7 @@ Steps:
   distinct
   union     with: names of steps
   sink      table with db: rows are inserted or written over those with their key; or
-            destination: file or -; format, header, null, escape
+            destination: file or -; format; of text header, null, escape
 
 The memory is that of the whole process. A job that does not fit is refused before it reads, with the
 smallest memory that works (exit 4). Memory and the spill directory are taken from the command line, then

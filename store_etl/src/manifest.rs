@@ -133,13 +133,19 @@ fn hash(note: &HashNote) -> Value {
 }
 
 fn input(digest: &Arc<InputDigest>) -> Value {
-    json!({
+    let mut made = json!({
         "name": digest.name,
         "bytes": digest.bytes.load(Relaxed),
         "xxh3": format!("{:016x}", digest.hash()),
         // A limit may end a job before its input ends.
         "whole": digest.whole.load(Relaxed),
-    })
+    });
+    if digest.of_footer {
+        made["xxh3_of"] = "footer".into();
+        made["row_groups"] = digest.groups.load(Relaxed).into();
+        made["row_groups_skipped"] = digest.groups_skipped.load(Relaxed).into();
+    }
+    made
 }
 
 fn moment(at: SystemTime) -> String {

@@ -133,6 +133,8 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I15", "etl", "faults::output_that_tsv_cannot_hold", "unfinished_file_left"),
     ("I16", "etl", "faults::bad_rows_stop_a_job", "long_row_taken"),
     ("I14", "etl", "faults::bad_rows_stop_a_job", "ahead_error_lost"),
+    ("I16", "etl", "columnar::nan_is_found", "nan_pruned"),
+    ("I16", "etl", "columnar::a_damaged_page_is", "page_unverified"),
     ("I13", "spill", "aggregate::groups_that_do_not_fit", "spilled_pages_forgotten"),
     ("I13", "spill", "aggregate::groups_that_do_not_fit", "row_added_twice"),
     ("I13", "spill", "join::null_never_meets_null", "null_joins_null"),

@@ -8,8 +8,11 @@
 //! J2, J4 and J5 (`jobs/`): six aggregates of every account, every transaction with its account, and a report, in
 //! the same way beside DuckDB and Polars (`peers.py`), which have all the memory they like.
 //!
-//! `JOBS=j1,j2,j4,j5`, `ROWS=`, `ROUNDS=` and `CAPS=16,64` change what is done; `STORE_BENCH_DIR=` names the place.
+//! J6 (`columns.rs`): TSV to Parquet and back, beside DuckDB and Polars with one thread.
+//!
+//! `JOBS=j1,j2,j4,j5,j6`, `ROWS=`, `ROUNDS=` and `CAPS=16,64` change what is done; `STORE_BENCH_DIR=` names the place.
 
+mod columns;
 mod jobs;
 mod run;
 
@@ -94,13 +97,16 @@ fn main() {
     let caps: Vec<u64> = std::env::var("CAPS").map_or(CAPS_MIB.to_vec(), |caps| {
         caps.split(',').map(|cap| cap.trim().parse().expect("CAPS=16,64")).collect()
     });
-    let wanted = std::env::var("JOBS").unwrap_or_else(|_| "j1,j2,j4,j5".to_owned());
+    let wanted = std::env::var("JOBS").unwrap_or_else(|_| "j1,j2,j4,j5,j6".to_owned());
     let wanted: Vec<&str> = wanted.split(',').map(str::trim).collect();
     let mut missed = false;
+    if wanted.contains(&"j6") {
+        missed |= columns(&place, rows, rounds);
+    }
     if wanted.contains(&"j1") {
         missed |= sort(&bench, rows, &caps, rounds);
     }
-    let others: Vec<&str> = wanted.into_iter().filter(|job| *job != "j1").collect();
+    let others: Vec<&str> = wanted.into_iter().filter(|job| !matches!(*job, "j1" | "j6")).collect();
     if !others.is_empty() {
         missed |= with_peers(&place, &others, rows, &caps, rounds);
     }
@@ -108,6 +114,17 @@ fn main() {
     if missed {
         println!("\nMISSED: see above");
     }
+}
+
+/// J6; true if a gate was missed.
+fn columns(place: &Path, rows: u64, rounds: usize) -> bool {
+    let input = place.join("columns.tsv");
+    let mut out = BufWriter::new(File::create(&input).unwrap());
+    write_transactions(1, rows, true, &mut out, |_, _| ()).unwrap();
+    drop(out);
+    let job = std::env::current_exe().unwrap().with_file_name("run_job");
+    let python = std::env::var_os("PEERS").map(PathBuf::from).filter(|path| path.exists());
+    columns::Columns { input, place: place.to_owned(), job, python }.measure(rounds)
 }
 
 /// J2, J4, J5; true if a gate was missed.
@@ -141,7 +158,10 @@ fn sort(bench: &Bench, rows: u64, caps: &[u64], rounds: usize) -> bool {
     let mut out = BufWriter::new(File::create(&bench.input).unwrap());
     write_transactions(1, rows, false, &mut out, |_, _| ()).unwrap();
     out.flush().unwrap();
-    drop(out);
+}
+
+/// All caps of J1; true if a gate was missed.
+fn sorts(bench: &Bench, rows: u64, rounds: usize, caps: Vec<u64>) -> bool {
     println!(
         "J1: {rows} rows by account_id, ts; {rounds} rounds, medians; MiB of whole processes\n"
     );

@@ -4,6 +4,7 @@
 #![expect(clippy::format_collect, reason = "small inputs are made once a test")]
 
 mod answers;
+mod columnar;
 mod combined;
 mod faults;
 mod formats;

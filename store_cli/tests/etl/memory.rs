@@ -23,7 +23,7 @@ fn job(steps: &str) -> String {
 }
 
 /// Runs the command and watches its resident peak from outside until it ends.
-fn watched_peak(place: &Place, cap: u64) -> u64 {
+pub(super) fn watched_peak(place: &Place, cap: u64) -> u64 {
     let memory = cap.to_string();
     let args = ["etl", "run", "job.yaml", "--memory", &memory];
     let mut command = place.command(&args);

@@ -101,7 +101,6 @@ fn whole_jobs_that_make_no_sense_are_refused() {
         (scan.replace("in.tsv", "'.'") + sink, ".: is a directory"),
         (scan.replace("source: in.tsv", "source: '-'") + sink, "a stream needs a `schema:`"),
         (scan.replace("header", "delimiter: \"\\n\", header") + sink, "a line end can be neither"),
-        (format!("{scan}  - sink: {{ destination: out.parquet }}\n"), "parquet is not there yet"),
         (format!("{scan}  - sink: {{ table: t, db: absent }}\n"), "job.yaml:3:20: absent: "),
         (
             format!("{scan}  - sink: {{ table: t }}\n"),

@@ -54,6 +54,11 @@ impl Bitmap {
         &self.words
     }
 
+    /// The words, with their memory.
+    pub(crate) fn into_words(self) -> Vec<u64> {
+        self.words
+    }
+
     /// One bit.
     #[inline]
     pub fn get(&self, nth: usize) -> bool {

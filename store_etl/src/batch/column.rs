@@ -75,6 +75,31 @@ impl Texts<String> {
         self.end_value()
     }
 
+    /// Adds texts of these lengths that make up one; false if one of them would end within a character,
+    /// or there would be too much.
+    #[must_use]
+    pub(crate) fn push_many(&mut self, all: &str, lengths: impl Iterator<Item = u32>) -> bool {
+        let before = self.data.len();
+        if u32::try_from(before + all.len()).is_err() || self.data.try_reserve(all.len()).is_err() {
+            return false;
+        }
+        self.data.push_str(all);
+        let mut end = before;
+        let mut whole = true;
+        self.offsets.extend(lengths.map(|len| {
+            end += len as usize;
+            whole &= self.data.is_char_boundary(end);
+            end as u32
+        }));
+        whole && end == self.data.len()
+    }
+
+    /// Makes room for so many texts of so many bytes.
+    pub(crate) fn reserve_exact(&mut self, count: usize, bytes: usize) {
+        self.offsets.reserve_exact(count);
+        self.data.reserve_exact(bytes);
+    }
+
     fn end_value(&mut self) -> Result<()> {
         self.offsets.push(end_of(self.data.len())?);
         Ok(())
@@ -82,6 +107,12 @@ impl Texts<String> {
 }
 
 impl Texts<Vec<u8>> {
+    /// Makes room for so many values of so many bytes.
+    pub(crate) fn reserve_exact(&mut self, count: usize, bytes: usize) {
+        self.offsets.reserve_exact(count);
+        self.data.reserve_exact(bytes);
+    }
+
     /// The bytes.
     #[inline]
     pub fn get(&self, nth: usize) -> &[u8] {
@@ -105,6 +136,38 @@ fn end_of(len: usize) -> Result<u32> {
 impl<B> Texts<B> {
     fn len(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    /// How many values there are.
+    pub(crate) fn count(&self) -> usize {
+        self.len()
+    }
+
+    /// Where each value ends, behind a 0.
+    pub(crate) fn offsets(&self) -> &[u32] {
+        &self.offsets
+    }
+
+    /// The offsets and all values.
+    pub(crate) fn into_parts(self) -> (Vec<u32>, B) {
+        (self.offsets, self.data)
+    }
+
+    /// All values, one after another.
+    pub(crate) const fn data(&self) -> &B {
+        &self.data
+    }
+
+    /// Moves the values from this one on apart, so that one stands wherever `valid` is not 0, and an empty
+    /// one elsewhere.
+    pub(crate) fn spread(&mut self, from: usize, valid: &[u8]) {
+        let mut source = self.offsets.len() - 1;
+        self.offsets.resize(from + valid.len() + 1, 0);
+        for nth in (0..valid.len()).rev() {
+            self.offsets[from + nth + 1] = self.offsets[source];
+            source -= usize::from(valid[nth] != 0);
+        }
+        debug_assert_eq!(source, from);
     }
 }
 
@@ -151,6 +214,38 @@ impl Column {
         let column = Self { ty, valid, values };
         debug_assert!(column.valid.as_ref().is_none_or(|valid| valid.len() == column.len()));
         column
+    }
+
+    /// Its values, as they are.
+    pub(crate) fn into_values(self) -> Values {
+        self.values
+    }
+
+    /// Its values, and the cells that are not NULL.
+    pub(crate) fn into_parts(self) -> (Values, Option<Bitmap>) {
+        (self.values, self.valid)
+    }
+
+    /// Lets a function add `count` values, and then marks those that are NULL: all but the ones where
+    /// `valid` is not 0.
+    pub(crate) fn extend_with(
+        &mut self,
+        count: usize,
+        valid: Option<&[u8]>,
+        add: impl FnOnce(&mut Values) -> Result<()>,
+    ) -> Result<()> {
+        let before = self.len();
+        add(&mut self.values)?;
+        debug_assert_eq!(self.len(), before + count);
+        let nulls = valid.is_some_and(|valid| valid.contains(&0));
+        if nulls || self.valid.is_some() {
+            let known = self.valid.get_or_insert_with(|| Bitmap::filled(before, true));
+            match valid {
+                Some(valid) => valid.iter().for_each(|valid| known.push(*valid != 0)),
+                None => known.extend_with(true, count),
+            }
+        }
+        Ok(())
     }
 
     /// Its type.

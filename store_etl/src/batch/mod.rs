@@ -128,6 +128,11 @@ impl Batch {
         self.columns.iter().map(Column::held_bytes).sum::<usize>() + self.places.held_bytes()
     }
 
+    /// Its columns, with their memory.
+    pub(crate) fn into_columns(self) -> Vec<Column> {
+        self.columns
+    }
+
     /// The columns, to add cells of rows that [`Batch::set_rows`] then makes known.
     pub(crate) fn columns_mut(&mut self) -> &mut [Column] {
         &mut self.columns

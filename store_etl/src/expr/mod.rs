@@ -93,6 +93,21 @@ impl Bound {
         if let Node::Column(column) = self.node { Some(column) } else { None }
     }
 
+    /// Comparisons of a column with a value that must be true where this is true.
+    pub(crate) fn comparisons(&self, found: &mut Vec<(usize, Op, Value)>) {
+        match &self.node {
+            Node::And(all) => all.iter().for_each(|one| one.comparisons(found)),
+            Node::Compare(op, sides) => match (&sides[0].node, &sides[1].node) {
+                (Node::Column(at), Node::Constant(value)) => found.push((*at, *op, value.clone())),
+                (Node::Constant(value), Node::Column(at)) => {
+                    found.push((*at, op.mirrored(), value.clone()));
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
     /// How many columns are in memory at once while it is evaluated, at most: every level keeps its own
     /// until the one above is made.
     pub fn columns_made(&self) -> usize {

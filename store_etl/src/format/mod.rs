@@ -12,10 +12,13 @@
 //! Nothing is held back beyond one row, so memory does not grow with the result. Writers make many
 //! small writes: give them a buffer.
 
+pub(crate) mod arrow;
+pub(crate) mod columnar;
 mod csv;
 mod json;
 mod jsonl;
 mod markdown;
+pub(crate) mod parquet;
 mod text;
 mod tsv;
 
@@ -94,5 +97,7 @@ pub fn row_writer<'w, W: Write + 'w>(
     }
 }
 
+#[cfg(test)]
+mod columnar_tests;
 #[cfg(test)]
 mod tests;

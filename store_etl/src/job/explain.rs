@@ -231,8 +231,12 @@ fn scan_line(scan: &ScanPlan, step: &Step) -> String {
         count => format!(", {count} files"),
     };
     let columns = columns(step);
+    let groups = scan.columnar.as_ref().map_or(String::new(), |known| {
+        let read = known.groups - known.groups_skipped;
+        format!(", {read} of {} row groups", known.groups)
+    });
     format!(
-        "scan {} ({}{files}), {} of {} columns: {}",
+        "scan {} ({}{files}){groups}, {} of {} columns: {}",
         scan.source,
         scan.format.word(),
         scan.wanted.len(),

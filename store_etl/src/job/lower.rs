@@ -7,8 +7,8 @@ use super::width::Width;
 use crate::batch::Field;
 use crate::expr::{Bound, bind};
 use crate::operator::{
-    Ahead, Distinct, Filter, First, GroupRows, JoinRows, Limit, Operator, Place, Project, Scan,
-    Shared, Sort, TableScan, Union,
+    Ahead, ColumnScan, Distinct, Filter, First, GroupRows, JoinRows, Limit, Operator, Place,
+    Project, Scan, Shared, Sort, TableScan, Union,
 };
 use store_core::Result;
 use store_core::query::SortKey;
@@ -23,6 +23,9 @@ fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
     let counts = if step.is_part { shared.counts.parts() } else { number };
     let place = Place { step: number, counts };
     Ok(match &step.node {
+        Node::Scan(plan) if plan.columnar.is_some() => {
+            Box::new(ColumnScan::new(plan, fields, number, shared)?)
+        }
         Node::Scan(plan) => Box::new(Scan::new(plan, number, shared)?),
         Node::Table(plan) => Box::new(TableScan::new(plan, fields, number, shared)?),
         Node::Filter(input, item) => {

@@ -78,7 +78,7 @@ impl Scan {
         self.word("header: true")
     }
 
-    /// The format, if the name does not say it: `tsv`, `csv` or `jsonl`.
+    /// The format, if the name does not say it: `tsv`, `csv`, `jsonl`, `parquet` or `arrow`.
     pub fn format(self, format: &str) -> Self {
         self.word(&format!("format: {}", quoted(format)))
     }
@@ -117,7 +117,7 @@ impl Sink {
         Self { words: vec![format!("table: {}", quoted(name)), db] }
     }
 
-    /// The format, if the name does not say it: `tsv`, `csv` or `jsonl`.
+    /// The format, if the name does not say it: `tsv`, `csv`, `jsonl`, `parquet` or `arrow`.
     pub fn format(mut self, format: &str) -> Self {
         self.words.push(format!("format: {}", quoted(format)));
         self

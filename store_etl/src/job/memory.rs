@@ -9,6 +9,7 @@
 //! smallest cap that works both have their least size; above it a part of the surplus goes to them and the
 //! rest to the breakers, so that whatever fits at one cap fits at every larger one.
 
+use super::columnar::{self, SINK_BATCHES};
 use super::line_plan::LinePlan;
 use super::plan::{Node, Plan, ScanPlan, SinkPlan, Step};
 use super::spec::FileFormat;
@@ -138,7 +139,7 @@ impl MemoryPlan {
         let needed = needed(plan, &fixed, base, least_breaker, store);
         let min_cap = needed + BASE_DRIFT;
         if cap < needed && !bug("small_cap_taken") {
-            return Err(too_small(cap, min_cap, base));
+            return Err(columnar::named(too_small(cap, min_cap, base), plan));
         }
         if let Some(used) = store {
             let (step, constant) = (plan.sink_step, (cap / STORE_SHARE).saturating_sub(used));
@@ -188,7 +189,7 @@ impl MemoryPlan {
         run: RunChoice,
     ) -> Result<Self> {
         let (unpacking, _) = scan(&lines.scan)?;
-        let sink = Stated { rows: 0, ..sink(&plan.sink, plan.sink_step, 0) };
+        let sink = Stated { rows: 0, ..sink(&plan.sink, plan.sink_step, &[]) };
         let held = base + unpacking + sink.constant;
         let needed = held + lines.memory_min();
         let min_cap = needed + BASE_DRIFT;
@@ -444,7 +445,7 @@ impl Fixed {
     fn of(plan: &Plan) -> Result<Self> {
         let mut fixed = Self { items: Vec::new() };
         fixed.add(&plan.root)?;
-        let sink = sink(&plan.sink, plan.sink_step, plan.root.fields.len());
+        let sink = sink(&plan.sink, plan.sink_step, &plan.root.fields);
         fixed.items.push(Stated { rows: sink.rows * Width::of(&plan.root).rows.max(1), ..sink });
         Ok(fixed)
     }
@@ -486,6 +487,10 @@ impl Fixed {
             rows: rows * wide,
         };
         let stated = match &step.node {
+            Node::Scan(plan) if let Some(columnar) = &plan.columnar => {
+                // Besides the batch: where texts lie, and those of a batch in one piece.
+                item("scan", columnar.bytes as u64 + own, 4, 3)
+            }
             Node::Scan(plan) => {
                 let (constant, rows) = scan(plan)?;
                 item("scan", constant + own, 2, 2 + rows)
@@ -541,13 +546,18 @@ fn scan(plan: &ScanPlan) -> Result<(u64, u64)> {
     Ok((unpacking + one + fields, rows))
 }
 
-fn sink(plan: &SinkPlan, step: usize, columns: usize) -> Stated {
+fn sink(plan: &SinkPlan, step: usize, fields: &[Field]) -> Stated {
+    if plan.table.is_none() && plan.format.is_columnar() {
+        let constant = 2 * SINK_BUFFER_BYTES + columnar::sink_bytes_min(plan.format, fields);
+        let (constant, batches) = (constant as u64, SINK_BATCHES as u64);
+        return Stated { step, word: "sink", constant, batches, rows: 4 };
+    }
     let packing = match plan.destination.rsplit_once('.').map(|(_, ending)| ending) {
         Some("gz") => GZIP_BYTES,
         Some("zst") => ZSTD_BYTES,
         _ => 0,
     };
-    let constant = 2 * SINK_BUFFER_BYTES as u64 + packing + 64 * columns as u64;
+    let constant = 2 * SINK_BUFFER_BYTES as u64 + packing + 64 * fields.len() as u64;
     // A line and the cell that goes into it, grown by doubling; escapes make them longer.
     Stated { step, word: "sink", constant, batches: 0, rows: 6 }
 }

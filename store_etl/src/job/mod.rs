@@ -9,6 +9,7 @@
 //! is stated before it runs ([`Explain`]); a cap below that is refused with the smallest one that works.
 
 mod bytes;
+mod columnar;
 mod explain;
 mod explain_spill;
 mod files;
@@ -31,6 +32,7 @@ mod width;
 mod yaml;
 
 pub use bytes::parse_bytes;
+pub(crate) use columnar::{SINK_BATCHES, open_columns, places};
 pub use explain::Explain;
 pub(crate) use files::InputFile;
 pub(crate) use line_plan::LinePlan;

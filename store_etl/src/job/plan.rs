@@ -4,6 +4,7 @@
 //! that they can be, with the place in the job file where they cannot.
 
 use super::InputFile;
+use super::columnar::{self, Columnar};
 use super::group_plan::AggregatePlan;
 use super::join_plan::JoinPlan;
 use super::scan_schema::scan_plan;
@@ -112,6 +113,8 @@ pub(crate) struct ScanPlan {
     pub on_error: OnBadRow,
     pub max_errors: Option<u64>,
     pub reject: Option<PathBuf>,
+    /// Of files that have columns of their own.
+    pub columnar: Option<Columnar>,
 }
 
 /// A table that rows come from.
@@ -426,13 +429,13 @@ fn sink_plan(
         return text.refuse(step.mark, "a sink needs a destination");
     };
     let format = match sink.format.or_else(|| format_of(&destination.value)) {
-        Some(FileFormat::Parquet) => {
-            let error = Error::unsupported("parquet is not there yet: use tsv, csv or jsonl");
-            return Err(text.fault(destination.mark, &error));
-        }
         Some(format) => format,
         None => FileFormat::Tsv,
     };
+    if format.is_columnar() {
+        let checked = columnar::check_sink(&destination.value, format, sink);
+        checked.map_err(|error| text.fault(destination.mark, &error))?;
+    }
     if escape != Escape::None && format != FileFormat::Tsv {
         return text.refuse(
             destination.mark,
@@ -455,6 +458,7 @@ pub(super) fn format_of(name: &str) -> Option<FileFormat> {
         "csv" => Some(FileFormat::Csv),
         "jsonl" | "ndjson" => Some(FileFormat::JsonLines),
         "parquet" => Some(FileFormat::Parquet),
+        "arrow" | "feather" | "ipc" => Some(FileFormat::Arrow),
         _ => None,
     }
 }

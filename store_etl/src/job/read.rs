@@ -311,6 +311,7 @@ impl Text<'_> {
             ("csv", FileFormat::Csv),
             ("jsonl", FileFormat::JsonLines),
             ("parquet", FileFormat::Parquet),
+            ("arrow", FileFormat::Arrow),
         ];
         self.word(tree, &words)
     }

@@ -1,9 +1,9 @@
 //! The columns of a scan: as the job says, as the header says, or as the first block shows.
 
-use super::files;
 use super::plan::{ScanPlan, format_of};
 use super::spec::{FileFormat, ScanSpec, StepSpec};
 use super::yaml::Text;
+use super::{columnar, files};
 use crate::batch::Field;
 use crate::operator::{json_columns, text_options};
 use std::collections::HashSet;
@@ -22,11 +22,6 @@ pub(super) fn scan_plan(text: &Text<'_>, step: &StepSpec, scan: &ScanSpec) -> Re
     let placed = |error: Error| text.fault(source.mark, &error);
     let files = files::find(&source.value).map_err(placed)?;
     let format = match scan.format.or_else(|| format_of(&source.value)) {
-        Some(FileFormat::Parquet) => {
-            return Err(placed(Error::unsupported(
-                "parquet is not there yet: use tsv, csv or jsonl",
-            )));
-        }
         Some(format) => format,
         None => FileFormat::Tsv,
     };
@@ -56,7 +51,12 @@ pub(super) fn scan_plan(text: &Text<'_>, step: &StepSpec, scan: &ScanSpec) -> Re
         on_error: scan.on_error,
         max_errors: scan.max_errors,
         reject,
+        columnar: None,
     };
+    if format.is_columnar() {
+        columnar::fill(&mut plan, scan).map_err(placed)?;
+        return Ok(plan);
+    }
     check_words(&plan, scan).map_err(placed)?;
     if let Some(schema) = &scan.schema {
         let field = |field: &super::spec::FieldSpec| Field {

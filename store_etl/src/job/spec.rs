@@ -89,15 +89,22 @@ pub enum FileFormat {
     Csv,
     JsonLines,
     Parquet,
+    Arrow,
 }
 
 impl FileFormat {
+    /// True of files that have columns and types of their own.
+    pub const fn is_columnar(self) -> bool {
+        matches!(self, Self::Parquet | Self::Arrow)
+    }
+
     pub const fn word(self) -> &'static str {
         match self {
             Self::Tsv => "tsv",
             Self::Csv => "csv",
             Self::JsonLines => "jsonl",
             Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
         }
     }
 }

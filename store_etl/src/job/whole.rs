@@ -1,5 +1,6 @@
 //! A job as a program holds it: read from YAML, or written step by step.
 
+use super::columnar;
 use super::explain::Explain;
 use super::lower;
 use super::memory::{MemoryPlan, RunChoice};
@@ -116,7 +117,8 @@ impl Job {
     /// Checks everything that can be checked without running it.
     pub fn validate(&self) -> Result<()> {
         let mut stores = Stores::within(store_core::options::machine_memory() / 2);
-        plan(&self.as_text(), &self.spec, &mut stores).map(drop)
+        let planned = plan(&self.as_text(), &self.spec, &mut stores)?;
+        columnar::measured(rules::apply(planned)).map(drop)
     }
 
     /// Runs the job.
@@ -160,7 +162,7 @@ impl Job {
         let cap = options.memory.or(self.spec.memory).or(options.memory_default);
         let cap = cap.unwrap_or_else(|| store_core::options::machine_memory() / 2);
         let mut stores = Stores::within(cap);
-        let mut planned = rules::apply(plan(&text, &self.spec, &mut stores)?);
+        let mut planned = columnar::measured(rules::apply(plan(&text, &self.spec, &mut stores)?))?;
         let written = planned.sink.table.as_ref().map(|table| table.store.stats().memory_used);
         let base = crate::run::resident_bytes();
         let mut memory = MemoryPlan::of(&planned, cap, base, run, written)?;

@@ -6,6 +6,8 @@
 
 pub mod aggregate;
 mod ahead;
+mod column_scan;
+mod column_sink;
 mod counts;
 mod distinct;
 mod filter;
@@ -32,6 +34,7 @@ mod top_k;
 mod union;
 
 pub(crate) use ahead::{AHEAD_BATCHES, AHEAD_THREAD_BYTES, Ahead};
+pub(crate) use column_scan::ColumnScan;
 pub(crate) use counts::{Counts, HashNote, RowCounts};
 pub(crate) use distinct::Distinct;
 pub(crate) use filter::Filter;

@@ -166,7 +166,7 @@ pub(crate) fn temporary_beside(path: &Path) -> std::io::Result<(File, PathBuf)> 
         hidden.push(&name);
         hidden.push(format!(".{}-{number}.tmp", std::process::id()));
         let temporary = path.with_file_name(hidden);
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+        match OpenOptions::new().read(true).write(true).create_new(true).open(&temporary) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             made => return made.map(|file| (file, temporary)),
         }

@@ -20,9 +20,33 @@ pub(crate) struct InputDigest {
     pub bytes: AtomicU64,
     pub whole: AtomicBool,
     hash: parking_lot::Mutex<Xxh3>,
+    /// The hash is of the footer: files with columns are read in parts.
+    pub of_footer: bool,
+    /// Row groups of such a file, and those of them that were left out.
+    pub groups: AtomicU64,
+    pub groups_skipped: AtomicU64,
 }
 
 impl InputDigest {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            bytes: AtomicU64::new(0),
+            whole: AtomicBool::new(false),
+            hash: parking_lot::Mutex::new(Xxh3::new()),
+            of_footer: false,
+            groups: AtomicU64::new(0),
+            groups_skipped: AtomicU64::new(0),
+        }
+    }
+
+    /// That of a file with a footer, of which only parts may be read.
+    pub fn of_footer(name: &str, footer: &[u8]) -> Arc<Self> {
+        let digest = Self { of_footer: true, ..Self::new(name) };
+        digest.hash.lock().update(footer);
+        Arc::new(digest)
+    }
+
     /// The hash of the bytes read.
     pub fn hash(&self) -> u64 {
         self.hash.lock().digest()
@@ -52,12 +76,7 @@ impl<R: Read> Read for Digesting<R> {
 /// A file to read, unpacked, with its digest kept.
 pub(super) fn open_source(file: &InputFile, shared: &Shared) -> Result<Source> {
     let name = file.name();
-    let digest = Arc::new(InputDigest {
-        name: name.clone(),
-        bytes: AtomicU64::new(0),
-        whole: AtomicBool::new(false),
-        hash: parking_lot::Mutex::new(Xxh3::new()),
-    });
+    let digest = Arc::new(InputDigest::new(&name));
     shared.digests.lock().push(Arc::clone(&digest));
     let counts = Arc::clone(&shared.counts);
     if file.is_stdin() {

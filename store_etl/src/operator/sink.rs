@@ -1,5 +1,6 @@
 //! Rows into a file.
 
+use super::column_sink::ColumnSink;
 use super::output::Output;
 use super::table_sink::TableWriter;
 use super::{Operator, OutputFacts, Shared};
@@ -33,6 +34,7 @@ impl Write for SharedOutput {
 /// Where the rows of a job end.
 pub(crate) enum Sink {
     File(Box<FileSink>),
+    Columns(Box<ColumnSink>),
     Table(Box<TableWriter>),
 }
 
@@ -40,6 +42,9 @@ impl Sink {
     pub fn new(plan: &SinkPlan, fields: &[Field], step: usize, shared: &Shared) -> Result<Self> {
         Ok(match &plan.table {
             Some(table) => Self::Table(Box::new(TableWriter::new(table, step, shared))),
+            None if plan.format.is_columnar() => {
+                Self::Columns(Box::new(ColumnSink::new(plan, fields, step, shared)?))
+            }
             None => Self::File(Box::new(FileSink::new(plan, fields, step, shared)?)),
         })
     }
@@ -48,6 +53,7 @@ impl Sink {
     pub fn take(&mut self, input: &dyn Operator) -> Result<()> {
         match self {
             Self::File(sink) => sink.take(input),
+            Self::Columns(sink) => sink.take(input),
             Self::Table(sink) => sink.take(input),
         }
     }
@@ -56,6 +62,7 @@ impl Sink {
     pub fn finish(self) -> Result<Option<OutputFacts>> {
         match self {
             Self::File(sink) => sink.finish().map(Some),
+            Self::Columns(sink) => sink.finish().map(Some),
             Self::Table(sink) => sink.finish().map(|()| None),
         }
     }
