@@ -5,7 +5,8 @@ use super::{Decimal, ValueRef};
 use std::fmt;
 use std::io::Write;
 
-/// Between these, zmij writes what std does, several times as fast.
+/// Between these, zmij writes the form that std does, several times as fast. Of two shortest texts that are
+/// equally near it takes the even one.
 const FAST_FLOATS: std::ops::Range<f64> = 1e-3..1e15;
 /// Floats from here on, and below [`PLAIN_FLOAT_MIN`], are written with an exponent.
 const PLAIN_FLOAT_MAX: f64 = 1e16;
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_are_written_as_std_writes_them() {
+    fn floats_are_written_in_the_form_of_std() {
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;
         let mut draw = || {
             state ^= state << 13;
@@ -123,7 +124,12 @@ mod tests {
             let (mut fast, mut slow) = (Vec::new(), Vec::new());
             write_value(value.into(), &mut fast);
             write_float(value, value, &mut slow);
-            assert_eq!(fast, slow, "{value:e}");
+            let text = std::str::from_utf8(&fast).unwrap();
+            let back = text.parse::<f64>().unwrap();
+            assert!(back.to_bits() == value.to_bits() || value.is_nan(), "{value:e}: {text}");
+            // Where two texts are equally short and near, the last digit may be the other one.
+            let end = fast.len().min(slow.len()) - 1;
+            assert!(fast.len() == slow.len() && fast[..end] == slow[..end], "{value:e}: {text}");
         };
         for _ in 0..300_000 {
             let (bits, power) = (draw(), (draw() % 22) as i32 - 5);

@@ -3,6 +3,7 @@
 use super::columnar::{ColumnFile, ColumnFormat};
 use super::{arrow, parquet};
 use crate::batch::{Batch, Field, Limits};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use store_core::{Kind, Result, Type, ValueRef};
 
@@ -36,11 +37,13 @@ fn batches(fields: &[Field]) -> Vec<Batch> {
             let cells: Vec<ValueRef<'_>> = cells
                 .into_iter()
                 .enumerate()
-                .map(
-                    |(at, cell)| {
-                        if at > 0 && (nth as usize + at) % 5 == 0 { ValueRef::Null } else { cell }
-                    },
-                )
+                .map(|(at, cell)| {
+                    if at > 0 && (nth as usize + at).is_multiple_of(5) {
+                        ValueRef::Null
+                    } else {
+                        cell
+                    }
+                })
                 .collect();
             batch.push_row(&cells).unwrap();
         }
@@ -53,7 +56,7 @@ fn shown(batch: &Batch) -> String {
     let mut out = String::new();
     for row in 0..batch.rows() {
         for column in 0..batch.columns().len() {
-            out += &format!("{:?} ", batch.cell(row, column));
+            write!(out, "{:?} ", batch.cell(row, column)).unwrap();
         }
         out.push('\n');
     }
@@ -72,12 +75,16 @@ fn write(format: ColumnFormat) -> (Vec<u8>, String) {
             };
             let no_tail = Box::new(|| Err(std::io::Error::other("no tail was expected")));
             let mut out = parquet::FileWriter::new(Vec::new(), &fields, settings, no_tail).unwrap();
-            all.iter().for_each(|batch| out.write(batch).unwrap());
+            for batch in &all {
+                out.write(batch).unwrap();
+            }
             out.finish().unwrap()
         }
         ColumnFormat::Arrow => {
             let mut out = arrow::FileWriter::new(Vec::new(), &fields, 0).unwrap();
-            all.iter().for_each(|batch| out.write(batch).unwrap());
+            for batch in &all {
+                out.write(batch).unwrap();
+            }
             out.finish().unwrap()
         }
     };
@@ -190,7 +197,9 @@ fn what_the_footer_says_goes_to_a_file_when_it_is_much() {
     });
     let mut out = parquet::FileWriter::new(Vec::new(), &fields, settings, tail).unwrap();
     for _ in 0..400 {
-        all.iter().for_each(|batch| out.write(batch).unwrap());
+        for batch in &all {
+            out.write(batch).unwrap();
+        }
     }
     let bytes = out.finish().unwrap();
     assert_eq!(made.get(), 1);

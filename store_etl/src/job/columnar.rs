@@ -10,6 +10,7 @@ use crate::format::arrow;
 use crate::format::columnar::{ColumnFile, ColumnFormat, Comparison};
 use crate::format::parquet;
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 use store_core::ingest::Escape;
 use store_core::{Error, Result, Type};
@@ -48,8 +49,8 @@ fn column_format(format: FileFormat) -> Option<ColumnFormat> {
 }
 
 fn is_packed(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    lower.ends_with(".gz") || lower.ends_with(".zst")
+    let ending = Path::new(name).extension().unwrap_or_default();
+    ending.eq_ignore_ascii_case("gz") || ending.eq_ignore_ascii_case("zst")
 }
 
 /// Opens a file of a scan.

@@ -110,11 +110,11 @@ impl Builder<'_> {
         &self,
         step: &StepSpec,
         number: usize,
-        input: Step,
+        input: &Step,
         group_by: &[At<String>],
         aggs: &[At<String>],
     ) -> Result<(Node, Vec<Field>)> {
-        let mut read = Read { input: &input, items: Vec::new(), fields: Vec::new() };
+        let mut read = Read { input, items: Vec::new(), fields: Vec::new() };
         let mut plan = AggregatePlan { keys: Vec::new(), calls: Vec::new() };
         for key in group_by {
             let parsed = self.at(key, NamedExpr::parse(&key.value))?;

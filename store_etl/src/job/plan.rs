@@ -272,7 +272,7 @@ impl Builder<'_> {
             StepKind::Union(names) => self.union(nth, input, names)?,
             StepKind::Sort(by) => self.sort(input, by)?,
             StepKind::Aggregate { group_by, aggs } => {
-                self.aggregate(step, nth, input, group_by, aggs)?
+                self.aggregate(step, nth, &input, group_by, aggs)?
             }
             StepKind::Join(join) => self.join(nth, input, join)?,
             StepKind::Scan(_) | StepKind::Sink(_) => {

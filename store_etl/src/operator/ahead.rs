@@ -44,9 +44,16 @@ enum State {
     Ended,
 }
 
+/// What comes of the thread.
+enum Sent {
+    /// Whatever must be there before the first row is.
+    Prepared,
+    Batch(Batch),
+}
+
 /// The thread, and the ways there and back.
 struct Running {
-    full: Option<Receiver<Result<Batch>>>,
+    full: Option<Receiver<Result<Sent>>>,
     empty: Option<SyncSender<Batch>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -64,24 +71,43 @@ impl Ahead {
         })
     }
 
+    fn begin(&mut self) -> Result<()> {
+        if matches!(self.state, State::Waiting(..))
+            && let State::Waiting(make, spare) = std::mem::replace(&mut self.state, State::Ended)
+        {
+            self.state = start(make, spare)?;
+        }
+        Ok(())
+    }
+
+    /// What the thread sends next; none at the end.
+    fn receive(&mut self) -> Result<Option<Sent>> {
+        let State::Running(running) = &mut self.state else { return Ok(None) };
+        let Some(full) = &running.full else { return Ok(None) };
+        loop {
+            match full.recv_timeout(WAIT) {
+                Ok(next) => return next.map(Some),
+                Err(RecvTimeoutError::Timeout) => self.shared.tick()?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let ended = running.join();
+                    self.state = State::Ended;
+                    return ended.map(|()| None);
+                }
+            }
+        }
+    }
+
     /// Moves to the next batch of the thread.
     fn take(&mut self) -> Result<bool> {
-        let State::Running(running) = &mut self.state else { return Ok(false) };
-        let Some(full) = &running.full else { return Ok(false) };
         let next = loop {
-            match full.recv_timeout(WAIT) {
-                Ok(next) => break Some(next?),
-                Err(RecvTimeoutError::Timeout) => self.shared.tick()?,
-                Err(RecvTimeoutError::Disconnected) => break None,
+            match self.receive()? {
+                Some(Sent::Prepared) => {}
+                Some(Sent::Batch(next)) => break next,
+                None => return Ok(false),
             }
         };
-        let Some(next) = next else {
-            let ended = running.join();
-            self.state = State::Ended;
-            return ended.map(|()| false);
-        };
         let used = std::mem::replace(&mut self.batch, next);
-        if let Some(empty) = &running.empty {
+        if let State::Running(Running { empty: Some(empty), .. }) = &self.state {
             // A thread that has ended needs none.
             drop(empty.send(used));
         }
@@ -91,15 +117,23 @@ impl Ahead {
 
 impl Operator for Ahead {
     fn advance(&mut self) -> Result<bool> {
-        if matches!(self.state, State::Waiting(..))
-            && let State::Waiting(make, spare) = std::mem::replace(&mut self.state, State::Ended)
-        {
-            self.state = start(make, spare)?;
-        }
+        self.begin()?;
         match &mut self.state {
             State::Here(input) => input.advance(),
             _ => self.take(),
         }
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        if !matches!(self.state, State::Waiting(..)) {
+            return Ok(());
+        }
+        self.begin()?;
+        if let State::Here(input) = &mut self.state {
+            return input.prepare();
+        }
+        // The first that it sends, if it does not fail.
+        self.receive().map(drop)
     }
 
     fn batch(&self) -> &Batch {
@@ -129,7 +163,7 @@ impl Drop for Running {
 }
 
 fn start(make: Make, spare: Vec<Batch>) -> Result<State> {
-    let (full, filled) = sync_channel(AHEAD_BATCHES);
+    let (full, filled) = sync_channel(AHEAD_BATCHES + 1);
     // Room for what the caller has as well: it never waits to give one back.
     let (empty, to_fill) = sync_channel(AHEAD_BATCHES + 1);
     for batch in spare {
@@ -161,15 +195,19 @@ fn start(make: Make, spare: Vec<Batch>) -> Result<State> {
 fn make_all(
     mut input: Box<dyn Operator>,
     to_fill: &Receiver<Batch>,
-    full: &SyncSender<Result<Batch>>,
+    full: &SyncSender<Result<Sent>>,
 ) -> Result<()> {
+    input.prepare()?;
+    if full.send(Ok(Sent::Prepared)).is_err() {
+        return Ok(());
+    }
     while let Ok(mut batch) = to_fill.recv() {
         if !input.advance()? {
             break;
         }
         batch.clear();
         batch.copy_from(input.batch())?;
-        if full.send(Ok(batch)).is_err() {
+        if full.send(Ok(Sent::Batch(batch))).is_err() {
             break;
         }
     }

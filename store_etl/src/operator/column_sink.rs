@@ -35,17 +35,14 @@ impl ColumnSink {
         // What a long row makes of a page is stated, and not there before it comes.
         let held = shared.holder.reserve(2 * SINK_BUFFER_BYTES + least + more)?;
         let output = Output::create(&plan.destination)?;
-        let writer = match plan.format {
-            FileFormat::Arrow => {
-                Writer::Arrow(Box::new(arrow::FileWriter::new(output, fields, more)?))
-            }
-            _ => {
-                let settings = parquet::Settings::within(fields, least + more);
-                let place = plan.destination.clone();
-                let tail = Box::new(move || tail_file(&place));
-                let writer = parquet::FileWriter::new(output, fields, settings, tail)?;
-                Writer::Parquet(Box::new(writer))
-            }
+        let writer = if plan.format == FileFormat::Arrow {
+            Writer::Arrow(Box::new(arrow::FileWriter::new(output, fields, more)?))
+        } else {
+            let settings = parquet::Settings::within(fields, least + more);
+            let place = plan.destination.clone();
+            let tail = Box::new(move || tail_file(&place));
+            let writer = parquet::FileWriter::new(output, fields, settings, tail)?;
+            Writer::Parquet(Box::new(writer))
         };
         let destination = plan.destination.clone();
         Ok(Self { writer, destination, step, shared: shared.clone(), _held: held })

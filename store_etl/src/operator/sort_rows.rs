@@ -101,12 +101,11 @@ impl Sort {
     /// Takes all of the input in.
     fn take(&mut self) -> Result<()> {
         let Some(mut input) = self.input.take() else { return Ok(()) };
-        self.sorted = Some(match self.limit {
-            Some(limit) => self.take_top(&mut *input, limit)?,
-            None => {
-                let place = Place { step: self.step, counts: self.counts };
-                Giving::Sorted(sort_all(&mut *input, &self.encoder, place, &self.shared)?)
-            }
+        self.sorted = Some(if let Some(limit) = self.limit {
+            self.take_top(&mut *input, limit)?
+        } else {
+            let place = Place { step: self.step, counts: self.counts };
+            Giving::Sorted(sort_all(&mut *input, &self.encoder, place, &self.shared)?)
         });
         Ok(())
     }

@@ -125,7 +125,7 @@ fn failed(error: &arrow_schema::ArrowError) -> Error {
 fn array(column: Column) -> Result<ArrayRef> {
     let ty = column.ty();
     if matches!(ty, Type::Inet | Type::Mac) {
-        return addresses(&column);
+        return Ok(addresses(&column));
     }
     let (values, valid) = column.into_parts();
     let nulls = valid.map(|valid| NullBuffer::new(bits(valid)));
@@ -182,10 +182,10 @@ fn parts<B>(texts: Texts<B>) -> Result<(OffsetBuffer<i32>, B)> {
 }
 
 /// Addresses as text.
-fn addresses(column: &Column) -> Result<ArrayRef> {
+fn addresses(column: &Column) -> ArrayRef {
     let texts = (0..column.len()).map(|nth| match column.get(nth) {
         ValueRef::Null => None,
         cell => Some(cell.to_string()),
     });
-    Ok(Arc::new(texts.collect::<StringArray>()))
+    Arc::new(texts.collect::<StringArray>())
 }

@@ -233,21 +233,18 @@ impl ColumnReader {
             return Err(damaged("a dictionary in an encoding of no dictionaries"));
         }
         let mut made = values::empty(self.ty);
-        match self.cells.width() {
-            Some(width) => {
-                let bytes = head.values.checked_mul(width).and_then(|len| self.page.get(..len));
-                let bytes = bytes.ok_or_else(|| damaged("a dictionary is shorter than it says"))?;
-                reserve(&mut made, head.values);
-                values::fixed(self.cells, self.ty, bytes, &mut made)?;
-            }
-            None => {
-                reserve_texts(&mut made, head.values, self.page.len());
-                let mut at = 0;
-                for _ in 0..head.values {
-                    let (from, len) = span(&self.page, at)?;
-                    at = from + len;
-                    values::long(self.cells, self.ty, &self.page[from..at], &mut made)?;
-                }
+        if let Some(width) = self.cells.width() {
+            let bytes = head.values.checked_mul(width).and_then(|len| self.page.get(..len));
+            let bytes = bytes.ok_or_else(|| damaged("a dictionary is shorter than it says"))?;
+            reserve(&mut made, head.values);
+            values::fixed(self.cells, self.ty, bytes, &mut made)?;
+        } else {
+            reserve_texts(&mut made, head.values, self.page.len());
+            let mut at = 0;
+            for _ in 0..head.values {
+                let (from, len) = span(&self.page, at)?;
+                at = from + len;
+                values::long(self.cells, self.ty, &self.page[from..at], &mut made)?;
             }
         }
         self.dictionary = made;
@@ -378,12 +375,12 @@ impl ColumnReader {
                 let (spans, mut wrong) = (&mut self.spans, false);
                 runs.read(&self.page, more, &mut |place, times| {
                     let place = place as usize;
-                    let span = match offsets.get(place..place.saturating_add(2)) {
-                        Some([from, to]) => (*from, to - from),
-                        _ => {
-                            wrong = true;
-                            (0, 0)
-                        }
+                    let found = offsets.get(place..place.saturating_add(2));
+                    let span = if let Some([from, to]) = found {
+                        (*from, to - from)
+                    } else {
+                        wrong = true;
+                        (0, 0)
                     };
                     spans.extend(std::iter::repeat_n(span, times));
                 })?;

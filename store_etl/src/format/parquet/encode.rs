@@ -12,6 +12,9 @@ use std::fmt::Write as _;
 use store_core::{Error, Result, Type, ValueRef};
 use zstd::bulk::Compressor;
 
+/// A finished chunk: its pages, and what is said of it.
+pub(super) type Chunk = (Vec<Box<[u8]>>, ChunkFacts, Bounds);
+
 /// Most rows of a page.
 pub(super) const PAGE_ROWS_MAX: usize = 20_000;
 /// Level of zstd: higher ones cost more time than the bytes they save.
@@ -181,8 +184,8 @@ impl ColumnWriter {
         let mut at = 0;
         while at < column.len() {
             let mut rows = (column.len() - at).min(self.rows_max() - self.rows);
-            if self.width > 0 {
-                let room = self.page_bytes.saturating_sub(self.values.len()) / self.width;
+            let room = self.page_bytes.saturating_sub(self.values.len());
+            if let Some(room) = room.checked_div(self.width) {
                 rows = rows.min(room.max(1));
             }
             let rows = self.append_rows(column, at, at + rows)?;
@@ -321,18 +324,18 @@ impl ColumnWriter {
         if self.nullable {
             put_levels(&self.valid, self.nulls, &mut packer.body);
         }
-        let encoding = if !self.numbers.is_empty() {
-            let width = (u32::BITS - (self.dictionary.len() as u32 - 1).leading_zeros()) as u8;
-            packer.body.push(width);
-            packer.runs.write(width, &self.numbers, &mut packer.body);
-            self.facts.has_dictionary_pages = true;
-            RLE_DICTIONARY
-        } else {
+        let encoding = if self.numbers.is_empty() {
             let bits = self.truths.words().iter().flat_map(|word| word.to_le_bytes());
             packer.body.extend(bits.take(self.truths.len().div_ceil(8)));
             packer.body.extend_from_slice(&self.values);
             self.facts.has_plain_pages = true;
             PLAIN
+        } else {
+            let width = (u32::BITS - (self.dictionary.len() as u32 - 1).leading_zeros()) as u8;
+            packer.body.push(width);
+            packer.runs.write(width, &self.numbers, &mut packer.body);
+            self.facts.has_dictionary_pages = true;
+            RLE_DICTIONARY
         };
         let (page, raw) = packer.page(self.rows, PageOf::Data(encoding), 2 * self.page_bytes)?;
         self.facts.raw += raw as u64;
@@ -356,7 +359,7 @@ impl ColumnWriter {
     }
 
     /// Ends the chunk: its pages, in the order of the file, and what is said of it.
-    pub fn finish(&mut self, packer: &mut Packer) -> Result<(Vec<Box<[u8]>>, ChunkFacts, Bounds)> {
+    pub fn finish(&mut self, packer: &mut Packer) -> Result<Chunk> {
         self.finish_page(packer)?;
         let mut pages = std::mem::take(&mut self.pages);
         let mut facts = std::mem::take(&mut self.facts);

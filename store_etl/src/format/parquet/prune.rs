@@ -31,8 +31,7 @@ impl Condition {
         };
         // NaN is greater than all and in no bounds.
         let useful = match op {
-            Op::Lt | Op::Le => !nan,
-            Op::Eq => !nan,
+            Op::Lt | Op::Le | Op::Eq => !nan,
             Op::Gt | Op::Ge => !is_float || bug("nan_pruned"),
             Op::Ne => false,
         };

@@ -169,7 +169,8 @@ fn element(reader: &mut Reader<'_>) -> Result<Element> {
         match (field.id, field.ty) {
             (4, BINARY) => {
                 let name = std::str::from_utf8(reader.binary()?);
-                made.name = name.map_err(|_| damaged("a column's name is no UTF-8"))?.to_owned();
+                let name = name.map_err(|_| damaged("a column's name is no UTF-8"))?;
+                name.clone_into(&mut made.name);
             }
             (10, STRUCT) => made.logical = logical(reader, &mut made.scale, &mut made.precision)?,
             (1, _) => made.physical = Some(reader.int()?),

@@ -234,7 +234,9 @@ pub(super) fn spread(values: &mut Values, from: usize, valid: &[u8]) {
 /// Adds truths where `valid` has one, and false elsewhere.
 pub(super) fn spread_truths(to: &mut Bitmap, truths: &[u8], valid: Option<&[u8]>) {
     let Some(valid) = valid else {
-        truths.iter().for_each(|truth| to.push(*truth != 0));
+        for truth in truths {
+            to.push(*truth != 0);
+        }
         return;
     };
     let mut truths = truths.iter();

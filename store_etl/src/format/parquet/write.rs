@@ -34,6 +34,7 @@ const COLUMN_BYTES: usize = KIB;
 const PAGES_SPARE: usize = 4;
 
 /// How a file is cut up.
+#[expect(clippy::struct_field_names, reason = "the unit is part of what they are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub page_bytes: usize,
@@ -301,7 +302,9 @@ fn chunk_facts(
     encodings.extend(facts.has_dictionary_pages.then_some(RLE_DICTIONARY));
     encodings.extend((facts.has_plain_pages || facts.has_dictionary_pages).then_some(PLAIN));
     out.list(2, I32, encodings.len());
-    encodings.into_iter().for_each(|encoding| out.number(encoding));
+    for encoding in encodings {
+        out.number(encoding);
+    }
     out.list(3, super::thrift::BINARY, 1);
     out.text(name.as_bytes());
     out.i32(4, ZSTD);
