@@ -165,14 +165,14 @@ fn groups(rows: &[Row], key: impl Fn(&Row) -> (Option<i64>, Option<String>)) -> 
         let (number, word) = key(row);
         found.entry((last(number.as_ref()), last(word.as_ref()))).or_default().push(row);
     }
-    let one =
-        |((number, word), rows): (((bool, Option<i64>), (bool, Option<String>)), Vec<&Row>)| {
-            let mut made = group(&rows);
-            made["key"] = json!(number.1);
-            made["word"] = json!(word.1);
-            made
-        };
-    found.into_iter().map(one).collect()
+    let mut all = Vec::new();
+    for ((number, word), rows) in found {
+        let mut made = group(&rows);
+        made["key"] = json!(number.1);
+        made["word"] = json!(word.1);
+        all.push(made);
+    }
+    all
 }
 
 fn keep(mut rows: Vec<Value>, names: &[&str]) -> Vec<Value> {
@@ -283,14 +283,15 @@ fn naive<K: Ord>(
     for row in left {
         let own = key(row).and_then(|key| partners.get(&key));
         match (kind, own) {
-            ("semi", Some(_)) | ("anti", None) => found.push(pair(Some(row), None)),
+            ("semi", Some(_)) | ("anti" | "left" | "full", None) => {
+                found.push(pair(Some(row), None));
+            }
             ("semi" | "anti", _) => {}
             (_, Some(own)) => {
                 met.extend(own.iter().map(|row| row.number));
                 found.extend(own.iter().map(|other| pair(Some(row), Some(other))));
             }
-            ("left" | "full", None) => found.push(pair(Some(row), None)),
-            _ => {}
+            (_, None) => {}
         }
     }
     if ["right", "full"].contains(&kind) {
@@ -436,10 +437,9 @@ fn random_jobs_give_what_a_plain_computation_does() {
             expected.retain(|row| number(row, "key").is_none_or(|key| key < 300));
         }
         let by = if on_right { "r_word" } else { "word" };
-        steps += &format!(
-            "  - aggregate: {{ group_by: [{by}, key % 3 AS third], aggs: [count(*) AS rows, sum(amount), first(n) AS first, \
-             max(n * 2) AS most] }}\n"
-        );
+        let aggs = "[count(*) AS rows, sum(amount), first(n) AS first, max(n * 2) AS most]";
+        let by_third = format!("group_by: [{by}, key % 3 AS third], aggs: {aggs}");
+        let _ = writeln!(steps, "  - aggregate: {{ {by_third} }}");
         let mut found: BTreeMap<_, Vec<&Value>> = BTreeMap::new();
         for row in &expected {
             let word = row[by].as_str().map(str::to_owned);

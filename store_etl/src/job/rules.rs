@@ -161,32 +161,21 @@ fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
             Node::Project(Box::new(input), items)
         }
         Node::Filter(input, item) => {
-            let input = columns(*input, &with(&mut item.expr.columns().into_iter()), false);
-            fields.clone_from(&input.fields);
-            Node::Filter(Box::new(input), item)
+            let read = with(&mut item.expr.columns().into_iter());
+            Node::Filter(through(*input, &read, false, &mut fields), item)
         }
         Node::Limit(input, range) => {
-            let input = columns(*input, wanted, false);
-            fields.clone_from(&input.fields);
-            Node::Limit(Box::new(input), range)
+            Node::Limit(through(*input, wanted, false, &mut fields), range)
         }
         Node::Sort(input, sort) => {
             let read = with(&mut sort.keys.iter().map(|key| key.name.as_str()));
-            let input = columns(*input, &read, false);
-            fields.clone_from(&input.fields);
-            Node::Sort(Box::new(input), sort)
+            Node::Sort(through(*input, &read, false, &mut fields), sort)
         }
-        Node::Ahead(input) => {
-            let input = columns(*input, wanted, exact);
-            fields.clone_from(&input.fields);
-            Node::Ahead(Box::new(input))
-        }
+        Node::Ahead(input) => Node::Ahead(through(*input, wanted, exact, &mut fields)),
         // Rows are told apart by all of their columns.
         Node::Distinct(input) => {
             let all = fields.iter().map(|field| field.name.clone()).collect();
-            let input = columns(*input, &all, true);
-            fields.clone_from(&input.fields);
-            Node::Distinct(Box::new(input))
+            Node::Distinct(through(*input, &all, true, &mut fields))
         }
         Node::Union(inputs) => {
             fields.retain(|field| wanted.contains(&field.name));
@@ -206,6 +195,13 @@ fn columns(step: Step, wanted: &HashSet<String>, exact: bool) -> Step {
     };
     let made = Step { node, fields, number, is_part };
     if exact { only(made, wanted) } else { made }
+}
+
+/// The input with the columns that are read, which are also those that are given.
+fn through(input: Step, read: &HashSet<String>, exact: bool, fields: &mut Vec<Field>) -> Box<Step> {
+    let input = columns(input, read, exact);
+    fields.clone_from(&input.fields);
+    Box::new(input)
 }
 
 /// A projection to the wanted columns above a step that gives more.
