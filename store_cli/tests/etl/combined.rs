@@ -286,12 +286,11 @@ fn naive<K: Ord>(
             ("semi", Some(_)) | ("anti" | "left" | "full", None) => {
                 found.push(pair(Some(row), None));
             }
-            ("semi" | "anti", _) => {}
+            ("semi" | "anti", _) | (_, None) => {}
             (_, Some(own)) => {
                 met.extend(own.iter().map(|row| row.number));
                 found.extend(own.iter().map(|other| pair(Some(row), Some(other))));
             }
-            (_, None) => {}
         }
     }
     if ["right", "full"].contains(&kind) {
