@@ -159,7 +159,7 @@ fn row_groups_that_can_have_no_row_of_use_are_not_read() {
         ("id >= 210", 2, 40),
         ("id < 100", 2, 100),
         ("id = 150 or id = 3", 0, 2),
-        ("150 = id and s is not null", 2, 1),
+        ("149 = id and s is not null", 2, 1),
         ("id between 90 and 110 and i32 > -2000000000", 1, 18),
         ("id > 249", 3, 0),
         ("id != 5", 0, 249),
