@@ -162,7 +162,7 @@ fn no_damage_of_a_parquet_file_is_a_panic_and_none_of_a_page_goes_unnoticed() {
 #[test]
 fn no_damage_of_an_arrow_file_is_a_panic() {
     let (bytes, sound) = write(ColumnFormat::Arrow);
-    check(ColumnFormat::Arrow, &bytes, &sound, 7);
+    check(ColumnFormat::Arrow, &bytes, &sound, 61);
 }
 
 #[test]

@@ -27,6 +27,9 @@ const COLUMNS_MAX: usize = 100_000;
 /// A view of a text, and what a packed buffer begins with.
 const PREFIX_BYTES: usize = 8;
 
+/// Pages of the library's code that are not resident before it is called.
+pub(super) const LIBRARY_BYTES: usize = 1536 << 10;
+
 /// What an Arrow file has at its end.
 pub(crate) struct Footer {
     pub bytes: Vec<u8>,
@@ -46,9 +49,10 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Bytes in memory. A buffer that does not lie as it should is copied.
+    /// Bytes in memory. A buffer that does not lie as it should is copied, and a block that was freed may
+    /// still be the allocator's when the next one is read.
     pub const fn bytes(&self) -> usize {
-        2 * self.block + 2 * self.dictionaries
+        3 * self.block + 2 * self.dictionaries + LIBRARY_BYTES
     }
 
     /// The larger of both, each for itself.

@@ -1,5 +1,6 @@
 //! Batches into an Arrow file.
 
+use super::read::LIBRARY_BYTES;
 use super::refused;
 use crate::batch::{Batch, Bitmap, Column, Field, Texts, Values};
 use arrow_array::types::{
@@ -29,7 +30,7 @@ const BLOCKS_BYTES: usize = 1 << 20;
 
 /// The least that writing such columns takes.
 pub(crate) fn sink_bytes_min(fields: &[Field]) -> usize {
-    fields.len() * COLUMN_BYTES + COPIES * BATCH_BYTES_MIN + BLOCKS_BYTES
+    fields.len() * COLUMN_BYTES + COPIES * BATCH_BYTES_MIN + BLOCKS_BYTES + LIBRARY_BYTES
 }
 
 /// Writes a file; nothing of it is whole before [`FileWriter::finish`].
