@@ -1,7 +1,7 @@
 //! Row numbers that may match, in batches, along an access path other than a scan.
 
 use crate::error::Result;
-use crate::index::ordered::{Direction, KeyRange, Scan};
+use crate::index::ordered::{Direction, EvenEntries, KeyRange, Scan};
 use crate::query;
 use crate::query::AccessPath;
 use crate::txn::{RowWords, SecondaryIndex, TableData, prepare_key};
@@ -12,8 +12,6 @@ use std::sync::Arc;
 /// Entries looked at in one step; fewer in the first ones, which may be enough.
 const BATCH: usize = 256;
 const FIRST_BATCH: usize = 16;
-/// Entries by which a walk down looks where the next values begin.
-const PEEKED: usize = 16;
 
 /// Where row numbers come from, other than a walk over the pages.
 pub(super) enum Candidates {
@@ -35,72 +33,104 @@ pub(super) struct IndexWalk {
     scan: Option<Scan>,
     /// Entries of the next step.
     step: usize,
-    /// The bits of a head that hold its value, if rows of one value come up though the walk goes down.
-    grouped: Option<u64>,
+    /// Bytes of a key that are its value, if rows of one value come up though the walk goes down.
+    grouped: Option<usize>,
 }
 
 /// A step's row numbers. From an index each comes with its entry's key, so that a row with several
 /// versions in one range is met once: at the entry of the version the reader sees.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub rows: Vec<u32>,
-    /// The first eight bytes of each key.
-    heads: Vec<u64>,
-    /// The other bytes, if any key has some, and where each key's end.
-    tails: Vec<u8>,
+    /// Keys' tails, each of `width` bytes unless there are `ends`.
+    entries: EvenEntries,
+    width: usize,
+    /// Where each key's tail ends, if they vary.
     ends: Vec<usize>,
 }
 
 impl Batch {
     pub(super) fn clear(&mut self) {
-        self.rows.clear();
-        self.heads.clear();
-        self.tails.clear();
+        self.entries.rows.clear();
+        self.entries.heads.clear();
+        self.entries.tails.clear();
         self.ends.clear();
+    }
+
+    #[inline]
+    pub(super) fn rows(&self) -> &[u32] {
+        &self.entries.rows
     }
 
     /// The key of the index entry that the row at this position came from, if it came from one: its
     /// first eight bytes, and the others.
     #[inline]
     pub(super) fn entry(&self, at: usize) -> Option<(u64, &[u8])> {
-        let head = *self.heads.get(at)?;
+        let head = *self.entries.heads.get(at)?;
         if self.ends.is_empty() {
-            return Some((head, &[]));
+            return Some((head, &self.entries.tails[at * self.width..(at + 1) * self.width]));
         }
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
-        Some((head, &self.tails[start..self.ends[at]]))
+        Some((head, &self.entries.tails[start..self.ends[at]]))
     }
 
-    /// Drops the entries from this position on; of an index with short keys.
+    /// The value of an entry, if that is so many bytes of its key; of keys of one width.
+    fn value(&self, at: usize, bytes: usize) -> (u64, &[u8]) {
+        let unused = u64::BITS.saturating_sub(u8::BITS * bytes as u32);
+        let tail = &self.entries.tails[at * self.width..];
+        (self.entries.heads[at] >> unused, &tail[..bytes.saturating_sub(size_of::<u64>())])
+    }
+
+    /// The position behind the last entry from `start` on that has the same value.
+    fn group_end(&self, start: usize, bytes: usize) -> usize {
+        let value = self.value(start, bytes);
+        let others = start + 1..self.entries.rows.len();
+        let other = others.clone().find(|at| self.value(*at, bytes) != value);
+        other.unwrap_or(others.end)
+    }
+
+    /// Drops the entries from this position on; of keys of one width.
     fn drop_from(&mut self, at: usize) {
-        self.rows.truncate(at);
-        self.heads.truncate(at);
+        self.entries.rows.truncate(at);
+        self.entries.heads.truncate(at);
+        self.entries.tails.truncate(at * self.width);
     }
 
-    /// Turns the entries of each value round; of an index with short keys.
-    fn reverse_groups(&mut self, value: u64) {
+    /// Turns the entries of each value round; of keys of one width.
+    fn reverse_groups(&mut self, bytes: usize) {
         let mut start = 0;
-        for group in self.heads.chunk_by_mut(|a, b| a & value == b & value) {
-            group.reverse();
-            self.rows[start..start + group.len()].reverse();
-            start += group.len();
+        while start < self.entries.rows.len() {
+            let end = self.group_end(start, bytes);
+            let EvenEntries { heads, tails, rows } = &mut self.entries;
+            heads[start..end].reverse();
+            rows[start..end].reverse();
+            let tails = &mut tails[start * self.width..end * self.width];
+            let (mut low, mut high) = (0, tails.len());
+            while self.width > 0 && low + self.width < high {
+                high -= self.width;
+                let (left, right) = tails.split_at_mut(high);
+                left[low..low + self.width].swap_with_slice(&mut right[..self.width]);
+                low += self.width;
+            }
+            start = end;
         }
     }
 
     /// Takes the next entries of a walk; false if there are no more after them.
     fn take(&mut self, walk: &mut Scan, most: usize) -> bool {
-        let Self { rows, heads, tails, ends } = self;
-        rows.reserve(most);
-        heads.reserve(most);
-        if walk.is_short() {
-            return walk.next_short(heads, rows, most);
+        let Self { entries, width, ends } = self;
+        entries.rows.reserve(most);
+        entries.heads.reserve(most);
+        if let Some(even) = walk.tail_width() {
+            *width = even;
+            entries.tails.reserve(most * even);
+            return walk.next_even(entries, most);
         }
         ends.reserve(most);
         let mut push = |head, tail: &[u8], row| {
-            rows.push(row);
-            heads.push(head);
-            tails.extend_from_slice(tail);
-            ends.push(tails.len());
+            entries.rows.push(row);
+            entries.heads.push(head);
+            entries.tails.extend_from_slice(tail);
+            ends.push(entries.tails.len());
         };
         walk.next_keys(&mut push, most)
     }
@@ -136,12 +166,12 @@ impl Candidates {
         batch.clear();
         match self {
             Self::List(list) => {
-                batch.rows.extend(list.by_ref().take(BATCH));
+                batch.entries.rows.extend(list.by_ref().take(BATCH));
                 Ok(list.len() > 0)
             }
             Self::Keys(keys) => {
                 for key in keys.by_ref().take(BATCH) {
-                    find_key(rows, &key, &mut batch.rows)?;
+                    find_key(rows, &key, &mut batch.entries.rows)?;
                 }
                 Ok(keys.len() > 0)
             }
@@ -174,20 +204,21 @@ impl IndexWalk {
         if !descending {
             ranges.reverse();
         }
-        let grouped = index.value_bits().filter(|_| descending && serves_sort);
+        let grouped = index.tied_value_bytes().filter(|_| descending && serves_sort);
         Self { index, ranges, direction, scan: None, step: FIRST_BATCH, grouped }
     }
 
     fn fill(&mut self, batch: &mut Batch) -> bool {
+        let step = self.step;
+        self.step = BATCH.min(2 * step);
         if self.scan.is_none() {
             let Some(range) = self.ranges.pop() else { return false };
-            if let Some(value) = self.grouped {
-                return self.peek(range, value, batch);
+            if let Some(bytes) = self.grouped {
+                return self.peek(range, bytes, step, batch);
             }
             self.scan = Some(self.index.tree.scan(&whole_entry_range(range), self.direction));
         }
-        let more = self.scan.as_mut().is_some_and(|scan| batch.take(scan, self.step));
-        self.step = BATCH.min(2 * self.step);
+        let more = self.scan.as_mut().is_some_and(|scan| batch.take(scan, step));
         if !more {
             self.scan = None;
         }
@@ -196,19 +227,27 @@ impl IndexWalk {
 
     /// Takes the last values of a range, each value's rows upwards. The least value met may have more
     /// rows: they are walked next, and after them what is left of the range.
-    fn peek(&mut self, range: query::KeyRange, value: u64, batch: &mut Batch) -> bool {
+    fn peek(
+        &mut self,
+        range: query::KeyRange,
+        bytes: usize,
+        step: usize,
+        batch: &mut Batch,
+    ) -> bool {
         let mut scan = self.index.tree.scan(&entry_range(&range), Direction::Descending);
-        let more = batch.take(&mut scan, PEEKED);
-        if more && let Some(least) = batch.heads.last().map(|head| head & value) {
-            batch.drop_from(batch.heads.partition_point(|head| head & value > least));
-            let width = (value.count_ones() / u8::BITS) as usize;
-            let least = least.to_be_bytes()[..width].to_vec();
+        let more = batch.take(&mut scan, step);
+        if more && let Some(last) = batch.rows().len().checked_sub(1) {
+            let (head, tail) = batch.entry(last).expect("it came from the index");
+            let least = [&head.to_be_bytes()[..], tail].concat()[..bytes].to_vec();
+            let value = batch.value(last, bytes);
+            let others = (0..last).rev().find(|at| batch.value(*at, bytes) != value);
+            batch.drop_from(others.map_or(0, |at| at + 1));
             let high = Bound::Excluded(least.clone());
             let group = query::KeyRange::prefix(least);
             self.scan = Some(self.index.tree.scan(&entry_range(&group), Direction::Ascending));
             self.ranges.push(query::KeyRange { low: range.low, high });
         }
-        batch.reverse_groups(value);
+        batch.reverse_groups(bytes);
         self.scan.is_some() || !self.ranges.is_empty()
     }
 }

@@ -278,8 +278,8 @@ impl<'a> Cursor<'a> {
         first.copy_from_slice(&self.words);
         let mut filled = all.end;
         for room in others.chunks_exact_mut(all.end) {
-            let Some(row) = self.batch.rows.get(self.at) else { break };
-            if let Some(next) = self.batch.rows.get(self.at + AHEAD) {
+            let Some(row) = self.batch.rows().get(self.at) else { break };
+            if let Some(next) = self.batch.rows().get(self.at + AHEAD) {
                 self.rows.versions.fetch(*next);
             }
             if !matches!(self.source.read(&self.rows, *row, &all, room), Ok(true)) {
@@ -298,10 +298,10 @@ impl<'a> Cursor<'a> {
             return Ok(true);
         }
         loop {
-            while let Some(row) = self.batch.rows.get(self.at).copied() {
+            while let Some(row) = self.batch.rows().get(self.at).copied() {
                 let at = self.at;
                 self.at += 1;
-                if let Some(next) = self.batch.rows.get(at + AHEAD) {
+                if let Some(next) = self.batch.rows().get(at + AHEAD) {
                     self.rows.versions.fetch(*next);
                 }
                 if self.sees(row, at)? {
@@ -312,10 +312,10 @@ impl<'a> Cursor<'a> {
             self.at = 0;
             if self.more {
                 self.more = self.candidates.fill(&self.rows, &mut self.batch)?;
-                for row in self.batch.rows.iter().take(AHEAD) {
+                for row in self.batch.rows().iter().take(AHEAD) {
                     self.rows.versions.fetch(*row);
                 }
-                self.poll.pass(self.batch.rows.len() as u64, self.source.engine())?;
+                self.poll.pass(self.batch.rows().len() as u64, self.source.engine())?;
                 self.source.check_kept()?; // what should be in the batch may be gone
             } else if let Some(own) = self.own.take() {
                 self.batch.clear();

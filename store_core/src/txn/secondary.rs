@@ -22,6 +22,9 @@ const NEVER: u64 = u64::MAX;
 
 /// Bytes of a key that the index compares as one number.
 const HEAD_BYTES: usize = 8;
+/// Ties end with this byte of a key at the latest, and are at most so many.
+const TIED_BYTES: usize = 12;
+const TIE_BYTES_MAX: usize = 7;
 /// Room for most keys.
 const KEY_ROOM: usize = 32;
 
@@ -31,6 +34,8 @@ pub(crate) struct SecondaryIndex {
     pub tree: OrderedIndex,
     /// Bytes of a key if they never vary; else a key may be too long.
     pub key_width: Option<usize>,
+    /// Bytes of a key that are its value, if they never vary.
+    value_width: Option<usize>,
     /// How to read the only column's cells as numbers, if that is possible.
     rank: Option<CellRank>,
     /// It has every entry that a snapshot needs which reads this timestamp or a later one.
@@ -43,12 +48,13 @@ impl SecondaryIndex {
         let columns = spec.columns.iter().map(|column| &data.schema.columns[*column]);
         let widths: Option<Vec<usize>> =
             columns.map(|column| encoded_width(column.ty, column.notnull)).collect();
-        let width = widths.map(|widths| widths.iter().sum());
+        let value_width: Option<usize> = widths.map(|widths| widths.iter().sum());
+        let key_width = value_width.map(|width| width + tie_bytes(spec, width));
         let (blocks, holder) = (Arc::clone(&data.blocks), data.holder.clone());
-        let tree = OrderedIndex::new(blocks, Arc::clone(epoch), holder, width);
+        let tree = OrderedIndex::new(blocks, Arc::clone(epoch), holder, key_width);
         let rank = if let [only] = spec.columns[..] { data.layout.rank(only) } else { None };
         let complete_from = AtomicU64::new(0);
-        Self { spec: spec.clone(), tree, key_width: width, rank, complete_from }
+        Self { spec: spec.clone(), tree, key_width, value_width, rank, complete_from }
     }
 
     /// The same for a table with rows: it serves nobody until it is complete.
@@ -68,17 +74,15 @@ impl SecondaryIndex {
         self.complete_from.load(Acquire) <= at.0 || planted::bug("index_used_too_early")
     }
 
-    /// True if the entries of one value follow the primary key, as far as the bits tell that are left
-    /// of their first eight bytes. A unique index has none: its values have one row each.
+    /// True if the entries of one value follow the primary key, as far as the bits tell that they have
+    /// beside it. A unique index has none: its values have one row each.
     pub(crate) fn has_ties(&self) -> bool {
-        !self.spec.unique && self.key_width.is_none_or(|width| width < HEAD_BYTES)
+        self.value_width.is_none_or(|width| tie_bytes(&self.spec, width) > 0)
     }
 
-    /// Bits of an entry's first eight bytes that hold its value, if that is the same for all and the
-    /// others hold ties.
-    pub(crate) fn value_bits(&self) -> Option<u64> {
-        let width = self.key_width.filter(|_| self.has_ties())?;
-        Some(!(u64::MAX >> (8 * width)))
+    /// Bytes of an entry's key that are its value, if they never vary and ties follow.
+    pub(crate) fn tied_value_bytes(&self) -> Option<usize> {
+        self.value_width.filter(|_| self.has_ties())
     }
 
     /// Pages to promise before so many entries of so many key bytes are added or removed: their
@@ -88,20 +92,18 @@ impl SecondaryIndex {
         (bytes + bytes / 8).div_ceil(PAGE_BYTES) + (3 * entries).min(SIZE_CLASSES)
     }
 
-    /// The key of a row's entry, appended to `out`: its value, and in the bytes that are left of the
-    /// first eight what orders rows of one value.
+    /// The key of a row's entry, appended to `out`: its value, and a few bytes that order rows of one
+    /// value.
     pub(crate) fn encode(&self, rows: &TableData, words: &[u64], out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
         self.encode_value(rows, words, out)?;
-        if let Some(width) = self.key_width {
+        if let Some(width) = self.value_width {
             out.resize(start + width, 0);
         }
-        if let Some(left) = HEAD_BYTES.checked_sub(out.len() - start)
-            && left > 0
-            && self.has_ties()
-        {
-            let ties = tie(rows, words, 8 * left as u32)?;
-            out.extend_from_slice(&ties.to_be_bytes()[HEAD_BYTES - left..]);
+        let bytes = tie_bytes(&self.spec, out.len() - start);
+        if bytes > 0 {
+            let ties = tie(rows, words, u8::BITS * bytes as u32)?;
+            out.extend_from_slice(&ties.to_be_bytes()[size_of::<u64>() - bytes..]);
         }
         Ok(())
     }
@@ -141,13 +143,13 @@ impl SecondaryIndex {
         tail: &[u8],
         room: &mut Vec<u8>,
     ) -> bool {
-        match (&self.rank, self.key_width) {
+        match (&self.rank, self.value_width) {
             (Some(rank), Some(width)) => {
                 let nullable = !rows.schema.columns[self.spec.columns[0]].notnull;
                 let cell = encoded_rank(rank.of_row(words), nullable);
                 let unused = 64_u32.saturating_sub(8 * width as u32);
                 (head ^ cell[0]) >> unused == 0
-                    && tail.first().is_none_or(|last| *last == cell[1] as u8)
+                    && (width <= HEAD_BYTES || tail.first() == Some(&(cell[1] as u8)))
             }
             _ => self.is_encoded_entry(rows, words, head, tail, room),
         }
@@ -197,6 +199,16 @@ impl SecondaryIndex {
         let cells: Vec<String> =
             self.spec.columns.iter().map(|column| view.cell(*column).to_string()).collect();
         cells.join(", ")
+    }
+}
+
+/// How many bytes of ties follow a value of so many.
+const fn tie_bytes(spec: &Index, value: usize) -> usize {
+    let left = TIED_BYTES.saturating_sub(value);
+    match spec.unique {
+        true => 0,
+        false if left > TIE_BYTES_MAX => TIE_BYTES_MAX,
+        false => left,
     }
 }
 

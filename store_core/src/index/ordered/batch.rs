@@ -13,10 +13,13 @@ const MERGE_ENTRIES_MAX: usize = 4096;
 
 /// Entries to be inserted or removed together.
 ///
-/// Costs 16 bytes an entry; keys longer than eight bytes cost 8 more and their other bytes.
+/// Costs 16 bytes an entry; keys that vary in width or have more than twelve bytes cost 8 more and
+/// their bytes beyond the eighth.
 #[derive(Clone)]
 pub(crate) struct EntryBatch {
     shape: Shape,
+    /// Bytes of the tails, if they lie in the entries.
+    inline: Option<usize>,
     entries: Vec<Entry>,
     /// Where tail number `i + 1` ends in `tails`.
     tail_ends: Vec<usize>,
@@ -28,15 +31,29 @@ pub(crate) struct EntryBatch {
 struct Entry {
     head: u64,
     row: u32,
-    /// The tail's number, from 1; 0 if there is none.
-    tail: u32,
+    /// The tail with zeros behind it, or its number, from 1; zeros if there is none.
+    tail: [u8; INLINE_BYTES],
+}
+
+/// Longest tail that lies in its entry.
+const INLINE_BYTES: usize = 4;
+
+impl Entry {
+    /// Entries whose tails lie in them compare like these numbers.
+    #[inline]
+    fn rank(&self) -> u128 {
+        let tail = u32::from_be_bytes(self.tail);
+        u128::from(self.head) << 64 | u128::from(tail) << 32 | u128::from(self.row)
+    }
 }
 
 impl EntryBatch {
     /// An empty batch for an index of the same key width.
     pub(crate) fn new(key_width: Option<usize>) -> Self {
+        let shape = Shape::new(key_width);
         Self {
-            shape: Shape::new(key_width),
+            shape,
+            inline: shape.tail_width().filter(|width| *width <= INLINE_BYTES),
             entries: Vec::new(),
             tail_ends: Vec::new(),
             tails: Vec::new(),
@@ -47,11 +64,13 @@ impl EntryBatch {
     pub(crate) fn push(&mut self, key: &[u8], row: u32) {
         let mut padding = Padding::new();
         let key = self.shape.key(key, u64::from(row), &mut padding);
-        let mut tail = 0;
-        if !key.tail.is_empty() {
+        let mut tail = [0; INLINE_BYTES];
+        if let Some(width) = self.inline {
+            tail[..width].copy_from_slice(key.tail);
+        } else if !key.tail.is_empty() {
             self.tails.extend_from_slice(key.tail);
             self.tail_ends.push(self.tails.len());
-            tail = self.tail_ends.len() as u32;
+            tail = (self.tail_ends.len() as u32).to_ne_bytes();
         }
         self.entries.push(Entry { head: key.head, row, tail });
         self.sorted = false;
@@ -60,8 +79,8 @@ impl EntryBatch {
     /// Sorts the entries and drops repeated ones. What the batch is used for needs that.
     pub(crate) fn sort(&mut self) {
         let mut entries = std::mem::take(&mut self.entries);
-        if self.tails.is_empty() {
-            entries.sort_unstable_by_key(|entry| (entry.head, entry.row));
+        if self.inline.is_some() {
+            entries.sort_unstable_by_key(Entry::rank);
         } else {
             entries.sort_unstable_by(|a, b| {
                 a.head.cmp(&b.head).then_with(|| self.resolve(a).cmp(&self.resolve(b)))
@@ -92,8 +111,12 @@ impl EntryBatch {
     }
 
     #[inline]
-    fn resolve(&self, entry: &Entry) -> Key<'_> {
-        Key { head: entry.head, tail: self.tail(entry.tail as usize), row: u64::from(entry.row) }
+    fn resolve<'e>(&'e self, entry: &'e Entry) -> Key<'e> {
+        let tail = match self.inline {
+            Some(width) => &entry.tail[..width],
+            None => self.tail(u32::from_ne_bytes(entry.tail) as usize),
+        };
+        Key { head: entry.head, tail, row: u64::from(entry.row) }
     }
 
     #[inline]

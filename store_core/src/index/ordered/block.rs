@@ -165,14 +165,22 @@ impl<'g> Block<'g> {
         self.shape == Shape::Short
     }
 
+    /// The tail of an entry, or of the high key.
     #[inline]
-    fn tail(self, slot: usize) -> &'g [u8] {
+    pub(super) fn tail(self, slot: usize) -> &'g [u8] {
+        self.tails(slot..slot + 1)
+    }
+
+    /// The tails of these slots, one behind the other.
+    #[inline]
+    pub(super) fn tails(self, slots: Range<usize>) -> &'g [u8] {
+        debug_assert!(slots.end <= self.count() + 1);
         if self.shape == Shape::Short {
             return &[];
         }
-        let (from, to) = (self.tail_offset(slot), self.tail_offset(slot + 1));
+        let (from, to) = (self.tail_offset(slots.start), self.tail_offset(slots.end));
         let tails = self.place::<u8>(tails_at(self.shape, self.count() + 1) + from);
-        // SAFETY: the tail of slot `slot <= count` lies between these offsets (layout above).
+        // SAFETY: the tails of slots up to `count` lie between these offsets (layout above).
         unsafe { slice::from_raw_parts(tails, to - from) }
     }
 

@@ -30,6 +30,7 @@ pub(super) struct List {
     holder: Holder,
     entries: AtomicU64,
     nodes: AtomicU64,
+    /// Bytes of all tails, if they vary.
     tail_bytes: AtomicU64,
     heap_bytes: AtomicU64,
 }
@@ -43,7 +44,7 @@ unsafe impl Sync for List {}
 impl List {
     pub(super) fn new(slab: Arc<Slab>, epoch: Arc<Epoch>, holder: Holder, shape: Shape) -> Self {
         let no_key = Key { head: 0, tail: &[], row: 0 };
-        let width = if let Shape::Fixed(width) = shape { width as usize } else { 0 };
+        let width = shape.tail_width().unwrap_or(0);
         let mut empty = Builder::new(&slab, shape, 0, width, null());
         empty.push(Key { tail: &vec![0; width], ..no_key });
         let empty = empty.finish();
@@ -59,7 +60,7 @@ impl List {
             remover: Mutex::new(()),
             entries: AtomicU64::new(0),
             nodes: AtomicU64::new(1),
-            tail_bytes: AtomicU64::new(width as u64),
+            tail_bytes: AtomicU64::new(0),
             heap_bytes: AtomicU64::new(NODE_BYTES as u64),
             slab,
             epoch,
@@ -126,9 +127,7 @@ impl List {
             return false;
         }
         self.count_entries(old.count(), new.count());
-        if self.shape != Shape::Short {
-            account(&self.tail_bytes, old.tail_bytes(), new.tail_bytes());
-        }
+        self.count_tails(old.tail_bytes(), new.tail_bytes());
         self.retire(old, guard);
         true
     }
@@ -155,7 +154,7 @@ impl List {
     /// Frees a node and its last block that have left chain and spine once nobody reads it any more.
     pub(super) fn retire_node(&self, node: *const Node, dead: Block<'_>, guard: &Guard) {
         account(&self.nodes, 1, 0);
-        account(&self.tail_bytes, dead.tail_bytes(), 0);
+        self.count_tails(dead.tail_bytes(), 0);
         self.retire(dead, guard);
         self.give_heap(NODE_BYTES);
         // SAFETY: the remover unlinked the node, so threads that pin from now on cannot find it;
@@ -168,7 +167,7 @@ impl List {
         for (node, block) in made {
             account(&self.nodes, 0, 1);
             self.count_entries(0, block.count());
-            account(&self.tail_bytes, 0, block.tail_bytes());
+            self.count_tails(0, block.tail_bytes());
             self.take_heap(NODE_BYTES);
             self.add_to_spine(block.key(0), *node, guard);
         }
@@ -193,6 +192,14 @@ impl List {
         self.entries.fetch_add((after as u64).wrapping_sub(before as u64), release);
     }
 
+    /// Counts a change of the bytes of tails; those of one width are as many as the entries say.
+    #[inline]
+    fn count_tails(&self, before: usize, after: usize) {
+        if self.shape == Shape::Variable {
+            account(&self.tail_bytes, before, after);
+        }
+    }
+
     /// Nodes now.
     pub(super) fn nodes(&self) -> u64 {
         self.nodes.load(Relaxed)
@@ -201,7 +208,7 @@ impl List {
     /// Bytes of blocks, without those replaced and not released yet.
     pub(super) fn block_bytes(&self) -> u64 {
         let (empty, entry) = self.slot_bytes();
-        let tails = if self.shape == Shape::Short { 0 } else { self.tail_bytes.load(Relaxed) };
+        let tails = self.tail_bytes.load(Relaxed);
         (self.nodes() * empty + self.len() * entry).saturating_add_signed(tails.cast_signed())
     }
 
@@ -222,28 +229,32 @@ impl List {
         self.holder.give(bytes);
     }
 
-    /// Bytes of a block without entries, and of one entry without its tail.
+    /// Bytes of a block without entries, and of one entry; without tails that vary.
     fn slot_bytes(&self) -> (u64, u64) {
-        let empty = block_bytes(self.shape, 0, 0) as u64;
-        (empty, block_bytes(self.shape, 1, 0) as u64 - empty)
+        let width = self.shape.tail_width().unwrap_or(0);
+        let empty = block_bytes(self.shape, 0, width) as u64;
+        (empty, block_bytes(self.shape, 1, 2 * width) as u64 - empty)
     }
 
     /// Slab bytes that merging so many entries of so many key bytes takes at most.
     ///
-    /// Every block touched is copied once; entries cost what they are, and twice that if they
-    /// have tails, as each block repeats the first key of its neighbour. Blocks made anew are at
-    /// least a quarter full.
+    /// Every block touched is copied once; entries cost what they are, and twice that if their tails
+    /// vary, as each block repeats the first key of its neighbour. Blocks made anew are at least a
+    /// quarter full.
     pub(super) fn worst_case_bytes(&self, entries: usize, key_bytes: usize) -> usize {
         let (empty, entry) = self.slot_bytes();
         let (empty, entry) = (empty as usize, entry as usize);
         let copies = entries.saturating_mul(self.largest_block_bytes());
-        let tail_bytes = if self.shape == Shape::Short { 0 } else { key_bytes };
-        let content = copies.min(self.block_bytes() as usize) + entries * entry + tail_bytes;
+        let varies = self.shape == Shape::Variable;
+        let tail_bytes = self.shape.tail_width().map_or(key_bytes, |width| entries * width);
+        let content = copies.min(self.block_bytes() as usize)
+            + entries * entry
+            + if varies { tail_bytes } else { 0 };
         let blocks = entries.min(self.nodes() as usize)
             + entries / (BLOCK_ENTRIES_MAX / 4)
             + tail_bytes / (BLOCK_TAIL_BYTES_MAX / 4)
             + 2;
-        let repeated = if self.shape == Shape::Short { 0 } else { content };
+        let repeated = if varies { content } else { 0 };
         content.saturating_add(repeated).saturating_add(blocks * empty)
     }
 

@@ -44,7 +44,7 @@ mod spine_model;
 mod tests;
 
 pub(crate) use batch::EntryBatch;
-pub(crate) use scan::{Direction, KeyRange, Scan};
+pub(crate) use scan::{Direction, EvenEntries, KeyRange, Scan};
 
 use crate::mem::Holder;
 use crate::mem::epoch::Epoch;

@@ -54,6 +54,16 @@ pub(crate) struct Scan {
     done: bool,
 }
 
+/// Entries of an index whose keys have one width.
+#[derive(Default)]
+pub(crate) struct EvenEntries {
+    /// The first eight bytes of each key.
+    pub(crate) heads: Vec<u64>,
+    /// The other bytes, one key's behind the other's.
+    pub(crate) tails: Vec<u8>,
+    pub(crate) rows: Vec<u32>,
+}
+
 /// Where a scan stopped.
 enum Stop<'a> {
     /// At the end of its range.
@@ -142,28 +152,26 @@ impl Scan {
         })
     }
 
-    /// The same for keys of eight bytes at most, which have no others: appends heads and row numbers.
-    pub(crate) fn next_short(
-        &mut self,
-        heads: &mut Vec<u64>,
-        rows: &mut Vec<u32>,
-        max: usize,
-    ) -> bool {
+    /// The same for keys of one width: appends heads, the other bytes of each, and row numbers.
+    pub(crate) fn next_even(&mut self, batch: &mut EvenEntries, max: usize) -> bool {
         let descending = self.direction == Direction::Descending;
         self.advance(max, &mut |block, slots| {
+            let EvenEntries { heads, tails, rows } = batch;
             if descending {
                 heads.extend(block.heads()[slots.clone()].iter().rev());
-                rows.extend(block.rows()[slots].iter().rev());
+                rows.extend(block.rows()[slots.clone()].iter().rev());
+                slots.rev().for_each(|slot| tails.extend_from_slice(block.tail(slot)));
             } else {
                 heads.extend_from_slice(&block.heads()[slots.clone()]);
-                rows.extend_from_slice(&block.rows()[slots]);
+                rows.extend_from_slice(&block.rows()[slots.clone()]);
+                tails.extend_from_slice(block.tails(slots));
             }
         })
     }
 
-    /// True if keys have eight bytes at most.
-    pub(crate) fn is_short(&self) -> bool {
-        self.list.shape == Shape::Short
+    /// Bytes of each key beyond the eighth, if all have as many.
+    pub(crate) fn tail_width(&self) -> Option<usize> {
+        self.list.shape.tail_width()
     }
 
     pub(super) fn advance(
