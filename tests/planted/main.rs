@@ -153,6 +153,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I13", "queries", "random_predicates_find", "prefix_cut_short"),
     ("I13", "queries", "random_queries_give", "folded_text_sorted"),
     ("I13", "queries", "random_queries_give", "ties_left_as_met"),
+    ("I13", "queries", "random_queries_give", "least_value_half_met"),
     ("I13", "spill", "sorts::equal_keys_keep", "merge_unstable"),
     ("I13", "spill", "sorts::threads_keep_the_order", "newest_run_first"),
     ("I13", "spill", "sorts::equal_keys_keep", "equal_prefix_taken"),

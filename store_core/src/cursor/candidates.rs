@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::index::ordered::{Direction, EvenEntries, KeyRange, Scan};
+use crate::planted;
 use crate::query;
 use crate::query::AccessPath;
 use crate::txn::{RowWords, SecondaryIndex, TableData, prepare_key};
@@ -239,13 +240,15 @@ impl IndexWalk {
         if more && let Some(last) = batch.rows().len().checked_sub(1) {
             let (head, tail) = batch.entry(last).expect("it came from the index");
             let least = [&head.to_be_bytes()[..], tail].concat()[..bytes].to_vec();
-            let value = batch.value(last, bytes);
-            let others = (0..last).rev().find(|at| batch.value(*at, bytes) != value);
-            batch.drop_from(others.map_or(0, |at| at + 1));
             let high = Bound::Excluded(least.clone());
-            let group = query::KeyRange::prefix(least);
-            self.scan = Some(self.index.tree.scan(&entry_range(&group), Direction::Ascending));
             self.ranges.push(query::KeyRange { low: range.low, high });
+            if !planted::bug("least_value_half_met") {
+                let value = batch.value(last, bytes);
+                let others = (0..last).rev().find(|at| batch.value(*at, bytes) != value);
+                batch.drop_from(others.map_or(0, |at| at + 1));
+                let group = entry_range(&query::KeyRange::prefix(least));
+                self.scan = Some(self.index.tree.scan(&group, Direction::Ascending));
+            }
         }
         batch.reverse_groups(bytes);
         self.scan.is_some() || !self.ranges.is_empty()

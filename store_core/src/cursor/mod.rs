@@ -113,8 +113,7 @@ impl<'a> Query<'a> {
 
     /// Orders the rows, `"-column"` descending; NULLs come last either way and ties follow the key.
     pub fn sort<W: AsRef<str>>(mut self, columns: &[W]) -> Result<Self> {
-        let words: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
-        self.sort = parse_sort(&words)?;
+        self.sort = parse_sort(columns)?;
         Ok(self)
     }
 

@@ -1,5 +1,6 @@
 //! The cursor: a walk or candidates in, rows out.
 
+mod few;
 mod sort;
 
 use super::candidates::{Batch, Candidates};
@@ -76,6 +77,8 @@ impl<'a> Cursor<'a> {
         let own = source.has_writes().then(|| source.own_rows(&rows));
         let walked = matches!(plan.path, AccessPath::Scan);
         let moment = source.at();
+        let asked = Sorting { sort: &sort, limit, offset, in_order: serves_sort };
+        let rows_ahead = if serves_sort { asked.rows_kept() } else { 1 };
         let mut cursor = Self {
             walk: if walked { rows.versions.walk(moment) } else { Walk::ended(moment) },
             // Without a filter every row is taken: then all of it is read at once.
@@ -88,7 +91,7 @@ impl<'a> Cursor<'a> {
             encoded: Vec::new(),
             candidates: Candidates::new(plan.path, index),
             quick: Quick::new(&filter, &rows.layout),
-            ahead: RowBatch::new(rows.layout.words()),
+            ahead: RowBatch::new(rows.layout.words(), rows_ahead),
             batch: Batch::default(),
             at: 0,
             row: None,
@@ -108,7 +111,6 @@ impl<'a> Cursor<'a> {
         }
         cursor.need_index_words();
         if !sort.is_empty() {
-            let asked = Sorting { sort: &sort, limit, offset, in_order: serves_sort };
             cursor.sort_rows(&asked)?;
         }
         Ok(cursor)
@@ -294,7 +296,7 @@ impl<'a> Cursor<'a> {
     /// Moves to the next matching row and fetches the words needed.
     fn advance_matching(&mut self) -> Result<bool> {
         self.row = None;
-        if self.walk_on()? {
+        if self.walk_on(|_| true)? {
             return Ok(true);
         }
         loop {
@@ -309,34 +311,44 @@ impl<'a> Cursor<'a> {
                     return Ok(true);
                 }
             }
-            self.at = 0;
-            if self.more {
-                self.more = self.candidates.fill(&self.rows, &mut self.batch)?;
-                for row in self.batch.rows().iter().take(AHEAD) {
-                    self.rows.versions.fetch(*row);
-                }
-                self.poll.pass(self.batch.rows().len() as u64, self.source.engine())?;
-                self.source.check_kept()?; // what should be in the batch may be gone
-            } else if let Some(own) = self.own.take() {
-                self.batch.clear();
-                self.candidates = Candidates::List(own.into_iter());
-                self.more = true;
-            } else {
-                self.batch.clear();
+            if !self.refill()? {
                 return Ok(false);
             }
         }
     }
 
-    /// Moves to the next matching row of the walk; false once it has ended.
-    fn walk_on(&mut self) -> Result<bool> {
+    /// Gets the next batch of candidates, which may have none; false if there are no more.
+    fn refill(&mut self) -> Result<bool> {
+        self.at = 0;
+        if self.more {
+            self.more = self.candidates.fill(&self.rows, &mut self.batch)?;
+            for row in self.batch.rows().iter().take(AHEAD) {
+                self.rows.versions.fetch(*row);
+            }
+            self.poll.pass(self.batch.rows().len() as u64, self.source.engine())?;
+            self.source.check_kept()?; // what should be in the batch may be gone
+        } else if let Some(own) = self.own.take() {
+            self.batch.clear();
+            self.candidates = Candidates::List(own.into_iter());
+            self.more = true;
+        } else {
+            self.batch.clear();
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Moves to the next matching row of the walk; false once it has ended. Leaves rows out that are in
+    /// their slots and for whose words `also` says no.
+    #[inline(always)]
+    fn walk_on(&mut self, also: impl Fn(SlotWords) -> bool) -> Result<bool> {
         if self.walk.has_ended() {
             return Ok(false);
         }
         let versions = &self.rows.versions;
         let own = self.own.is_some().then_some(&self.source);
         let wanted = wanted(&self.rows, &self.filter, &self.quick, own);
-        let quick = |words: SlotWords| self.quick.holds(|at| words.get(at));
+        let quick = |words: SlotWords| also(words) && self.quick.holds(|at| words.get(at));
         loop {
             if self.walk.next(versions, &self.needed, &mut self.words, quick, &wanted)? {
                 return Ok(true);

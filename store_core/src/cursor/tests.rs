@@ -143,6 +143,7 @@ fn rows_that_recovery_brings_back_are_counted() {
 fn keys(ty: Type, count: i64) -> Vec<Value> {
     let key = |at: i64| match ty {
         Type::Text if at % 3 == 0 => format!("AAL{}", at * 7919 % 1_000_003).into(),
+        Type::Text if at % 3 == 1 => format!("a common beginning {}", at * 7919 % 1009).into(),
         Type::Text => format!("{}é-{at}\u{1}", ["", "zz", "y", "~"][at as usize % 4]).into(),
         Type::Float64 => Value::Float64((at as f64 - 40.0) * 1e3),
         Type::Int64 if at % 2 == 0 => (at - count / 2).into(),
@@ -180,7 +181,9 @@ fn a_limited_sort_gives_the_first_rows_whatever_ties_there_are() {
         {
             let all = first_keys(word, None, 0); // whole keys, every row of them
             assert_eq!(all.len(), 900);
-            for (limit, offset) in [(1, 0), (10, 0), (10, 250), (300, 3), (700, 450), (0, 5)] {
+            let shapes =
+                [(1, 0), (10, 0), (8, 20), (10, 250), (300, 3), (700, 450), (0, 5), (9, 899)];
+            for (limit, offset) in shapes {
                 let wanted: Vec<Value> = all.iter().skip(offset).take(limit).cloned().collect();
                 let found = first_keys(word, Some(limit as u64), offset as u64);
                 assert_eq!(found, wanted, "{ty} {word}, limit {limit} offset {offset}");

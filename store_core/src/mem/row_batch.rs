@@ -1,5 +1,7 @@
 //! Copies of a few rows, handed out one after another.
 
+use std::ops::Range;
+
 /// Bytes of a batch, unless a single row is larger: they stay in the processor's nearest cache.
 const BATCH_BYTES: usize = 4 << 10;
 const WORD_BYTES: usize = 8;
@@ -18,10 +20,11 @@ pub(crate) struct RowBatch {
 }
 
 impl RowBatch {
-    /// An empty batch with room for one row.
-    pub(crate) fn new(width: usize) -> Self {
-        let most = (BATCH_BYTES / WORD_BYTES / width.max(1)).max(1) as u64;
-        Self { words: vec![0; width], width, most, at: 0, end: 0 }
+    /// An empty batch with room for so many rows, at least one and at most what a batch holds.
+    pub(crate) fn new(width: usize, rows: usize) -> Self {
+        let most = (BATCH_BYTES / WORD_BYTES / width.max(1)).max(1);
+        let words = vec![0; width * rows.clamp(1, most)];
+        Self { words, width, most: most as u64, at: 0, end: 0 }
     }
 
     /// True if every row has been given.
@@ -38,8 +41,8 @@ impl RowBatch {
             return self.current();
         }
         self.at = start + self.width;
-        // SAFETY: `filled` saw to it that `end` is a whole number of rows from 0, all of them
-        // within `words`, which only grow; so is every `at` below it.
+        // SAFETY: `filled` and `give` saw to it that `at` and `end` are whole numbers of rows from
+        // 0, all of them within `words`, which only grow; so is every `at` between them.
         unsafe { self.words.get_unchecked(start..start + self.width) }
     }
 
@@ -58,6 +61,24 @@ impl RowBatch {
             self.words.resize(words, 0);
         }
         &mut self.words[..words]
+    }
+
+    /// Room for the nth row, in the place of those handed out; to be followed by [`RowBatch::give`].
+    /// `None` if there is none for it.
+    pub(crate) fn row_mut(&mut self, nth: usize) -> Option<&mut [u64]> {
+        (self.at, self.end) = (0, 0);
+        self.words.get_mut(nth * self.width..(nth + 1) * self.width)
+    }
+
+    /// The words of these rows, as they were written.
+    pub(crate) fn rows_mut(&mut self, rows: Range<usize>) -> &mut [u64] {
+        &mut self.words[rows.start * self.width..rows.end * self.width]
+    }
+
+    /// Hands these rows out.
+    pub(crate) fn give(&mut self, rows: Range<usize>) {
+        (self.at, self.end) = (rows.start * self.width, rows.end * self.width);
+        assert!(self.at <= self.end && self.end <= self.words.len(), "rows in the room");
     }
 
     /// Says how many words of the room hold rows now; gives the number of rows.

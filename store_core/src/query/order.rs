@@ -59,11 +59,22 @@ impl SortKey {
 }
 
 /// Reads sort words: `origin`, `-altitude`, or SQL's `altitude desc nulls first`.
-pub fn parse_sort(words: &[&str]) -> Result<Vec<SortName>> {
-    words.iter().map(|word| parse_word(word)).collect()
+pub fn parse_sort<W: AsRef<str>>(words: &[W]) -> Result<Vec<SortName>> {
+    let mut sort = Vec::with_capacity(words.len());
+    for word in words {
+        sort.push(parse_word(word.as_ref())?);
+    }
+    Ok(sort)
 }
 
 fn parse_word(word: &str) -> Result<SortName> {
+    // Most words are names alone.
+    let name = word.strip_prefix('-').unwrap_or(word);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !name.is_empty() && name.bytes().all(is_plain) {
+        let descending = name.len() < word.len();
+        return Ok(SortName { name: name.to_owned(), descending, nulls: NullsOrder::Last });
+    }
     let mut rest = word.trim();
     let mut nulls = NullsOrder::Last;
     for (ending, order) in [("nulls first", NullsOrder::First), ("nulls last", NullsOrder::Last)] {
@@ -93,9 +104,6 @@ fn parse_word(word: &str) -> Result<SortName> {
 /// What stands before these words at the end, in any case; `None` if they are not there.
 fn strip_words<'t>(text: &'t str, ending: &str) -> Option<&'t str> {
     let mut rest = text;
-    if !text.contains(char::is_whitespace) {
-        return None; // most words are names alone
-    }
     for word in ending.rsplit(' ') {
         let at = rest.len().checked_sub(word.len())?;
         let (name, last) = (rest.get(..at)?, rest.get(at..)?);
@@ -109,11 +117,12 @@ fn strip_words<'t>(text: &'t str, ending: &str) -> Option<&'t str> {
 
 /// Finds the columns; an unknown one is an error.
 pub fn bind_sort(names: &[SortName], schema: &Schema) -> Result<Vec<SortKey>> {
-    let bind = |sort: &SortName| {
-        let column = schema.column_position(&sort.name)?;
-        Ok(SortKey { column, descending: sort.descending, nulls: sort.nulls })
-    };
-    names.iter().map(bind).collect()
+    let mut keys = Vec::with_capacity(names.len());
+    for SortName { name, descending, nulls } in names {
+        let column = schema.column_position(name)?;
+        keys.push(SortKey { column, descending: *descending, nulls: *nulls });
+    }
+    Ok(keys)
 }
 
 /// The order completed by the primary key, ascending, so that no two rows are equal in it.
@@ -156,6 +165,8 @@ mod tests {
             (found.name, found.descending, found.nulls == NullsOrder::First)
         };
         assert_eq!(read("origin"), ("origin".to_owned(), false, false));
+        assert_eq!(read("-a_1"), ("a_1".to_owned(), true, false));
+        assert_eq!(read(" -- strange"), ("- strange".to_owned(), true, false));
         assert_eq!(read("-altitude"), ("altitude".to_owned(), true, false));
         assert_eq!(read("x DESC  Nulls FIRST"), ("x".to_owned(), true, true));
         assert_eq!(read("desc nulls last"), ("desc".to_owned(), false, false));

@@ -12,7 +12,6 @@ mod reason;
 pub use ranges::KeyRange;
 pub use reason::Reason;
 
-use super::bounds::ColumnBounds;
 use super::filter::Filter;
 use super::order::{NullsOrder, SortKey};
 use crate::error::{Error, Result};
@@ -236,7 +235,7 @@ impl Candidate {
         let counts = reach.ranges.iter().map(|range| (input.estimates)(position, range));
         let entries = counts.fold(0, u64::saturating_add);
         let serves_sort = leading.is_some_and(|column| {
-            serves(input, column, &input.filter.bounds(column))
+            serves(input, column)
                 || column == index.columns[0]
                     && nulls_can_be_first(input, column, &mut reach.ranges)
         });
@@ -266,14 +265,14 @@ impl Candidate {
 }
 
 /// True if a walk meets the first sort column's values in the order asked for.
-fn serves(input: &PlanInput<'_>, column: usize, bounds: &ColumnBounds<'_>) -> bool {
+fn serves(input: &PlanInput<'_>, column: usize) -> bool {
     let Some(first) = input.sort.first().filter(|first| first.column == column) else {
         return false;
     };
     // The index has NULLs last, so a walk down meets them first.
     let met = if first.descending { NullsOrder::First } else { NullsOrder::Last };
-    let no_nulls = !bounds.null || input.schema.columns[column].notnull;
-    !input.overlay && (no_nulls || first.nulls == met)
+    let no_nulls = || input.schema.columns[column].notnull || !input.filter.bounds(column).null;
+    !input.overlay && (first.nulls == met || no_nulls())
 }
 
 /// Puts the range of NULLs before the others, which a walk takes first or, downwards, last: so it meets

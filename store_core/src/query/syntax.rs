@@ -224,74 +224,51 @@ impl NamedExpr {
     }
 }
 
+/// Calls `see` with each expression directly below a kind, shared or, with `mut`, to be changed.
+macro_rules! for_each_child {
+    ($kind:expr, $see:expr, $iter:ident $(, $mutable:tt)?) => {
+        match $kind {
+            Self::Column(_) | Self::Literal(_) => {}
+            Self::Negate(inner)
+            | Self::Not(inner)
+            | Self::IsNull(inner, _)
+            | Self::IsTruth(inner, ..)
+            | Self::Match(inner, ..)
+            | Self::Cast(inner, _) => $see(inner),
+            Self::Arithmetic(_, left, right) | Self::Compare(_, left, right) => {
+                $see(left);
+                $see(right);
+            }
+            Self::And(list) | Self::Or(list) | Self::Call(_, list) => list.$iter().for_each($see),
+            Self::In(inner, list, _) => {
+                $see(inner);
+                list.$iter().for_each($see);
+            }
+            Self::Between(three, _) => three.$iter().for_each($see),
+            Self::Case { operand, whens, otherwise } => {
+                if let Some(inner) = operand {
+                    $see(inner);
+                }
+                for when in whens {
+                    $see(&$($mutable)? when.when);
+                    $see(&$($mutable)? when.then);
+                }
+                if let Some(inner) = otherwise {
+                    $see(inner);
+                }
+            }
+        }
+    };
+}
+
 impl ExprKind {
     /// Calls it with each expression directly below.
     pub fn for_each_child<'a>(&'a self, see: &mut dyn FnMut(&'a Expr)) {
-        match self {
-            Self::Column(_) | Self::Literal(_) => {}
-            Self::Negate(inner)
-            | Self::Not(inner)
-            | Self::IsNull(inner, _)
-            | Self::IsTruth(inner, ..)
-            | Self::Match(inner, ..)
-            | Self::Cast(inner, _) => see(inner),
-            Self::Arithmetic(_, left, right) | Self::Compare(_, left, right) => {
-                see(left);
-                see(right);
-            }
-            Self::And(list) | Self::Or(list) | Self::Call(_, list) => list.iter().for_each(see),
-            Self::In(inner, list, _) => {
-                see(inner);
-                list.iter().for_each(see);
-            }
-            Self::Between(three, _) => three.iter().for_each(see),
-            Self::Case { operand, whens, otherwise } => {
-                if let Some(inner) = operand {
-                    see(inner);
-                }
-                for when in whens {
-                    see(&when.when);
-                    see(&when.then);
-                }
-                if let Some(inner) = otherwise {
-                    see(inner);
-                }
-            }
-        }
+        for_each_child!(self, see, iter);
     }
 
     fn for_each_child_mut(&mut self, see: &mut dyn FnMut(&mut Expr)) {
-        match self {
-            Self::Column(_) | Self::Literal(_) => {}
-            Self::Negate(inner)
-            | Self::Not(inner)
-            | Self::IsNull(inner, _)
-            | Self::IsTruth(inner, ..)
-            | Self::Match(inner, ..)
-            | Self::Cast(inner, _) => see(inner),
-            Self::Arithmetic(_, left, right) | Self::Compare(_, left, right) => {
-                see(left);
-                see(right);
-            }
-            Self::And(list) | Self::Or(list) | Self::Call(_, list) => list.iter_mut().for_each(see),
-            Self::In(inner, list, _) => {
-                see(inner);
-                list.iter_mut().for_each(see);
-            }
-            Self::Between(three, _) => three.iter_mut().for_each(see),
-            Self::Case { operand, whens, otherwise } => {
-                if let Some(inner) = operand {
-                    see(inner);
-                }
-                for when in whens {
-                    see(&mut when.when);
-                    see(&mut when.then);
-                }
-                if let Some(inner) = otherwise {
-                    see(inner);
-                }
-            }
-        }
+        for_each_child!(self, see, iter_mut, mut);
     }
 
     /// How tightly it holds together: what needs parentheses inside what.

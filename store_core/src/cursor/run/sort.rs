@@ -1,7 +1,8 @@
 //! Sorted results: the numbers of the rows in order, all found before the first row is given.
 //!
 //! ```text
-//! limit, an index in order   rows as they come, to the end of a group of equal entries ─► ties
+//! limit, an index in order   rows as they come, to the end of a group of equal entries ─► ties;
+//!                            few are kept whole (`few`)
 //! limit                      (the first cell as a number, row) ─► the best, cut now and then ─► ties
 //! else                       whole sort keys ─► top-k, or all of them
 //! ```
@@ -10,15 +11,14 @@
 //! refused by one comparison. Whole keys are made of ties only: rows whose entries or numbers are
 //! equal.
 
-use super::super::candidates::{Batch, Candidates};
+use super::super::candidates::Candidates;
+use super::few::Few;
 use super::{Cursor, RowRef, words_of};
 use crate::error::Result;
 use crate::mem::budget::Reservation;
 use crate::mem::layout::{CellRank, Layout};
 use crate::planted;
-use crate::query::{
-    Filter, NullsOrder, Quick, SortEncoder, SortKey, TopK, compare_rows, complete_sort,
-};
+use crate::query::{Filter, NullsOrder, Quick, SortEncoder, SortKey, TopK, complete_sort};
 use crate::txn::AHEAD;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -30,8 +30,6 @@ const BEST_ROOM_MIN: usize = 512;
 /// Most rows that are wanted of a sort by numbers: more are sorted by whole keys.
 const BEST_MAX: usize = 64 << 10;
 
-/// Rows that are kept whole where an index gives them in order.
-const FEW_ROWS: usize = 64;
 /// Rows of one number or entry that are compared cell by cell.
 const FEW_TIES: usize = 16;
 /// Bytes for a row that an index gave in order, and for the end of its group.
@@ -48,7 +46,7 @@ pub(super) struct Sorting<'s> {
 
 impl Sorting<'_> {
     /// How many rows from the first one on matter, if not all.
-    fn wanted(&self) -> Option<u64> {
+    pub(super) fn wanted(&self) -> Option<u64> {
         self.limit.map(|limit| limit.saturating_add(self.offset))
     }
 
@@ -84,8 +82,8 @@ impl Lead {
 
     /// Two bits are lost, so numbers may be equal where cells are not.
     #[inline(always)]
-    fn of_row(&self, words: &[u64]) -> u64 {
-        match self.rank.of_row(words) {
+    fn of(&self, word: impl Fn(usize) -> u64) -> u64 {
+        match self.rank.of_words(word) {
             Some(number) => 1 << 62 | (number ^ self.flipped) >> 2,
             None => self.null,
         }
@@ -124,28 +122,43 @@ impl Best {
 impl Cursor<'_> {
     /// Reads every row and keeps those the limit asks for, in order.
     pub(super) fn sort_rows(&mut self, asked: &Sorting<'_>) -> Result<()> {
-        let mut held = self.source.engine().sorts().reserve(0)?;
+        (self.skip, self.left) = (0, u64::MAX);
         let few = asked.wanted().filter(|wanted| (1..=BEST_MAX as u64).contains(wanted));
         let few = few.map(|wanted| wanted as usize);
-        let lead = Lead::new(asked.sort[0], &self.rows.layout);
-        (self.skip, self.left) = (0, u64::MAX);
-        let sorted = match (few, lead) {
-            (Some(wanted), _) if asked.in_order && self.has_entries_in_order(asked) => {
-                self.by_entries(asked, wanted, &mut held)?
+        let in_order = asked.in_order && self.has_entries_in_order(asked);
+        let found = match few {
+            Some(wanted) if in_order && asked.rows_kept() > 0 => {
+                let found = self.few_by_entries(wanted)?;
+                if found.is_complete() {
+                    return Ok(self.give_few(asked, wanted, found));
+                }
+                found
             }
+            _ => Few::default(),
+        };
+        let mut held = self.source.engine().sorts().reserve(0)?;
+        let lead = Lead::new(asked.sort[0], &self.rows.layout);
+        let sorted = match (few, lead) {
+            (Some(wanted), _) if in_order => self.by_entries(asked, wanted, &found, &mut held)?,
             (Some(wanted), Some(lead)) if !asked.in_order => {
                 self.best(asked, &lead, wanted, &mut held)?
             }
             _ => self.by_whole_keys(asked, &mut held)?,
         };
+        self.walk_sorted(sorted);
+        self.held = Some(held);
+        Ok(())
+    }
+
+    /// The rows to give from now on, in order.
+    pub(super) fn walk_sorted(&mut self, sorted: Vec<u32>) {
         self.candidates = Candidates::List(sorted.into_iter());
-        (self.batch, self.at, self.more, self.own) = (Batch::default(), 0, true, None);
+        (self.at, self.more, self.own) = (0, true, None);
+        self.batch.clear();
         self.filter = Filter::all();
         self.quick = Quick::new(&self.filter, &self.rows.layout);
         self.needed = 0..self.words.len();
-        self.held = Some(held);
         self.is_sorted = true;
-        Ok(())
     }
 
     // ---- by numbers
@@ -164,9 +177,17 @@ impl Cursor<'_> {
         let columns = self.filter.columns().into_iter().chain([asked.sort[0].column]);
         self.needed = words_of(&self.rows, columns);
         self.need_index_words();
-        while self.advance_matching()? {
-            let number = lead.of_row(&self.words);
-            if number > best.most {
+        loop {
+            let most = best.most;
+            self.row = None;
+            // Most rows of a walk come behind those kept: their slots say so before anything is copied.
+            if !self.walk_on(|words| lead.of(|at| words.get(at)) <= most)?
+                && !self.advance_matching()?
+            {
+                break;
+            }
+            let number = lead.of(|at| self.words[at]);
+            if number > most {
                 continue;
             }
             best.rows.push((number, self.row_at_hand()));
@@ -271,22 +292,20 @@ impl Cursor<'_> {
         })
     }
 
-    /// Takes rows as they come, until there are enough and the entry is another one than before.
+    /// Takes rows as they come, after those found, until there are enough and the entry is another
+    /// one than before.
     fn by_entries(
         &mut self,
         asked: &Sorting<'_>,
         wanted: usize,
+        found: &Few,
         held: &mut Reservation,
     ) -> Result<Vec<u32>> {
-        // Few rows are kept whole, and not read again.
-        let mut words = wanted <= FEW_ROWS / 2;
-        self.needed = 0..self.words.len();
-        if !words {
-            self.needed = words_of(&self.rows, self.filter.columns().into_iter());
-            self.need_index_words();
-        }
-        let (mut rows, mut whole): (Vec<u32>, Vec<u64>) = (Vec::new(), Vec::new());
-        let (mut ends, mut head, mut tail) = (Vec::new(), 0, Vec::new());
+        self.needed = words_of(&self.rows, self.filter.columns().into_iter());
+        self.need_index_words();
+        held.grow_to(found.rows.len() * BYTES_A_ROW)?;
+        let (mut rows, mut ends) = (found.rows.to_vec(), found.ends.to_vec());
+        let (mut head, mut tail) = (found.head, found.tail.to_vec());
         while self.advance_matching()? {
             let entry = self.batch.entry(self.at - 1);
             let entry = entry.expect("rows in order come by an index");
@@ -298,61 +317,17 @@ impl Cursor<'_> {
             }
             if rows.len() == rows.capacity() {
                 let more = rows.len().max(asked.first_room());
-                let kept = if words { FEW_ROWS * size_of_val(&*self.words) } else { 0 };
-                held.grow_to((rows.len() + more) * BYTES_A_ROW + kept)?;
+                held.grow_to((rows.len() + more) * BYTES_A_ROW)?;
                 rows.reserve_exact(more);
-                ends.reserve_exact(more);
-                whole.reserve_exact(if words { more.min(FEW_ROWS) * self.words.len() } else { 0 });
+                ends.reserve_exact(rows.capacity() - ends.len());
             }
             head = entry.0;
             tail.clear();
             tail.extend_from_slice(entry.1);
-            let row = self.row_at_hand();
-            rows.push(row);
-            words &= rows.len() <= FEW_ROWS;
-            if words {
-                whole.extend_from_slice(&self.words);
-            }
+            rows.push(self.row_at_hand());
         }
         ends.push(rows.len()); // twice does no harm
-        if words {
-            return Ok(self.give_few(asked, wanted, (&mut rows, &ends), &whole));
-        }
         self.in_order_of_groups(asked, wanted, (&rows, &ends), held)
-    }
-
-    /// Puts the rows of each group in order and gets the wanted ones ready to be given.
-    fn give_few(
-        &mut self,
-        asked: &Sorting<'_>,
-        wanted: usize,
-        (rows, ends): (&mut [u32], &[usize]),
-        words: &[u64],
-    ) -> Vec<u32> {
-        let width = self.words.len();
-        let row = |at: u32| RowRef::new(&self.rows, &words[at as usize * width..][..width]);
-        let mut order: SmallVec<[u32; FEW_ROWS]> = (0..rows.len() as u32).collect();
-        let (mut start, mut complete) = (0, None);
-        for end in ends {
-            let ties = &mut order[start..*end];
-            if ties.len() > 1 && !planted::bug("ties_left_as_met") {
-                let key = &self.rows.schema.key;
-                let complete = complete.get_or_insert_with(|| complete_sort(asked.sort, key));
-                ties.sort_unstable_by(|a, b| compare_rows(complete, &row(*a), &row(*b)));
-            }
-            start = *end;
-        }
-        let wanted = &order[..wanted.min(order.len())];
-        let wanted = &wanted[wanted.len().min(asked.offset as usize)..];
-        let room = self.ahead.room(wanted.len() as u64);
-        if let Some(room) = room.get_mut(..wanted.len() * width) {
-            for (at, room) in wanted.iter().zip(room.chunks_exact_mut(width)) {
-                room.copy_from_slice(&words[*at as usize * width..][..width]);
-            }
-            self.ahead.filled(wanted.len() * width);
-            self.left = 0; // all are ready
-        }
-        wanted.iter().map(|at| rows[*at as usize]).collect()
     }
 
     fn in_order_of_groups(

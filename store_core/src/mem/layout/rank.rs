@@ -52,10 +52,16 @@ impl CellRank {
     /// The number of a row's cell; `None` if it is NULL.
     #[inline(always)]
     pub(crate) fn of_row(&self, words: &[u64]) -> Option<u64> {
-        if words[self.null_word] & self.null_mask != 0 {
+        self.of_words(|at| words[at])
+    }
+
+    /// The same of a row whose words are read one by one.
+    #[inline(always)]
+    pub(crate) fn of_words(&self, word: impl Fn(usize) -> u64) -> Option<u64> {
+        if word(self.null_word) & self.null_mask != 0 {
             return None;
         }
-        let bits = words[self.word] >> self.down;
+        let bits = word(self.word) >> self.down;
         Some(match self.float {
             Float::No => bits << self.up ^ self.sign,
             Float::Single => u64::from(float32_bits(f32::from_bits(bits as u32))) << 32,
