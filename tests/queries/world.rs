@@ -10,6 +10,10 @@ use store_core::{
 use store_tests::random::Random;
 use store_tests::rows::int;
 
+/// Where keys begin: so that an index's entries tell them apart, and so that they do not.
+const NEAR: i64 = -3;
+const FAR: i64 = 1 << 62;
+
 /// Rows by their key, which is their first column.
 pub type Rows = BTreeMap<i64, Vec<Value>>;
 
@@ -45,16 +49,17 @@ impl World {
         let bare = store.create_table(bare).unwrap();
         let mut rows = Rows::new();
         let tables = [indexed.clone(), bare.clone()];
+        let first_id = if random.once_in(3) { FAR } else { NEAR };
         let steps = 20 + random.below(40);
-        store.write(|txn| change(txn, &tables, &mut rows, steps, random)).unwrap();
+        store.write(|txn| change(txn, &tables, &mut rows, (first_id, steps), random)).unwrap();
         let (old, first) = (store.snapshot().unwrap(), rows.clone());
         for _ in 0..random.below(3) {
-            store.write(|txn| change(txn, &tables, &mut rows, 8, random)).unwrap();
+            store.write(|txn| change(txn, &tables, &mut rows, (first_id, 8), random)).unwrap();
         }
         let (new, second) = (store.snapshot().unwrap(), rows.clone());
         let mut txn = store.begin().unwrap();
         let steps = random.below(8);
-        change(&mut txn, &tables, &mut rows, steps, random).unwrap();
+        change(&mut txn, &tables, &mut rows, (first_id, steps), random).unwrap();
         Self { txn: Some(txn), old, new, indexed, bare, rows: [first, second, rows], _store: store }
     }
 
@@ -115,7 +120,7 @@ fn name(at: usize) -> String {
 }
 
 fn with_columns(table: &str, columns: &[Column]) -> SchemaBuilder {
-    let start = Schema::builder(table).column("id", Type::Int32).key();
+    let start = Schema::builder(table).column("id", Type::Int64).key();
     columns.iter().enumerate().fold(start, |schema, (at, (ty, notnull))| {
         let schema = schema.column(name(at), *ty);
         if *notnull { schema.notnull() } else { schema }
@@ -151,12 +156,12 @@ fn change(
     txn: &mut Txn,
     tables: &[Table; 2],
     rows: &mut Rows,
-    steps: u64,
+    (first_id, steps): (i64, u64),
     random: &mut Random,
 ) -> Result<()> {
     let schema = tables[0].schema();
     for _ in 0..steps {
-        let id = random.below(60) as i64 - 3;
+        let id = first_id + random.below(60) as i64;
         if random.once_in(6) {
             for table in tables {
                 table.delete(txn, &[ValueRef::Int(id)])?;

@@ -210,16 +210,15 @@ impl IndexWalk {
     }
 
     fn fill(&mut self, batch: &mut Batch) -> bool {
-        let step = self.step;
-        self.step = BATCH.min(2 * step);
         if self.scan.is_none() {
             let Some(range) = self.ranges.pop() else { return false };
             if let Some(bytes) = self.grouped {
-                return self.peek(range, bytes, step, batch);
+                return self.peek(range, bytes, batch);
             }
             self.scan = Some(self.index.tree.scan(&whole_entry_range(range), self.direction));
         }
-        let more = self.scan.as_mut().is_some_and(|scan| batch.take(scan, step));
+        let more = self.scan.as_mut().is_some_and(|scan| batch.take(scan, self.step));
+        self.step = BATCH.min(2 * self.step);
         if !more {
             self.scan = None;
         }
@@ -228,25 +227,21 @@ impl IndexWalk {
 
     /// Takes the last values of a range, each value's rows upwards. The least value met may have more
     /// rows: they are walked next, and after them what is left of the range.
-    fn peek(
-        &mut self,
-        range: query::KeyRange,
-        bytes: usize,
-        step: usize,
-        batch: &mut Batch,
-    ) -> bool {
-        let mut scan = self.index.tree.scan(&entry_range(&range), Direction::Descending);
-        let more = batch.take(&mut scan, step);
+    fn peek(&mut self, range: query::KeyRange, bytes: usize, batch: &mut Batch) -> bool {
+        let query::KeyRange { low, high } = range;
+        let range = KeyRange { low: low.clone(), high };
+        let mut scan = self.index.tree.scan(&range, Direction::Descending);
+        let more = batch.take(&mut scan, self.step);
         if more && let Some(last) = batch.rows().len().checked_sub(1) {
             let (head, tail) = batch.entry(last).expect("it came from the index");
-            let least = [&head.to_be_bytes()[..], tail].concat()[..bytes].to_vec();
-            let high = Bound::Excluded(least.clone());
-            self.ranges.push(query::KeyRange { low: range.low, high });
+            let least = head.to_be_bytes().into_iter().chain(tail.iter().copied());
+            let least: Vec<u8> = least.take(bytes).collect();
+            self.ranges.push(query::KeyRange { low, high: Bound::Excluded(least.clone()) });
             if !planted::bug("least_value_half_met") {
                 let value = batch.value(last, bytes);
                 let others = (0..last).rev().find(|at| batch.value(*at, bytes) != value);
                 batch.drop_from(others.map_or(0, |at| at + 1));
-                let group = entry_range(&query::KeyRange::prefix(least));
+                let group = whole_entry_range(query::KeyRange::prefix(least));
                 self.scan = Some(self.index.tree.scan(&group, Direction::Ascending));
             }
         }

@@ -5,7 +5,7 @@
 //! ```
 
 use super::sort::Sorting;
-use super::{Cursor, RowRef};
+use super::{Batch, Cursor, RowRef};
 use crate::error::Result;
 use crate::planted;
 use crate::query::{compare_rows, complete_sort};
@@ -15,19 +15,21 @@ use smallvec::SmallVec;
 /// Most rows wanted that are kept whole.
 const WANTED_MAX: u64 = 32;
 /// Room for rows beside those wanted, which have the entry of the last one.
-const TIES_ROOM: usize = 16;
-/// Rows of one group that are put in order without the heap.
-const GROUP: usize = 16;
+const TIES_ROOM: usize = 6;
+/// Rows whose numbers take no memory of their own.
+const INLINE_ROWS: usize = 16;
 
 /// Rows found by an index in the order asked for.
 #[derive(Default)]
 pub(super) struct Few {
-    pub rows: SmallVec<[u32; GROUP]>,
+    pub rows: SmallVec<[u32; INLINE_ROWS]>,
     /// Where groups of equal entries end, but for the last one.
-    pub ends: SmallVec<[usize; GROUP]>,
-    /// The last row's entry.
+    pub ends: SmallVec<[usize; INLINE_ROWS]>,
+    /// The last row's entry, if it is not in the batch at hand.
     pub head: u64,
-    pub tail: SmallVec<[u8; GROUP]>,
+    pub tail: SmallVec<[u8; INLINE_ROWS]>,
+    /// Where the last row's entry is in the batch.
+    last: Option<usize>,
     is_complete: bool,
 }
 
@@ -37,22 +39,31 @@ impl Few {
         self.is_complete
     }
 
-    /// Notes that a row with this entry comes next.
-    fn push(&mut self, row: u32, (head, tail): (u64, &[u8])) {
-        if self.rows.is_empty() || !self.has_entry((head, tail)) {
-            if !self.rows.is_empty() {
-                self.ends.push(self.rows.len());
-            }
-            self.head = head;
-            self.tail.clear();
-            self.tail.extend_from_slice(tail);
+    /// Notes a row, whose entry is the batch's at this position.
+    #[inline]
+    fn push(&mut self, row: u32, batch: &Batch, at: usize) {
+        if !self.rows.is_empty() && !self.has_entry(batch, at) {
+            self.ends.push(self.rows.len());
         }
         self.rows.push(row);
+        self.last = Some(at);
     }
 
-    /// True if the last row has this entry, too.
-    fn has_entry(&self, (head, tail): (u64, &[u8])) -> bool {
-        self.head == head && self.tail[..] == *tail
+    /// True if the last row has this entry of the batch, too.
+    #[inline]
+    fn has_entry(&self, batch: &Batch, at: usize) -> bool {
+        match self.last {
+            Some(last) => batch.entry(last) == batch.entry(at),
+            None => batch.entry(at) == Some((self.head, &self.tail)),
+        }
+    }
+
+    /// Keeps the last row's entry beyond the batch.
+    fn let_go_of(&mut self, batch: &Batch) {
+        if let Some((head, tail)) = self.last.take().and_then(|last| batch.entry(last)) {
+            self.head = head;
+            self.tail = SmallVec::from_slice(tail);
+        }
     }
 }
 
@@ -71,27 +82,34 @@ impl Cursor<'_> {
         let (all, mut found) = (0..self.words.len(), Few::default());
         loop {
             while let Some(row) = self.batch.rows().get(self.at).copied() {
-                let entry = self.batch.entry(self.at).expect("rows in order come by an index");
-                if found.rows.len() >= wanted && !found.has_entry(entry) {
+                let at = self.at;
+                if found.rows.len() >= wanted && !found.has_entry(&self.batch, at) {
                     found.is_complete = true;
                     return Ok(found);
                 }
-                let Some(words) = self.ahead.row_mut(found.rows.len()) else { return Ok(found) };
+                let Some(words) = self.ahead.row_mut(found.rows.len()) else {
+                    found.let_go_of(&self.batch);
+                    return Ok(found);
+                };
                 self.at += 1;
-                if let Some(next) = self.batch.rows().get(self.at + AHEAD - 1) {
+                if let Some(next) = self.batch.rows().get(at + AHEAD) {
                     self.rows.versions.fetch(*next);
                 }
-                let index = self.candidates.index().expect("rows in order come by an index");
-                let is_seen = self.source.read(&self.rows, row, &all, words)?
-                    && (planted::bug("index_entry_not_rechecked")
-                        || index.is_entry(&self.rows, words, entry.0, entry.1, &mut self.encoded))
+                if !self.source.read(&self.rows, row, &all, words)? {
+                    continue;
+                }
+                let entry = self.batch.entry(at).zip(self.candidates.index());
+                let ((head, tail), index) = entry.expect("rows in order come by an index");
+                let matches = (planted::bug("index_entry_not_rechecked")
+                    || index.is_entry(&self.rows, words, head, tail, &mut self.encoded))
                     && self.quick.holds(|at| words[at])
                     && (self.quick.decides()
                         || self.filter.matches(&RowRef::new(&self.rows, words)));
-                if is_seen {
-                    found.push(row, entry);
+                if matches {
+                    found.push(row, &self.batch, at);
                 }
             }
+            found.let_go_of(&self.batch);
             if !self.more || !self.refill()? {
                 found.is_complete = true;
                 return Ok(found);
@@ -123,9 +141,9 @@ impl Cursor<'_> {
         let kept = self.ahead.rows_mut(first..first + rows.len());
         let (words, width) = (kept.to_vec(), self.words.len());
         let row = |at: usize| RowRef::new(&self.rows, &words[at * width..][..width]);
-        let mut order: SmallVec<[usize; GROUP]> = (0..rows.len()).collect();
+        let mut order: SmallVec<[usize; INLINE_ROWS]> = (0..rows.len()).collect();
         order.sort_unstable_by(|a, b| compare_rows(&complete, &row(*a), &row(*b)));
-        let numbers: SmallVec<[u32; GROUP]> = order.iter().map(|at| rows[*at]).collect();
+        let numbers: SmallVec<[u32; INLINE_ROWS]> = order.iter().map(|at| rows[*at]).collect();
         rows.copy_from_slice(&numbers);
         for (at, room) in order.into_iter().zip(kept.chunks_exact_mut(width)) {
             room.copy_from_slice(&words[at * width..][..width]);

@@ -130,7 +130,8 @@ impl Cursor<'_> {
             Some(wanted) if in_order && asked.rows_kept() > 0 => {
                 let found = self.few_by_entries(wanted)?;
                 if found.is_complete() {
-                    return Ok(self.give_few(asked, wanted, found));
+                    self.give_few(asked, wanted, found);
+                    return Ok(());
                 }
                 found
             }
