@@ -143,7 +143,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I13", "spill", "join::a_partner_met_in_one_block", "meeting_forgotten"),
     ("I13", "etl", "combined::joins_are_those_of", "null_joins_null"),
     ("I13", "etl", "combined::random_jobs_give", "filter_passes_outer_join"),
-    ("I13", "etl", "combined::random_jobs_give", "order_left_as_met"),
+    ("I13", "etl", "combined::rows_of_a_join_are", "order_left_as_met"),
     ("I14", "etl", "combined::groups_go_through", "row_added_twice"),
     ("I16", "spill", "aggregate::a_damaged_page", "chain_unverified"),
     ("I13", "isolation", "groups::sums_of_several_threads", "parts_overlap"),

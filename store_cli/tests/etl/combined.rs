@@ -411,6 +411,14 @@ fn columns_of_the_right_side_get_its_name_where_both_have_them() {
 }
 
 #[test]
+fn rows_of_a_join_are_sorted_alike_whatever_was_put_aside() {
+    let place = place(&rows(3, 20_000, 9000), &rows(4, 20_000, 9000));
+    let steps = joined("inner", "[n = r_n]", "") + "  - sort: { by: [word] }\n";
+    let (found, _) = at_every_cap(&place, "", &steps);
+    assert!(found.len() > 1000, "{}", found.len());
+}
+
+#[test]
 fn random_jobs_give_what_a_plain_computation_does() {
     let mut random = Random(20_260_726);
     for round in 0..24 {
