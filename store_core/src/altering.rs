@@ -195,6 +195,7 @@ impl<'a> Work<'a> {
             self.go_on(copied, progress)?;
             copied += self.copy_batch(new, &recast, &mut page)?;
         }
+        new.data.cold.adopt(&self.live.data.cold);
         let holder = self.engine.holder.child("index build");
         for index in &new.share_locked().indexes {
             self.go_on(copied, progress)?;

@@ -13,6 +13,8 @@ mod automatic;
 
 pub(crate) use automatic::{Automatic, run_noted, start};
 
+use crate::cold::ColdState;
+use crate::cold_files;
 use crate::error::{Error, Kind, Result};
 use crate::follow;
 use crate::manifest::{self, ManifestBody, TableEntry};
@@ -51,6 +53,13 @@ fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
     let no_copies = home.copying.try_write();
     if no_copies.is_none() && !planted::bug("copied_file_removed") {
         return Ok(());
+    }
+    if let Some(_none_written) = engine.freezing.try_lock() {
+        let oldest = engine.timeline.live_snapshots().map(|live| live.oldest_registered);
+        for table in oldest.iter().flat_map(|_| engine.live_tables()) {
+            table.data.cold.remove_ended(oldest.expect("looked at above"));
+        }
+        cold_files::remove_unused(engine, &*home.device, &manifest)?;
     }
     // What cannot be removed now is by the next checkpoint or opening.
     match follow::remove_unneeded(&*home.device, &manifest, home.follower_bytes) {
@@ -106,7 +115,7 @@ impl Before<'_> {
             return None;
         }
         let known = self.manifest.tables.iter().find(|entry| entry.id == table.data.id)?;
-        Some(entry_of(table, known.segment.clone(), known.rows))
+        Some(entry_of(table, known.segment.clone(), known.rows, known.cold.clone()))
     }
 
     fn names(&self, entry: &TableEntry) -> bool {
@@ -179,10 +188,15 @@ fn write_table(
         drop(writer); // removes its temporary file
         None
     };
-    Ok(entry_of(table, segment, written))
+    Ok(entry_of(table, segment, written, cold_files::states(rows, at)))
 }
 
-fn entry_of(table: &LiveTable, segment: Option<String>, rows: u64) -> TableEntry {
+fn entry_of(
+    table: &LiveTable,
+    segment: Option<String>,
+    rows: u64,
+    cold: Vec<ColdState>,
+) -> TableEntry {
     TableEntry {
         id: table.data.id,
         schema: table.schema().clone(),
@@ -191,6 +205,7 @@ fn entry_of(table: &LiveTable, segment: Option<String>, rows: u64) -> TableEntry
         next_column: table.next_column(),
         segment,
         rows,
+        cold,
     }
 }
 

@@ -235,7 +235,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
         let Some(taken) = self.rest().get(..len) else { return Err(ends_early(self.at, len)) };
         self.at += len;
         Ok(taken)

@@ -51,6 +51,8 @@ mod backup;
 mod check;
 mod checkpoint;
 mod codec;
+mod cold;
+mod cold_files;
 mod compact;
 mod cursor;
 #[doc(hidden)]
@@ -58,6 +60,7 @@ pub mod doctest;
 mod durability;
 pub mod error;
 mod follow;
+mod freezing;
 mod index;
 mod indexing;
 pub mod ingest;

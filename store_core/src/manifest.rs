@@ -9,6 +9,7 @@
 //! one, synced, and renamed over it; a crash leaves the one or the other.
 
 use crate::codec::{self, u64_at};
+use crate::cold::ColdState;
 use crate::error::{Error, Result};
 use crate::planted;
 use crate::schema::Schema;
@@ -22,11 +23,15 @@ use xxhash_rust::xxh3::Xxh3;
 pub(crate) const MANIFEST_NAME: &str = "manifest";
 /// How the names of segments end.
 pub(crate) const SEGMENT_ENDING: &str = ".seg";
+/// How the names of cold segments begin.
+pub(crate) const COLD_BEGINNING: &str = "cold-";
 /// How the names of files end that are not complete.
 pub(crate) const TEMPORARY_ENDING: &str = ".tmp";
 const TEMPORARY_NAME: &str = "manifest.tmp";
 const MAGIC: [u8; 8] = *b"storeman";
+/// Of a store without cold rows, and of one with some.
 const VERSION: u32 = 4;
+const VERSION_COLD: u32 = 5;
 /// A log file has been made. Stores of earlier programs learn it when they are opened.
 const HAS_LOG: u32 = 1;
 const HEADER_BYTES: usize = 32;
@@ -56,6 +61,12 @@ impl ManifestBody {
     pub(crate) fn segments(&self) -> impl Iterator<Item = &String> {
         self.tables.iter().filter_map(|table| table.segment.as_ref())
     }
+
+    /// The names of the cold segments it consists of.
+    pub(crate) fn cold_segments(&self) -> impl Iterator<Item = String> {
+        let states = self.tables.iter().flat_map(|table| &table.cold);
+        states.map(|state| cold_name(state.table, state.number))
+    }
 }
 
 /// One table at the checkpoint.
@@ -75,6 +86,35 @@ pub(crate) struct TableEntry {
     pub(crate) segment: Option<String>,
     /// How many rows the segment holds.
     pub(crate) rows: u64,
+    /// Its cold segments, and which of their rows are there.
+    pub(crate) cold: Vec<ColdState>,
+}
+
+/// The same of a store without cold rows.
+#[derive(Encode, Decode)]
+struct HotEntry {
+    id: u32,
+    schema: Schema,
+    next_row: i64,
+    next_index: u32,
+    next_column: u32,
+    segment: Option<String>,
+    rows: u64,
+}
+
+impl From<HotEntry> for TableEntry {
+    fn from(hot: HotEntry) -> Self {
+        let HotEntry { id, schema, next_row, next_index, next_column, segment, rows } = hot;
+        Self { id, schema, next_row, next_index, next_column, segment, rows, cold: Vec::new() }
+    }
+}
+
+impl From<&TableEntry> for HotEntry {
+    fn from(entry: &TableEntry) -> Self {
+        let TableEntry { id, schema, next_row, next_index, next_column, segment, rows, .. } =
+            entry.clone();
+        Self { id, schema, next_row, next_index, next_column, segment, rows }
+    }
 }
 
 /// Reads the manifest; `None` if the store has none yet.
@@ -120,6 +160,11 @@ pub(crate) fn segment_name(table: u32, timestamp: u64) -> String {
     format!("table-{table:08x}-{timestamp:016x}{SEGMENT_ENDING}")
 }
 
+/// The name of a cold segment of this table and number.
+pub(crate) fn cold_name(table: u32, number: u64) -> String {
+    format!("{COLD_BEGINNING}{table:08x}-{number:016x}{SEGMENT_ENDING}")
+}
+
 /// The checkpoint that a segment was written for; 0 of a name that none has.
 pub(crate) fn timestamp_of(segment: &str) -> u64 {
     let digits = segment.strip_suffix(SEGMENT_ENDING).and_then(|name| name.rsplit('-').next());
@@ -133,14 +178,18 @@ pub(crate) fn unnamed_segments(
 ) -> Result<Vec<String>> {
     let names = device.list().map_err(|error| Error::io(device.describe(), error))?;
     let named = |name: &String| manifest.segments().any(|known| known == name);
-    let unnamed = names.into_iter().filter(|name| name.ends_with(SEGMENT_ENDING) && !named(name));
-    Ok(unnamed.collect())
+    Ok(names.into_iter().filter(|name| is_checkpoints(name) && !named(name)).collect())
 }
 
 /// Removes the segments that the manifest does not name, where nobody follows.
 pub(crate) fn remove_unnamed_segments(device: &dyn Device, manifest: &ManifestBody) -> Result<()> {
     let named = |name: &String| manifest.segments().any(|known| known == name);
-    remove_files(device, |name| name.ends_with(SEGMENT_ENDING) && !named(name))
+    remove_files(device, |name| is_checkpoints(name) && !named(name))
+}
+
+/// True for the name of a checkpoint's segment.
+fn is_checkpoints(name: &str) -> bool {
+    name.ends_with(SEGMENT_ENDING) && !name.starts_with(COLD_BEGINNING)
 }
 
 /// Removes temporary files, which a crash left.
@@ -159,16 +208,22 @@ fn remove_files(device: &dyn Device, unwanted: impl Fn(&String) -> bool) -> Resu
 fn encode_file(body: &ManifestBody) -> Result<Vec<u8>> {
     let mut bytes = vec![0; HEADER_BYTES];
     let ManifestBody { store_id, wal_start, checkpoint_timestamp, next_table, .. } = *body;
-    codec::encode(
-        &(store_id, wal_start, checkpoint_timestamp, next_table, &body.tables),
-        &mut bytes,
-    )?;
+    let has_cold = body.tables.iter().any(|table| !table.cold.is_empty());
+    if has_cold {
+        let all = (store_id, wal_start, checkpoint_timestamp, next_table, &body.tables);
+        codec::encode(&all, &mut bytes)?;
+    } else {
+        let tables: Vec<HotEntry> = body.tables.iter().map(HotEntry::from).collect();
+        let all = (store_id, wal_start, checkpoint_timestamp, next_table, tables);
+        codec::encode(&all, &mut bytes)?;
+    }
     if bytes.len() as u64 > MANIFEST_BYTES_MAX {
         return Err(Error::invalid(format!("a manifest of {} bytes is too long", bytes.len())));
     }
     let length = (bytes.len() - HEADER_BYTES) as u64;
     bytes[..8].copy_from_slice(&MAGIC);
-    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    let version = if has_cold { VERSION_COLD } else { VERSION };
+    bytes[8..12].copy_from_slice(&version.to_le_bytes());
     let flags = if body.has_log { HAS_LOG } else { 0 };
     bytes[12..16].copy_from_slice(&flags.to_le_bytes());
     bytes[16..24].copy_from_slice(&length.to_le_bytes());
@@ -192,12 +247,21 @@ fn decode_file(bytes: &[u8]) -> Result<ManifestBody> {
         return Err(damaged(CHECKED_BYTES, "the checksum does not hold"));
     }
     let (version, flags) = (u64_at(bytes, 8) as u32, (u64_at(bytes, 8) >> 32) as u32);
-    if version != VERSION || flags & !HAS_LOG != 0 {
+    if ![VERSION, VERSION_COLD].contains(&version) || flags & !HAS_LOG != 0 {
         return Err(Error::unsupported(format!(
-            "{MANIFEST_NAME}: format {version} with flags {flags}, this program reads {VERSION}"
+            "{MANIFEST_NAME}: format {version} with flags {flags}, this program reads {VERSION} and \
+             {VERSION_COLD}"
         )));
     }
-    let (decoded, used) = codec::decode(body).map_err(|fault| fault.at(MANIFEST_NAME))?;
+    type Body<T> = (u64, u64, u64, u32, Vec<T>);
+    let at_place = |fault: Error| fault.at(MANIFEST_NAME);
+    let (decoded, used): (Body<TableEntry>, usize) = if version == VERSION_COLD {
+        codec::decode(body).map_err(at_place)?
+    } else {
+        let (decoded, used) = codec::decode::<Body<HotEntry>>(body).map_err(at_place)?;
+        let (id, start, timestamp, next, tables) = decoded;
+        ((id, start, timestamp, next, tables.into_iter().map(TableEntry::from).collect()), used)
+    };
     let (store_id, wal_start, checkpoint_timestamp, next_table, tables) = decoded;
     if used != body.len() {
         return Err(damaged(HEADER_BYTES + used, "bytes are left over"));

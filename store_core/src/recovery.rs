@@ -15,6 +15,7 @@ use log::KnownTable;
 
 use crate::backup;
 use crate::codec::Reader;
+use crate::cold_files;
 use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
 use crate::follow;
@@ -121,6 +122,8 @@ fn open_with(
     }
     follow::remove_unneeded(&**device, &manifest, options.follower_bytes)?;
     manifest::remove_temporary_files(&**device)?;
+    engine.attach_device(device);
+    cold_files::note_numbers(engine, &**device)?;
     let mut report = RecoveryReport::default();
     let mut recovery = Recovery::new(engine, Timestamp(manifest.checkpoint_timestamp));
     let read =
@@ -135,6 +138,7 @@ fn open_with(
         *cut = Some((torn.file.clone(), torn.offset, torn.bytes));
     }
     finish(&recovery, &manifest, options.threads, &mut report)?;
+    cold_files::remove_unused(engine, &**device, &manifest)?;
     let newest = replayed.last_timestamp.max(manifest.checkpoint_timestamp);
     engine.timeline.restart_at(Timestamp(newest));
     report.records = replayed.records;
@@ -192,6 +196,10 @@ pub(crate) fn load<T>(
 ) -> Result<T> {
     let began = Instant::now();
     report.checkpoint_rows = segments::load(recovery, device, &manifest.tables, threads)?;
+    for entry in &manifest.tables {
+        let rows = &recovery.known(entry.id)?.data;
+        cold_files::restore(device, rows, &entry.cold, recovery.checkpoint)?;
+    }
     report.loading = began.elapsed();
     let began = Instant::now();
     let read = log::apply_all(recovery, threads, read)?;
@@ -353,6 +361,7 @@ impl<'a> Recovery<'a> {
         }
         let recast = Recast::new(change, &before.data);
         load::move_rows(&before.data, &after.data, &recast)?;
+        after.data.cold.adopt(&before.data.cold);
         drop(self.remove(table));
         Ok(())
     }

@@ -118,6 +118,11 @@ impl<'a> Batches<'a> {
     pub fn next(&mut self) -> Result<Option<&ColumnBatch>> {
         loop {
             let rows = if self.by_page.is_some() { self.gather()? } else { self.collect()? };
+            if rows == 0 && self.by_page.is_some() && self.cursor.has_cold_left() {
+                self.by_page = None;
+                self.batch.take_rows();
+                continue;
+            }
             if rows == 0 {
                 return Ok(None);
             }
@@ -137,7 +142,7 @@ impl<'a> Batches<'a> {
         while self.gather()? > 0 {
             count += self.batch.len() as u64;
         }
-        Ok(count)
+        Ok(count + self.cursor.count_all()?)
     }
 
     /// The table's schema.
@@ -200,10 +205,15 @@ impl<'a> Batches<'a> {
     fn collect(&mut self) -> Result<usize> {
         let ColumnBatch { narrowed, words, taken, .. } = &mut self.batch;
         *taken = 0;
+        self.cursor.let_blocks_go();
+        self.cursor.keep_blocks();
         for room in words.chunks_exact_mut(narrowed.width()) {
             let Some(found) = self.cursor.next()? else { break };
             found.pick(narrowed.picks(), room);
             *taken += 1;
+            if self.cursor.has_many_blocks() {
+                break;
+            }
         }
         Ok(*taken)
     }
@@ -217,6 +227,11 @@ impl ColumnBatch {
         let words = vec![0; most * narrowed.width()];
         let (passed, image, places) = (passes.then(Vec::new), None, Vec::new());
         Self { words, narrowed, taken: 0, most, image, places, passed, lanes }
+    }
+
+    /// From now on its rows are those that it is given.
+    fn take_rows(&mut self) {
+        (self.image, self.passed) = (None, None);
     }
 
     /// Becomes an image of the page at which the walk stands.

@@ -1,7 +1,9 @@
 //! Row numbers that may match, in batches, along an access path other than a scan.
 
+use crate::cold::ColdWalk;
 use crate::error::Result;
 use crate::index::ordered::{Direction, EvenEntries, KeyRange, Scan};
+use crate::mvcc::Timestamp;
 use crate::planted;
 use crate::query;
 use crate::query::AccessPath;
@@ -22,6 +24,8 @@ pub(super) enum Candidates {
     Index(IndexWalk),
     /// These rows.
     List(std::vec::IntoIter<u32>),
+    /// Cold rows.
+    Cold(ColdWalk),
 }
 
 /// A walk over ranges of an index.
@@ -163,7 +167,12 @@ impl Candidates {
     }
 
     /// Fills the batch; false once there are no more after it.
-    pub(super) fn fill(&mut self, rows: &TableData, batch: &mut Batch) -> Result<bool> {
+    pub(super) fn fill(
+        &mut self,
+        rows: &TableData,
+        at: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<bool> {
         batch.clear();
         match self {
             Self::List(list) => {
@@ -172,17 +181,18 @@ impl Candidates {
             }
             Self::Keys(keys) => {
                 for key in keys.by_ref().take(BATCH) {
-                    find_key(rows, &key, &mut batch.entries.rows)?;
+                    find_key(rows, at, &key, &mut batch.entries.rows)?;
                 }
                 Ok(keys.len() > 0)
             }
             Self::Index(walk) => Ok(walk.fill(batch)),
+            Self::Cold(walk) => Ok(walk.next(&mut batch.entries.rows)),
         }
     }
 }
 
-/// Every row whose key hashes like this one; the reader checks which it sees.
-fn find_key(rows: &TableData, key: &[Value], found: &mut Vec<u32>) -> Result<()> {
+/// Every row whose key hashes like this one, and the cold row with it; the reader checks which it sees.
+fn find_key(rows: &TableData, at: Timestamp, key: &[Value], found: &mut Vec<u32>) -> Result<()> {
     let cells: Vec<_> = key.iter().map(Value::as_ref).collect();
     let mut words = RowWords::new();
     prepare_key(rows, &cells, &mut words)?;
@@ -190,6 +200,12 @@ fn find_key(rows: &TableData, key: &[Value], found: &mut Vec<u32>) -> Result<()>
         if !found.contains(&row) {
             found.push(row);
         }
+    }
+    if !rows.cold.is_empty()
+        && let Some(cold) = rows.find_cold(&rows.view(&words), at)?
+        && !found.contains(&cold.number())
+    {
+        found.push(cold.number());
     }
     Ok(())
 }

@@ -109,10 +109,11 @@ impl Query<'_> {
         aggregates: &[BoundAggregate],
     ) -> Result<GroupTable> {
         let (engine, live, predicate) = (&self.engine, self.table()?, &self.predicate);
-        let part = &|pages: Range<u32>| {
+        let part = &|pages: Range<u32>, without_cold: bool| {
             let source = ReadSource::Snapshot(snapshot);
             let mut query = Query::new(Arc::clone(engine), Ok(Arc::clone(live)), source);
             (query.predicate, query.pages) = (predicate.clone(), Some(pages));
+            query.without_cold = without_cold;
             query.groups(by, aggregates)
         };
         let mut parts = live.data.versions.page_parts(self.threads).into_iter();
@@ -121,17 +122,17 @@ impl Query<'_> {
             let others = parts.map(|pages| {
                 let thread = std::thread::Builder::new().name("store-scan".to_owned());
                 let work = pages.clone();
-                (pages, thread.spawn_scoped(scope, move || part(work)))
+                (pages, thread.spawn_scoped(scope, move || part(work, true)))
             });
             let others: Vec<_> = others.collect();
-            let mut table = part(own)?;
+            let mut table = part(own, false)?;
             for (pages, thread) in others {
                 if planted::bug("part_left_out") {
                     continue;
                 }
                 let found = match thread {
                     Ok(thread) => thread.join().unwrap_or_else(|_| Err(panicked())),
-                    Err(_) => part(pages), // no more threads to be had
+                    Err(_) => part(pages, true), // no more threads to be had
                 };
                 table.merge(found?)?;
             }

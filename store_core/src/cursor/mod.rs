@@ -67,6 +67,8 @@ pub struct Query<'a> {
     threads: u32,
     /// Scan these pages only, whatever the filter.
     pages: Option<Range<u32>>,
+    /// Leave the cold rows out.
+    without_cold: bool,
     /// The place in the order behind which the rows lie.
     after: Option<Vec<Value>>,
     /// The index that must be walked.
@@ -99,6 +101,7 @@ impl<'a> Query<'a> {
             offset: 0,
             threads: 1,
             pages: None,
+            without_cold: false,
             after: None,
             index: None,
             poll: None,
@@ -190,6 +193,18 @@ impl<'a> Query<'a> {
     /// ```
     pub fn poll(mut self, every: u64, go_on: impl FnMut() -> bool + 'a) -> Self {
         self.poll = Some(Question::new(every, Box::new(go_on)));
+        self
+    }
+
+    /// Leaves cold rows out.
+    pub(crate) fn in_memory(mut self) -> Self {
+        self.without_cold = true;
+        self
+    }
+
+    /// Leaves the rows in memory out.
+    pub(crate) fn cold_only(mut self) -> Self {
+        self.pages = Some(0..0);
         self
     }
 
@@ -330,9 +345,10 @@ impl<'a> Query<'a> {
             sort: &sort,
             serves: &serves,
             estimates: &estimates,
-            table_rows: rows.primary.len(),
+            table_rows: rows.primary.len() + rows.cold.rows(),
             hint: hint.transpose()?,
-            overlay: self.source.has_writes(),
+            // Of cold rows no index in memory has entries.
+            overlay: self.source.has_writes() || !rows.cold.is_empty(),
         };
         let found = look(&input, &rows)?;
         Ok((filter, sort, found))

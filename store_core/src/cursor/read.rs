@@ -112,6 +112,11 @@ impl ReadSource<'_> {
         matches!(self, Self::Txn(txn) if txn.owns(rows, row))
     }
 
+    /// True if the transaction has written a row that is cold for its snapshot: it comes with its own.
+    pub(crate) fn hides_cold(&self, rows: &TableData, row: u32) -> bool {
+        matches!(self, Self::Txn(txn) if txn.hides_cold(rows, row))
+    }
+
     /// The transaction's own rows of this table.
     pub(crate) fn own_rows(&self, rows: &TableData) -> Vec<u32> {
         match self {

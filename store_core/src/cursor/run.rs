@@ -7,6 +7,7 @@ use super::candidates::{Batch, Candidates};
 use super::poll::Poll;
 use super::read::{ReadSource, RowRef};
 use super::{Bound, Query};
+use crate::cold::{ColdReader, ColdWalk, Segments, is_cold};
 use crate::error::Result;
 use crate::mem::budget::Reservation;
 use crate::mem::row_batch::RowBatch;
@@ -19,6 +20,8 @@ use sort::Sorting;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Blocks of cold rows that a batch may refer to.
+const BLOCKS_MANY: usize = 8;
 /// Row numbers for which memory is reserved at once.
 const NUMBERS_LUMP: usize = 1024;
 
@@ -41,6 +44,10 @@ pub struct Cursor<'a> {
     walk: Walk,
     /// Where other rows come from.
     candidates: Candidates,
+    /// The cold rows that come after those in memory.
+    cold_walk: Option<ColdWalk>,
+    /// What reads cold rows, if there are any.
+    cold: Option<Box<ColdReader>>,
     /// A transaction's own rows, which no index has: they come after the others.
     own: Option<Vec<u32>>,
     /// The words that the filter needs.
@@ -71,7 +78,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn start(query: Query<'a>, bound: Bound) -> Result<Self> {
         let Bound { filter, sort, plan, index } = bound;
         let serves_sort = matches!(plan.path, AccessPath::Index { serves_sort: true, .. });
-        let Query { table, source, limit, offset, poll, pages, .. } = query;
+        let Query { table, source, limit, offset, poll, pages, without_cold, .. } = query;
         let rows = Arc::clone(&table?.data);
         source.note_range(&rows, &filter);
         let own = source.has_writes().then(|| source.own_rows(&rows));
@@ -79,7 +86,15 @@ impl<'a> Cursor<'a> {
         let moment = source.at();
         let asked = Sorting { sort: &sort, limit, offset, in_order: serves_sort };
         let rows_ahead = if serves_sort { asked.rows_kept() } else { 1 };
+        let segments = if without_cold { Segments::default() } else { rows.cold.segments() };
+        let cold =
+            (!segments.is_empty()).then(|| Box::new(ColdReader::new(segments.clone(), &rows.cold)));
+        let walks_cold = matches!(plan.path, AccessPath::Scan | AccessPath::Index { .. });
+        let cold_walk = (walks_cold && cold.is_some())
+            .then(|| ColdWalk::new(segments, moment.at, &filter, &rows.schema));
         let mut cursor = Self {
+            cold_walk,
+            cold,
             walk: if walked { rows.versions.walk(moment) } else { Walk::ended(moment) },
             // Without a filter every row is taken: then all of it is read at once.
             needed: if filter.is_all() {
@@ -137,13 +152,22 @@ impl<'a> Cursor<'a> {
     /// Counts the rows that are left without fetching more of them than the filter needs.
     pub(super) fn count_all(mut self) -> Result<u64> {
         let mut count = 0;
+        if self.takes_all()
+            && let Some(walk) = self.cold_walk.take()
+        {
+            count += walk.count();
+        }
         while self.takes_all()
             && turn_page(&mut self.walk, &self.rows.versions, &mut self.poll, &self.source)?
         {
             count += self.walk.count_page(&self.rows.versions)?;
         }
         self.needed = needed_words(&self.rows, &self.filter);
-        if !self.walk.has_ended() && self.quick.decides() && self.own.is_none() {
+        if !self.walk.has_ended()
+            && self.quick.decides()
+            && self.own.is_none()
+            && self.cold_walk.is_none()
+        {
             self.needed = 0..0; // nothing of a row is copied: the slot says enough
         }
         self.need_index_words();
@@ -272,19 +296,19 @@ impl<'a> Cursor<'a> {
         if let Some(row) = self.row
             && self.needed != all
         {
-            let seen = self.source.read(&self.rows, row, &all, &mut self.words)?;
-            assert!(seen, "a row that a snapshot sees stays visible to it");
+            self.read_again(row)?;
         }
-        let more = if self.is_sorted { self.left } else { 1 };
+        // Of cold rows one at a time: their long values are in blocks of which few are kept.
+        let single = !self.is_sorted || self.row.is_some_and(is_cold);
+        let more = if single { 1 } else { self.left };
         let (first, others) = self.ahead.room(more).split_at_mut(all.end);
         first.copy_from_slice(&self.words);
         let mut filled = all.end;
         for room in others.chunks_exact_mut(all.end) {
             let Some(row) = self.batch.rows().get(self.at) else { break };
-            if let Some(next) = self.batch.rows().get(self.at + AHEAD) {
-                self.rows.versions.fetch(*next);
-            }
-            if !matches!(self.source.read(&self.rows, *row, &all, room), Ok(true)) {
+            expect(&self.rows, &self.batch, self.at + AHEAD);
+            if is_cold(*row) || !matches!(self.source.read(&self.rows, *row, &all, room), Ok(true))
+            {
                 break; // met again when its turn comes
             }
             self.at += 1;
@@ -303,9 +327,7 @@ impl<'a> Cursor<'a> {
             while let Some(row) = self.batch.rows().get(self.at).copied() {
                 let at = self.at;
                 self.at += 1;
-                if let Some(next) = self.batch.rows().get(at + AHEAD) {
-                    self.rows.versions.fetch(*next);
-                }
+                expect(&self.rows, &self.batch, at + AHEAD);
                 if self.sees(row, at)? {
                     self.row = Some(row);
                     return Ok(true);
@@ -321,12 +343,15 @@ impl<'a> Cursor<'a> {
     fn refill(&mut self) -> Result<bool> {
         self.at = 0;
         if self.more {
-            self.more = self.candidates.fill(&self.rows, &mut self.batch)?;
-            for row in self.batch.rows().iter().take(AHEAD) {
-                self.rows.versions.fetch(*row);
-            }
+            let at = self.source.at().at;
+            self.more = self.candidates.fill(&self.rows, at, &mut self.batch)?;
+            (0..AHEAD).for_each(|at| expect(&self.rows, &self.batch, at));
             self.poll.pass(self.batch.rows().len() as u64, self.source.engine())?;
             self.source.check_kept()?; // what should be in the batch may be gone
+        } else if let Some(walk) = self.cold_walk.take() {
+            self.batch.clear();
+            self.candidates = Candidates::Cold(walk);
+            self.more = true;
         } else if let Some(own) = self.own.take() {
             self.batch.clear();
             self.candidates = Candidates::List(own.into_iter());
@@ -361,6 +386,9 @@ impl<'a> Cursor<'a> {
 
     /// Reads the needed words; true if the row is the reader's to see, here, and matches.
     fn sees(&mut self, row: u32, at: usize) -> Result<bool> {
+        if is_cold(row) {
+            return self.sees_cold(row);
+        }
         if self.own.is_some() && self.source.owns(&self.rows, row) {
             return Ok(false); // comes with the own rows
         }
@@ -373,6 +401,64 @@ impl<'a> Cursor<'a> {
         let words = &self.words;
         Ok(self.quick.holds(|at| words[at])
             && (self.quick.decides() || self.filter.matches(&RowRef::new(&self.rows, words))))
+    }
+
+    /// The same of a cold row.
+    #[cold]
+    #[inline(never)]
+    fn sees_cold(&mut self, row: u32) -> Result<bool> {
+        if self.source.hides_cold(&self.rows, row) {
+            return Ok(false); // comes with the own rows
+        }
+        let needed = self.needed.clone();
+        self.read_cold(row, &needed)?;
+        let words = &self.words;
+        Ok(self.quick.holds(|at| words[at])
+            && (self.quick.decides() || self.filter.matches(&RowRef::new(&self.rows, words))))
+    }
+
+    /// Copies words of a cold row.
+    fn read_cold(&mut self, row: u32, range: &Range<usize>) -> Result<()> {
+        let cold = self.cold.as_mut().expect("cold rows come from segments");
+        let (layout, schema) = (&self.rows.layout, &self.rows.schema);
+        cold.read(layout, schema, row, range, &mut self.words)
+    }
+
+    /// Reads all words of a row that was met before.
+    fn read_again(&mut self, row: u32) -> Result<()> {
+        let all: Range<usize> = 0..self.words.len();
+        if is_cold(row) {
+            return self.read_cold(row, &all);
+        }
+        let seen = self.source.read(&self.rows, row, &all, &mut self.words)?;
+        assert!(seen, "a row that a snapshot sees stays visible to it");
+        Ok(())
+    }
+
+    // ---- blocks of cold rows
+
+    /// True if there are cold rows after the walk.
+    pub(super) fn has_cold_left(&self) -> bool {
+        self.cold_walk.is_some()
+    }
+
+    /// Keeps the blocks of all cold rows given from now on.
+    pub(super) fn keep_blocks(&mut self) {
+        if let Some(cold) = &mut self.cold {
+            cold.keep_all();
+        }
+    }
+
+    /// Lets go of all blocks but the last one's.
+    pub(super) fn let_blocks_go(&mut self) {
+        if let Some(cold) = &mut self.cold {
+            cold.let_go();
+        }
+    }
+
+    /// True if so many blocks are kept that their rows should be looked at.
+    pub(super) fn has_many_blocks(&self) -> bool {
+        self.cold.as_ref().is_some_and(|cold| cold.blocks() >= BLOCKS_MANY)
     }
 
     /// Rechecks an index entry: is it the entry of the version that the reader sees?
@@ -392,6 +478,16 @@ impl<'a> Cursor<'a> {
             let columns = index.spec.columns.iter().copied();
             self.needed = cover(&self.needed, &words_of(&self.rows, columns));
         }
+    }
+}
+
+/// Asks for the memory of a row of the batch, if it is there.
+#[inline(always)]
+fn expect(rows: &TableData, batch: &Batch, at: usize) {
+    if let Some(row) = batch.rows().get(at)
+        && !is_cold(*row)
+    {
+        rows.versions.fetch(*row);
     }
 }
 

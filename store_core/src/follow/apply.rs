@@ -11,6 +11,7 @@
 
 use crate::altering;
 use crate::codec::{self, Reader};
+use crate::cold_files;
 use crate::error::{Error, Kind, Result};
 use crate::indexing;
 use crate::mem::Reservation;
@@ -144,12 +145,18 @@ impl Applier {
                 continue;
             }
             let table = table.ok_or_else(|| Error::corrupt("a row comes before its table"))?;
+            if let Some(change) = record::read_cold(&mut reader)? {
+                let device = self.engine.device().expect("a follower has a place");
+                let segment = cold_files::segment_of(&**device, &table.data, &change)?;
+                txn.apply_cold(table, segment, change)?;
+                continue;
+            }
             write(&mut txn, table, &mut reader).map_err(damaged)?;
             if planted::bug("half_applied") {
                 break;
             }
         }
-        let idle = txn.writes() == 0;
+        let idle = txn.is_idle();
         let committed = txn.commit()?;
         if idle {
             self.engine.timeline.skip_to(at);

@@ -202,6 +202,11 @@ fn useless(device: &dyn Device, manifest: &ManifestBody) -> Result<Vec<Useless>>
     Ok(useless)
 }
 
+/// True if somebody follows.
+pub(crate) fn is_followed(device: &dyn Device) -> Result<bool> {
+    held(device).map(|held| !held.is_empty())
+}
+
 /// A follower, as the owner sees it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::thread::{Builder, park_timeout};
 
 pub use lease::FollowerStats;
-pub(crate) use lease::{LEASE_BEGINNING, followers, remove_unneeded};
+pub(crate) use lease::{LEASE_BEGINNING, followers, is_followed, remove_unneeded};
 pub(crate) use open::open;
 
 /// How often an opening begins anew because checkpoints have replaced what it was reading.

@@ -67,6 +67,7 @@ fn load(
     lease.iter().try_for_each(|lease| lease.say(needs))?;
     let engine = Engine::new(memory)?;
     engine.set_follows();
+    engine.attach_device(device);
     let mut tail = Tail::new(needs.log);
     let progress = Progress::look(&**device);
     let mut records = 0;

@@ -104,6 +104,11 @@ impl LongCell {
         NonNull::new(self.0[1] as *mut u8)
     }
 
+    /// The same of a copy of its bytes at another address.
+    pub(super) fn moved_to(self, address: *const u64) -> Self {
+        Self([self.0[0], address as u64])
+    }
+
     /// Where that is: tells blocks apart.
     pub(crate) fn address(self) -> Option<usize> {
         self.block().map(|block| block.addr().get())

@@ -25,7 +25,7 @@ pub(crate) use whole::{WholeRow, whole};
 use super::cell::{INLINE_BYTES_MAX, LongCell};
 use super::key_hash::{hash_words, mix};
 use super::key_steps::KeySteps;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::Schema;
 use crate::value::{Type, ValueRef};
 use place::{Kind, Place, pack};
@@ -176,6 +176,19 @@ impl Layout {
         let word = &mut words[place.word];
         *word = *word & !(mask << place.shift) | (bits & mask) << place.shift;
         Ok(())
+    }
+
+    /// Writes a cell, of the column's type, whose long bytes are borrowed: whoever has the words keeps them.
+    pub(crate) fn set_borrowing(
+        &self,
+        words: &mut [u64],
+        column: usize,
+        value: ValueRef<'_>,
+    ) -> Result<()> {
+        if value.is_null() && self.places[column].null_mask == 0 {
+            return Err(Error::corrupt("NULL in a column that is notnull"));
+        }
+        self.set(words, column, value, |bytes| Ok(LongCell::borrowing(bytes)))
     }
 
     /// Writes a cell that needs no conversion: integers in range, short text without NUL, timestamps,

@@ -30,6 +30,7 @@ pub(crate) use row_words::RowWords;
 use crate::sync::AtomicU64;
 use std::ptr::NonNull;
 
+pub(crate) use budget::Cache;
 pub use budget::{Holder, HolderUsage, MemoryBudget, Reservation};
 pub use process_memory::{ProcessMemory, process_memory};
 pub use work_area::{WorkArea, as_entries, as_entries_mut, fetch_ahead};

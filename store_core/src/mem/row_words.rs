@@ -1,5 +1,7 @@
 //! A copy of a row's words: on the stack for rows of usual width.
 
+use super::cell::{LongCell, borrowed};
+use super::layout::Layout;
 use super::wide::copy_words;
 use crate::sync::AtomicU64;
 use std::mem::MaybeUninit;
@@ -18,7 +20,7 @@ pub(crate) struct RowWords {
     len: usize,
     /// The first `len` words have been written, when there are no more than fit.
     inline: [MaybeUninit<u64>; INLINE_WORDS],
-    /// Used, whole, by rows that are wider.
+    /// The words of rows that are wider, then long bytes of their own.
     heap: Vec<u64>,
 }
 
@@ -71,6 +73,39 @@ impl RowWords {
         unsafe { copy_words(from, to, len) };
     }
 
+    /// Copies the bytes that long cells borrow, so that they live as long as these words do. Those of a
+    /// clone are still the original's.
+    pub(crate) fn keep_long_cells(&mut self, layout: &Layout) {
+        let long = |words: &Self, column: &usize| {
+            let cell = layout.long_cell(words, *column)?;
+            cell.block().map(|_| cell)
+        };
+        let columns = || layout.long_key_columns().iter().chain(layout.long_columns());
+        let cells = columns().filter_map(|column| long(self, column));
+        let more: usize = cells.map(|cell| cell.len().div_ceil(size_of::<u64>())).sum();
+        if more == 0 {
+            return;
+        }
+        let own = if self.len > INLINE_WORDS { self.len } else { 0 };
+        let mut heap = Vec::with_capacity(own + more);
+        heap.extend_from_slice(&self.heap[..own]);
+        let mut moved: Vec<(usize, LongCell)> = Vec::new();
+        for column in columns() {
+            let Some(cell) = long(self, column) else { continue };
+            let start = heap.len();
+            for part in borrowed(&cell.0).chunks(size_of::<u64>()) {
+                let mut word = [0; size_of::<u64>()];
+                word[..part.len()].copy_from_slice(part);
+                heap.push(u64::from_le_bytes(word));
+            }
+            moved.push((*column, cell.moved_to(heap[start..].as_ptr())));
+        }
+        self.heap = heap; // its words stay where they are
+        for (column, cell) in moved {
+            self[layout.column_words(column)].copy_from_slice(&cell.0);
+        }
+    }
+
     #[cold]
     fn reset_heap(&mut self) {
         self.heap.clear();
@@ -86,7 +121,7 @@ impl Deref for RowWords {
         match self.inline.get(..self.len) {
             // SAFETY: `reset` wrote the words it counts; `MaybeUninit` has the layout of its value.
             Some(words) => unsafe { &*(std::ptr::from_ref(words) as *const [u64]) },
-            None => &self.heap,
+            None => &self.heap[..self.len],
         }
     }
 }
@@ -97,7 +132,7 @@ impl DerefMut for RowWords {
         match self.inline.get_mut(..self.len) {
             // SAFETY: as in `deref`.
             Some(words) => unsafe { &mut *(std::ptr::from_mut(words) as *mut [u64]) },
-            None => &mut self.heap,
+            None => &mut self.heap[..self.len],
         }
     }
 }

@@ -14,6 +14,8 @@ use super::batch::{Batch, BatchSize, Origin};
 use super::parts::{self, Parts};
 use super::{Recovery, TakeRecord};
 use crate::codec::{self, Reader};
+use crate::cold::ColdChange;
+use crate::cold_files;
 use crate::error::{Error, Kind, Result};
 use crate::mem::Holder;
 use crate::mvcc::Timestamp;
@@ -159,6 +161,10 @@ impl Recovery<'_> {
             let known = rows.as_ref();
             let rows =
                 known.ok_or_else(|| place(Error::corrupt("a row comes before its table")))?;
+            if let Some(change) = record::read_cold(&mut ops).map_err(place)? {
+                self.change_cold(rows, &change, Timestamp(found.timestamp)).map_err(place)?;
+                continue;
+            }
             let op = record::read_op(&mut ops, rows, &mut key).map_err(place)?;
             self.log_rows += 1;
             let origin =
@@ -174,6 +180,13 @@ impl Recovery<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Does again what became of cold rows.
+    fn change_cold(&self, rows: &TableData, change: &ColdChange, at: Timestamp) -> Result<()> {
+        let device = self.engine.device();
+        let device = device.ok_or_else(|| Error::corrupt("cold rows of a store without files"))?;
+        cold_files::segment_of(&**device, rows, change)?.redo(change, at)
     }
 
     /// Takes the name of a table, if that comes next.

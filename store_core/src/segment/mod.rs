@@ -18,9 +18,13 @@
 
 mod block;
 mod chain;
+mod cold_file;
+mod cold_index;
+mod columns;
 mod costs;
 mod format;
 mod key;
+mod key_filter;
 mod merge;
 mod pack;
 mod reader;
@@ -45,6 +49,9 @@ pub use sort_arena::SortArena;
 pub use spill::{RunOptions, Spill};
 
 pub(crate) use block::SegmentBlock;
+pub(crate) use cold_file::{ColdBlock, ColdFile, ColdWriter, key_hash};
+pub(crate) use cold_index::{ColdColumn, ColdColumns, Zone, zone_head};
+pub(crate) use columns::ColumnCells;
 pub(crate) use format::SegmentKind;
 pub(crate) use reader::SegmentReader;
 pub(crate) use writer::{SegmentOptions, SegmentWriter};

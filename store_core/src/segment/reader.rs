@@ -115,6 +115,21 @@ impl SegmentReader {
         self.block.next_row()
     }
 
+    /// How many blocks it has.
+    pub(crate) fn blocks(&self) -> u64 {
+        self.footer.blocks
+    }
+
+    /// Reads the block of this place and number, to be verified by whoever takes its rows.
+    pub(crate) fn read_block_at(
+        &self,
+        at: u64,
+        number: u64,
+        block: &mut SegmentBlock,
+    ) -> Result<()> {
+        self.read_place(at, number, block).map(drop)
+    }
+
     /// Reads the next block into `block`, to be verified by whoever takes its rows; false at the end,
     /// when the totals of the footer are those of all blocks.
     ///
@@ -184,16 +199,22 @@ impl SegmentReader {
             }
             return Ok(None);
         }
-        let at = self.at;
         self.block_refused = true;
-        if end - at < BLOCK_HEADER_BYTES as u64 {
+        self.read_place(self.at, self.seen.blocks, block).map(Some)
+    }
+
+    /// Reads the block at this place, which must have this number.
+    fn read_place(&self, at: u64, number: u64, block: &mut SegmentBlock) -> Result<Next> {
+        let end = self.footer.file_len - FOOTER_BYTES as u64;
+        let room = end.checked_sub(at).filter(|room| *room >= BLOCK_HEADER_BYTES as u64);
+        if at < HEADER_BYTES as u64 || room.is_none() {
             return Err(self.damaged(at, "no room for a block"));
         }
         let bytes = read_array::<BLOCK_HEADER_BYTES>(&*self.file, &self.name, at)?;
         let (header, checksum) = BlockHeader::from_bytes(&bytes, self.header.file_id)
             .map_err(|flaw| flaw_error(&self.name, at, flaw))?;
         let stored_at = at + BLOCK_HEADER_BYTES as u64;
-        if header.number != self.seen.blocks || u64::from(header.stored) > end - stored_at {
+        if header.number != number || u64::from(header.stored) > end - stored_at {
             return Err(self.damaged(at, "the block belongs to another place"));
         }
         let stored = block.begin(&self.name, at, &header)?;
@@ -202,7 +223,7 @@ impl SegmentReader {
         if count != stored.len() {
             return Err(self.damaged(stored_at, "the block's checksum does not hold"));
         }
-        Ok(Some(Next { header, checksum }))
+        Ok(Next { header, checksum })
     }
 
     /// Goes behind the block that was read.

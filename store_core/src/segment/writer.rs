@@ -144,6 +144,19 @@ impl SegmentWriter {
         })
     }
 
+    /// Where the next block will be, if every record is a block of its own.
+    pub(crate) fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Leaves what comes from now on as it is.
+    pub(crate) fn stop_packing(&mut self) -> Result<()> {
+        self.write_block()?;
+        self.options.codec = SegmentCodec::Raw;
+        self.packer = Packer::new(SegmentCodec::Raw)?;
+        Ok(())
+    }
+
     /// Rows so far.
     pub(crate) fn rows(&self) -> u64 {
         self.footer.rows + u64::from(self.records)

@@ -52,8 +52,9 @@ pub struct Cells<'a, const COLUMNS: usize> {
     cells: &'a [PickedCell; COLUMNS],
 }
 
-/// What was found in a way that takes its time, where its columns lie elsewhere.
-type Found<const COLUMNS: usize> = ([Pick; COLUMNS], [PickedCell; COLUMNS]);
+/// What was found in a way that takes its time, where its columns lie elsewhere; with the row's words,
+/// which have the long values of one that was cold.
+type Found<const COLUMNS: usize> = (RowWords, [Pick; COLUMNS], [PickedCell; COLUMNS]);
 
 impl Table {
     /// Prepares reads of these columns by key; see [`Lookup`].
@@ -140,7 +141,7 @@ impl<const COLUMNS: usize> Lookup<COLUMNS> {
             [cell] => self.find_newest(&[cell])?,
             _ => self.find_newest(key)?,
         };
-        let Some((_snapshot, (picks, cells))) = found else { return Ok(None) };
+        let Some((_snapshot, (_words, picks, cells))) = found else { return Ok(None) };
         Ok(Some(look(Cells { picks: &picks, cells: &cells })))
     }
 
@@ -187,7 +188,8 @@ impl<const COLUMNS: usize> Lookup<COLUMNS> {
         if !find_any(rows, reader, key, &mut words)? {
             return Ok(None);
         }
-        Ok(Some((picks, picks.map(|pick| pick.take(&words)))))
+        let cells = picks.map(|pick| pick.take(&words));
+        Ok(Some((words, picks, cells)))
     }
 
     /// The same with the snapshot it was found at, which keeps its long values.
@@ -219,7 +221,7 @@ impl<R: Reader, const COLUMNS: usize> LookupAt<'_, R, COLUMNS> {
             [cell] => self.lookup.find(self.reader, &[cell])?,
             _ => self.lookup.find(self.reader, key)?,
         };
-        Ok(found.map(|(picks, cells)| look(Cells { picks: &picks, cells: &cells })))
+        Ok(found.map(|(_words, picks, cells)| look(Cells { picks: &picks, cells: &cells })))
     }
 
     /// As [`Lookup::get_many`].
@@ -235,7 +237,7 @@ impl<R: Reader, const COLUMNS: usize> LookupAt<'_, R, COLUMNS> {
                 return Ok(());
             }
             match self.lookup.find(self.reader, key)? {
-                Some((picks, cells)) => look(nth, Some(Cells { picks: &picks, cells: &cells })),
+                Some((_words, picks, cells)) => look(nth, Some(Cells { picks: &picks, cells: &cells })),
                 None => look(nth, None),
             }
             Ok(())

@@ -2,6 +2,7 @@
 //! one statement, `incr` adds to columns, `read` reads rows, `lookup` some columns of them by key, `load`
 //! loads them from text, `indexes` makes and drops indexes, `columns` changes the columns.
 
+mod cold;
 mod columns;
 mod incr;
 mod indexes;

@@ -4,6 +4,7 @@ use super::{Row, Table};
 use crate::cursor::{Query, ReadSource, Reader, RowRef};
 use crate::error::{Error, Result};
 use crate::mem::key_steps::{AnyKey, KeyWords, has_nul};
+use crate::mem::layout::RowView;
 use crate::mvcc::Moment;
 use crate::mvcc::chain::Fetched;
 use crate::txn::{AHEAD, RowWords, Snapshot, TableData, prepare_key};
@@ -300,8 +301,21 @@ pub(super) fn find_any<R: Reader>(
             return Ok(true);
         }
     }
+    let found = !rows.cold.is_empty() && find_cold(rows, &wanted, at, words)?;
     source.check_kept()?;
-    Ok(false)
+    Ok(found)
+}
+
+/// Finds a key among the cold rows.
+fn find_cold(
+    rows: &TableData,
+    wanted: &RowView<'_>,
+    at: Moment,
+    words: &mut RowWords,
+) -> Result<bool> {
+    let Some(found) = rows.find_cold(wanted, at.at)? else { return Ok(false) };
+    rows.fill_cold(&found, words)?;
+    Ok(true)
 }
 
 #[cfg(test)]

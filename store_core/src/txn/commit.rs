@@ -124,12 +124,13 @@ impl Txn {
         Ok(Ticket { engine: lease, at, end: end.unwrap_or(Lsn::ZERO) })
     }
 
-    fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.writes.iter().all(|write| write.kind == WriteKind::Lock)
+            && self.cold_changes().is_empty()
     }
 
     /// Who is to see to it that this commit becomes durable.
-    fn wait_by_level(&self) -> Wait {
+    pub(super) fn wait_by_level(&self) -> Wait {
         let Some(log) = self.engine.log() else { return Wait::Writer };
         if log.wal.wants_room() {
             log.thread.start(&self.engine); // without it committers make room themselves
@@ -142,7 +143,7 @@ impl Txn {
     }
 
     #[inline(always)]
-    fn finish(&self, wait: Wait) -> Result<Sequence> {
+    pub(super) fn finish(&self, wait: Wait) -> Result<Sequence> {
         match self.one_plain() {
             Some(write) => self.finish_one(write, wait),
             None => self.finish_any(wait),
@@ -167,6 +168,7 @@ impl Txn {
             engine.timeline.publish(at)?;
         }
         let superseded = self.install(at, plain);
+        self.install_cold(at);
         if let Some(commit) = sequence.entered.take() {
             commit.set_installed();
         }
@@ -245,6 +247,9 @@ impl Txn {
         let mut encoder = CommitEncoder::new(log, &self.engine.fragments, self.number());
         for write in &self.writes {
             self.log_write(write, &mut encoder)?;
+        }
+        for (table, _, change) in self.cold_changes() {
+            encoder.cold(&self.tables[*table as usize], change)?;
         }
         let encoded = encoder.finish();
         let payload = HashedPayload::new(&encoded.payload);

@@ -7,6 +7,7 @@ use super::rows::{Rows, Shared};
 use super::sequencer::Sequencer;
 use super::turns::Turns;
 use super::upkeep::Upkeep;
+use crate::cold::BlockCache;
 use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
 use crate::mem::budget::{Holder, MemoryBudget};
@@ -19,7 +20,7 @@ use crate::mvcc::{Timeline, Timestamp};
 use crate::options::{MEMORY_MIN, POOL_RESERVE_PAGES};
 use crate::schema::Schema;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Relaxed, RwLock};
-use crate::wal::{Lsn, Wal};
+use crate::wal::{Device, Lsn, Wal};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -36,6 +37,14 @@ pub(crate) struct Engine {
     /// The root of the tree of holders.
     pub holder: Holder,
     pub tables_holder: Holder,
+    /// Blocks of cold segments that were read lately.
+    pub cold_blocks: Arc<BlockCache>,
+    /// Where its files are; none for `:memory:`.
+    device: OnceLock<Arc<dyn Device>>,
+    /// Held by whoever writes cold segments, and by whoever removes some.
+    pub freezing: crate::sync::Mutex<()>,
+    /// The number of the next cold segment; numbers are never used again.
+    next_cold: AtomicU64,
     /// Who holds the memory of sorts, from the first one on.
     sorts: OnceLock<Holder>,
     pub counters: Arc<Counters>,
@@ -148,6 +157,10 @@ impl Engine {
             pool,
             epoch,
             tables_holder: holder.child("tables"),
+            cold_blocks: BlockCache::new(&budget, holder.child("cold blocks")),
+            device: OnceLock::new(),
+            freezing: crate::sync::Mutex::new(()),
+            next_cold: AtomicU64::new(1),
             sorts: OnceLock::new(),
             sequencer: Sequencer::new(&holder.child("recent commits"))?,
             turns: Turns::default(),
@@ -198,6 +211,7 @@ impl Engine {
             epoch: &self.epoch,
             timeline: &self.timeline,
             tables: &self.tables_holder,
+            cold_blocks: &self.cold_blocks,
             garbage: &self.upkeep.garbage,
         };
         let table = Arc::new(LiveTable::new(id, schema, &shared)?);
@@ -208,6 +222,27 @@ impl Engine {
     /// A number for a table.
     pub(crate) fn take_table_number(&self) -> u32 {
         self.next_table.fetch_add(1, Relaxed)
+    }
+
+    /// Says where its files are, once, at the beginning of opening.
+    pub(crate) fn attach_device(&self, device: &Arc<dyn Device>) {
+        let fresh = self.device.set(Arc::clone(device)).is_ok();
+        debug_assert!(fresh, "a store has one place");
+    }
+
+    /// Where its files are.
+    pub(crate) fn device(&self) -> Option<&Arc<dyn Device>> {
+        self.device.get()
+    }
+
+    /// A number for a cold segment.
+    pub(crate) fn take_cold_number(&self) -> u64 {
+        self.next_cold.fetch_add(1, Relaxed)
+    }
+
+    /// Numbers of cold segments below this one are taken.
+    pub(crate) fn note_cold_number(&self, next: u64) {
+        self.next_cold.fetch_max(next, Relaxed);
     }
 
     /// The number of the next table.

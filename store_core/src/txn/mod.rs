@@ -11,6 +11,7 @@
 //! Snapshot isolation after Berenson et al. (1995); the commit order is the log's order.
 
 mod bulk;
+mod cold;
 mod commit;
 mod commit_one;
 mod edition;

@@ -6,6 +6,8 @@
 //! op 2      put: every cell of a row
 //! op 3      update: key cells, then how many columns changed, and position and cell of each
 //! op 4      delete: key cells
+//! op 5      cold rows: segment, its part that is there from now on, how many of its rows are not, these
+//! op 6      a cold row that is in memory from now on: segment, its number there
 //! cell      0 for NULL, else 1 and the value; notnull columns have no such byte
 //!           a decimal is its units, the column knows the scale; inet and mac are their bytes
 //! ```
@@ -16,6 +18,7 @@ use super::engine::Log;
 use super::prepare::{RowWords, check_bytes, set_cell};
 use super::rows::TableData;
 use crate::codec::{self, Reader};
+use crate::cold::{ColdChange, PART_ROWS};
 use crate::error::{Error, Result};
 use crate::options::RECORD_BYTES_MAX;
 use crate::schema::{Column, Schema};
@@ -28,6 +31,8 @@ const OP_TABLE: u8 = 1;
 const OP_PUT: u8 = 2;
 const OP_UPDATE: u8 = 3;
 const OP_DELETE: u8 = 4;
+const OP_BORN: u8 = 5;
+const OP_GONE: u8 = 6;
 
 /// Writes a commit's payload, in fragments once it grows too large for one record.
 pub(super) struct CommitEncoder<'a> {
@@ -81,6 +86,26 @@ impl<'a> CommitEncoder<'a> {
         self.start(rows)?;
         self.payload.push(OP_DELETE);
         put_key(rows, words, &mut self.payload);
+        Ok(())
+    }
+
+    /// Logs what becomes of cold rows.
+    pub(super) fn cold(&mut self, rows: &TableData, change: &ColdChange) -> Result<()> {
+        self.start(rows)?;
+        match change {
+            ColdChange::Born { segment, part, without } => {
+                self.payload.push(OP_BORN);
+                codec::put_u64(&mut self.payload, *segment);
+                codec::put_u64(&mut self.payload, u64::from(*part));
+                codec::put_u64(&mut self.payload, without.len() as u64);
+                without.iter().for_each(|row| codec::put_u64(&mut self.payload, u64::from(*row)));
+            }
+            ColdChange::Gone { segment, row } => {
+                self.payload.push(OP_GONE);
+                codec::put_u64(&mut self.payload, *segment);
+                codec::put_u64(&mut self.payload, u64::from(*row));
+            }
+        }
         Ok(())
     }
 
@@ -212,6 +237,27 @@ pub(crate) fn read_table(reader: &mut Reader<'_>) -> Result<Option<NamedTable>> 
         columns.push(number(reader.u64()?)?);
     }
     Ok(Some(NamedTable { id, version, columns }))
+}
+
+/// Takes what became of cold rows; `None`, and nothing taken, if an operation on a row comes next.
+pub(crate) fn read_cold(reader: &mut Reader<'_>) -> Result<Option<ColdChange>> {
+    let op = match reader.rest().first() {
+        Some(op) if [OP_BORN, OP_GONE].contains(op) => reader.u8()?,
+        _ => return Ok(None),
+    };
+    let segment = reader.u64()?;
+    let number = |reader: &mut Reader<'_>| {
+        u32::try_from(reader.u64()?).map_err(|_| Error::corrupt("a cold row's number is too large"))
+    };
+    if op == OP_GONE {
+        return Ok(Some(ColdChange::Gone { segment, row: number(reader)? }));
+    }
+    let (part, count) = (number(reader)?, reader.u64()?);
+    if count > u64::from(PART_ROWS) {
+        return Err(Error::corrupt("more cold rows than a part has"));
+    }
+    let without = (0..count).map(|_| number(reader)).collect::<Result<_>>()?;
+    Ok(Some(ColdChange::Born { segment, part, without }))
 }
 
 /// An operation on a row, still as the log has it.

@@ -5,6 +5,7 @@ use super::engine::Tally;
 use super::garbage::Garbage;
 use super::secondary::SecondaryIndex;
 use super::settled::Settled;
+use crate::cold::{BlockCache, ColdRows};
 use crate::error::{Awaited, Error, Result};
 use crate::index::primary::PrimaryIndex;
 use crate::mem::RowWords;
@@ -39,6 +40,8 @@ pub(crate) struct TableData {
     pub(super) blocks: Arc<Slab>,
     pub holder: Holder,
     pub timeline: Arc<Timeline>,
+    /// Rows that left memory.
+    pub cold: ColdRows,
     /// Rows with versions to take out.
     pub garbage: Garbage,
     /// Versions in chains: without those that transactions still write.
@@ -109,6 +112,7 @@ pub(crate) struct Shared<'a> {
     pub epoch: &'a Arc<Epoch>,
     pub timeline: &'a Arc<Timeline>,
     pub tables: &'a Holder,
+    pub cold_blocks: &'a Arc<BlockCache>,
     /// Counts the garbage of all tables.
     pub garbage: &'a Arc<AtomicU64>,
 }
@@ -133,6 +137,7 @@ impl TableData {
             values,
             blocks,
             timeline: Arc::clone(shared.timeline),
+            cold: ColdRows::new(shared.cold_blocks, holder.child("cold")),
             garbage: Garbage::new(holder.child("garbage"), Arc::clone(shared.garbage)),
             superseded: Tally::default(),
             old_value_bytes: AtomicU64::new(0),

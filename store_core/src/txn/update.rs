@@ -188,7 +188,8 @@ impl Txn {
         self.reserve_write()?;
         let mut words = RowWords::new();
         words.reset(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
+        let found = self.find_to_write(rows, table, &rows.view(key), &mut words)?;
+        let Some(row) = found else { return Ok(false) };
         if change.effect.in_key {
             return Err(key_refused(rows, change.columns));
         }
@@ -237,6 +238,7 @@ impl Txn {
             return self.restage(rows, write, words, columns, effect, false);
         }
         self.own_visible(rows, row, words)?;
+        self.take_warm_words(rows, row, words, columns);
         let result = if effect.may_refuse {
             let mut before = RowWords::zeroed(rows.layout.words());
             rows.versions.copy_newest(row, &mut before);

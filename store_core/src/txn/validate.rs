@@ -56,7 +56,9 @@ impl Txn {
     /// The rows this commit changes.
     fn written(&self) -> Box<[Written]> {
         let mut words = RowWords::new();
-        let changed = |write: &&Write| !matches!(write.kind, WriteKind::Gone | WriteKind::Lock);
+        let moves = self.moves();
+        let changed =
+            |write: &&Write| !moves && !matches!(write.kind, WriteKind::Gone | WriteKind::Lock);
         let writes = self.writes.iter().filter(changed);
         let written = writes.map(|write| {
             let rows = &self.tables[write.table as usize];
@@ -104,7 +106,10 @@ impl Txn {
             let newest = Moment { at: Timestamp::NEWEST, ..self.moment() };
             for moment in [self.moment(), newest] {
                 let all = 0..words.len();
-                if rows.versions.read(written.row, moment, &all, &mut words)?
+                let seen = rows.versions.read(written.row, moment, &all, &mut words)?
+                    || moment.at != newest.at
+                        && self.was_cold(&rows, written.row, &mut words)?;
+                if seen
                     && read.ranges().iter().any(|range| range.matches(&rows.view(&words)))
                     && !(planted::bug("phantoms_not_validated") && moment.at == newest.at)
                 {
@@ -114,6 +119,17 @@ impl Txn {
             Ok(None)
         });
         found.unwrap_or(Ok(None))
+    }
+
+    /// Copies a row that was cold for this snapshot, and is in memory now.
+    fn was_cold(&self, rows: &TableData, row: u32, words: &mut RowWords) -> Result<bool> {
+        if rows.cold.is_empty() || planted::bug("cold_image_not_validated") {
+            return Ok(false);
+        }
+        let mut key = RowWords::zeroed(rows.layout.words());
+        rows.versions.key_words(row, &mut key);
+        let found = rows.find_cold(&rows.view(&key), self.moment().at)?;
+        found.map_or(Ok(false), |found| rows.fill_cold(&found, words).map(|()| true))
     }
 
     fn changed_by(&self, at: Timestamp, what: &str) -> Error {

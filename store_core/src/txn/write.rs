@@ -7,6 +7,7 @@ use super::prepare::{RowWords, check_index_keys};
 use super::rows::{Rows, TableData};
 use super::unique::{StaleEntry, forget_replaced, forget_unique};
 use super::write_set::{Txn, Write, WriteKind};
+use crate::cold::is_cold;
 use crate::error::{Error, Kind, Result};
 use crate::index::primary::Inserted;
 use crate::mem::layout::RowView;
@@ -36,12 +37,12 @@ enum Claim {
 }
 
 impl Txn {
-    /// The visible row with this key; its words are in `out`.
+    /// The visible row with this key, which may be cold; its words are in `out`.
     pub(crate) fn find(
         &self,
         rows: &TableData,
         key: &RowView<'_>,
-        out: &mut [u64],
+        out: &mut RowWords,
     ) -> Result<Option<u32>> {
         let hash = key.key_hash();
         self.note_key(rows, hash);
@@ -50,8 +51,29 @@ impl Txn {
                 return Ok(Some(row));
             }
         }
+        if !rows.cold.is_empty()
+            && let Some(found) = self.find_cold(rows, key)?
+        {
+            rows.fill_cold(&found, out)?;
+            self.engine.timeline.check_kept(self.moment())?;
+            return Ok(Some(found.number()));
+        }
         self.engine.timeline.check_kept(self.moment())?;
         Ok(None)
+    }
+
+    /// The same to write it: a cold row is brought back to memory first.
+    pub(super) fn find_to_write(
+        &mut self,
+        rows: &Rows,
+        table: u32,
+        key: &RowView<'_>,
+        out: &mut RowWords,
+    ) -> Result<Option<u32>> {
+        match self.find(rows, key, out)? {
+            Some(row) if is_cold(row) => self.warm(rows, table, row).map(Some),
+            found => Ok(found),
+        }
     }
 
     /// Inserts a prepared row; an existing key is [`Kind::Duplicate`].
@@ -99,11 +121,13 @@ impl Txn {
         self.check_write()?;
         self.reserve_write()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
+        let found = self.find_to_write(rows, table, &rows.view(key), &mut words)?;
+        let Some(row) = found else { return Ok(false) };
         if self.owns(rows, row) && self.own.find(&self.writes, table, row).is_some() {
             return Ok(true);
         }
         self.own_visible(rows, row, &words)?;
+        self.take_warm_words(rows, row, &mut words, &[]);
         // A node, so that the row may still be written.
         let node = rows.versions.new_node(self.place).inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
@@ -122,7 +146,8 @@ impl Txn {
         self.check_write()?;
         self.reserve_delete()?;
         let mut words = RowWords::zeroed(rows.layout.words());
-        let Some(row) = self.find(rows, &rows.view(key), &mut words)? else { return Ok(false) };
+        let found = self.find_to_write(rows, table, &rows.view(key), &mut words)?;
+        let Some(row) = found else { return Ok(false) };
         self.delete_row(rows, table, row, &words)?;
         Ok(true)
     }
@@ -146,6 +171,14 @@ impl Txn {
             return Ok(());
         }
         self.own_visible(rows, row, words)?;
+        let mut warm = RowWords::new();
+        let words = if self.cold.is_some() {
+            warm.clone_from(words);
+            self.take_warm_words(rows, row, &mut warm, &[]);
+            &warm
+        } else {
+            words
+        };
         let node = rows.versions.new_node_to_delete().inspect_err(|_| rows.versions.disown(row))?;
         rows.versions.stage(node, &words[rows.layout.key_words()..]);
         let indexes = IndexSet::NONE;
@@ -155,7 +188,7 @@ impl Txn {
 
     // ---- insert
 
-    fn insert_checked(&mut self, rows: &Rows, table: u32, words: &RowWords) -> Result<()> {
+    pub(super) fn insert_checked(&mut self, rows: &Rows, table: u32, words: &RowWords) -> Result<()> {
         check_index_keys(rows, words)?;
         let mut owned = words.clone();
         let hash = rows.view(words).key_hash();
@@ -165,7 +198,15 @@ impl Txn {
         let fresh =
             rows.versions.new_row(self.owner, key).inspect_err(|_| rows.release_key(&owned))?;
         match self.enter(rows, hash, fresh, &owned) {
-            Ok(None) => self.finish_insert(rows, table, fresh, owned),
+            Ok(None) => {
+                if let Err(error) = self.check_not_cold(rows, words) {
+                    rows.primary.remove(hash, fresh);
+                    rows.versions.drop_row(fresh);
+                    rows.release_key(&owned);
+                    return Err(error);
+                }
+                self.finish_insert(rows, table, fresh, owned)
+            }
             Ok(Some(over)) => {
                 rows.versions.drop_row(fresh);
                 rows.release_key(&owned);
@@ -176,6 +217,17 @@ impl Txn {
                 rows.release_key(&owned);
                 Err(error)
             }
+        }
+    }
+
+    /// Refuses a key that a cold row has; whoever moves rows knows where they are.
+    fn check_not_cold(&self, rows: &TableData, words: &RowWords) -> Result<()> {
+        if rows.cold.is_empty() || self.applies || self.moves() || planted::bug("cold_key_not_seen") {
+            return Ok(());
+        }
+        match self.find_cold(rows, &rows.view(words))? {
+            Some(_) => Err(duplicate(rows, words)),
+            None => Ok(()),
         }
     }
 
@@ -280,7 +332,9 @@ impl Txn {
             let effect = rows.effect_of(&all);
             return self.restage(rows, write, &mut words, &all, effect, true);
         }
-        let result = self.stage_new(rows, table, row, &mut words, &all, None);
+        let result = self
+            .check_not_cold(rows, &words)
+            .and_then(|()| self.stage_new(rows, table, row, &mut words, &all, None));
         if result.is_err() {
             rows.versions.disown(row);
         }
@@ -310,7 +364,11 @@ impl Txn {
             }
         }
         match rows.versions.newest(row) {
-            Newest::Live(at) if at <= self.at || planted::bug("newer_version_overwritten") => {
+            Newest::Live(at)
+                if at <= self.at
+                    || self.was_warmed(rows, row, at)
+                    || planted::bug("newer_version_overwritten") =>
+            {
                 Ok(())
             }
             Newest::Live(at) | Newest::Deleted(at) => {
@@ -425,7 +483,7 @@ impl Txn {
         }
     }
 
-    fn too_new(&self, rows: &TableData, row: u32, words: &[u64], newer: u64) -> Error {
+    pub(super) fn too_new(&self, rows: &TableData, row: u32, words: &[u64], newer: u64) -> Error {
         let why = format!("was committed at {newer}, after snapshot {}", self.at.0);
         rows.lost_to_another(row, words, &why)
     }

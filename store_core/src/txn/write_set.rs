@@ -63,6 +63,8 @@ pub struct Txn {
     /// What it read, if it is serializable and may write.
     pub(super) reads: Option<Box<ReadSet>>,
     read_only: bool,
+    /// What it has to do with cold rows, if anything.
+    pub(super) cold: Option<Box<super::cold::ColdWork>>,
     /// It applies what another process committed: what that checked is not checked again.
     pub(super) applies: bool,
     pub(super) durability: Option<Durability>,
@@ -169,6 +171,7 @@ impl Begun {
             at,
             reads,
             read_only: options.read_only,
+            cold: None,
             applies: false,
             durability: options.durability,
             number: OnceCell::new(),
@@ -185,11 +188,16 @@ impl Txn {
 
     /// One of a follower's own, that applies what another process committed.
     pub(crate) fn applying(lease: &Arc<Lease>) -> Result<Self> {
-        let (place, at) = lease.timeline.register()?;
-        let begun = Begun { place, at, reads: None, options: TxnOptions::new() };
-        let mut txn = begun.into_txn_of(Arc::clone(lease));
+        let mut txn = Self::system(lease)?;
         txn.applies = true;
         Ok(txn)
+    }
+
+    /// One that no user began.
+    pub(super) fn system(lease: &Arc<Lease>) -> Result<Self> {
+        let (place, at) = lease.timeline.register()?;
+        let begun = Begun { place, at, reads: None, options: TxnOptions::new() };
+        Ok(begun.into_txn_of(Arc::clone(lease)))
     }
 
     /// Gives it the turn of one who waited.

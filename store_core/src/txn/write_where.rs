@@ -7,10 +7,12 @@
 
 use super::live_table::LiveTable;
 use super::prepare::RowWords;
-use super::rows::TableData;
+use super::rows::{Rows, TableData};
+
 use super::update::{Change, key_refused};
 use super::update_many::{AHEAD, check_columns};
 use super::write_set::Txn;
+use crate::cold::is_cold;
 use crate::error::{Error, Result};
 use crate::mem::layout::RowView;
 use crate::value::{Value, ValueRef};
@@ -38,7 +40,8 @@ impl Txn {
             }
             txn.reserve_write()?;
             let mut words = RowWords::zeroed(rows.layout.words());
-            let Some(row) = txn.find(rows, &rows.view(key), &mut words)? else { return Ok(None) };
+            let found = txn.find_to_write(rows, number, &rows.view(key), &mut words)?;
+            let Some(row) = found else { return Ok(None) };
             let Some(cells) = decide(&rows.view(&words))? else { return Ok(Some(false)) };
             let cells: SmallVec<[ValueRef<'_>; 2]> = cells.iter().map(Value::as_ref).collect();
             txn.change_row(rows, number, row, &mut words, change, &cells)?;
@@ -58,7 +61,7 @@ impl Txn {
         let change = Change::new(rows, columns);
         self.each_row(rows, found, &mut |txn, row, words| {
             txn.reserve_write()?;
-            txn.read_seen(rows, row, words)?;
+            let row = txn.read_seen(rows, number, row, words)?;
             txn.change_row(rows, number, row, words, change, cells)
         })
     }
@@ -68,7 +71,7 @@ impl Txn {
         let (number, rows) = self.join(table)?;
         self.each_row(rows, found, &mut |txn, row, words| {
             txn.reserve_delete()?;
-            txn.read_seen(rows, row, words)?;
+            let row = txn.read_seen(rows, number, row, words)?;
             txn.delete_row(rows, number, row, words)
         })
     }
@@ -81,7 +84,7 @@ impl Txn {
 
     fn each_row(
         &mut self,
-        rows: &TableData,
+        rows: &Rows,
         found: &[u32],
         write: &mut dyn FnMut(&mut Self, u32, &mut RowWords) -> Result<()>,
     ) -> Result<()> {
@@ -89,7 +92,7 @@ impl Txn {
         let mut words = RowWords::zeroed(rows.layout.words());
         self.statement(|txn| {
             for chunk in found.chunks(AHEAD) {
-                for row in chunk {
+                for row in chunk.iter().filter(|row| !is_cold(**row)) {
                     rows.versions.fetch(*row);
                 }
                 for row in chunk {
@@ -104,16 +107,30 @@ impl Txn {
         })
     }
 
-    /// Copies a row that this transaction has found.
-    fn read_seen(&self, rows: &TableData, row: u32, words: &mut RowWords) -> Result<()> {
+    /// Copies a row that this transaction has found; gives its number in memory, where it is brought if
+    /// it is cold.
+    fn read_seen(
+        &mut self,
+        rows: &Rows,
+        table: u32,
+        row: u32,
+        words: &mut RowWords,
+    ) -> Result<u32> {
+        if is_cold(row) {
+            self.copy_cold(rows, row, words)?;
+            return self.warm(rows, table, row);
+        }
         let seen = self.read(rows, row, words)?;
         assert!(seen, "a row that a transaction sees stays visible to it until it deletes it");
-        Ok(())
+        Ok(row)
     }
 }
 
 /// Says which row was refused, unless the message does.
 fn name_row(rows: &TableData, row: u32, error: Error) -> Error {
+    if is_cold(row) {
+        return error; // who brought it back to memory names it
+    }
     let mut words = RowWords::zeroed(rows.layout.words());
     rows.versions.key_words(row, &mut words);
     let name = rows.row_name(&words);

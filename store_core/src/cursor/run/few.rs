@@ -5,7 +5,7 @@
 //! ```
 
 use super::sort::Sorting;
-use super::{Batch, Cursor, RowRef};
+use super::{Batch, Cursor, RowRef, expect};
 use crate::error::Result;
 use crate::planted;
 use crate::query::{compare_rows, complete_sort};
@@ -92,9 +92,7 @@ impl Cursor<'_> {
                     return Ok(found);
                 };
                 self.at += 1;
-                if let Some(next) = self.batch.rows().get(at + AHEAD) {
-                    self.rows.versions.fetch(*next);
-                }
+                expect(&self.rows, &self.batch, at + AHEAD);
                 if !self.source.read(&self.rows, row, &all, words)? {
                     continue;
                 }

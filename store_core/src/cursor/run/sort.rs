@@ -14,6 +14,7 @@
 use super::super::candidates::Candidates;
 use super::few::Few;
 use super::{Cursor, RowRef, words_of};
+use crate::cold::is_cold;
 use crate::error::Result;
 use crate::mem::budget::Reservation;
 use crate::mem::layout::{CellRank, Layout};
@@ -21,7 +22,6 @@ use crate::planted;
 use crate::query::{Filter, NullsOrder, Quick, SortEncoder, SortKey, TopK, complete_sort};
 use crate::txn::AHEAD;
 use smallvec::SmallVec;
-use std::ops::Range;
 
 /// Sort memory reserved at once.
 const SORT_LUMP_BYTES: usize = 64 << 10;
@@ -154,7 +154,7 @@ impl Cursor<'_> {
     /// The rows to give from now on, in order.
     pub(super) fn walk_sorted(&mut self, sorted: Vec<u32>) {
         self.candidates = Candidates::List(sorted.into_iter());
-        (self.at, self.more, self.own) = (0, true, None);
+        (self.at, self.more, self.own, self.cold_walk) = (0, true, None, None);
         self.batch.clear();
         self.filter = Filter::all();
         self.quick = Quick::new(&self.filter, &self.rows.layout);
@@ -245,7 +245,7 @@ impl Cursor<'_> {
         let (mut top, mut key) = (TopK::new(Some(most), 0), Vec::new());
         let base = held.bytes();
         for (at, row) in rows.iter().enumerate() {
-            if let Some(next) = rows.get(at + AHEAD) {
+            if let Some(next) = rows.get(at + AHEAD).filter(|next| !is_cold(**next)) {
                 self.rows.versions.fetch(*next);
             }
             self.read_again(*row)?;
@@ -263,6 +263,7 @@ impl Cursor<'_> {
     ) -> Result<Vec<u32>> {
         let width = self.words.len();
         let mut words = Vec::with_capacity(rows.len() * width);
+        self.keep_blocks();
         for row in rows {
             self.read_again(*row)?;
             words.extend_from_slice(&self.words);
@@ -270,15 +271,8 @@ impl Cursor<'_> {
         let row = |at: u32| RowRef::new(&self.rows, &words[at as usize * width..][..width]);
         let mut order: SmallVec<[u32; FEW_TIES]> = (0..rows.len() as u32).collect();
         order.sort_unstable_by(|a, b| encoder.compare(&row(*a), &row(*b)));
+        self.let_blocks_go();
         Ok(order.into_iter().take(most).map(|at| rows[at as usize]).collect())
-    }
-
-    /// Reads all words of a row that was met before.
-    fn read_again(&mut self, row: u32) -> Result<()> {
-        let all: Range<usize> = 0..self.words.len();
-        let seen = self.source.read(&self.rows, row, &all, &mut self.words)?;
-        assert!(seen, "a row that a snapshot sees stays visible to it");
-        Ok(())
     }
 
     // ---- by an index in order

@@ -1,0 +1,281 @@
+//! Freezing rows: out of memory into cold segments, while others read and write; and thawing them.
+//!
+//! ```text
+//! snapshot W → numbers of the rows → their keys, sorted → segment (written, synced, named)
+//! → part by part: a commit that takes the rows out of memory, and with which the part is there
+//! ```
+//!
+//! A row that somebody has changed since W, or is changing, stays where it is, and its place in the
+//! segment is gone from the start. Nobody waits for a freeze but those who write a row in the moment in
+//! which its part is taken out. A crash leaves every row where its last commit has put it.
+//!
+//! It is a schedule of two tasks: keys are sorted, then one row after the other is written. Its memory is
+//! what these take ([`memory_of`]), whatever the table holds; fewer rows make a smaller segment.
+
+use crate::cold::{ColdChange, ColdRows, ColdSegment, PART_ROWS};
+use crate::cursor::RowNumbers;
+use crate::error::{Error, Kind, Result};
+use crate::manifest::cold_name;
+use crate::mem::Reservation;
+use crate::mvcc::Moment;
+use crate::planted;
+use crate::query::Predicate;
+use crate::segment::{ColdColumn, ColdColumns, ColdFile, ColdWriter, SegmentCodec};
+use crate::table::Table;
+use crate::txn::{Edition, Engine, Lease, LiveTable, RowWords, SharedEngine, Snapshot, TableData, Txn};
+use crate::value::encode_key;
+use crate::wal::Device;
+use std::sync::Arc;
+
+/// Rows of a segment: the more, the fewer segments a look by key has to ask.
+const SEGMENT_ROWS: u64 = 1 << 18;
+/// Fewer are not worth a segment: what they take is had, or nothing is frozen.
+const SEGMENT_ROWS_MIN: u64 = PART_ROWS as u64;
+/// What a row's number, key and place in the order take, about.
+const ROW_BYTES: u64 = 48;
+
+/// What freezing did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FreezeReport {
+    /// Rows that are in segments now, and no more in memory.
+    pub rows: u64,
+    /// Rows that stayed, because others wrote them meanwhile.
+    pub rows_kept: u64,
+    /// Segments written.
+    pub segments: u64,
+    /// Their bytes on disk.
+    pub bytes: u64,
+}
+
+/// A row on its way, by its encoded key.
+struct Ordered {
+    /// The first bytes of the key.
+    head: u64,
+    start: u32,
+    end: u32,
+    row: u32,
+}
+
+/// Freezes the rows for which the predicate is true.
+pub(crate) fn freeze(
+    engine: &SharedEngine,
+    table: &Table,
+    of: &Arc<Edition>,
+    predicate: &Predicate,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<FreezeReport> {
+    engine.check_open()?;
+    engine.check_writable()?;
+    engine.check_log()?;
+    let (_, live) = engine.current(of)?;
+    let device = engine.device().filter(|_| engine.log().is_some()).ok_or_else(no_place)?;
+    let _changing = live.lock_changes()?;
+    if let Some(index) = live.schema().indexes.iter().find(|index| index.unique) {
+        return Err(unique(&live, &index.name));
+    }
+    let _alone = engine.freezing.lock();
+    let lease = engine.lease(0);
+    let mut work =
+        Work { engine, lease, live: &live, device, report: FreezeReport::default(), progress };
+    let mut rows_wanted = SEGMENT_ROWS;
+    loop {
+        let snapshot = Snapshot::new(engine)?;
+        let query = table.query(&snapshot).filter(predicate.clone()).in_memory().limit(rows_wanted);
+        let found = query.row_numbers().and_then(|found| work.segment(&snapshot, &found));
+        match found {
+            Ok(true) => {}
+            Ok(false) => break,
+            // What it takes is not there: a smaller segment takes less.
+            Err(error)
+                if error.kind() == Kind::OverBudget && rows_wanted / 2 >= SEGMENT_ROWS_MIN =>
+            {
+                rows_wanted /= 2;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    engine.sync()?;
+    Ok(work.report)
+}
+
+struct Work<'w> {
+    engine: &'w SharedEngine,
+    lease: Arc<Lease>,
+    live: &'w LiveTable,
+    device: &'w Arc<dyn Device>,
+    report: FreezeReport,
+    progress: &'w mut dyn FnMut(u64) -> bool,
+}
+
+impl Work<'_> {
+    /// Freezes rows found at a snapshot, as one segment; false if nothing was left to do.
+    fn segment(&mut self, snapshot: &Snapshot, found: &RowNumbers) -> Result<bool> {
+        if found.numbers.is_empty() {
+            return Ok(false);
+        }
+        let rows = &*self.live.data;
+        let (order, _keys, _held) = self.in_order(snapshot.moment(), &found.numbers)?;
+        let number = self.engine.take_cold_number();
+        let name = cold_name(rows.id, number);
+        let bytes = self.write(snapshot.moment(), &name, &order, &_keys)?;
+        let opened = ColdFile::open(&**self.device, &name, &rows.cold.holder);
+        let segment = opened.and_then(|file| {
+            let base = rows.cold.free_base(file.index.rows)?;
+            ColdSegment::new(file, rows.id, number, base, &rows.cold.holder)
+        });
+        let segment = Arc::new(segment.inspect_err(|_| drop(self.device.remove(&name)))?);
+        rows.cold.add(Arc::clone(&segment));
+        self.report.segments += 1;
+        self.report.bytes += bytes;
+        let frozen = self.report.rows;
+        for part in 0..segment.parts() {
+            self.part(snapshot.moment(), &segment, part, &order)?;
+            if !(self.progress)(self.report.rows) {
+                let message = "freezing was told to end; the rows frozen so far stay frozen";
+                return Err(Error::new(Kind::Cancelled, message));
+            }
+        }
+        // Rows that are written all the time would be tried for ever.
+        Ok(self.report.rows > frozen)
+    }
+
+    /// The rows in the order of their keys, with these.
+    fn in_order(
+        &self,
+        at: Moment,
+        numbers: &[u32],
+    ) -> Result<(Vec<Ordered>, Vec<u8>, Reservation)> {
+        let rows = &*self.live.data;
+        let holder = self.engine.holder.child("freezing");
+        let mut held = holder.reserve(numbers.len() * size_of::<Ordered>())?;
+        let (mut order, mut keys) = (Vec::with_capacity(numbers.len()), Vec::new());
+        let mut words = RowWords::zeroed(rows.layout.words());
+        let all = 0..words.len();
+        for row in numbers {
+            let seen = rows.versions.read(*row, at, &all, &mut words)?;
+            assert!(seen, "a row that a snapshot sees stays visible to it");
+            let start = keys.len();
+            put_key(rows, &words, &mut keys)?;
+            if keys.capacity() > held.bytes() - numbers.len() * size_of::<Ordered>() {
+                held.grow_to(keys.capacity() + numbers.len() * size_of::<Ordered>())?;
+            }
+            let mut head = [0; 8];
+            let key = &keys[start..];
+            let len = key.len().min(head.len());
+            head[..len].copy_from_slice(&key[..len]);
+            let (head, end) = (u64::from_be_bytes(head), keys.len() as u32);
+            order.push(Ordered { head, start: start as u32, end, row: *row });
+        }
+        let key = |row: &Ordered| &keys[row.start as usize..row.end as usize];
+        order.sort_unstable_by(|a, b| a.head.cmp(&b.head).then_with(|| key(a).cmp(key(b))));
+        Ok((order, keys, held))
+    }
+
+    /// Writes the segment; says how many bytes it has.
+    fn write(&self, at: Moment, name: &str, order: &[Ordered], keys: &[u8]) -> Result<u64> {
+        let rows = &*self.live.data;
+        let mut writer = ColdWriter::create(
+            Arc::clone(self.device),
+            format!("{name}.tmp"),
+            u64::from(rows.id),
+            columns_of(rows),
+            order.len(),
+            SegmentCodec::Lz4,
+            &self.engine.holder.child("freezing"),
+        )?;
+        let mut words = RowWords::zeroed(rows.layout.words());
+        let all = 0..words.len();
+        for row in order {
+            if self.engine.is_ending() {
+                return Err(Error::new(Kind::Cancelled, "the store is being closed"));
+            }
+            let seen = rows.versions.read(row.row, at, &all, &mut words)?;
+            assert!(seen, "a row that a snapshot sees stays visible to it");
+            let view = rows.view(&words);
+            writer.push(&keys[row.start as usize..row.end as usize], |column| view.cell(column))?;
+        }
+        writer.finish(name)
+    }
+
+    /// Takes the rows of a part out of memory, and puts the part in their place.
+    fn part(
+        &mut self,
+        at: Moment,
+        segment: &Arc<ColdSegment>,
+        part: u32,
+        order: &[Ordered],
+    ) -> Result<()> {
+        let _alone = self.live.data.cold.lock_moves();
+        let mut txn = Txn::moving(&self.lease)?;
+        let here = segment.part(part);
+        let mut without = Vec::new();
+        for row in here.clone() {
+            if !txn.take_out(self.live, order[row as usize].row, at.at)? {
+                without.push(row);
+            }
+        }
+        let (rows, kept) = (u64::from(here.end - here.start), without.len() as u64);
+        self.engine.with_relief(usize::MAX, || segment.make_room(without.len()))?;
+        if planted::bug("kept_row_born") {
+            without.clear();
+        }
+        txn.bear(self.live, segment, part, without)?;
+        txn.finish_move()?;
+        self.report.rows += rows - kept;
+        self.report.rows_kept += kept;
+        Ok(())
+    }
+}
+
+/// Brings the cold rows for which the predicate is true back to memory; says how many.
+pub(crate) fn thaw(engine: &SharedEngine, table: &Table, predicate: &Predicate) -> Result<u64> {
+    engine.check_open()?;
+    engine.check_writable()?;
+    let snapshot = Snapshot::new(engine)?;
+    let found = table.query(&snapshot).filter(predicate.clone()).cold_only().row_numbers()?;
+    let lease = engine.lease(0);
+    let mut thawed = 0;
+    for rows in found.numbers.chunks(PART_ROWS as usize) {
+        thawed += Txn::thaw(&lease, table.live_of(&snapshot)?, rows)?;
+    }
+    engine.sync()?;
+    Ok(thawed)
+}
+
+fn put_key(rows: &TableData, words: &[u64], out: &mut Vec<u8>) -> Result<()> {
+    let view = rows.view(words);
+    rows.schema.key.iter().try_for_each(|column| {
+        encode_key(view.cell(*column), rows.schema.columns[*column].ty, true, out)
+    })
+}
+
+fn columns_of(rows: &TableData) -> ColdColumns {
+    let column = |column: &crate::schema::Column| ColdColumn {
+        id: column.id,
+        ty: column.ty,
+        notnull: column.notnull,
+    };
+    ColdColumns::new(rows.schema.columns.iter().map(column).collect(), &rows.schema.key)
+}
+
+fn no_place() -> Error {
+    Error::new(
+        Kind::Unsupported,
+        "this store has no files for cold rows: open one in a directory, with a log",
+    )
+}
+
+fn unique(live: &LiveTable, index: &str) -> Error {
+    let table = &live.data.schema.table;
+    Error::new(
+        Kind::Unsupported,
+        format!(
+            "`{table}` has a unique index `{index}`, which must see every row: rows of such a table stay in \
+             memory; drop the index to freeze them"
+        ),
+    )
+    .detail(table)
+    .detail(index)
+}
+

@@ -1,0 +1,273 @@
+//! Cold segments: rows in the order of their key, as blocks of columns, with an index that finds them.
+//!
+//! ```text
+//!  block of columns … │ index │ trailer          each a block of the segment with one record
+//! ```
+//!
+//! A row is read by its number in the segment or by its key, at the cost of one block; a key that is not
+//! there mostly costs a look at the filter.
+
+use super::block::{SegmentBlock, damaged};
+use super::cold_index::{ColdColumns, ColdIndex, Zone};
+use super::columns::{BLOCK_ROWS_MAX, ColumnCells, ColumnsBlock, ColumnsWriter};
+use super::format::{BLOCK_HEADER_BYTES, FOOTER_BYTES, SegmentCodec, SegmentKind};
+use super::key_filter::KeyFilter;
+use super::reader::SegmentReader;
+use super::writer::{SegmentOptions, SegmentWriter};
+use crate::codec::u64_at;
+use crate::error::{Error, Result};
+use crate::mem::{Holder, Reservation};
+use crate::value::ValueRef;
+use crate::wal::Device;
+use std::sync::Arc;
+use std::time::Duration;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Bytes of rows in a block: a look by key reads and unpacks so many.
+const BLOCK_BYTES: usize = 32 << 10;
+/// Every record of a cold segment is a block of its own.
+const RECORD_ALONE: usize = 16;
+/// The record that says where the index is: place and number of its block.
+const TRAILER_BYTES: usize = 16;
+/// Before the bytes of a short record stands its length.
+const TRAILER_RAW_BYTES: usize = TRAILER_BYTES + 1;
+/// What a writer holds beside the index: the block that fills, as rows and as columns.
+const WRITER_BYTES: usize = 4 * BLOCK_BYTES;
+
+/// The hash of an encoded key.
+#[inline]
+pub(crate) fn key_hash(key: &[u8]) -> u64 {
+    xxh3_64(key)
+}
+
+/// Writes a cold segment.
+#[derive(Debug)]
+pub(crate) struct ColdWriter {
+    writer: SegmentWriter,
+    columns: ColumnsWriter,
+    index: ColdIndex,
+    zones: Vec<Zone>,
+    first_key: Vec<u8>,
+    block: Vec<u8>,
+    room: Vec<u8>,
+    held: Reservation,
+}
+
+impl ColdWriter {
+    /// Begins a segment of so many rows at most, under a temporary name.
+    pub(crate) fn create(
+        device: Arc<dyn Device>,
+        temporary_name: String,
+        schema_id: u64,
+        columns: ColdColumns,
+        rows_max: usize,
+        codec: SegmentCodec,
+        holder: &Holder,
+    ) -> Result<Self> {
+        let held = holder.reserve(WRITER_BYTES + KeyFilter::bytes_for(rows_max))?;
+        let options = SegmentOptions { codec, block_bytes: RECORD_ALONE };
+        let kind = SegmentKind::Cold;
+        let writer =
+            SegmentWriter::create(device, temporary_name, kind, schema_id, options, holder)?;
+        Ok(Self {
+            writer,
+            columns: ColumnsWriter::new(columns.columns.iter().map(|column| column.ty)),
+            zones: vec![Zone::EMPTY; columns.zoned.len()],
+            index: ColdIndex::new(columns, rows_max),
+            first_key: Vec::new(),
+            block: Vec::new(),
+            room: Vec::new(),
+            held,
+        })
+    }
+
+    /// Appends a row, whose encoded key comes behind those before.
+    pub(crate) fn push<'v>(
+        &mut self,
+        key: &[u8],
+        cell: impl Fn(usize) -> ValueRef<'v>,
+    ) -> Result<()> {
+        if self.columns.rows() == 0 {
+            self.first_key.clear();
+            self.first_key.extend_from_slice(key);
+        }
+        self.index.filter.add(key_hash(key));
+        let columns = &self.index.columns;
+        for (zone, at) in self.zones.iter_mut().zip(&columns.zoned) {
+            let at = *at as usize;
+            zone.add(cell(at), columns.columns[at].ty, &mut self.room);
+        }
+        self.columns.push(cell);
+        if self.columns.bytes() >= BLOCK_BYTES || self.columns.rows() == BLOCK_ROWS_MAX {
+            self.write_block()?;
+        }
+        Ok(())
+    }
+
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> u32 {
+        self.index.rows + self.columns.rows() as u32
+    }
+
+    /// How long the last sync took, once after each.
+    pub(crate) fn take_sync_time(&mut self) -> Option<Duration> {
+        self.writer.take_sync_time()
+    }
+
+    /// Writes the rest and gives the file its name; durable when this returns. Says how many bytes it has.
+    pub(crate) fn finish(mut self, final_name: &str) -> Result<u64> {
+        self.write_block()?;
+        self.block.clear();
+        self.index.put(&mut self.block)?;
+        self.held.grow(self.block.len())?;
+        let (at, number) = (self.writer.position(), self.index.blocks() as u64);
+        self.writer.push(&self.block)?;
+        let mut trailer = [0; TRAILER_BYTES];
+        trailer[..8].copy_from_slice(&at.to_le_bytes());
+        trailer[8..].copy_from_slice(&number.to_le_bytes());
+        self.writer.stop_packing()?;
+        self.writer.push(&trailer)?;
+        Ok(self.writer.finish(final_name)?.file_bytes)
+    }
+
+    fn write_block(&mut self) -> Result<()> {
+        let rows = self.columns.rows();
+        if rows == 0 {
+            return Ok(());
+        }
+        self.block.clear();
+        self.columns.finish(&mut self.block);
+        let at = self.writer.position();
+        self.writer.push(&self.block)?;
+        let before = self.index.heap_bytes();
+        self.index.add_block(at, rows, &self.first_key, &self.zones);
+        self.held.grow(self.index.heap_bytes().saturating_sub(before))?;
+        self.zones.fill(Zone::EMPTY);
+        Ok(())
+    }
+}
+
+/// A cold segment that is open, with its index.
+#[derive(Debug)]
+pub(crate) struct ColdFile {
+    reader: SegmentReader,
+    name: String,
+    pub(crate) index: ColdIndex,
+    _held: Reservation,
+}
+
+/// A block of rows as it was written, unpacked and verified.
+#[derive(Debug)]
+pub(crate) struct ColdBlock {
+    bytes: Box<[u8]>,
+    columns: ColumnsBlock,
+    held: Reservation,
+}
+
+impl ColdFile {
+    /// Opens a segment and reads its index, which is held in memory.
+    pub(crate) fn open(device: &dyn Device, name: &str, holder: &Holder) -> Result<Self> {
+        let reader = SegmentReader::open(device, name, holder)?;
+        if reader.kind() != SegmentKind::Cold {
+            return Err(damaged(name, 0, "not a segment of cold rows"));
+        }
+        let behind = FOOTER_BYTES + BLOCK_HEADER_BYTES + TRAILER_RAW_BYTES;
+        let no_trailer = || damaged(name, reader.file_bytes(), "the trailer is missing");
+        let at = reader.file_bytes().checked_sub(behind as u64).ok_or_else(no_trailer)?;
+        let mut block = SegmentBlock::new(holder)?;
+        // The index comes before the trailer, so it has the last number but one.
+        let last = reader.blocks().checked_sub(1).ok_or_else(no_trailer)?;
+        let trailer = record(&reader, at, last, &mut block)?;
+        let Some(trailer) = trailer.first_chunk::<TRAILER_BYTES>() else {
+            return Err(no_trailer());
+        };
+        let (at, number) = (u64_at(trailer, 0), u64_at(trailer, 8));
+        let bytes = record(&reader, at, number, &mut block)?;
+        let mut held = holder.reserve(bytes.len())?;
+        let index = ColdIndex::get(bytes).map_err(|error| error.at(name))?;
+        held.grow_to(index.heap_bytes())?;
+        held.shrink(held.bytes() - index.heap_bytes());
+        if index.blocks() as u64 != number {
+            return Err(damaged(name, at, "the index speaks of other blocks"));
+        }
+        Ok(Self { reader, name: name.to_owned(), index, _held: held })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of the table it was written for.
+    pub(crate) fn schema_id(&self) -> u64 {
+        self.reader.schema_id()
+    }
+
+    /// Bytes of the file.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.reader.file_bytes()
+    }
+
+    /// Reads the nth block.
+    pub(crate) fn read(&self, nth: usize, holder: &Holder) -> Result<ColdBlock> {
+        let mut block = SegmentBlock::new(holder)?;
+        let place = self.index.block(nth);
+        let bytes: Box<[u8]> = {
+            let record = record(&self.reader, place.at, nth as u64, &mut block)?;
+            record.into()
+        };
+        drop(block);
+        let held = holder.reserve(bytes.len())?;
+        let columns = ColumnsBlock::open(&bytes).map_err(|error| self.at_block(nth, error))?;
+        if columns.rows() != self.index.block_rows(nth) as usize {
+            return Err(damaged(&self.name, place.at, "the block has other rows than the index says"));
+        }
+        Ok(ColdBlock { bytes, columns, held })
+    }
+
+    /// Reads a column of the nth block.
+    pub(crate) fn column(&self, nth: usize, block: &ColdBlock, at: usize) -> Result<ColumnCells> {
+        let ty = self.index.columns.columns[at].ty;
+        let cells = block.columns.column(&block.bytes, at, ty);
+        cells.map_err(|error| self.at_block(nth, error))
+    }
+
+    fn at_block(&self, nth: usize, error: Error) -> Error {
+        error.at(format_args!("{}: offset {}", self.name, self.index.block(nth).at))
+    }
+
+    /// Reads every byte and verifies it; says how many rows there are.
+    pub(crate) fn verify(&self, device: &dyn Device, holder: &Holder) -> Result<u64> {
+        let mut reader = SegmentReader::open(device, &self.name, holder)?;
+        while reader.next_row()?.is_some() {}
+        for nth in 0..self.index.blocks() {
+            let block = self.read(nth, holder)?;
+            for at in 0..self.index.columns.columns.len() {
+                self.column(nth, &block, at)?;
+            }
+        }
+        Ok(u64::from(self.index.rows))
+    }
+}
+
+impl ColdBlock {
+    /// Bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.held.bytes()
+    }
+}
+
+/// The only record of a block.
+fn record<'b>(
+    reader: &SegmentReader,
+    at: u64,
+    number: u64,
+    block: &'b mut SegmentBlock,
+) -> Result<&'b [u8]> {
+    reader.read_block_at(at, number, block)?;
+    block.verify()?;
+    block.next_row()?.ok_or_else(|| Error::corrupt("a cold block without a record"))
+}
+
+#[cfg(test)]
+mod tests;
