@@ -10,7 +10,7 @@
 //! Nobody waits for the build: a writer finds one index more in the list, a reader none until it is
 //! complete. The log has an index once it is complete, and only its columns: opening builds it anew.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::options::INDEX_PATIENCE;
 use crate::planted;
 use crate::schema::{Index, IndexSpec};
@@ -29,6 +29,9 @@ pub(crate) fn create(
     engine.check_writable()?;
     let _changing = table.lock_changes()?;
     let index = spec.bind(table.schema(), table.next_index())?;
+    if spec.unique && table.data.cold.count(engine.timeline.published()) > 0 {
+        return Err(has_cold_rows(table));
+    }
     let mut building = Building::begin(engine, table, &index)?;
     if !planted::bug("old_writers_not_waited_for") {
         table.wait_for_holders(spec.patience, "making an index of")?;
@@ -100,6 +103,14 @@ pub(crate) fn drop_again(
     lease.let_go_of_replaced();
     table.let_go(at);
     Ok(())
+}
+
+fn has_cold_rows(table: &LiveTable) -> Error {
+    let table = &table.data.schema.table;
+    let message = format!(
+        "`{table}` has cold rows, which a unique index would not see: thaw them before you make one"
+    );
+    Error::new(Kind::Unsupported, message).detail(table)
 }
 
 /// An index on its way; dropped before it is shown, it leaves nothing behind.

@@ -101,6 +101,7 @@ pub use cursor::{Analysis, Batches, ColumnBatch, Cursor, Groups, Query, Reader, 
 pub use durability::Durability;
 pub use error::{Error, Kind, Result};
 pub use follow::{FollowStats, FollowerStats};
+pub use freezing::FreezeReport;
 pub use mem::{Holder, HolderUsage, MemoryBudget};
 pub use record::{
     Field, Keyed, Number, Operand, Record, Scalar, TypedChange, TypedColumn, TypedCursor,

@@ -52,7 +52,8 @@ fn assert_near(found: &Value, expected: &Value, asked: &str) {
         assert!(found.as_ref().order(expected.as_ref()).is_eq(), "{asked}: {found:?} {expected:?}");
         return;
     };
-    let near = (a - b).abs() <= 1e-9 * b.abs().max(1.0);
+    // A variance near 3 of values near 2^31 loses half of its digits, more or less by their order.
+    let near = (a - b).abs() <= 1e-7 * b.abs().max(1.0);
     let odd = !a.is_finite() && !b.is_finite(); // infinities and NaN as they were added
     assert!(near || odd, "{asked}: {a} {b}");
 }

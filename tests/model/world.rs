@@ -1,6 +1,6 @@
 //! A store and its model, step by step.
 
-use crate::ask::ask;
+use crate::ask::{Condition, ask};
 use crate::schemas::{Shape, value};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use store_core::{
     Cells, IndexSpec, Kind, Reader, Result, RowRef, Savepoint, Schema, Snapshot, Store, Table, Txn,
     Value, ValueRef,
 };
+use store_core::query::Predicate;
 use store_tests::random::Random;
 use store_tests::rows::assert_sound;
 use store_tests::sim_device::SimDevice;
@@ -65,6 +66,9 @@ pub struct World {
     open: Option<Open>,
     held: Vec<(Snapshot, Vec<Rows>)>,
     crashes: u64,
+    /// Rows that were moved out of memory, and back by hand.
+    frozen: u64,
+    thawed: u64,
     /// Questions answered by key, index and scan.
     ways: BTreeMap<String, u64>,
 }
@@ -89,6 +93,8 @@ impl World {
             open: None,
             held: Vec::new(),
             crashes: 0,
+            frozen: 0,
+            thawed: 0,
             ways: BTreeMap::new(),
         }
     }
@@ -114,6 +120,8 @@ impl World {
             match random.below(40) {
                 0 => self.reopen(random),
                 1 => self.store().checkpoint().unwrap(),
+                9..20 => self.freeze(random),
+                20 => self.thaw(random),
                 2 | 3 => self.hold(random),
                 4..7 => self.change_index(random),
                 7 | 8 => self.change_columns(random),
@@ -128,6 +136,7 @@ impl World {
                 6 => self.hold(random),
                 7 => self.change_index(random),
                 8 => self.change_columns(random),
+                9 => self.thaw(random),
                 _ => self.statement(random),
             }
         }
@@ -145,7 +154,7 @@ impl World {
         let holders = self.store().stats().holders;
         let mut images = holders.iter().filter(|line| line.path.ends_with("/column images"));
         assert!(images.any(|line| line.bytes > 0), "no question was answered by images of pages");
-        println!("ways: {:?}", self.ways);
+        println!("ways: {:?}, {} frozen, {} thawed", self.ways, self.frozen, self.thawed);
         for way in ["index", "scan"] {
             assert!(self.ways.contains_key(way), "no question was answered by {way}");
         }
@@ -176,6 +185,33 @@ impl World {
         }
         let snapshot = self.store().snapshot().unwrap();
         self.held.push((snapshot, self.committed.clone()));
+    }
+
+    /// Moves some rows of a table out of memory.
+    fn freeze(&mut self, random: &mut Random) {
+        let at = random.below(self.tables.len() as u64) as usize;
+        let table = &self.tables[at];
+        let predicate = if random.once_in(3) {
+            Predicate::all()
+        } else {
+            Condition::random(table.schema(), &self.committed[at], random).predicate(table.schema())
+        };
+        match table.freeze(&predicate, |_| true) {
+            Ok(report) => self.frozen += report.rows,
+            Err(error) => {
+                let unique = table.schema().indexes.iter().any(|index| index.unique);
+                assert!(unique && error.kind() == Kind::Unsupported, "{}: {error}", self.place);
+            }
+        }
+    }
+
+    /// Brings some back.
+    fn thaw(&mut self, random: &mut Random) {
+        let at = random.below(self.tables.len() as u64) as usize;
+        let table = &self.tables[at];
+        let condition = Condition::random(table.schema(), &self.committed[at], random);
+        let predicate = condition.predicate(table.schema());
+        self.thawed += table.thaw(&predicate).unwrap_or_else(|error| panic!("{}: {error}", self.place));
     }
 
     fn savepoint(&mut self) {
@@ -224,6 +260,9 @@ impl World {
         let names: Vec<&str> =
             columns.iter().map(|column| schema.columns[*column].name.as_str()).collect();
         let (spec, unique) = (IndexSpec::on(&names), random.once_in(3));
+        if unique {
+            table.thaw(&Predicate::all()).unwrap();
+        }
         let known = schema.indexes.iter().any(|index| index.columns == columns);
         let result = table.create_index(&if unique { spec.unique() } else { spec });
         let expected = if known || unique && has_twins(rows, &columns) {
