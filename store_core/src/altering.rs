@@ -251,7 +251,10 @@ impl<'a> Work<'a> {
         self.edition.end(at, next.cloned());
         match next {
             Some(next) => drop(tables.insert(name, Arc::clone(next))),
-            None => drop(tables.remove(&name)),
+            None => {
+                engine.retire_cold(data, at);
+                drop(tables.remove(&name));
+            }
         }
         drop(tables);
         self.live.end_writers(at);

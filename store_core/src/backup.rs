@@ -11,6 +11,7 @@
 //! at one snapshot. Commits go on meanwhile; checkpoints do, and leave the files being copied.
 
 use crate::checkpoint::write_tables;
+use crate::cold_files;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{
     self, MANIFEST_NAME, ManifestBody, SEGMENT_ENDING, TEMPORARY_ENDING, TableEntry,
@@ -18,7 +19,7 @@ use crate::manifest::{
 use crate::mem::Reservation;
 use crate::planted;
 use crate::random::random_id;
-use crate::segment::SegmentReader;
+use crate::segment::{ColdFile, SegmentReader};
 use crate::store::Home;
 use crate::txn::{Engine, Reading, SharedEngine};
 use crate::wal::device::read_full_at;
@@ -197,9 +198,17 @@ impl Copy<'_> {
         for name in body.segments() {
             self.counter.total += len_of(&*self.home.device, name)?;
         }
+        // Of those that the log speaks of, too: it was flushed before.
+        let cold = cold_files::needed_names(self.engine, &body);
+        for name in &cold {
+            self.counter.total += len_of(&*self.home.device, name)?;
+        }
         self.remove_others(&body, &pieces)?;
         for table in &body.tables {
             self.segment(table)?;
+        }
+        for name in &cold {
+            self.cold_segment(name)?;
         }
         for (name, bytes) in &pieces {
             self.file(name, *bytes)?;
@@ -239,6 +248,24 @@ impl Copy<'_> {
         self.verify(table, name).inspect_err(|_| {
             let _: io::Result<()> = self.target.remove(name);
         })
+    }
+
+    fn cold_segment(&mut self, name: &str) -> Result<()> {
+        let bytes = len_of(&*self.home.device, name)?;
+        let there = len_of(self.target, name).is_ok_and(|there| there == bytes);
+        if there && self.verify_cold(name).is_ok() {
+            self.counter.report.files_kept += 1;
+            return self.counter.add(bytes);
+        }
+        self.file(name, bytes)?;
+        self.verify_cold(name).inspect_err(|_| {
+            let _: io::Result<()> = self.target.remove(name);
+        })
+    }
+
+    fn verify_cold(&self, name: &str) -> Result<()> {
+        let holder = self.engine.holder.child("backup");
+        ColdFile::open(self.target, name, &holder)?.verify(self.target, &holder).map(drop)
     }
 
     /// Reads a segment of the copy to its end, which looks at every checksum.

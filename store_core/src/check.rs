@@ -1,7 +1,7 @@
 //! Checking a store: checksums on disk, and every index against its table (invariant I9).
 
 use crate::checkpoint::for_each_visible;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::index::ordered::{Direction, KeyRange};
 use crate::manifest::{self, ManifestBody};
 use crate::segment::SegmentReader;
@@ -43,6 +43,7 @@ pub(crate) fn check(engine: &SharedEngine, home: Option<&Home>) -> Result<CheckR
         let mut indexes = table.share().indexes.clone();
         indexes.retain(|index| index.serves(snapshot.at()));
         check_table(&table.data, &indexes, &snapshot, &mut report)?;
+        check_cold(engine, &table.data, &snapshot, &mut report)?;
     }
     Ok(report)
 }
@@ -71,7 +72,7 @@ fn check_named(
             Ok(rows) => report
                 .faults
                 .push(format!("{name} holds {rows} rows, the manifest says {}", entry.rows)),
-            Err(error) if error.kind() == crate::Kind::Corrupt => {
+            Err(error) if error.kind() == Kind::Corrupt => {
                 report.faults.push(error.to_string());
             }
             Err(error) => return Err(error),
@@ -87,6 +88,49 @@ fn read_segment(engine: &Engine, home: &Home, name: &str) -> Result<u64> {
         rows += 1;
     }
     Ok(rows)
+}
+
+/// Every byte of the cold segments must verify; their rows must be what their indexes say, and none of
+/// them in memory as well.
+fn check_cold(
+    engine: &Engine,
+    rows: &TableData,
+    snapshot: &Snapshot,
+    report: &mut CheckReport,
+) -> Result<()> {
+    let Some(device) = engine.device() else { return Ok(()) };
+    let holder = engine.holder.child("check");
+    let segments = rows.cold.segments();
+    for segment in segments.iter() {
+        match segment.file.verify(&**device, &holder) {
+            Ok(verified) => report.segment_rows += verified,
+            Err(error) if error.kind() == Kind::Corrupt => {
+                report.faults.push(error.to_string());
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        report.rows += segment.count(snapshot.at());
+    }
+    let twins = twins_in_memory(rows, snapshot)?;
+    if twins > 0 {
+        let table = &rows.schema.table;
+        report.faults.push(format!("{twins} rows of `{table}` are cold and in memory"));
+    }
+    Ok(())
+}
+
+/// Rows in memory whose key a cold row has, for the same reader.
+fn twins_in_memory(rows: &TableData, snapshot: &Snapshot) -> Result<u64> {
+    let mut twins = 0;
+    if rows.cold.is_empty() {
+        return Ok(0);
+    }
+    for_each_visible(rows, snapshot.moment(), |words| {
+        twins += u64::from(rows.find_cold(&rows.view(words), snapshot.at())?.is_some());
+        Ok(())
+    })?;
+    Ok(twins)
 }
 
 /// Each index must hold exactly one entry for the visible version of each row, and the key index

@@ -55,10 +55,7 @@ fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
         return Ok(());
     }
     if let Some(_none_written) = engine.freezing.try_lock() {
-        let oldest = engine.timeline.live_snapshots().map(|live| live.oldest_registered);
-        for table in oldest.iter().flat_map(|_| engine.live_tables()) {
-            table.data.cold.remove_ended(oldest.expect("looked at above"));
-        }
+        cold_files::retire_ended(engine);
         cold_files::remove_unused(engine, &*home.device, &manifest)?;
     }
     // What cannot be removed now is by the next checkpoint or opening.

@@ -5,7 +5,8 @@
 //!  removed by the next opening  │  needed                     │ needed              │  by a checkpoint
 //! ```
 //!
-//! A segment is in its file before the log speaks of it, so whoever finds its number in the log or in the
+//! A segment stays until a checkpoint has the last commit that says something of it: replay opens it.
+//! It is in its file before the log speaks of it, so whoever finds its number in the log or in the
 //! manifest finds the file, or a damaged store.
 
 use crate::cold::{ColdChange, ColdSegment, ColdState};
@@ -16,7 +17,7 @@ use crate::mvcc::Timestamp;
 use crate::segment::ColdFile;
 use crate::txn::{Engine, TableData};
 use crate::wal::Device;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The number in a segment's name, whether it is complete or not.
@@ -103,12 +104,28 @@ pub(crate) fn states(rows: &TableData, at: Timestamp) -> Vec<ColdState> {
     rows.cold.segments().iter().filter_map(|segment| segment.state(at)).collect()
 }
 
-/// The names of the segments in use.
-pub(crate) fn used_names(engine: &Engine) -> HashSet<String> {
+/// The names of the segments that a table needs, the manifest in force, or the log behind it.
+pub(crate) fn needed_names(engine: &Engine, manifest: &ManifestBody) -> BTreeSet<String> {
     let mut tables = engine.live_tables();
     tables.extend(engine.upkeep.ended());
     let segments = tables.iter().flat_map(|table| table.data.cold.segments().to_vec());
-    segments.map(|segment| segment.file.name().to_owned()).collect()
+    let used = segments.map(|segment| segment.file.name().to_owned());
+    let retired = engine.retired.lock();
+    let checkpoint = Timestamp(manifest.checkpoint_timestamp);
+    let in_log = retired.iter().filter(|(_, at)| **at > checkpoint).map(|(name, _)| name.clone());
+    used.chain(in_log).chain(manifest.cold_segments()).collect()
+}
+
+/// Takes the segments out of the tables whose last row is gone for every reader.
+pub(crate) fn retire_ended(engine: &Engine) {
+    let Some(live) = engine.timeline.live_snapshots() else { return };
+    for table in engine.live_tables() {
+        let ended = table.data.cold.remove_ended(live.oldest_registered);
+        let mut retired = engine.retired.lock();
+        for segment in ended {
+            retired.insert(segment.file.name().to_owned(), segment.last_change());
+        }
+    }
 }
 
 /// Removes the segments that neither a table nor the manifest in force needs, unless a follower may; the
@@ -123,10 +140,10 @@ pub(crate) fn remove_unused(
     if cold.peek().is_none() || follow::is_followed(device)? {
         return Ok(());
     }
-    let mut used = used_names(engine);
-    used.extend(manifest.cold_segments());
-    for name in cold.filter(|name| !used.contains(*name)) {
+    let needed = needed_names(engine, manifest);
+    for name in cold.filter(|name| !needed.contains(*name)) {
         device.remove(name).map_err(|fault| Error::io(format_args!("{name}: removing"), fault))?;
     }
+    engine.retired.lock().retain(|name, _| needed.contains(name));
     Ok(())
 }

@@ -12,7 +12,7 @@
 //! It is a schedule of two tasks: keys are sorted, then one row after the other is written. Its memory is
 //! what these take ([`memory_of`]), whatever the table holds; fewer rows make a smaller segment.
 
-use crate::cold::{ColdChange, ColdRows, ColdSegment, PART_ROWS};
+use crate::cold::{ColdSegment, PART_ROWS};
 use crate::cursor::RowNumbers;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::cold_name;
@@ -22,7 +22,7 @@ use crate::planted;
 use crate::query::Predicate;
 use crate::segment::{ColdColumn, ColdColumns, ColdFile, ColdWriter, SegmentCodec};
 use crate::table::Table;
-use crate::txn::{Edition, Engine, Lease, LiveTable, RowWords, SharedEngine, Snapshot, TableData, Txn};
+use crate::txn::{Edition, Lease, LiveTable, RowWords, SharedEngine, Snapshot, TableData, Txn};
 use crate::value::encode_key;
 use crate::wal::Device;
 use std::sync::Arc;
@@ -31,8 +31,6 @@ use std::sync::Arc;
 const SEGMENT_ROWS: u64 = 1 << 18;
 /// Fewer are not worth a segment: what they take is had, or nothing is frozen.
 const SEGMENT_ROWS_MIN: u64 = PART_ROWS as u64;
-/// What a row's number, key and place in the order take, about.
-const ROW_BYTES: u64 = 48;
 
 /// What freezing did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -267,6 +267,8 @@ fn create(device: &dyn Device) -> Result<ManifestBody> {
 pub(crate) struct Recovery<'a> {
     engine: &'a Arc<Engine>,
     checkpoint: Timestamp,
+    /// Of the record at hand.
+    now: Timestamp,
     tables: HashMap<u32, Arc<LiveTable>>,
     /// The table that the log named last.
     named: Option<KnownTable>,
@@ -283,6 +285,7 @@ impl<'a> Recovery<'a> {
         Self {
             engine,
             checkpoint,
+            now: checkpoint,
             tables: HashMap::new(),
             named: None,
             fragments: HashMap::new(),
@@ -340,6 +343,7 @@ impl<'a> Recovery<'a> {
             }
             SchemaRecord::DropTable { table } => {
                 self.known(table)?;
+                self.engine.retire_cold(&self.known(table)?.data, self.now);
                 let name = self.remove(table).data.schema.table.clone();
                 self.engine.tables.write().remove(&name);
                 Ok(())
@@ -385,6 +389,11 @@ impl<'a> Recovery<'a> {
     fn known(&self, id: u32) -> Result<&Arc<LiveTable>> {
         let table = self.tables.get(&id);
         table.ok_or_else(|| Error::corrupt(format!("a change of an unknown table {id}")))
+    }
+
+    /// The timestamp of the checkpoint.
+    pub(crate) fn checkpoint_timestamp(&self) -> u64 {
+        self.checkpoint.0
     }
 
     /// A table of the checkpoint without its rows.

@@ -5,6 +5,8 @@
 //! ones built on; what is missing is listed. The damaged store is only read.
 
 use crate::backup;
+use crate::cold::ColdReader;
+use crate::cold_files;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{self, ManifestBody, TableEntry};
 use crate::mem::Holder;
@@ -12,8 +14,8 @@ use crate::mvcc::Timestamp;
 use crate::planted;
 use crate::recovery::Recovery;
 use crate::segment::SegmentReader;
-use crate::txn::load::Room;
-use crate::txn::{Engine, LiveTable, SharedEngine, check_values};
+use crate::txn::load::{self, Room};
+use crate::txn::{Engine, LiveTable, RowWords, SharedEngine, TableData, check_values};
 use crate::wal::{self, Device, Lsn, Record};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -50,8 +52,13 @@ impl SalvageReport {
 }
 
 /// Saves what verifies in `from` to `to`, with so many bytes of memory.
-pub(crate) fn run(memory: u64, from: &dyn Device, to: &Arc<dyn Device>) -> Result<SalvageReport> {
-    let engine = Engine::new(memory)?;
+pub(crate) fn run(
+    memory: u64,
+    device: &Arc<dyn Device>,
+    to: &Arc<dyn Device>,
+) -> Result<SalvageReport> {
+    let (engine, from) = (Engine::new(memory)?, &**device);
+    engine.attach_device(device);
     let mut report = SalvageReport::default();
     let body = manifest_of(from, &mut report)?;
     let mut recovery = Recovery::new(&engine, Timestamp(body.checkpoint_timestamp));
@@ -61,6 +68,9 @@ pub(crate) fn run(memory: u64, from: &dyn Device, to: &Arc<dyn Device>) -> Resul
         save_table(from, entry, &mut recovery, &holder, &mut report)?;
     }
     let newest = save_log(from, &body, &mut recovery, &holder, &mut report)?;
+    for table in recovery.tables() {
+        save_cold(&table.data, Timestamp(newest), &mut report)?;
+    }
     recovery.build_indexes(1)?;
     for table in recovery.tables() {
         allow_twins(table, &mut report)?;
@@ -112,6 +122,14 @@ fn save_table(
         }
         table => table?,
     };
+    for state in &entry.cold {
+        let states = std::slice::from_ref(state);
+        let at = Timestamp(recovery.checkpoint_timestamp());
+        match cold_files::restore(from, &table.data, states, at) {
+            Err(error) if is_damage(&error) => report.lose(error.to_string()),
+            restored => drop(restored?),
+        }
+    }
     let Some(name) = &entry.segment else { return Ok(()) };
     let opened = match SegmentReader::open(from, name, holder) {
         Err(error) if is_damage(&error) => SegmentReader::open_damaged(from, name, holder),
@@ -148,6 +166,40 @@ fn save_table(
         let (table, all) = (&entry.schema.table, entry.rows);
         report.lose(format!("{name}: {rows} of {all} rows of `{table}` verify"));
     }
+    Ok(())
+}
+
+/// Brings the cold rows that verify back to memory: the new store has them there.
+fn save_cold(rows: &TableData, at: Timestamp, report: &mut SalvageReport) -> Result<()> {
+    let segments = rows.cold.segments();
+    let mut reader = ColdReader::new(segments.clone(), &rows.cold);
+    let mut words = RowWords::zeroed(rows.layout.words());
+    let all = 0..words.len();
+    for segment in segments.iter() {
+        let mut lost = 0;
+        let mut why = None;
+        for row in (0..segment.rows()).filter(|row| segment.sees(*row, at)) {
+            let read =
+                reader.read(&rows.layout, &rows.schema, segment.number_of(row), &all, &mut words);
+            let added = read.and_then(|()| {
+                let view = rows.view(&words);
+                let cells: Vec<_> = (0..rows.schema.columns.len()).map(|at| view.cell(at)).collect();
+                load::add(rows, &cells, at)
+            });
+            match added {
+                Err(error) if is_damage(&error) => {
+                    lost += 1;
+                    why.get_or_insert(error);
+                }
+                added => added?,
+            }
+        }
+        if let Some(error) = why {
+            let table = &rows.schema.table;
+            report.lose(format!("{lost} cold rows of `{table}` do not verify: {error}"));
+        }
+    }
+    rows.cold.forget();
     Ok(())
 }
 

@@ -41,6 +41,10 @@ pub struct Stats {
     pub conflicts: u64,
     /// Old versions reclaimed since then.
     pub versions_reclaimed: u64,
+    /// Blocks of cold rows that were asked for and in memory, and those that were read.
+    pub cold_blocks_found: u64,
+    /// See `cold_blocks_found`.
+    pub cold_blocks_read: u64,
     /// Files of the log.
     pub wal_files: usize,
     /// Bytes of those files.
@@ -96,6 +100,12 @@ pub struct TableStats {
     pub name: String,
     /// Rows in the primary index: those visible to somebody, and those being inserted.
     pub rows: u64,
+    /// Rows in cold segments.
+    pub cold_rows: u64,
+    /// Cold segments, and their bytes on disk.
+    pub cold_segments: usize,
+    /// See `cold_segments`.
+    pub cold_bytes: u64,
     /// Older versions kept for open snapshots or not reclaimed yet.
     pub old_versions: u64,
     /// Bytes of those: their nodes, and the long values that only they hold.
@@ -127,6 +137,7 @@ impl Stats {
         let checkpoints = engine.checkpoints.lock().clone();
         let counters = &engine.counters;
         let log = engine.log();
+        let (cold_blocks_found, cold_blocks_read) = engine.cold_blocks.looks();
         let (snapshots, oldest) = engine.timeline.open_snapshots();
         let behind = log.map(|log| log.wal.behind()).unwrap_or_default();
         let files = log.map(|log| log.wal.files()).unwrap_or_default();
@@ -146,6 +157,8 @@ impl Stats {
             rollbacks: counters.rollbacks.load(Relaxed),
             conflicts: counters.conflicts.load(Relaxed),
             versions_reclaimed: counters.versions_reclaimed.total(),
+            cold_blocks_found,
+            cold_blocks_read,
             wal_files: files.len(),
             wal_bytes: files.iter().map(|file| file.bytes).sum(),
             wal_end: log.map_or(0, |log| log.wal.end().0),
@@ -180,6 +193,9 @@ impl TableStats {
         Self {
             name: name.to_owned(),
             rows: 0,
+            cold_rows: 0,
+            cold_segments: 0,
+            cold_bytes: 0,
             old_versions: 0,
             version_bytes: 0,
             garbage_rows: 0,
@@ -204,6 +220,7 @@ impl TableStats {
 
     pub(crate) fn of(table: &LiveTable) -> Self {
         let rows = table.share_locked();
+        let cold = rows.cold.segments();
         let index = |index: &Arc<SecondaryIndex>| IndexStats {
             name: index.spec.name.clone(),
             entries: index.tree.len(),
@@ -212,6 +229,9 @@ impl TableStats {
         Self {
             name: rows.schema.table.clone(),
             rows: rows.primary.len(),
+            cold_rows: rows.cold.count(rows.timeline.published()),
+            cold_segments: cold.len(),
+            cold_bytes: cold.iter().map(|segment| segment.file.file_bytes()).sum(),
             old_versions: rows.versions.nodes(),
             version_bytes: rows.version_bytes(),
             garbage_rows: rows.garbage.len(),

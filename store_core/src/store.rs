@@ -182,7 +182,7 @@ impl Options {
     /// [`Options::salvage`] between devices of the caller's.
     pub fn salvage_on(self, from: &Arc<dyn Device>, to: &Arc<dyn Device>) -> Result<SalvageReport> {
         let _owned = own(from)?;
-        salvage::run(self.memory_bytes(), &**from, to)
+        salvage::run(self.memory_bytes(), from, to)
     }
 
     /// Opens the store on a device of the caller's.

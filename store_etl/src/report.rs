@@ -74,6 +74,9 @@ fn table(table: &TableStats) -> Value {
     json!({
         "name": table.name,
         "rows": table.rows,
+        "cold_rows": table.cold_rows,
+        "cold_segments": table.cold_segments,
+        "cold_bytes": table.cold_bytes,
         "old_versions": table.old_versions,
         "version_bytes": table.version_bytes,
         "garbage_rows": table.garbage_rows,

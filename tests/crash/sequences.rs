@@ -13,7 +13,7 @@ use std::time::Instant;
 use store_tests::random::Random;
 use store_tests::sim_device::{Each, SimDevice};
 
-const ALPHABET: [Step; 7] = [
+const ALPHABET: [Step; 9] = [
     Step::Put,
     Step::Delete,
     Step::Checkpoint,
@@ -21,6 +21,8 @@ const ALPHABET: [Step; 7] = [
     Step::DropIndex,
     Step::PutSectors,
     Step::Reopen,
+    Step::Freeze,
+    Step::Thaw,
 ];
 
 /// All sequences of up to so many steps.

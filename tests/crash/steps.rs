@@ -5,6 +5,7 @@
 
 use crate::history::{COLUMNS, History, State, TableState, cells, open, state_of};
 use std::collections::BTreeMap;
+use store_core::query::{Predicate, column};
 use store_core::{ColumnSpec, IndexSpec, Kind, Result, Schema, Store, Table, Txn, Type, Value};
 use store_tests::random::Random;
 use store_tests::sim_device::SimDevice;
@@ -47,6 +48,9 @@ pub enum Step {
     DropIndex,
     /// Adds a column to a table, or drops it.
     ChangeColumns,
+    /// Moves rows of a table out of memory, or back; one with unique indexes loses these first.
+    Freeze,
+    Thaw,
     /// Drops a table.
     DropTable,
     /// Closes the store and opens it again, which begins a new log file.
@@ -55,7 +59,7 @@ pub enum Step {
 
 impl Step {
     /// How often each comes in a random workload.
-    const WEIGHTS: [(Self, u64); 14] = [
+    const WEIGHTS: [(Self, u64); 16] = [
         (Self::CreateTable, 3),
         (Self::Put, 8),
         (Self::Delete, 4),
@@ -68,6 +72,8 @@ impl Step {
         (Self::CreateIndex, 4),
         (Self::DropIndex, 3),
         (Self::ChangeColumns, 4),
+        (Self::Freeze, 6),
+        (Self::Thaw, 2),
         (Self::DropTable, 1),
         (Self::Reopen, 3),
     ];
@@ -171,6 +177,8 @@ impl Runner {
             Step::CreateIndex => runner.create_index(),
             Step::DropIndex => runner.drop_index(),
             Step::ChangeColumns => runner.change_columns(),
+            Step::Freeze => runner.freeze(),
+            Step::Thaw => runner.thaw(),
             Step::DropTable => runner.drop_table(),
             Step::Reopen => {
                 runner.store = None;
@@ -242,7 +250,33 @@ impl Runner {
         let (index, spec) = self.random.pick(&choices).clone();
         indexes.insert(index.to_owned());
         let table = self.store().open_table(name)?;
+        if index == "id+value" || index == "value+id" {
+            let same = self.history.acknowledged_state().clone();
+            self.history.attempt(same, || table.thaw(&Predicate::all()).map(drop))?;
+        }
         self.history.attempt(next, || table.create_index(&spec))
+    }
+
+    fn freeze(&mut self) -> Result<()> {
+        let Some((name, _)) = self.any_table() else { return Ok(()) };
+        let table = self.store().open_table(name)?;
+        for index in table.schema().indexes.iter().filter(|index| index.unique) {
+            let mut next = self.history.acknowledged_state().clone();
+            next.get_mut(name).unwrap().indexes.remove(&index.name);
+            self.history.attempt(next, || table.drop_index(&index.name))?;
+        }
+        let same = self.history.acknowledged_state().clone();
+        let some = column("id").lt(self.random.below(IDS + 1) as i64);
+        let rows = if self.random.once_in(2) { Predicate::all() } else { some };
+        self.history.attempt(same, || table.freeze(&rows, |_| true).map(drop))
+    }
+
+    fn thaw(&mut self) -> Result<()> {
+        let Some((name, _)) = self.any_table() else { return Ok(()) };
+        let table = self.store().open_table(name)?;
+        let same = self.history.acknowledged_state().clone();
+        let some = column("id").lt(self.random.below(IDS + 1) as i64);
+        self.history.attempt(same, || table.thaw(&some).map(drop))
     }
 
     fn drop_index(&mut self) -> Result<()> {

@@ -49,11 +49,6 @@ impl BlockCache {
         cache
     }
 
-    /// Who holds the blocks.
-    pub(crate) fn holder(&self) -> &Holder {
-        &self.holder
-    }
-
     /// The nth block of a file, whose segment has this number.
     pub(crate) fn block(&self, number: u64, file: &ColdFile, nth: usize) -> Result<Arc<ColdBlock>> {
         let key = (number, nth as u32);

@@ -111,14 +111,21 @@ impl ColdRows {
         self.some.store(!of.is_empty(), Relaxed);
     }
 
-    /// Takes the segments out of which no reader sees a row; says how many.
-    pub(crate) fn remove_ended(&self, oldest: Timestamp) -> usize {
+    /// Forgets all segments: whoever calls has their rows, and nobody else reads.
+    pub(crate) fn forget(&self) {
+        *self.segments.write() = Arc::default();
+        self.some.store(false, Relaxed);
+    }
+
+    /// Takes the segments out of which no reader sees a row.
+    pub(crate) fn remove_ended(&self, oldest: Timestamp) -> Vec<Arc<ColdSegment>> {
         let _alone = self.lock_moves();
         let mut segments = self.segments.write();
-        let kept: Vec<_> =
-            segments.iter().filter(|segment| !segment.has_ended(oldest)).cloned().collect();
-        let gone = segments.len() - kept.len();
-        if gone > 0 {
+        let ended = |segment: &&Arc<ColdSegment>| segment.has_ended(oldest);
+        let gone: Vec<_> = segments.iter().filter(ended).cloned().collect();
+        if !gone.is_empty() {
+            let kept: Vec<_> =
+                segments.iter().filter(|segment| !ended(segment)).cloned().collect();
             self.some.store(!kept.is_empty(), Relaxed);
             *segments = Arc::new(kept);
         }

@@ -109,6 +109,13 @@ impl ColdSegment {
             && self.deaths.iter().all(|(_, gone)| gone <= oldest)
     }
 
+    /// The last commit that says something of it.
+    pub(crate) fn last_change(&self) -> Timestamp {
+        let births = self.births.iter().map(|born| born.load(Acquire));
+        let deaths = self.deaths.iter().map(|(_, gone)| gone.0);
+        Timestamp(births.chain(deaths).max().unwrap_or(0))
+    }
+
     // ---- changes, by the only one who moves rows of the table
 
     /// Makes room so that so many rows can be gone.

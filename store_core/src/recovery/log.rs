@@ -103,6 +103,7 @@ impl Recovery<'_> {
     /// Takes a record of the log, whose operations go to the sink.
     fn take(&mut self, sink: &mut Sink<'_>, found: &Record<'_>) -> Result<()> {
         let place = |error| at_position(error, found.lsn);
+        self.now = Timestamp(found.timestamp);
         match found.kind {
             RecordKind::Fragment => self.keep_fragment(found.payload).map_err(place),
             _ if found.timestamp <= self.checkpoint.0 => self.forget_fragments(found),

@@ -104,11 +104,6 @@ impl ColdWriter {
         Ok(())
     }
 
-    /// Rows so far.
-    pub(crate) fn rows(&self) -> u32 {
-        self.index.rows + self.columns.rows() as u32
-    }
-
     /// How long the last sync took, once after each.
     pub(crate) fn take_sync_time(&mut self) -> Option<Duration> {
         self.writer.take_sync_time()

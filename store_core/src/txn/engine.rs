@@ -3,7 +3,7 @@
 use super::edition::Edition;
 use super::live_table::LiveTable;
 use super::log_thread::LogThread;
-use super::rows::{Rows, Shared};
+use super::rows::{Rows, Shared, TableData};
 use super::sequencer::Sequencer;
 use super::turns::Turns;
 use super::upkeep::Upkeep;
@@ -43,6 +43,9 @@ pub(crate) struct Engine {
     device: OnceLock<Arc<dyn Device>>,
     /// Held by whoever writes cold segments, and by whoever removes some.
     pub freezing: crate::sync::Mutex<()>,
+    /// Cold segments that no table has any more, and the last commit that says something of each: until a
+    /// checkpoint has that, replay needs them.
+    pub retired: crate::sync::Mutex<BTreeMap<String, Timestamp>>,
     /// The number of the next cold segment; numbers are never used again.
     next_cold: AtomicU64,
     /// Who holds the memory of sorts, from the first one on.
@@ -160,6 +163,7 @@ impl Engine {
             cold_blocks: BlockCache::new(&budget, holder.child("cold blocks")),
             device: OnceLock::new(),
             freezing: crate::sync::Mutex::new(()),
+            retired: crate::sync::Mutex::new(BTreeMap::new()),
             next_cold: AtomicU64::new(1),
             sorts: OnceLock::new(),
             sequencer: Sequencer::new(&holder.child("recent commits"))?,
@@ -233,6 +237,14 @@ impl Engine {
     /// Where its files are.
     pub(crate) fn device(&self) -> Option<&Arc<dyn Device>> {
         self.device.get()
+    }
+
+    /// Takes note of the cold segments of a table that was dropped at this timestamp.
+    pub(crate) fn retire_cold(&self, rows: &TableData, at: Timestamp) {
+        let mut retired = self.retired.lock();
+        for segment in rows.cold.segments().iter() {
+            retired.insert(segment.file.name().to_owned(), at);
+        }
     }
 
     /// A number for a cold segment.

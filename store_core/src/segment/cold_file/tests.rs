@@ -53,7 +53,6 @@ fn write(place: &Place, rows: u32, codec: SegmentCodec) {
         columns().encode_key(|at| row[at].as_ref(), &mut key).unwrap();
         writer.push(&key, |at| row[at].as_ref()).unwrap();
     }
-    assert_eq!(writer.rows(), rows);
     writer.finish("cold.seg").unwrap();
 }
 

@@ -34,10 +34,6 @@ impl Strings {
         self.ends.clear();
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
     /// Bytes it takes.
     pub(super) fn heap_bytes(&self) -> usize {
         let numbers = self.numbers.as_ref().map_or(0, Vec::capacity);

@@ -91,6 +91,9 @@ fn table_stats(table: &TableStats) -> Obj {
     });
     pairs([
         ("rows", count_obj(table.rows)),
+        ("cold_rows", count_obj(table.cold_rows)),
+        ("cold_segments", count_obj(table.cold_segments as u64)),
+        ("cold_bytes", count_obj(table.cold_bytes)),
         ("old_versions", count_obj(table.old_versions)),
         ("version_bytes", count_obj(table.version_bytes)),
         ("garbage_rows", count_obj(table.garbage_rows)),
