@@ -166,7 +166,7 @@ fn write_table(
         &engine.holder.child("checkpoint"),
     )?;
     let mut image = Vec::new();
-    let mut pace = Pace { engine, end: Lsn::ZERO };
+    let mut pace = Pace::new(engine);
     for_each_visible(rows, snapshot.moment(), |words| {
         if engine.is_ending() {
             return Err(Error::new(Kind::Cancelled, "the store is being closed"));
@@ -208,15 +208,19 @@ fn entry_of(
 
 /// Leaves the disk and the processor to commits for a while, if there are any: their syncs would queue
 /// behind those of the segment.
-struct Pace<'e> {
+pub(crate) struct Pace<'e> {
     engine: &'e Engine,
     /// Where the log ended before.
     end: Lsn,
 }
 
-impl Pace<'_> {
+impl<'e> Pace<'e> {
+    pub(crate) fn new(engine: &'e Engine) -> Self {
+        Self { engine, end: Lsn::ZERO }
+    }
+
     /// Pauses after a sync that took so long.
-    fn pause(&mut self, took: Duration) {
+    pub(crate) fn pause(&mut self, took: Duration) {
         let end = self.engine.log().map_or(Lsn::ZERO, |log| log.wal.end());
         if std::mem::replace(&mut self.end, end) != end {
             std::thread::sleep(pause_after(took));

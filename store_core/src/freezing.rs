@@ -12,6 +12,7 @@
 //! It is a schedule of two tasks: keys are sorted, then one row after the other is written. Its memory is
 //! what these take ([`memory_of`]), whatever the table holds; fewer rows make a smaller segment.
 
+use crate::checkpoint::Pace;
 use crate::cold::{ColdSegment, PART_ROWS};
 use crate::cursor::RowNumbers;
 use crate::error::{Error, Kind, Result};
@@ -182,6 +183,7 @@ impl Work<'_> {
             SegmentCodec::Lz4,
             &self.engine.holder.child("freezing"),
         )?;
+        let mut pace = Pace::new(self.engine);
         let mut words = RowWords::zeroed(rows.layout.words());
         let all = 0..words.len();
         for row in order {
@@ -192,6 +194,7 @@ impl Work<'_> {
             assert!(seen, "a row that a snapshot sees stays visible to it");
             let view = rows.view(&words);
             writer.push(&keys[row.start as usize..row.end as usize], |column| view.cell(column))?;
+            writer.take_sync_time().into_iter().for_each(|took| pace.pause(took));
         }
         writer.finish(name)
     }

@@ -303,6 +303,12 @@ mod tests {
             .default(7)
             .build()
             .unwrap();
+        let cold_state = |nth| ColdState {
+            table: 7,
+            number: u64::from(nth),
+            born: vec![0, 3],
+            gone: vec![nth, 5],
+        };
         let entry = |id| TableEntry {
             id,
             schema: schema.clone(),
@@ -311,6 +317,7 @@ mod tests {
             next_column: 4,
             segment: (id % 2 == 0).then(|| format!("checkpoint-{id}.seg")),
             rows: u64::MAX,
+            cold: (0..id % 3).map(cold_state).collect(),
         };
         ManifestBody {
             store_id: 0xfeed,

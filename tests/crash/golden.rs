@@ -40,6 +40,7 @@ fn write() -> (Files, String) {
     steps.extend([Step::Mixed, Step::DropIndex, Step::Reopen, Step::Mixed, Step::CreateIndex]);
     steps.extend([Step::Put, Step::Delete, Step::ChangeColumns, Step::Mixed, Step::PutLong]);
     steps.extend([Step::DropTable, Step::CreateTable, Step::ChangeColumns, Step::Mixed]);
+    steps.extend([Step::Freeze, Step::Mixed, Step::Checkpoint, Step::Freeze, Step::Mixed]);
     runner.run(&steps).unwrap();
     let state = format!("{:#?}\n", state_of(runner.store()));
     let mut files = place.contents();

@@ -129,7 +129,7 @@ mod tests {
             deaths.make_room(1).unwrap();
             deaths.add(nth * 3, Timestamp(u64::from(nth) + 10));
         }
-        for row in 0..15_000 {
+        for row in 0..15_000_u32 {
             let expected = row.is_multiple_of(3).then(|| Timestamp(u64::from(row / 3) + 10));
             assert_eq!(deaths.of(row), expected, "{row}");
         }

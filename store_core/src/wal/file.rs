@@ -24,7 +24,9 @@ pub(super) const HEADER_BYTES: u64 = 4096;
 pub(super) const TEMPORARY_NAME: &str = "wal.tmp";
 
 const MAGIC: [u8; 8] = *b"storewal";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
+/// The same without cold rows.
+const VERSION_WITHOUT_COLD: u32 = 4;
 const CHECKED_BYTES: usize = 48;
 const FILLED_BYTES: usize = CHECKED_BYTES + 8;
 /// A file that is not in use yet is synced whenever so much was written to it.
@@ -106,9 +108,10 @@ impl WalFile {
             return Err(Error::corrupt(format!("{name}: damaged header at offset 0")).detail(name));
         }
         let version = u64_at(&header, 8) as u32;
-        if version != VERSION {
+        if ![VERSION, VERSION_WITHOUT_COLD].contains(&version) {
             return Err(Error::unsupported(format!(
-                "{name}: log format {version}, this program reads {VERSION}"
+                "{name}: log format {version}, this program reads {VERSION_WITHOUT_COLD} and \
+                 {VERSION}"
             )));
         }
         let start = LogStart {
