@@ -36,6 +36,10 @@ pub(crate) fn create(
     if !planted::bug("old_writers_not_waited_for") {
         table.wait_for_holders(spec.patience, "making an index of")?;
     }
+    // Whoever freezes rows from now on knows of the index.
+    if spec.unique && table.data.cold.count(engine.timeline.published()) > 0 {
+        return Err(has_cold_rows(table));
+    }
     let from = fill(engine, table, &building.index, progress)
         .map_err(|error| error.at(format_args!("index `{}`", index.name)))?;
     if spec.unique && !planted::bug("twins_not_looked_for") {

@@ -4,7 +4,7 @@ use crate::durability::Durability;
 use crate::follow::{FollowStats, FollowerStats};
 use crate::mem::HolderUsage;
 use crate::sync::Relaxed;
-use crate::txn::{Engine, LiveTable, SecondaryIndex};
+use crate::txn::{Engine, FreezerTally, LiveTable, SecondaryIndex};
 use std::sync::Arc;
 
 /// A store in numbers, as of one moment without stopping anybody.
@@ -45,6 +45,12 @@ pub struct Stats {
     pub cold_blocks_found: u64,
     /// See `cold_blocks_found`.
     pub cold_blocks_read: u64,
+    /// Times that rows were frozen because the budget was nearly used up, and how many they were.
+    pub freezes: u64,
+    /// See `freezes`.
+    pub frozen_rows: u64,
+    /// Why the last of them failed, if it did.
+    pub freeze_error: Option<String>,
     /// Files of the log.
     pub wal_files: usize,
     /// Bytes of those files.
@@ -137,6 +143,8 @@ impl Stats {
         let checkpoints = engine.checkpoints.lock().clone();
         let counters = &engine.counters;
         let log = engine.log();
+        let FreezerTally { passes: freezes, rows: frozen_rows, error: freeze_error } =
+            engine.freezer.tally();
         let (cold_blocks_found, cold_blocks_read) = engine.cold_blocks.looks();
         let (snapshots, oldest) = engine.timeline.open_snapshots();
         let behind = log.map(|log| log.wal.behind()).unwrap_or_default();
@@ -157,6 +165,9 @@ impl Stats {
             rollbacks: counters.rollbacks.load(Relaxed),
             conflicts: counters.conflicts.load(Relaxed),
             versions_reclaimed: counters.versions_reclaimed.total(),
+            freezes,
+            frozen_rows,
+            freeze_error,
             cold_blocks_found,
             cold_blocks_read,
             wal_files: files.len(),

@@ -10,6 +10,7 @@ use crate::compact::{self, CompactReport};
 use crate::durability::{Durability, Lag};
 use crate::error::{Error, Kind, Result};
 use crate::follow::Follower;
+use crate::freezing;
 use crate::manifest::ManifestBody;
 use crate::options::CHANGE_PATIENCE;
 use crate::options::{ASYNC_BYTES, ASYNC_DELAY, CHECKPOINT_BYTES, FOLLOWER_BYTES, THREADS_MAX};
@@ -75,6 +76,7 @@ pub struct Options {
     lag: Lag,
     automatic: Automatic,
     threads: Option<u32>,
+    freezes: bool,
     read_only: bool,
     keeps_up: bool,
     follower_bytes: u64,
@@ -127,6 +129,17 @@ impl Options {
     /// default, for never.
     pub fn checkpoint_age(mut self, age: Duration) -> Self {
         self.automatic.age = age;
+        self
+    }
+
+    /// Whether rows are moved out of memory by themselves, into segments on disk, when three quarters of the
+    /// budget are used: those that were written longest ago, or, if a column has the property `cold`
+    /// with the value `least` or `greatest`, those with such values there; true by default. Who begins to write when seven eighths are used
+    /// waits up to 10 s for it. Without effect in memory, and on tables with a unique index.
+    ///
+    /// See [`Table::freeze`].
+    pub fn freeze(mut self, freeze: bool) -> Self {
+        self.freezes = freeze;
         self
     }
 
@@ -200,6 +213,9 @@ impl Options {
         let home = Home { device, manifest, recovery, copying, follower_bytes, follower: None };
         let home = Arc::new(home);
         checkpoint::start(&engine, &home, self.automatic);
+        if self.freezes {
+            freezing::start(&engine);
+        }
         Ok(Store { engine: SharedEngine::new(engine), home: Some(home) })
     }
 
@@ -234,6 +250,7 @@ impl Store {
             lag,
             automatic,
             threads: None,
+            freezes: true,
             read_only: false,
             keeps_up: true,
             follower_bytes: FOLLOWER_BYTES,

@@ -138,7 +138,7 @@ impl ColdSegment {
 
     // ---- checkpoints
 
-    /// What a checkpoint at this timestamp says about it; `None` if nothing of it is there.
+    /// What a checkpoint at this timestamp says about it; `None` if nothing of it is there yet, or ever again.
     pub(crate) fn state(&self, at: Timestamp) -> Option<ColdState> {
         let born: Vec<bool> = (0..self.parts()).map(|part| self.is_born(part, at)).collect();
         let runs = born.chunk_by(|a, b| a == b).map(|run| run.len() as u32);
@@ -146,6 +146,9 @@ impl ColdSegment {
         let gone = self.deaths.iter();
         let mut gone: Vec<u32> =
             gone.filter(|(_, gone)| *gone <= at).map(|(row, _)| row).collect();
+        if gone.len() == self.rows() as usize && !born.contains(&false) {
+            return None;
+        }
         gone.sort_unstable();
         let mut before = None;
         for row in &mut gone {

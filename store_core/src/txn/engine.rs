@@ -1,6 +1,7 @@
 //! What all tables and transactions of one store share.
 
 use super::edition::Edition;
+use super::freezer::Freezer;
 use super::live_table::LiveTable;
 use super::log_thread::LogThread;
 use super::rows::{Rows, Shared, TableData};
@@ -41,6 +42,8 @@ pub(crate) struct Engine {
     pub cold_blocks: Arc<BlockCache>,
     /// Where its files are; none for `:memory:`.
     device: OnceLock<Arc<dyn Device>>,
+    /// Freezes rows when memory is nearly used up.
+    pub freezer: Freezer,
     /// Held by whoever writes cold segments, and by whoever removes some.
     pub freezing: crate::sync::Mutex<()>,
     /// Cold segments that no table has any more, and the last commit that says something of each: until a
@@ -162,6 +165,7 @@ impl Engine {
             tables_holder: holder.child("tables"),
             cold_blocks: BlockCache::new(&budget, holder.child("cold blocks")),
             device: OnceLock::new(),
+            freezer: Freezer::default(),
             freezing: crate::sync::Mutex::new(()),
             retired: crate::sync::Mutex::new(BTreeMap::new()),
             next_cold: AtomicU64::new(1),
@@ -389,6 +393,7 @@ impl Engine {
     /// Ends the threads that hold the engine, and waits for them.
     pub(super) fn end_threads(&self) {
         self.ending.store(true, Relaxed);
+        self.freezer.end();
         if let Some(log) = self.log() {
             log.wal.stop_threads();
             log.thread.join();
@@ -399,6 +404,11 @@ impl Engine {
             // If it panicked, its work was left undone: no reason to panic in a drop.
             let _ = thread.join();
         }
+    }
+
+    /// True if rows wait to be reclaimed.
+    pub(crate) fn has_garbage(&self) -> bool {
+        self.upkeep.garbage.load(Relaxed) > 0
     }
 
     /// Keeps a thread that holds the engine, and looks from time to time whether it is to end.

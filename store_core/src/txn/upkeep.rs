@@ -303,6 +303,14 @@ impl Engine {
         true
     }
 
+    /// Reclaims what can be; says how many bytes snapshots hold back.
+    pub(crate) fn reclaim_now(&self) -> u64 {
+        let mut tables = self.live_tables();
+        tables.extend(self.upkeep.ended());
+        self.reclaim_all(&tables);
+        tables.iter().map(|table| table.held_bytes()).sum()
+    }
+
     /// Reclaims all that can be, at most so many rows of each table; true if it was anything.
     fn reclaim_all(&self, tables: &[Arc<LiveTable>]) -> bool {
         let reclaimed = || self.counters.versions_reclaimed.total();

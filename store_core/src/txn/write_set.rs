@@ -134,6 +134,9 @@ impl Begun {
     pub(crate) fn new(engine: &SharedEngine, options: TxnOptions) -> Result<Self> {
         engine.check_open()?;
         check_level(options.durability)?;
+        if !options.read_only {
+            engine.freezer.admit(&engine.budget);
+        }
         let validates = options.isolation == Isolation::Serializable && !options.read_only;
         let reads = if validates { Some(Box::new(ReadSet::new(&engine.holder)?)) } else { None };
         let (place, at) = match &reads {

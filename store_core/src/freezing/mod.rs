@@ -12,9 +12,12 @@
 //! It is a schedule of two tasks: keys are sorted, then one row after the other is written. Its memory is
 //! what these take ([`memory_of`]), whatever the table holds; fewer rows make a smaller segment.
 
+mod automatic;
+
+pub(crate) use automatic::start;
+
 use crate::checkpoint::Pace;
 use crate::cold::{ColdSegment, PART_ROWS};
-use crate::cursor::RowNumbers;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::cold_name;
 use crate::mem::Reservation;
@@ -23,7 +26,9 @@ use crate::planted;
 use crate::query::Predicate;
 use crate::segment::{ColdColumn, ColdColumns, ColdFile, ColdWriter, SegmentCodec};
 use crate::table::Table;
-use crate::txn::{Edition, Lease, LiveTable, RowWords, SharedEngine, Snapshot, TableData, Txn};
+use crate::txn::{
+    Edition, Engine, Lease, LiveTable, RowWords, SharedEngine, Snapshot, TableData, Txn,
+};
 use crate::value::encode_key;
 use crate::wal::Device;
 use std::sync::Arc;
@@ -69,19 +74,15 @@ pub(crate) fn freeze(
     engine.check_log()?;
     let (_, live) = engine.current(of)?;
     let device = engine.device().filter(|_| engine.log().is_some()).ok_or_else(no_place)?;
-    let _changing = live.lock_changes()?;
-    if let Some(index) = live.schema().indexes.iter().find(|index| index.unique) {
-        return Err(unique(&live, &index.name));
-    }
+    check_not_unique(&live)?;
     let _alone = engine.freezing.lock();
-    let lease = engine.lease(0);
-    let mut work =
-        Work { engine, lease, live: &live, device, report: FreezeReport::default(), progress };
+    let mut work = Work::new(engine, engine.lease(0), &live, device, progress);
     let mut rows_wanted = SEGMENT_ROWS;
     loop {
         let snapshot = Snapshot::new(engine)?;
         let query = table.query(&snapshot).filter(predicate.clone()).in_memory().limit(rows_wanted);
-        let found = query.row_numbers().and_then(|found| work.segment(&snapshot, &found));
+        let found =
+            query.row_numbers().and_then(|found| work.segment(snapshot.moment(), &found.numbers));
         match found {
             Ok(true) => {}
             Ok(false) => break,
@@ -98,8 +99,9 @@ pub(crate) fn freeze(
     Ok(work.report)
 }
 
+/// Rows on their way into segments.
 struct Work<'w> {
-    engine: &'w SharedEngine,
+    engine: &'w Arc<Engine>,
     lease: Arc<Lease>,
     live: &'w LiveTable,
     device: &'w Arc<dyn Device>,
@@ -107,17 +109,27 @@ struct Work<'w> {
     progress: &'w mut dyn FnMut(u64) -> bool,
 }
 
-impl Work<'_> {
-    /// Freezes rows found at a snapshot, as one segment; false if nothing was left to do.
-    fn segment(&mut self, snapshot: &Snapshot, found: &RowNumbers) -> Result<bool> {
-        if found.numbers.is_empty() {
+impl<'w> Work<'w> {
+    fn new(
+        engine: &'w Arc<Engine>,
+        lease: Arc<Lease>,
+        live: &'w LiveTable,
+        device: &'w Arc<dyn Device>,
+        progress: &'w mut dyn FnMut(u64) -> bool,
+    ) -> Self {
+        Self { engine, lease, live, device, report: FreezeReport::default(), progress }
+    }
+
+    /// Freezes rows found at a snapshot that is held, as one segment; false if nothing was left to do.
+    fn segment(&mut self, at: Moment, numbers: &[u32]) -> Result<bool> {
+        if numbers.is_empty() {
             return Ok(false);
         }
         let rows = &*self.live.data;
-        let (order, _keys, _held) = self.in_order(snapshot.moment(), &found.numbers)?;
+        let (order, keys, _held) = self.in_order(at, numbers)?;
         let number = self.engine.take_cold_number();
         let name = cold_name(rows.id, number);
-        let bytes = self.write(snapshot.moment(), &name, &order, &_keys)?;
+        let bytes = self.write(at, &name, &order, &keys)?;
         let opened = ColdFile::open(&**self.device, &name, &rows.cold.holder);
         let segment = opened.and_then(|file| {
             let base = rows.cold.free_base(file.index.rows)?;
@@ -129,7 +141,7 @@ impl Work<'_> {
         self.report.bytes += bytes;
         let frozen = self.report.rows;
         for part in 0..segment.parts() {
-            self.part(snapshot.moment(), &segment, part, &order)?;
+            self.part(at, &segment, part, &order)?;
             if !(self.progress)(self.report.rows) {
                 let message = "freezing was told to end; the rows frozen so far stay frozen";
                 return Err(Error::new(Kind::Cancelled, message));
@@ -209,6 +221,9 @@ impl Work<'_> {
     ) -> Result<()> {
         let _alone = self.live.data.cold.lock_moves();
         let mut txn = Txn::moving(&self.lease)?;
+        if let Some(index) = txn.unique_index(self.live)? {
+            return Err(unique_refused(self.live, &index));
+        }
         let here = segment.part(part);
         let mut without = Vec::new();
         for row in here.clone() {
@@ -267,7 +282,14 @@ fn no_place() -> Error {
     )
 }
 
-fn unique(live: &LiveTable, index: &str) -> Error {
+/// A unique index must see every row, and sees those in memory only.
+fn check_not_unique(live: &LiveTable) -> Result<()> {
+    let rows = live.share_locked();
+    let unique = rows.indexes.iter().find(|index| index.spec.unique);
+    unique.map_or(Ok(()), |index| Err(unique_refused(live, &index.spec.name)))
+}
+
+fn unique_refused(live: &LiveTable, index: &str) -> Error {
     let table = &live.data.schema.table;
     Error::new(
         Kind::Unsupported,
