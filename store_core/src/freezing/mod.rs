@@ -81,10 +81,13 @@ pub(crate) fn freeze(
     loop {
         let snapshot = Snapshot::new(engine)?;
         let query = table.query(&snapshot).filter(predicate.clone()).in_memory().limit(rows_wanted);
-        let found =
-            query.row_numbers().and_then(|found| work.segment(snapshot.moment(), &found.numbers));
+        let found = query.row_numbers().and_then(|found| {
+            let rows = found.numbers.len() as u64;
+            work.segment(snapshot.moment(), &found.numbers).map(|any| any && rows == rows_wanted)
+        });
         match found {
             Ok(true) => {}
+            // Those that others brought back meanwhile stay, or there would be no end.
             Ok(false) => break,
             // What it takes is not there: a smaller segment takes less.
             Err(error)

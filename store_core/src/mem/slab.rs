@@ -24,8 +24,6 @@ use std::sync::Arc;
 const HEADER_BYTES: usize = 64;
 /// A page is sparse if less than one in so many of its blocks are handed out.
 const SPARSE_SHARE: usize = 4;
-/// How many sizes of blocks there are.
-pub(crate) const SIZE_CLASSES: usize = BLOCKS_PER_PAGE.len();
 /// Blocks per page of each class, from the largest blocks to the smallest.
 const BLOCKS_PER_PAGE: [usize; 46] = [
     2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 40, 44, 48, 52,
@@ -382,6 +380,11 @@ fn is_sparse(live: u32, blocks: usize) -> bool {
 /// Blocks in a page of this class.
 fn blocks_of(class: usize) -> usize {
     BLOCKS_PER_PAGE[CLASS_BYTES.len() - 1 - class]
+}
+
+/// How many sizes of blocks there are up to one for so many bytes.
+pub(crate) fn classes_up_to(bytes: usize) -> usize {
+    (class_of(bytes) + 1).min(CLASS_BYTES.len())
 }
 
 fn class_of(bytes: usize) -> usize {

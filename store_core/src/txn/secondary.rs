@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::index::ordered::OrderedIndex;
 use crate::mem::epoch::Epoch;
 use crate::mem::layout::CellRank;
-use crate::mem::slab::SIZE_CLASSES;
+use crate::mem::slab::classes_up_to;
 use crate::mvcc::Timestamp;
 use crate::options::PAGE_BYTES;
 use crate::planted;
@@ -86,10 +86,10 @@ impl SecondaryIndex {
     }
 
     /// Pages to promise before so many entries of so many key bytes are added or removed: their
-    /// blocks, what size classes waste, and one page more for each class that may have none.
+    /// blocks, what size classes waste, and one page more for each class of its blocks that may have none.
     pub(crate) fn pages_for(&self, entries: usize, key_bytes: usize) -> usize {
         let bytes = self.tree.worst_case_bytes(entries, key_bytes);
-        (bytes + bytes / 8).div_ceil(PAGE_BYTES) + (3 * entries).min(SIZE_CLASSES)
+        (bytes + bytes / 8).div_ceil(PAGE_BYTES) + (3 * entries).min(classes_up_to(self.tree.largest_block_bytes()))
     }
 
     /// The key of a row's entry, appended to `out`: its value, and a few bytes that order rows of one

@@ -259,7 +259,7 @@ impl List {
     }
 
     /// Bytes of the largest block there can be.
-    fn largest_block_bytes(&self) -> usize {
+    pub(super) fn largest_block_bytes(&self) -> usize {
         let tails = match self.shape {
             Shape::Short => 0,
             // The byte limit counts entries only; the high key comes on top.

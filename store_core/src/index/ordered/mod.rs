@@ -116,6 +116,11 @@ impl OrderedIndex {
         self.list.block_bytes() + self.list.heap_bytes()
     }
 
+    /// Bytes of the largest block there can be.
+    pub(crate) fn largest_block_bytes(&self) -> usize {
+        self.list.largest_block_bytes()
+    }
+
     /// Slab bytes that one `insert_sorted` of this many entries, with this many key bytes in all,
     /// may take at most before any garbage is freed. A single `insert` is a batch of one.
     pub(crate) fn worst_case_bytes(&self, entries: usize, key_bytes: usize) -> usize {
