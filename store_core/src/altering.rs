@@ -249,12 +249,11 @@ impl<'a> Work<'a> {
         data.holder.rename(format!("{name} ({word} at {})", at.0));
         let mut tables = engine.tables.write();
         self.edition.end(at, next.cloned());
-        match next {
-            Some(next) => drop(tables.insert(name, Arc::clone(next))),
-            None => {
-                engine.retire_cold(data, at);
-                drop(tables.remove(&name));
-            }
+        if let Some(next) = next {
+            tables.insert(name, Arc::clone(next));
+        } else {
+            engine.retire_cold(data, at);
+            tables.remove(&name);
         }
         drop(tables);
         self.live.end_writers(at);

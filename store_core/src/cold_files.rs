@@ -48,12 +48,11 @@ pub(crate) fn attach(
         return Ok(known);
     }
     let name = cold_name(table, number);
-    let file = ColdFile::open(device, &name, &rows.cold.holder).map_err(|error| {
-        match error.kind() {
+    let file =
+        ColdFile::open(device, &name, &rows.cold.holder).map_err(|error| match error.kind() {
             Kind::NotFound => Error::corrupt(format!("{name} is missing, the store needs it")),
             _ => error,
-        }
-    })?;
+        })?;
     if file.schema_id() != u64::from(table) {
         return Err(Error::corrupt(format!("{name} belongs to another table")));
     }

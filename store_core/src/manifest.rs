@@ -232,6 +232,9 @@ fn encode_file(body: &ManifestBody) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What the body of a manifest has.
+type Body<T> = (u64, u64, u64, u32, Vec<T>);
+
 fn decode_file(bytes: &[u8]) -> Result<ManifestBody> {
     if bytes.len() < HEADER_BYTES || bytes[..8] != MAGIC {
         return Err(damaged(0, "not a manifest"));
@@ -253,7 +256,6 @@ fn decode_file(bytes: &[u8]) -> Result<ManifestBody> {
              {VERSION_COLD}"
         )));
     }
-    type Body<T> = (u64, u64, u64, u32, Vec<T>);
     let at_place = |fault: Error| fault.at(MANIFEST_NAME);
     let (decoded, used): (Body<TableEntry>, usize) = if version == VERSION_COLD {
         codec::decode(body).map_err(at_place)?

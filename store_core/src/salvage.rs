@@ -183,7 +183,8 @@ fn save_cold(rows: &TableData, at: Timestamp, report: &mut SalvageReport) -> Res
                 reader.read(&rows.layout, &rows.schema, segment.number_of(row), &all, &mut words);
             let added = read.and_then(|()| {
                 let view = rows.view(&words);
-                let cells: Vec<_> = (0..rows.schema.columns.len()).map(|at| view.cell(at)).collect();
+                let cells: Vec<_> =
+                    (0..rows.schema.columns.len()).map(|at| view.cell(at)).collect();
                 load::add(rows, &cells, at)
             });
             match added {

@@ -69,6 +69,7 @@ pub(crate) struct Home {
 /// How to open a store.
 #[derive(Clone, Debug)]
 #[must_use]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Options {
     memory: Option<u64>,
     create: bool,

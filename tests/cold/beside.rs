@@ -19,7 +19,9 @@ fn accounts(store: &Store) -> Table {
     let table = store.create_table(schema.build().unwrap()).unwrap();
     let note = ValueRef::Text("a note that is longer than a cell");
     store
-        .write(|txn| (0..ACCOUNTS).try_for_each(|id| table.insert(txn, &[id.into(), 100.into(), note])))
+        .write(|txn| {
+            (0..ACCOUNTS).try_for_each(|id| table.insert(txn, &[id.into(), 100.into(), note]))
+        })
         .unwrap();
     table
 }

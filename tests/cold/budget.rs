@@ -59,7 +59,8 @@ fn a_store_takes_many_times_its_memory_and_stays_within_it() {
     let stats = store.stats();
     assert!(stats.memory_peak <= stats.memory_limit, "{stats:#?}");
     // Deleted rows are gone wherever they were, and may come again.
-    let deleted = store.write(|txn| table.delete_where(txn, &column("seen").lt(Value::Timestamp(500_000))));
+    let deleted =
+        store.write(|txn| table.delete_where(txn, &column("seen").lt(Value::Timestamp(500_000))));
     assert_eq!(deleted.unwrap(), 500);
     assert_eq!(table.count(&store.snapshot().unwrap()).unwrap(), rows as u64 - 500);
     put(&store, &table, 0..500);
@@ -70,7 +71,8 @@ fn a_store_takes_many_times_its_memory_and_stays_within_it() {
 #[test]
 fn rows_go_cold_by_the_column_that_says_so() {
     let (store, _place) = store(16 * MIB);
-    let schema = store_core::Schema::parse("t", "id int64 key, at int64 property cold greatest, text text");
+    let schema =
+        store_core::Schema::parse("t", "id int64 key, at int64 property cold greatest, text text");
     let table = store.create_table(schema.unwrap()).unwrap();
     let text = "of twenty-four letters..";
     for part in 0..2_000 {

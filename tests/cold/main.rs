@@ -38,9 +38,15 @@ pub fn flights(store: &Store) -> Table {
 
 /// The nth row: some remarks are longer than a cell, some altitudes are NULL.
 pub fn row(nth: i64) -> [Value; 4] {
-    let remark = if nth % 3 == 0 { "as planned, and a little late".to_owned() } else { format!("r{nth}") };
+    let remark =
+        if nth % 3 == 0 { "as planned, and a little late".to_owned() } else { format!("r{nth}") };
     let altitude = if nth % 11 == 0 { Value::Null } else { Value::Int(nth * 7 % 40_000) };
-    [Value::Text(format!("UAL{nth:07}")), altitude, Value::Text(remark), Value::Timestamp(nth * 1_000)]
+    [
+        Value::Text(format!("UAL{nth:07}")),
+        altitude,
+        Value::Text(remark),
+        Value::Timestamp(nth * 1_000),
+    ]
 }
 
 /// The key of the nth row.

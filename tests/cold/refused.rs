@@ -17,7 +17,10 @@ fn a_store_without_files_and_a_unique_index_are_refused_with_a_reason() {
     let memory = Store::options().memory(16 * MIB).open_in_memory().unwrap();
     let table = flights(&memory);
     let error = table.freeze(&Predicate::all(), |_| true).unwrap_err();
-    assert!(error.kind() == Kind::Unsupported && error.to_string().contains("directory"), "{error}");
+    assert!(
+        error.kind() == Kind::Unsupported && error.to_string().contains("directory"),
+        "{error}"
+    );
     let (store, _place) = store(16 * MIB);
     let table = flights(&store);
     put(&store, &table, 0..2_000);

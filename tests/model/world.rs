@@ -5,11 +5,11 @@ use crate::schemas::{Shape, value};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use store_core::query::Predicate;
 use store_core::{
     Cells, IndexSpec, Kind, Reader, Result, RowRef, Savepoint, Schema, Snapshot, Store, Table, Txn,
     Value, ValueRef,
 };
-use store_core::query::Predicate;
 use store_tests::random::Random;
 use store_tests::rows::assert_sound;
 use store_tests::sim_device::SimDevice;
@@ -211,7 +211,8 @@ impl World {
         let table = &self.tables[at];
         let condition = Condition::random(table.schema(), &self.committed[at], random);
         let predicate = condition.predicate(table.schema());
-        self.thawed += table.thaw(&predicate).unwrap_or_else(|error| panic!("{}: {error}", self.place));
+        self.thawed +=
+            table.thaw(&predicate).unwrap_or_else(|error| panic!("{}: {error}", self.place));
     }
 
     fn savepoint(&mut self) {

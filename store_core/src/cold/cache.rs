@@ -52,10 +52,9 @@ impl BlockCache {
     /// The nth block of a file, whose segment has this number.
     pub(crate) fn block(&self, number: u64, file: &ColdFile, nth: usize) -> Result<Arc<ColdBlock>> {
         let key = (number, nth as u32);
-        if let Some(mut state) = self.state.try_lock() {
-            if let Some(block) = state.find(key) {
-                return Ok(block);
-            }
+        let kept = self.state.try_lock().and_then(|mut state| state.find(key));
+        if let Some(block) = kept {
+            return Ok(block);
         }
         let block = Arc::new(file.read(nth, &self.holder)?);
         let most = (self.holder.budget().limit() / SHARE) as usize;

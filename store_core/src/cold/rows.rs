@@ -124,8 +124,7 @@ impl ColdRows {
         let ended = |segment: &&Arc<ColdSegment>| segment.has_ended(oldest);
         let gone: Vec<_> = segments.iter().filter(ended).cloned().collect();
         if !gone.is_empty() {
-            let kept: Vec<_> =
-                segments.iter().filter(|segment| !ended(segment)).cloned().collect();
+            let kept: Vec<_> = segments.iter().filter(|segment| !ended(segment)).cloned().collect();
             self.some.store(!kept.is_empty(), Relaxed);
             *segments = Arc::new(kept);
         }

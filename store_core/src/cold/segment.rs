@@ -144,8 +144,7 @@ impl ColdSegment {
         let runs = born.chunk_by(|a, b| a == b).map(|run| run.len() as u32);
         let first = if born.first() == Some(&true) { Some(0) } else { None };
         let gone = self.deaths.iter();
-        let mut gone: Vec<u32> =
-            gone.filter(|(_, gone)| *gone <= at).map(|(row, _)| row).collect();
+        let mut gone: Vec<u32> = gone.filter(|(_, gone)| *gone <= at).map(|(row, _)| row).collect();
         if gone.len() == self.rows() as usize && !born.contains(&false) {
             return None;
         }
@@ -166,12 +165,12 @@ impl ColdSegment {
 
     /// Becomes what a checkpoint said.
     pub(crate) fn restore(&self, state: &ColdState, at: Timestamp) -> Result<()> {
-        let wrong = || {
-            Error::corrupt(format!("{}: the manifest speaks of other rows", self.file.name()))
-        };
+        let wrong =
+            || Error::corrupt(format!("{}: the manifest speaks of other rows", self.file.name()));
         let mut part = 0_u32;
         for (nth, run) in state.born.iter().enumerate() {
-            let end = part.checked_add(*run).filter(|end| *end <= self.parts()).ok_or_else(wrong)?;
+            let end =
+                part.checked_add(*run).filter(|end| *end <= self.parts()).ok_or_else(wrong)?;
             if nth % 2 == 1 {
                 (part..end).for_each(|part| self.bear(part, &[], at));
             }

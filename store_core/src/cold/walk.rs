@@ -38,7 +38,8 @@ impl Limits {
         let mut room = Vec::new();
         let ranges = bounds.ranges.iter().map(|range| {
             let mut head = |end: &Option<(std::borrow::Cow<'_, crate::Value>, bool)>, none| {
-                end.as_ref().map_or(none, |(value, _)| zone_head(value.as_ref().as_ref(), ty, &mut room))
+                end.as_ref()
+                    .map_or(none, |(value, _)| zone_head(value.as_ref().as_ref(), ty, &mut room))
             };
             (head(&range.low, 0), head(&range.high, u64::MAX))
         });
@@ -61,15 +62,8 @@ impl ColdWalk {
             bounded.then(|| (column.id, Limits::of(&bounds, column.ty)))
         };
         let limits = filter.columns().into_iter().filter_map(of).collect();
-        let mut walk = Self {
-            segments,
-            at,
-            limits,
-            segment: 0,
-            block: 0,
-            row: 0,
-            zones: Vec::new(),
-        };
+        let mut walk =
+            Self { segments, at, limits, segment: 0, block: 0, row: 0, zones: Vec::new() };
         walk.enter();
         walk
     }
@@ -87,15 +81,19 @@ impl ColdWalk {
                 self.enter();
                 continue;
             }
-            let (first, count) =
-                (segment.file.index.block(self.block).first_row, segment.file.index.block_rows(self.block));
+            let (first, count) = (
+                segment.file.index.block(self.block).first_row,
+                segment.file.index.block_rows(self.block),
+            );
             if self.row == 0 && !self.may_match(segment) {
                 self.block += 1;
                 continue;
             }
             let end = count.min(self.row + STEP_ROWS);
             let here = first + self.row..first + end;
-            rows.extend(here.filter(|row| segment.sees(*row, self.at)).map(|row| segment.number_of(row)));
+            rows.extend(
+                here.filter(|row| segment.sees(*row, self.at)).map(|row| segment.number_of(row)),
+            );
             self.row = end;
             if end == count {
                 (self.row, self.block) = (0, self.block + 1);
@@ -120,7 +118,8 @@ impl ColdWalk {
 
     fn may_match(&self, segment: &ColdSegment) -> bool {
         let zones = segment.file.index.zones(self.block);
-        let matches = |(zone, limit): &(usize, usize)| self.limits[*limit].1.may_match(&zones[*zone]);
+        let matches =
+            |(zone, limit): &(usize, usize)| self.limits[*limit].1.may_match(&zones[*zone]);
         self.zones.iter().all(matches) && !(planted::bug("cold_block_left_out") && self.block == 1)
     }
 }

@@ -304,4 +304,3 @@ fn unique_refused(live: &LiveTable, index: &str) -> Error {
     .detail(table)
     .detail(index)
 }
-

@@ -215,7 +215,11 @@ impl ColdFile {
         let held = holder.reserve(bytes.len())?;
         let columns = ColumnsBlock::open(&bytes).map_err(|error| self.at_block(nth, error))?;
         if columns.rows() != self.index.block_rows(nth) as usize {
-            return Err(damaged(&self.name, place.at, "the block has other rows than the index says"));
+            return Err(damaged(
+                &self.name,
+                place.at,
+                "the block has other rows than the index says",
+            ));
         }
         Ok(ColdBlock { bytes, columns, held })
     }

@@ -245,7 +245,9 @@ impl ColdIndex {
             index.add_block(at, count as usize, key, &zones);
         }
         if u64::from(index.rows) != rows {
-            return Err(Error::corrupt("the blocks of a cold segment have other rows than it says"));
+            return Err(Error::corrupt(
+                "the blocks of a cold segment have other rows than it says",
+            ));
         }
         index.filter = KeyFilter::get(&mut reader)?;
         if !reader.is_empty() {

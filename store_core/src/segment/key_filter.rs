@@ -53,7 +53,7 @@ impl KeyFilter {
     /// False if no key of this hash was added.
     #[inline]
     pub(crate) fn may_have(&self, hash: u64) -> bool {
-        if planted::bug("filter_bit_ignored") && hash & 7 == 0 {
+        if planted::bug("filter_bit_ignored") && hash.is_multiple_of(8) {
             return false;
         }
         let block = &self.blocks[self.place(hash)];
@@ -84,7 +84,7 @@ impl KeyFilter {
     }
 
     fn place(&self, hash: u64) -> usize {
-        ((hash >> 32) * self.blocks.len() as u64 >> 32) as usize
+        (((hash >> 32) * self.blocks.len() as u64) >> 32) as usize
     }
 }
 

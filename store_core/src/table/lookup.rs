@@ -237,7 +237,9 @@ impl<R: Reader, const COLUMNS: usize> LookupAt<'_, R, COLUMNS> {
                 return Ok(());
             }
             match self.lookup.find(self.reader, key)? {
-                Some((_words, picks, cells)) => look(nth, Some(Cells { picks: &picks, cells: &cells })),
+                Some((_words, picks, cells)) => {
+                    look(nth, Some(Cells { picks: &picks, cells: &cells }))
+                }
                 None => look(nth, None),
             }
             Ok(())

@@ -152,7 +152,7 @@ impl Txn {
         let (segment, in_segment) = ColdRows::of(&segments, row)
             .ok_or_else(|| Error::corrupt("a cold row that no segment has"))?;
         let mut words = RowWords::new();
-        let found = self.read_cold(rows, segment, in_segment)?;
+        let found = Self::read_cold(rows, segment, in_segment)?;
         rows.fill_cold(&found, &mut words)?;
         let (warm, at) = {
             let _alone = rows.cold.lock_moves();
@@ -167,19 +167,14 @@ impl Txn {
     }
 
     /// Copies a cold row that this transaction has found.
-    pub(super) fn copy_cold(&self, rows: &TableData, row: u32, out: &mut RowWords) -> Result<()> {
+    pub(super) fn copy_cold(rows: &TableData, row: u32, out: &mut RowWords) -> Result<()> {
         let segments = rows.cold.segments();
         let (segment, in_segment) = ColdRows::of(&segments, row)
             .ok_or_else(|| Error::corrupt("a cold row that no segment has"))?;
-        rows.fill_cold(&self.read_cold(rows, segment, in_segment)?, out)
+        rows.fill_cold(&Self::read_cold(rows, segment, in_segment)?, out)
     }
 
-    fn read_cold(
-        &self,
-        rows: &TableData,
-        segment: &Arc<ColdSegment>,
-        row: u32,
-    ) -> Result<ColdFound> {
+    fn read_cold(rows: &TableData, segment: &Arc<ColdSegment>, row: u32) -> Result<ColdFound> {
         let nth = segment.file.index.block_of_row(row);
         let block = rows.cold.cache.block(segment.number, &segment.file, nth)?;
         Ok(ColdFound { segment: Arc::clone(segment), row, block, nth })
@@ -219,7 +214,8 @@ impl Txn {
         self.engine.with_relief(place, || found.segment.make_room(1))?;
         let (began, mut attempt) = (Instant::now(), 0);
         loop {
-            let inserted = moving.reserve_write().and_then(|()| moving.insert_checked(rows, 0, words));
+            let inserted =
+                moving.reserve_write().and_then(|()| moving.insert_checked(rows, 0, words));
             let mut relieved = 0;
             match inserted {
                 Ok(()) => break,
@@ -346,7 +342,7 @@ impl Txn {
             if segment.gone_at(in_segment).is_some() {
                 continue;
             }
-            txn.copy_cold(rows, *row, &mut words)?;
+            Self::copy_cold(rows, *row, &mut words)?;
             txn.relieved(|txn| {
                 txn.reserve_write()?;
                 txn.insert_checked(rows, number, &words)

@@ -98,7 +98,9 @@ impl<'a> CommitEncoder<'a> {
                 codec::put_u64(&mut self.payload, *segment);
                 codec::put_u64(&mut self.payload, u64::from(*part));
                 codec::put_u64(&mut self.payload, without.len() as u64);
-                without.iter().for_each(|row| codec::put_u64(&mut self.payload, u64::from(*row)));
+                for row in without {
+                    codec::put_u64(&mut self.payload, u64::from(*row));
+                }
             }
             ColdChange::Gone { segment, row } => {
                 self.payload.push(OP_GONE);

@@ -89,7 +89,8 @@ impl SecondaryIndex {
     /// blocks, what size classes waste, and one page more for each class of its blocks that may have none.
     pub(crate) fn pages_for(&self, entries: usize, key_bytes: usize) -> usize {
         let bytes = self.tree.worst_case_bytes(entries, key_bytes);
-        (bytes + bytes / 8).div_ceil(PAGE_BYTES) + (3 * entries).min(classes_up_to(self.tree.largest_block_bytes()))
+        (bytes + bytes / 8).div_ceil(PAGE_BYTES)
+            + (3 * entries).min(classes_up_to(self.tree.largest_block_bytes()))
     }
 
     /// The key of a row's entry, appended to `out`: its value, and a few bytes that order rows of one

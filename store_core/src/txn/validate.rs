@@ -107,8 +107,7 @@ impl Txn {
             for moment in [self.moment(), newest] {
                 let all = 0..words.len();
                 let seen = rows.versions.read(written.row, moment, &all, &mut words)?
-                    || moment.at != newest.at
-                        && self.was_cold(&rows, written.row, &mut words)?;
+                    || moment.at != newest.at && self.was_cold(&rows, written.row, &mut words)?;
                 if seen
                     && read.ranges().iter().any(|range| range.matches(&rows.view(&words)))
                     && !(planted::bug("phantoms_not_validated") && moment.at == newest.at)

@@ -188,7 +188,12 @@ impl Txn {
 
     // ---- insert
 
-    pub(super) fn insert_checked(&mut self, rows: &Rows, table: u32, words: &RowWords) -> Result<()> {
+    pub(super) fn insert_checked(
+        &mut self,
+        rows: &Rows,
+        table: u32,
+        words: &RowWords,
+    ) -> Result<()> {
         check_index_keys(rows, words)?;
         let mut owned = words.clone();
         let hash = rows.view(words).key_hash();
@@ -222,7 +227,8 @@ impl Txn {
 
     /// Refuses a key that a cold row has; whoever moves rows knows where they are.
     fn check_not_cold(&self, rows: &TableData, words: &RowWords) -> Result<()> {
-        if rows.cold.is_empty() || self.applies || self.moves() || planted::bug("cold_key_not_seen") {
+        if rows.cold.is_empty() || self.applies || self.moves() || planted::bug("cold_key_not_seen")
+        {
             return Ok(());
         }
         match self.find_cold(rows, &rows.view(words))? {

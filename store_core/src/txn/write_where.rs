@@ -117,7 +117,7 @@ impl Txn {
         words: &mut RowWords,
     ) -> Result<u32> {
         if is_cold(row) {
-            self.copy_cold(rows, row, words)?;
+            Self::copy_cold(rows, row, words)?;
             return self.warm(rows, table, row);
         }
         let seen = self.read(rows, row, words)?;

@@ -75,9 +75,9 @@ fn rows_are_found_by_number_and_by_key() {
             assert_eq!(nth, file.index.block_of_row(n));
             let block = file.read(nth, &place.holder).unwrap();
             let in_block = (n - file.index.block(nth).first_row) as usize;
-            for at in 0..3 {
+            for (at, wanted) in wanted.iter().enumerate() {
                 let cells = file.column(nth, &block, at).unwrap();
-                assert_eq!(cells.get(in_block).to_owned(), wanted[at]);
+                assert_eq!(cells.get(in_block).to_owned(), *wanted);
             }
         }
         assert_eq!(file.index.block_of_key(b""), None);

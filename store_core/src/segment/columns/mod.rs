@@ -301,9 +301,7 @@ impl ColumnCells {
                 ValueRef::Text(std::str::from_utf8(string).expect("checked when it was read"))
             }
             Type::Inet => ValueRef::Inet(Inet::from_octets(wide())),
-            Type::Decimal { scale, .. } => {
-                Decimal::of(i128::from_le_bytes(wide()), scale).into()
-            }
+            Type::Decimal { scale, .. } => Decimal::of(i128::from_le_bytes(wide()), scale).into(),
             _ => ValueRef::Bytes(string),
         }
     }

@@ -53,7 +53,8 @@ impl Strings {
         if let Some(numbers) = &mut self.numbers {
             // Number 0 stands for what nobody looks at.
             let mut given = std::mem::take(numbers).into_iter();
-            *numbers = has.iter().map(|has| if *has { given.next().unwrap_or(0) } else { 0 }).collect();
+            *numbers =
+                has.iter().map(|has| if *has { given.next().unwrap_or(0) } else { 0 }).collect();
             if self.ends.is_empty() {
                 self.ends.push(0);
             }
@@ -151,7 +152,9 @@ mod tests {
 
     fn strings(of: &[&str]) -> Strings {
         let mut strings = Strings::default();
-        of.iter().for_each(|string| strings.push(string.as_bytes()));
+        for string in of {
+            strings.push(string.as_bytes());
+        }
         strings
     }
 
