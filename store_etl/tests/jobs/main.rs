@@ -1,11 +1,11 @@
 //! Jobs as a Rust program runs them.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
-#![expect(clippy::format_push_string, reason = "small inputs are made once a test")]
 
 mod seed;
 mod within;
 
+use std::fmt::Write;
 use std::path::Path;
 use store_etl::job::Job;
 use tempfile::TempDir;
@@ -19,10 +19,10 @@ fn place(rows: u64) -> TempDir {
     let mut keys = String::from("key\tlabel\n");
     for nth in 0..rows {
         let id = nth * 7919 % 1_000_003;
-        text += &format!("{id}\t{}\tname {id:012}\n", nth % 500);
+        writeln!(text, "{id}\t{}\tname {id:012}", nth % 500).unwrap();
     }
     for key in 0..400 {
-        keys += &format!("{key}\tlabel {key}\n");
+        writeln!(keys, "{key}\tlabel {key}").unwrap();
     }
     std::fs::write(place.path().join("in.tsv"), text).unwrap();
     std::fs::write(place.path().join("keys.tsv"), keys).unwrap();

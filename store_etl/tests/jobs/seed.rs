@@ -1,7 +1,7 @@
 //! The seed of a job chooses its hashes and nothing that can be told from its result (I13); how many may write
 //! at once is told as the job says it.
 
-use super::{GROUP, MIB, job, place};
+use super::{GROUP, JOIN, MIB, job, place};
 use store_core::Store;
 use store_etl::job::{Job, JobOptions};
 use store_etl::run::Report;
@@ -14,7 +14,8 @@ fn run(made: &Job, head: &str) -> Report {
     let job = Job::from_yaml("job.yaml", &format!("{head}{}", made.yaml())).unwrap();
     let mut options = JobOptions::default();
     options.store = Some(Store::options().memory(64 * MIB).open_in_memory().unwrap());
-    (options.memory, options.threads) = (Some(2 * MIB), Some(2));
+    options.memory = Some(32 * MIB);
+    options.memory = Some(job.explain(&options).unwrap().min_cap() + (256 << 10));
     assert_eq!(job.plan_hash(), made.plan_hash());
     job.run(options).unwrap()
 }
@@ -31,7 +32,8 @@ fn results_do_not_depend_on_the_seed() {
         assert_eq!(report.to_json()["seed"], seed);
         let report = run(&job(place.path(), &sorted, "sorted.tsv"), &head);
         assert!(report.spill_bytes > 0, "{report:?}");
-        run(&job(place.path(), ROWS, "rows.tsv"), &head);
+        let report = run(&job(place.path(), ROWS, "rows.tsv"), &head);
+        assert!(report.spill_bytes > 0, "{report:?}");
         found.push([read("joined.tsv"), read("sorted.tsv"), read("rows.tsv")]);
     }
     let [joined, sorted, rows] = &found[0];
@@ -64,13 +66,13 @@ fn without_a_seed_it_is_0() {
 fn how_many_write_at_once_changes_no_result() {
     let place = place(60_000);
     let read = |name: &str| std::fs::read(place.path().join(name)).unwrap();
-    let made = job(place.path(), "  - sort: { by: [key, name] }\n", "out.tsv");
+    let made = job(place.path(), &format!("{JOIN}  - sort: {{ by: name }}\n"), "out.tsv");
     let spilled = |concurrency: &str| {
         let yaml = made.yaml().replace("spill: {", &format!("spill: {{{concurrency}"));
         let job = Job::from_yaml("job.yaml", &yaml).unwrap();
         let mut options = JobOptions::default();
         options.store = Some(Store::options().memory(64 * MIB).open_in_memory().unwrap());
-        (options.memory, options.threads) = (Some(6 * MIB), Some(4));
+        (options.memory, options.threads) = (Some(7 * MIB), Some(4));
         let explained = job.explain(&options).unwrap().to_string();
         let report = job.run(options).unwrap();
         (explained, report, read("out.tsv"))

@@ -31,13 +31,13 @@ fn a_jobs_memory_is_a_part_of_the_stores() {
     let store = in_memory(64 * MIB);
     let before = store.stats().memory_used;
     let (told, beside) = (Rc::new(Cell::new(0)), store.clone());
-    let mut options = within(&store, 6 * MIB);
+    let mut options = within(&store, 8 * MIB);
     let seen = Rc::clone(&told);
     let progress: ProgressCallback = Box::new(move |progress| {
         let held = held_by_jobs(&beside);
         assert!(held.len() == 1 && held[0].0 == "store/job sorted", "{held:?}");
         assert!(progress.memory <= held[0].1 && held[0].1 <= progress.cap, "{held:?}");
-        assert_eq!(progress.cap, 6 * MIB);
+        assert_eq!(progress.cap, 8 * MIB);
         seen.set(seen.get() + 1);
         true
     });
@@ -123,7 +123,7 @@ fn jobs_beside_each_other_are_refused_with_who_holds_what() {
             for part in ["job second asks for", "program/job first ", &least] {
                 assert!(refused.to_string().contains(part), "{refused} without {part}");
             }
-            second.run(options(6 * MIB)).unwrap();
+            second.run(options(7 * MIB)).unwrap();
         }
         true
     }));
@@ -138,12 +138,12 @@ fn threads_run_jobs_within_one_budget() {
     let place = place(30_000);
     let store = in_memory(24 * MIB);
     let run = |steps: &str, name: &str| {
-        job(place.path(), steps, name).run(within(&store, 5 * MIB)).unwrap().measured_peak
+        job(place.path(), steps, name).run(within(&store, 8 * MIB)).unwrap().measured_peak
     };
     std::thread::scope(|scope| {
         let sort = scope.spawn(|| run(SORT, "a.tsv"));
         let group = scope.spawn(|| run(GROUP, "b.tsv"));
-        assert!(sort.join().unwrap() <= 5 * MIB && group.join().unwrap() <= 5 * MIB);
+        assert!(sort.join().unwrap() <= 8 * MIB && group.join().unwrap() <= 8 * MIB);
     });
     run(SORT, "c.tsv");
     run(GROUP, "d.tsv");
@@ -158,10 +158,11 @@ fn a_callback_that_says_no_leaves_nothing() {
     let store = in_memory(64 * MIB);
     let steps = "  - join: { with: keys, on: key, how: left }\n  - sort: { by: name }\n";
     let job = job(place.path(), steps, "out.tsv");
+    let least = job.explain(&within(&store, 32 * MIB)).unwrap().min_cap();
     let names = |place: &Path| std::fs::read_dir(place).unwrap().count();
     for threads in [1, 2] {
         for spilled in [false, true] {
-            let mut options = within(&store, 3 * MIB);
+            let mut options = within(&store, least + (256 << 10));
             options.threads = Some(threads);
             options.progress = Some(Box::new(move |progress| spilled && progress.spill_bytes == 0));
             let error: Error = job.run(options).unwrap_err();
@@ -215,8 +216,8 @@ fn a_job_uses_the_store_that_is_open() {
     // By another path, too, and however the store was called when it was opened.
     std::os::unix::fs::symlink(&path, &link).unwrap();
     let job = with_db(&yaml, &link);
-    job.validate(&within(&store, 4 * MIB)).unwrap();
-    job.run(within(&store, 4 * MIB)).unwrap();
+    job.validate(&within(&store, 12 * MIB)).unwrap();
+    job.run(within(&store, 12 * MIB)).unwrap();
     check_counts(&store);
     // Without it the store is somebody else's: it can be read, and not written.
     let busy = with_db(&yaml, &path).run(JobOptions::default()).unwrap_err();
@@ -227,7 +228,7 @@ fn a_job_uses_the_store_that_is_open() {
     assert_eq!(copy.run(JobOptions::default()).unwrap().rows_out(), 500);
     // Nor by one who only reads it.
     let follower = Store::options().memory(32 * MIB).read_only().open(&path).unwrap();
-    let refused = with_db(&yaml, &path).run(within(&follower, 4 * MIB)).unwrap_err();
+    let refused = with_db(&yaml, &path).run(within(&follower, 12 * MIB)).unwrap_err();
     assert_eq!(refused.kind(), Kind::ReadOnly, "{refused}");
 }
 
@@ -236,7 +237,7 @@ fn a_job_uses_a_store_without_files() {
     let store = in_memory(32 * MIB);
     let (_place, yaml) = counted(&store);
     let job = with_db(&yaml, Path::new(":memory:"));
-    job.run(within(&store, 4 * MIB)).unwrap();
+    job.run(within(&store, 12 * MIB)).unwrap();
     check_counts(&store);
     let absent = job.run(JobOptions::default()).unwrap_err();
     assert!(absent.kind() == Kind::NotFound && absent.to_string().contains("it gave none"));

@@ -51,6 +51,22 @@ static store_job *open_job(store_db *db, const char *file, store_job_options **o
     return job;
 }
 
+/* The smallest memory that a job says it works in, and a little more. */
+static uint64_t little_memory(store_db *db, const char *file)
+{
+    store_error *err = NULL;
+    char *text = NULL;
+    store_job_options *options = options_for("x.tsv");
+    CHECK_OK(store_job_options_memory(options, 32 << 20, &err));
+    store_job *job = open_job(db, file, &options);
+    CHECK_OK(store_job_explain_json(job, &text, &err));
+    const char *least = strstr(text, "\"min_cap\":");
+    CHECK(least != NULL);
+    uint64_t bytes = strtoull(strchr(least, ':') + 1, NULL, 10) + (256 << 10);
+    CHECK(store_text_free(&text) == STORE_OK && store_job_close(&job) == STORE_OK);
+    return bytes;
+}
+
 static void save(const char *name, const char *text)
 {
     FILE *file = fopen(name, "w");
@@ -143,8 +159,9 @@ static void ends_early(store_db *db)
 {
     store_error *err = NULL;
     struct told told = { .cancels = true };
+    uint64_t memory = little_memory(db, "rows.yaml");
     store_job_options *options = options_for("cancelled.tsv");
-    CHECK_OK(store_job_options_memory(options, 3 << 20, &err));
+    CHECK_OK(store_job_options_memory(options, memory, &err));
     CHECK_OK(store_job_options_progress(options, on_progress, &told, &err));
     store_job *job = open_job(db, "rows.yaml", &options);
     CHECK_STATUS(STORE_CANCELLED, store_job_run(job, NULL, &err));
@@ -154,7 +171,7 @@ static void ends_early(store_db *db)
 
     options = options_for("limited.tsv");
     CHECK_OK(store_job_options_spill_dir(options, STORE_STR("."), &err));
-    CHECK_OK(store_job_options_memory(options, 3 << 20, &err));
+    CHECK_OK(store_job_options_memory(options, memory, &err));
     CHECK_OK(store_job_options_disk_limit(options, 100000, &err));
     job = open_job(db, "rows.yaml", &options);
     CHECK_STATUS(STORE_DISK_LIMIT, store_job_run(job, NULL, &err));

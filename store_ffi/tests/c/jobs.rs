@@ -46,11 +46,14 @@ fn job(place: &Path, name: &str, to: &str) -> Job {
 
 /// A text in which numbers are alike: the memory of another process is another one.
 fn without_numbers(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut out = String::new();
-    for word in text.split_whitespace() {
-        let is_number = word.trim_end_matches(',').bytes().all(|byte| byte.is_ascii_digit());
-        out += if is_number { "N" } else { word };
-        out.push(' ');
+    for char in words.chars() {
+        if !char.is_ascii_digit() {
+            out.push(char);
+        } else if !out.ends_with('0') {
+            out.push('0');
+        }
     }
     out
 }
