@@ -16,9 +16,10 @@
  *   store_close(&db);
  *
  * Handles are opaque. A call ending in _open, _begin, _new, _run or _get gives one through its
- * last parameter but one, and leaves NULL there when it fails. A call ending in _close or _free
- * takes it, sets the pointer to NULL, and does nothing for NULL. Children keep their parents
- * alive, so handles may be closed in any order.
+ * last parameter but one, and leaves NULL there when it fails; store_job_parse does too, and
+ * store_job_run gives a report. A call ending in _close or _free takes it, sets the pointer to
+ * NULL, and does nothing for NULL. Children keep their parents alive, so handles may be closed in
+ * any order.
  *
  * Calls that can fail return a store_status, 0 for success. Their last parameter, which may be
  * NULL, is set to NULL on success and to a store_error on failure, which you free. There is no
@@ -485,6 +486,21 @@ typedef struct store_error store_error;
 typedef struct store_ingest_options store_ingest_options;
 
 /**
+ * A job: a list of steps, read from YAML.
+ *
+ * One thread at a time. Since 0.1.
+ */
+typedef struct store_job store_job;
+
+/**
+ * What is chosen about a job; each choice goes before what the job itself says. Made by
+ * store_job_options_new, changed by setters, freed by store_job_options_free.
+ *
+ * One thread at a time. Since 0.1.
+ */
+typedef struct store_job_options store_job_options;
+
+/**
  * How to open a store: made by store_options_new, changed by setters, freed by
  * store_options_free.
  *
@@ -756,6 +772,89 @@ typedef struct store_ingest_report {
      */
     uint64_t reserved[3];
 } store_ingest_report;
+
+/**
+ * How far a job is. It may grow at its end: only the library makes one. Since 0.1.
+ */
+typedef struct store_job_progress {
+    /**
+     * Rows read by all scans.
+     */
+    uint64_t rows_in;
+    /**
+     * Rows written.
+     */
+    uint64_t rows_out;
+    /**
+     * Bytes of text read, after decompression.
+     */
+    uint64_t bytes;
+    /**
+     * Bytes read from files, before decompression.
+     */
+    uint64_t source_bytes;
+    /**
+     * Bytes of all these files; 0 if it is not known.
+     */
+    uint64_t source_size;
+    /**
+     * Bytes put aside so far.
+     */
+    uint64_t spill_bytes;
+    /**
+     * Bytes that the job has reserved now; without a store, resident bytes of the process.
+     */
+    uint64_t memory;
+    /**
+     * The most that these may be.
+     */
+    uint64_t cap;
+} store_job_progress;
+
+/**
+ * Told how far a job is, after each batch; anything but 0 cancels it (STORE_CANCELLED).
+ *
+ * It may call the library, and must return: no longjmp, no exception. Since 0.1.
+ */
+typedef int32_t (*store_job_progress_fn)(void *context, const struct store_job_progress *progress);
+
+/**
+ * What a run of a job did. Since 0.1.
+ */
+typedef struct store_job_report {
+    /**
+     * Rows written.
+     */
+    uint64_t rows_out;
+    /**
+     * Rows that could not be read, where the job lets them be left out.
+     */
+    uint64_t rows_rejected;
+    /**
+     * Bytes put aside, in all.
+     */
+    uint64_t spill_bytes;
+    /**
+     * How often rows were put aside and read again, at most.
+     */
+    uint64_t passes;
+    /**
+     * The most memory in bytes, as stated before the run.
+     */
+    uint64_t predicted_peak;
+    /**
+     * The most memory that there was.
+     */
+    uint64_t measured_peak;
+    /**
+     * The cap on it.
+     */
+    uint64_t cap;
+    /**
+     * Room to grow; 0.
+     */
+    uint64_t reserved[4];
+} store_job_report;
 
 #ifdef __cplusplus
 extern "C" {
@@ -2368,6 +2467,201 @@ store_status store_ingest_buffer(const struct store_table *table,
                                  const struct store_ingest_options *options,
                                  struct store_ingest_report *report_out,
                                  struct store_error **err);
+
+/* ---- options of a job ---- */
+
+/**
+ * Makes options with nothing chosen.
+ *
+ * *options_out is NULL on failure; free it with store_job_options_free. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_job_options_new(struct store_job_options **options_out,
+                                   struct store_error **err);
+
+/**
+ * Sets the most memory in bytes: of the job itself if it runs within a store, else of the whole
+ * process.
+ *
+ * By default what the job says, else half of what the store's budget has left, or half of what the
+ * machine or its container allows. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_options_memory(struct store_job_options *options,
+                                      uint64_t bytes,
+                                      struct store_error **err);
+
+/**
+ * Sets the directory where rows are put aside that do not fit in memory; by default the job's, else
+ * the system's for temporary files.
+ *
+ * One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_options_spill_dir(struct store_job_options *options,
+                                         const uint8_t *path,
+                                         size_t path_len,
+                                         struct store_error **err);
+
+/**
+ * Sets how many bytes may be put aside at any time; more are STORE_DISK_LIMIT.
+ *
+ * One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_options_disk_limit(struct store_job_options *options,
+                                          uint64_t bytes,
+                                          struct store_error **err);
+
+/**
+ * Sets how many threads may be at work, the caller's among them, from 1; by default as many as the
+ * machine runs at once. The callback is always called by the caller's.
+ *
+ * One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_options_threads(struct store_job_options *options,
+                                       uint32_t threads,
+                                       struct store_error **err);
+
+/**
+ * Adds a value for ${name} in the text of the job. A name that the job does not ask for is
+ * STORE_INVALID when it is opened.
+ *
+ * One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_options_set(struct store_job_options *options,
+                                   const uint8_t *name,
+                                   size_t name_len,
+                                   const uint8_t *value,
+                                   size_t value_len,
+                                   struct store_error **err);
+
+/**
+ * Sets the file of the manifest; by default it is beside the file that the job writes, under its
+ * name with .manifest.json.
+ *
+ * One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_options_manifest(struct store_job_options *options,
+                                        const uint8_t *path,
+                                        size_t path_len,
+                                        struct store_error **err);
+
+/**
+ * Sets who is told how far the job is; NULL for nobody. `context` is handed back as it is.
+ *
+ * One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_options_progress(struct store_job_options *options,
+                                        store_job_progress_fn callback,
+                                        void *context,
+                                        struct store_error **err);
+
+/**
+ * Frees options and sets *options to NULL; NULL is a no-op.
+ *
+ * STORE_INVALID: they were freed before. One thread at a time. Since 0.1.
+ */
+STORE_API store_status store_job_options_free(struct store_job_options **options);
+
+/* ---- jobs ---- */
+
+/**
+ * Reads a job from a YAML file; what it takes rows from is not looked at yet.
+ *
+ * With a store, a table whose db: names the store's directory is one of that store as it is open
+ * (of a store in memory if it is ":memory:"), and the memory of a run is taken out of the store's
+ * budget. With NULL for `db` the memory is that of the whole process, and the stores of tables
+ * are opened for the run. `options` may be NULL for none, and is not kept. *job_out is NULL on
+ * failure; the job keeps the store alive. STORE_INVALID: the error's message shows file, line and
+ * place, its details are file and line. Thread-safe, but for the options. Since 0.1.
+ */
+STORE_API
+store_status store_job_open(const struct store_db *db,
+                            const uint8_t *path,
+                            size_t path_len,
+                            const struct store_job_options *options,
+                            struct store_job **job_out,
+                            struct store_error **err);
+
+/**
+ * Reads a job from YAML in memory, as store_job_open does from a file; errors call it "job".
+ *
+ * Thread-safe, but for the options. Since 0.1.
+ */
+STORE_API
+store_status store_job_parse(const struct store_db *db,
+                             const uint8_t *yaml,
+                             size_t yaml_len,
+                             const struct store_job_options *options,
+                             struct store_job **job_out,
+                             struct store_error **err);
+
+/**
+ * Checks a job against its inputs and tables without running it.
+ *
+ * One thread at a time. Since 0.1.
+ */
+STORE_API store_status store_job_validate(const struct store_job *job, struct store_error **err);
+
+/**
+ * Returns what a run would do, step by step, and the memory of each part, as text.
+ *
+ * STORE_OVER_BUDGET: the memory chosen is less than the smallest that works, which the message and
+ * the first detail say. Free *text_out with store_text_free. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_explain(const struct store_job *job,
+                               char **text_out,
+                               struct store_error **err);
+
+/**
+ * Returns the same as a JSON object: plan_hash, phases, memory.
+ *
+ * Free *json_out with store_text_free. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_explain_json(const struct store_job *job,
+                                    char **json_out,
+                                    struct store_error **err);
+
+/**
+ * Runs a job to its end; it may be run again. *report_out, which may be NULL, is all 0 on failure.
+ *
+ * After a failure no file is left but those that were there before; rows of a table that was written
+ * to are committed by 10,000, and those stay. STORE_OVER_BUDGET: the job does not fit within the
+ * memory chosen, or the store's budget has not that much left, and the message says who holds it;
+ * the first detail is the smallest memory that works. Nothing was read then. STORE_DISK_LIMIT,
+ * STORE_NO_SPACE: there is no room to put rows aside, or to write. STORE_CANCELLED: the callback
+ * said so. STORE_BUSY: the job is running, or another process owns the store of a table. The
+ * callback may close the handle. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_run(const struct store_job *job,
+                           struct store_job_report *report_out,
+                           struct store_error **err);
+
+/**
+ * Returns the manifest of the last run that ended well, as a JSON object: inputs and output with
+ * their digests, rows of each step, memory, what was put aside.
+ *
+ * STORE_NOT_FOUND: none has. Free *json_out with store_text_free. One thread at a time. Since 0.1.
+ */
+STORE_API
+store_status store_job_manifest_json(const struct store_job *job,
+                                     char **json_out,
+                                     struct store_error **err);
+
+/**
+ * Closes a job and sets *job to NULL; NULL is a no-op. A run that has begun goes on.
+ *
+ * STORE_INVALID: it was closed before. One thread at a time. Since 0.1.
+ */
+STORE_API store_status store_job_close(struct store_job **job);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -52,8 +52,8 @@ const JOBS: &str = "\
 A job is a list of steps. Each takes the rows of the step before it unless `input:` names another;
 `name:` labels one.
 
-  memory: 64MB                        # also name, threads, block_size
-  spill: { dir: /var/tmp, codec: lz4, disk_limit: 10GB }      # codecs: raw, lz4, zstd
+  memory: 64MB                        # also name, threads, block_size; seed: of the hashes, changes no result
+  spill: { dir: /var/tmp, codec: lz4, disk_limit: 10GB }      # codecs: raw, lz4, zstd; concurrency: writes at once
   steps:
     - scan: { source: accounts.csv, header: true }
       name: accounts
@@ -84,7 +84,8 @@ Steps:
   sink      table with db: rows are inserted or written over those with their key; or
             destination: file or -; format; of text header, null, escape
 
-The memory is that of the whole process. A job that does not fit is refused before it reads, with the
+A store that another process owns is read as it is at the beginning, and cannot be written to. The memory is that of
+the whole process. A job that does not fit is refused before it reads, with the
 smallest memory that works (exit 4). Memory and the spill directory are taken from the command line, then
 from the job, then from STORE_MEMORY and STORE_SPILL_DIR. A name that ends in .gz or .zst is packed.
 

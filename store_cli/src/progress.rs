@@ -176,7 +176,7 @@ impl JobLine {
             HumanCount(progress.rows_in),
             HumanCount(per_second(progress.rows_in)),
             DecimalBytes(per_second(progress.bytes)),
-            DecimalBytes(progress.resident),
+            DecimalBytes(progress.memory),
             DecimalBytes(progress.cap),
         ));
         self.bar.set_position(progress.source_bytes);

@@ -1,6 +1,7 @@
 //! Stores: opening, tables, transactions, closing.
 
 mod following;
+mod lending;
 
 use crate::altering;
 use crate::backup::{self, BackupProgress, BackupReport};

@@ -1,5 +1,6 @@
 //! The manifest: a JSON file beside the sink that says what a run read, did and wrote.
 
+use crate::job::SinkPlan;
 use crate::operator::{
     HashNote, InputDigest, OutputFacts, Shared, sync_directory, temporary_beside,
 };
@@ -21,21 +22,20 @@ pub(crate) struct Facts<'a> {
     pub began: SystemTime,
 }
 
-/// Writes it, whole or not at all. Without a name it goes beside the sink, and nowhere beside standard
-/// output.
-pub(crate) fn write(
-    facts: &Facts<'_>,
-    report: &Report,
-    named: Option<PathBuf>,
-) -> Result<Option<PathBuf>> {
+/// Where it goes: where the caller says, else beside the sink, and nowhere beside standard output.
+pub(crate) fn place(sink: &SinkPlan, named: Option<PathBuf>) -> Option<PathBuf> {
     let beside = || {
-        let sink = &facts.job.plan.sink;
         // A table has none beside it: its store's directory is its own.
         let beside = sink.table.is_none() && sink.destination != "-";
         beside.then(|| PathBuf::from(format!("{}.manifest.json", sink.destination)))
     };
-    let Some(path) = named.or_else(beside) else { return Ok(None) };
-    let mut text = serde_json::to_string_pretty(&manifest(facts, report))
+    named.or_else(beside)
+}
+
+/// Writes it, whole or not at all.
+pub(crate) fn write(manifest: &Value, place: Option<PathBuf>) -> Result<Option<PathBuf>> {
+    let Some(path) = place else { return Ok(None) };
+    let mut text = serde_json::to_string_pretty(manifest)
         .map_err(|error| Error::invalid(error.to_string()))?;
     text.push('\n');
     replace(&path, text.as_bytes()).map_err(|error| Error::io(path.display(), error))?;
@@ -55,7 +55,8 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     written
 }
 
-fn manifest(facts: &Facts<'_>, report: &Report) -> Value {
+/// What it says.
+pub(crate) fn manifest(facts: &Facts<'_>, report: &Report) -> Value {
     let Facts { job, shared, output, began } = facts;
     let memory = &job.memory;
     let inputs: Vec<Value> = shared.digests.lock().iter().map(input).collect();
@@ -97,6 +98,7 @@ fn manifest(facts: &Facts<'_>, report: &Report) -> Value {
         "store_version": env!("CARGO_PKG_VERSION"),
         "job": job.name,
         "plan_hash": job.hash,
+        "seed": memory.run.seed,
         "began": moment(*began),
         "seconds": report.took.as_secs_f64(),
         "inputs": inputs,
@@ -109,12 +111,15 @@ fn manifest(facts: &Facts<'_>, report: &Report) -> Value {
         "steps": steps,
         "rows_rejected": report.rows_rejected(),
         "memory": {
+            // Whose bytes these are.
+            "of": if job.parent.is_process() { "process" } else { "job" },
             "cap": memory.cap,
             "predicted_peak": report.predicted_peak,
             "measured_peak": report.measured_peak,
             "min_cap": memory.min_cap,
         },
         "spill_bytes": report.spill_bytes,
+        "spill_concurrency": memory.run.writes,
         "passes": report.passes,
         "sorts": sorts,
         "hashes": hashes,

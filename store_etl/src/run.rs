@@ -6,14 +6,18 @@
 //! ```
 //!
 //! The memory that is promised is that of the whole process (invariant I12): its base is measured, what
-//! operators hold is stated by each of them, and reserved in a budget of that size.
+//! operators hold is stated by each of them, and reserved in a budget of that size. Within a budget of others
+//! it is that of the job alone, and all of it is taken before anything is read.
 
-use crate::job::{JobOptions, LinePlan, MemoryPlan, Plan, ProgressCallback, SpillPlace, operators};
+use crate::job::{
+    JobOptions, LinePlan, MemoryPlan, Parent, Plan, ProgressCallback, SpillPlace, operators,
+};
 use crate::manifest;
 use crate::operator::{Counts, OutputFacts, RowCounts, Shared, Sink, Telling, Told, sort_lines};
+use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 use store_core::segment::Spill;
 use store_core::{Error, Kind, MemoryBudget, Result};
@@ -34,8 +38,8 @@ pub struct Progress {
     pub source_size: Option<u64>,
     /// Bytes put aside so far.
     pub spill_bytes: u64,
-    /// Resident bytes of the process now.
-    pub resident: u64,
+    /// Resident bytes of the process now; of a job within a budget, what it has reserved for itself.
+    pub memory: u64,
     /// The cap on them.
     pub cap: u64,
 }
@@ -71,7 +75,8 @@ pub struct Report {
     pub steps: Vec<StepReport>,
     /// What was stated before it ran.
     pub predicted_peak: u64,
-    /// The most resident bytes of the process so far, as the system counted them.
+    /// The most resident bytes of the process so far, as the system counted them; of a job within a budget,
+    /// the most that it had reserved for itself.
     pub measured_peak: u64,
     /// The cap.
     pub cap: u64,
@@ -83,12 +88,18 @@ pub struct Report {
     pub took: Duration,
     /// Where the manifest is.
     pub manifest: Option<PathBuf>,
+    facts: Value,
 }
 
 impl Report {
     /// Rows written.
     pub fn rows_out(&self) -> u64 {
         self.steps.last().map_or(0, |step| step.rows_out)
+    }
+
+    /// What the manifest says, written or not.
+    pub const fn to_json(&self) -> &Value {
+        &self.facts
     }
 
     /// Rows that could not be read.
@@ -104,21 +115,25 @@ pub(crate) struct Prepared {
     pub spill: SpillPlace,
     pub hash: String,
     pub name: String,
+    pub parent: Parent,
 }
 
 /// Runs it.
 pub(crate) fn run(job: &Prepared, mut options: JobOptions) -> Result<Report> {
     let began = (Instant::now(), SystemTime::now());
-    let budget = MemoryBudget::new(job.memory.cap);
+    let _taken = job.parent.reserve(&job.name, &job.memory)?;
+    let budget = MemoryBudget::for_job(job.memory.cap);
     let holder = budget.holder("job");
     let _base = holder.child("program").reserve(job.memory.base as usize)?;
     let spill = if job.memory.breakers > 0 { Some(job.spill.open()?) } else { None };
-    let _telling = Telling::begin(told(job, options.progress.take(), spill.clone()));
+    let cancelled = options.cancelled.take().unwrap_or_default();
+    let telling = told(job, options.progress.take(), spill.clone(), &budget, &cancelled);
+    let _telling = Telling::begin(telling);
     let shared = Shared {
         memory: Arc::new(job.memory.clone()),
         holder,
         spill: spill.clone(),
-        cancelled: options.cancelled.take().unwrap_or_default(),
+        cancelled,
         counts: Arc::new(Counts::new(job.plan.names.len())),
         names: job.plan.names.clone().into(),
         digests: Arc::default(),
@@ -135,15 +150,18 @@ pub(crate) fn run(job: &Prepared, mut options: JobOptions) -> Result<Report> {
     let mut report = Report {
         steps,
         predicted_peak: job.memory.predicted,
-        measured_peak: peak_bytes(),
+        measured_peak: if job.parent.is_process() { peak_bytes() } else { budget.peak() },
         cap: job.memory.cap,
         spill_bytes: spilled(),
         passes: passes(&shared.counts),
         took: began.0.elapsed(),
         manifest: None,
+        facts: Value::Null,
     };
     let facts = manifest::Facts { job, shared: &shared, output: output.as_ref(), began: began.1 };
-    report.manifest = manifest::write(&facts, &report, options.manifest)?;
+    report.facts = manifest::manifest(&facts, &report);
+    report.manifest =
+        manifest::write(&report.facts, manifest::place(&job.plan.sink, options.manifest))?;
     Ok(report)
 }
 
@@ -165,20 +183,31 @@ fn pull(job: &Prepared, shared: &Shared) -> Result<Option<OutputFacts>> {
 }
 
 /// What is called between two batches, by this thread.
-fn told(job: &Prepared, callback: Option<ProgressCallback>, spill: Option<Spill>) -> Option<Told> {
+fn told(
+    job: &Prepared,
+    callback: Option<ProgressCallback>,
+    spill: Option<Spill>,
+    budget: &Arc<MemoryBudget>,
+    cancelled: &Arc<AtomicBool>,
+) -> Option<Told> {
     let mut callback = callback?;
     let (source_size, sink, cap) = (source_size(&job.plan), job.plan.sink_step, job.memory.cap);
+    let (budget, cancelled) = (Arc::clone(budget), Arc::clone(cancelled));
+    let of_process = job.parent.is_process();
     Some(Box::new(move |counts: &Counts| {
-        callback(&Progress {
+        let goes_on = callback(&Progress {
             rows_in: counts.scanned.load(Relaxed),
             rows_out: counts.steps[sink].get().given,
             bytes: counts.bytes.load(Relaxed),
             source_bytes: counts.source_bytes.load(Relaxed),
             source_size,
             spill_bytes: spill.as_ref().map_or(0, Spill::written_bytes),
-            resident: resident_bytes(),
+            memory: if of_process { resident_bytes() } else { budget.used() },
             cap,
         });
+        if !goes_on {
+            cancelled.store(true, Relaxed);
+        }
     }))
 }
 

@@ -95,6 +95,9 @@ pub(crate) struct Context(pub *mut c_void);
 // is the promise of who set it.
 unsafe impl Send for Context {}
 
+// SAFETY: through a shared reference it is only copied; the rest is said above.
+unsafe impl Sync for Context {}
+
 /// What was chosen; the rest takes the format's defaults.
 #[derive(Clone)]
 pub(crate) struct Choices {

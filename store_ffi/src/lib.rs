@@ -1,10 +1,10 @@
 //! The C interface of `store`: `libstore` and `include/store.h`.
 //!
 //! ```text
-//! store_get(table, txn, key…)            db txn table row get write query cursor ingest …
+//! store_get(table, txn, key…)            db txn table row get write query cursor ingest job …
 //!   └► panic::guard                       no panic crosses; an error becomes status and store_error
 //!        └► args, handle                  every pointer is checked before it is followed
-//!             └► store_core
+//!             └► store_core, store_etl
 //! ```
 //!
 //! The header is generated from these files: `STORE_UPDATE_HEADER=1 cargo test -p store_ffi --test
@@ -28,6 +28,8 @@ mod get;
 mod handle;
 mod ingest;
 mod ingest_options;
+mod job;
+mod job_options;
 mod options;
 mod panic;
 mod query;
@@ -49,6 +51,8 @@ pub use error::*;
 pub use get::*;
 pub use ingest::*;
 pub use ingest_options::*;
+pub use job::*;
+pub use job_options::*;
 pub use options::*;
 pub use query::*;
 pub use row::*;

@@ -25,8 +25,12 @@ const SOURCES: [(&str, &str); 17] = [
     ("stats", "numbers and checks"),
 ];
 /// After those above.
-const INGEST_SOURCES: [(&str, &str); 2] =
-    [("ingest_options", "options of an ingest"), ("ingest", "loading text")];
+const INGEST_SOURCES: [(&str, &str); 4] = [
+    ("ingest_options", "options of an ingest"),
+    ("ingest", "loading text"),
+    ("job_options", "options of a job"),
+    ("job", "jobs"),
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -5,6 +5,7 @@ use crate::stubs::{Code, Interp, Obj};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 use store_core::{Error, Result};
+use store_etl::job::parse_bytes;
 
 /// One option of a subcommand: `-word value`, or a bare `-word`.
 #[derive(Clone, Copy)]
@@ -95,6 +96,17 @@ impl<'c> Options<'c> {
         let number = value.text().ok().and_then(|text| text.parse().ok());
         let message = || format!("bad {word} \"{}\": must be a number from 0", value.shown());
         number.map(Some).ok_or_else(|| Error::invalid(message()).detail(word))
+    }
+
+    /// The option as a number of bytes: plain, or with a unit, decimal (`MB`) or binary (`MiB`).
+    pub fn size(&self, word: &str) -> Result<Option<u64>> {
+        let Some(value) = self.get(word) else { return Ok(None) };
+        let bytes = value.text().and_then(|text| parse_bytes(&text));
+        bytes.map(Some).map_err(|_| {
+            let shown = value.shown();
+            let message = format!("bad {word} \"{shown}\": must be a size such as 512MB or 512MiB");
+            Error::invalid(message).detail(word)
+        })
     }
 
     /// The option as a boolean; false if it was not given.

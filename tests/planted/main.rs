@@ -163,6 +163,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I15", "spill", "place::nothing_is_left", "spill_left_behind"),
     ("I15", "spill", "place::what_a_killed", "spill_not_swept"),
     ("I15", "spill", "place::the_disk_limit", "disk_limit_ignored"),
+    ("I15", "spill", "place::so_many_write_at_once_as_may", "spill_concurrency_ignored"),
     ("I16", "crash", "damage::no_flipped_bit", "checksum_unverified"),
     ("I16", "spill", "damage::no_flipped_bit_and", "run_unverified"),
     ("I16", "crash", "damage::no_bit_and_no_end_of_the_last", "checksum_unverified"),

@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 use store_core::segment::{Run, RunBuffers, RunOptions, RunWriter, Spill};
-use store_core::{Kind, MemoryBudget, Result};
+use store_core::{Device, DeviceFile, Kind, MemoryBudget, OpenMode, Result};
 use store_etl::operator::sort::{SortOptions, Sorter};
 use store_tests::sim_device::SimDevice;
 
@@ -184,4 +185,124 @@ fn a_place_that_is_none_is_refused_by_name() {
     let file = place.path().join("file");
     std::fs::write(&file, "").unwrap();
     assert_eq!(Spill::new(&file, None).unwrap_err().kind(), Kind::Invalid);
+}
+
+/// A device on which as many writes meet as may, up to what is wanted, and which counts them.
+#[derive(Debug)]
+struct MeetingDevice {
+    device: SimDevice,
+    meeting: Arc<Meeting>,
+}
+
+#[derive(Debug)]
+struct Meeting {
+    wanted: usize,
+    patience: Duration,
+    inside: Mutex<(usize, usize)>,
+    changed: Condvar,
+}
+
+impl Meeting {
+    /// Stays inside until as many were there as are wanted, or patience ends.
+    fn meet(&self) {
+        let mut inside = self.inside.lock().unwrap();
+        inside.0 += 1;
+        inside.1 = inside.1.max(inside.0);
+        self.changed.notify_all();
+        let lacks = |inside: &mut (usize, usize)| inside.1 < self.wanted;
+        let wait = self.changed.wait_timeout_while(inside, self.patience, lacks);
+        wait.unwrap().0.0 -= 1;
+    }
+}
+
+impl Device for MeetingDevice {
+    fn open(&self, name: &str, mode: OpenMode) -> std::io::Result<Box<dyn DeviceFile>> {
+        let file = self.device.open(name, mode)?;
+        Ok(Box::new(MeetingFile { file, meeting: Arc::clone(&self.meeting) }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
+        self.device.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.device.remove(name)
+    }
+
+    fn list(&self) -> std::io::Result<Vec<String>> {
+        self.device.list()
+    }
+
+    fn sync_directory(&self) -> std::io::Result<()> {
+        self.device.sync_directory()
+    }
+
+    fn lock(&self) -> std::io::Result<Box<dyn Send + Sync>> {
+        self.device.lock()
+    }
+
+    fn describe(&self) -> String {
+        self.device.describe()
+    }
+}
+
+#[derive(Debug)]
+struct MeetingFile {
+    file: Box<dyn DeviceFile>,
+    meeting: Arc<Meeting>,
+}
+
+impl DeviceFile for MeetingFile {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        self.file.read_at(bytes, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+        self.meeting.meet();
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn sync_all(&self) -> std::io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn len(&self) -> std::io::Result<u64> {
+        self.file.len()
+    }
+}
+
+/// How many of four threads were seen writing at once, where so many were waited for.
+fn writes_at_once(most: Option<u32>, wanted: usize) -> usize {
+    let (inside, changed) = (Mutex::default(), Condvar::new());
+    let may_come = most.is_none_or(|most| wanted <= most as usize);
+    let patience = Duration::from_millis(if may_come { 10_000 } else { 20 });
+    let meeting = Arc::new(Meeting { wanted, patience, inside, changed });
+    let device = MeetingDevice { device: SimDevice::new(), meeting: Arc::clone(&meeting) };
+    let spill = Spill::on_device(Arc::new(device), None).unwrap();
+    if let Some(most) = most {
+        spill.set_writes_max(most);
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| spill_a_run(&spill, 200).unwrap());
+        }
+    });
+    meeting.inside.lock().unwrap().1
+}
+
+#[test]
+fn so_many_write_at_once_as_may() {
+    assert_eq!(writes_at_once(None, 4), 4);
+    assert_eq!(writes_at_once(Some(2), 2), 2);
+    // More are waited for, and never come.
+    assert_eq!(writes_at_once(Some(1), 2), 1);
+    assert!(writes_at_once(Some(3), 4) <= 3);
 }

@@ -19,7 +19,7 @@ pub fn run(common: &Common, command: &EtlCommand) -> Done {
         EtlCommand::Run(args) => run_job(common, args),
         EtlCommand::Explain(args) => explain(common, args),
         EtlCommand::Validate(args) => {
-            Job::read(&args.job, &args.set)?.validate()?;
+            Job::read(&args.job, &args.set)?.validate(&options(common, args))?;
             Ok(Exit::Done)
         }
     }
@@ -45,7 +45,10 @@ fn run_job(common: &Common, args: &RunArgs) -> Done {
     options.cancelled = Some(cancelled_by_signals()?);
     let mut line = JobLine::of(common.quiet);
     options.progress = line.take().map(|mut line| -> store_etl::job::ProgressCallback {
-        Box::new(move |progress| line.tell(progress))
+        Box::new(move |progress| {
+            line.tell(progress);
+            true
+        })
     });
     let report = job.run(options).map_err(|error| {
         if job.writes_to_stdout() { Failure::of_output(error) } else { Failure::Store(error) }

@@ -317,6 +317,7 @@ impl RunFile {
         self.spill.reserve(bytes.len() as u64)?;
         let at = self.bytes;
         self.bytes += bytes.len() as u64;
+        let _turn = self.spill.turn();
         file.write_all_at(bytes, at)
             .map_err(|fault| Error::io(format_args!("{}: writing", run_name(self.number)), fault))
     }

@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mem::process::ProcessMark;
 use crate::planted;
 use crate::random::random_id;
-use crate::sync::{AtomicU64, Mutex, Relaxed};
+use crate::sync::{AtomicU64, Condvar, Mutex, Relaxed};
 use crate::wal::{Device, Directory};
 use std::fs;
 use std::io::ErrorKind;
@@ -58,8 +58,21 @@ struct Shared {
     peak: AtomicU64,
     written: AtomicU64,
     next_run: AtomicU64,
+    turns: Turns,
     mark: ProcessMark,
 }
+
+/// Who may write at the same time.
+#[derive(Debug)]
+struct Turns {
+    most: AtomicU64,
+    writing: Mutex<u64>,
+    ended: Condvar,
+}
+
+/// The right to write, until it is dropped; of no consequence where there is no limit.
+#[derive(Debug)]
+pub(super) struct Turn<'s>(Option<&'s Turns>);
 
 enum Place {
     /// Nothing has been spilled.
@@ -112,8 +125,35 @@ impl Spill {
             peak: AtomicU64::new(0),
             written: AtomicU64::new(0),
             next_run: AtomicU64::new(0),
+            turns: Turns {
+                most: AtomicU64::new(u64::MAX),
+                writing: Mutex::new(0),
+                ended: Condvar::new(),
+            },
             mark: ProcessMark::open()?,
         })))
+    }
+
+    /// Lets at most so many blocks be written at the same time, by whatever threads; any number by default.
+    /// For disks that do not gain by more: the others wait, and work on meanwhile where they can.
+    pub fn set_writes_max(&self, most: u32) {
+        // Relaxed: it guards nothing, and is set before anybody writes.
+        self.0.turns.most.store(most.max(1).into(), Relaxed);
+    }
+
+    /// Waits until this thread may write.
+    pub(super) fn turn(&self) -> Turn<'_> {
+        let turns = &self.0.turns;
+        let most = turns.most.load(Relaxed);
+        if most == u64::MAX || planted::bug("spill_concurrency_ignored") {
+            return Turn(None);
+        }
+        let mut writing = turns.writing.lock();
+        while *writing >= most {
+            turns.ended.wait(&mut writing);
+        }
+        *writing += 1;
+        Turn(Some(turns))
     }
 
     /// Bytes of the runs that are there now.
@@ -181,6 +221,15 @@ impl Spill {
         }
         if let Place::Made { device, .. } | Place::Given(device) = &*self.0.place.lock() {
             let _gone_before = device.remove(&run_name(number));
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(turns) = self.0 {
+            *turns.writing.lock() -= 1;
+            turns.ended.notify_one();
         }
     }
 }

@@ -277,6 +277,20 @@ impl Engine {
         }
     }
 
+    /// Runs a step that changes nothing if it is refused, for somebody beside the store: what nobody sees
+    /// any more goes to make room, but no snapshot is given up for it.
+    pub(crate) fn with_reclaim<T>(&self, mut step: impl FnMut() -> Result<T>) -> Result<T> {
+        match step() {
+            Err(error) if error.kind() == Kind::OverBudget => {
+                let mut tables = self.live_tables();
+                tables.extend(self.upkeep.ended());
+                self.reclaim_all(&tables);
+                step()
+            }
+            result => result,
+        }
+    }
+
     /// True if memory was refused, and some was made free.
     pub(crate) fn relieves(&self, error: &Error, place: usize, attempts: &mut usize) -> bool {
         if error.kind() != Kind::OverBudget || *attempts >= RELIEF_ATTEMPTS_MAX {

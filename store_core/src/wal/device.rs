@@ -11,6 +11,7 @@
 use crate::planted;
 use std::fmt::Debug;
 use std::io;
+use std::path::Path;
 
 /// How [`Device::open`] treats a file that exists or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,13 @@ pub trait Device: Send + Sync + Debug {
 
     /// Where this is, for messages: a path.
     fn describe(&self) -> String;
+
+    /// True if this is the directory at a path now, by whatever path it was opened. False, the default,
+    /// for what is no directory.
+    fn is_at(&self, path: &Path) -> bool {
+        let _ = path;
+        false
+    }
 
     /// Puts up a notice that other processes may [look](Device::look) at, in place of one of this name.
     ///

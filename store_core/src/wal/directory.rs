@@ -158,6 +158,13 @@ impl Device for Directory {
         self.path.display().to_string()
     }
 
+    fn is_at(&self, path: &Path) -> bool {
+        let (Ok(own), Ok(there)) = (rustix::fs::fstat(&self.handle), rustix::fs::stat(path)) else {
+            return false;
+        };
+        (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+    }
+
     fn post(&self, name: &str, bytes: &[u8]) -> io::Result<Box<dyn Notice>> {
         let temporary = format!("{name}{NOTICE_TEMPORARY_ENDING}");
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC;

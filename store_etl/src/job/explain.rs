@@ -50,6 +50,7 @@ impl Explain {
                 "breakers": memory.breakers,
                 "breaker_bytes": memory.breaker_bytes,
                 "spill": spill_lines(&self.plan, memory),
+                "spill_concurrency": memory.run.writes,
                 "phase_peaks": memory.peaks,
                 "predicted_peak": memory.predicted,
                 "min_cap": memory.min_cap,
@@ -68,7 +69,9 @@ impl fmt::Display for Explain {
         }
         let memory = &self.memory;
         writeln!(f, "memory")?;
-        writeln!(f, "  {:>12}  program, before it reads", memory.base)?;
+        if memory.base > 0 {
+            writeln!(f, "  {:>12}  program, before it reads", memory.base)?;
+        }
         for (step, word, bytes) in &memory.stated {
             writeln!(f, "  {bytes:>12}  step {} {word}", step + 1)?;
         }
@@ -87,6 +90,9 @@ impl fmt::Display for Explain {
             spill_lines(&self.plan, &self.memory)
                 .iter()
                 .try_for_each(|line| writeln!(f, "  {line}"))?;
+            if let Some(writes) = memory.run.writes {
+                writeln!(f, "  at most {writes} writes at once")?;
+            }
         }
         writeln!(
             f,

@@ -11,6 +11,7 @@
 
 use super::columnar::{self, SINK_BATCHES};
 use super::line_plan::LinePlan;
+use super::parent::Base;
 use super::plan::{Node, Plan, ScanPlan, SinkPlan, Step};
 use super::spec::FileFormat;
 use super::width::Width;
@@ -47,10 +48,10 @@ const STREAM_SHARE: u64 = 8;
 /// What reading a table takes: a cursor with a few pages of rows.
 const TABLE_BYTES: u64 = 256 * KIB;
 /// Pages of code and of the allocator that are not resident before the job runs.
-const CODE_BYTES: u64 = 2048 * KIB;
+pub(super) const CODE_BYTES: u64 = 2048 * KIB;
 /// How much the base differs from one run of a program to the next: the system maps pages of its file around
 /// those that are asked for. So much more is named as the smallest cap, so that it works the next time.
-const BASE_DRIFT: u64 = 768 * KIB;
+pub(super) const BASE_DRIFT: u64 = 768 * KIB;
 /// The part of a sort's arena that pays for one more thread.
 const PART_BYTES_MIN: u64 = 1024 * KIB;
 /// Blocks of runs while the memory is small, unless the job says it.
@@ -75,6 +76,10 @@ pub(crate) struct RunChoice {
     pub threads: usize,
     /// One of them is at other work while rows are sorted.
     pub ahead: bool,
+    /// Most blocks that are being written at once, by all of them.
+    pub writes: Option<u32>,
+    /// Chooses the hashes of aggregates and joins.
+    pub seed: u64,
 }
 
 impl RunChoice {
@@ -102,7 +107,7 @@ impl RunChoice {
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryPlan {
     pub cap: u64,
-    /// What the process has before the job reads anything.
+    /// What the process has before the job reads anything; 0 within a budget.
     pub base: u64,
     pub limits: Limits,
     /// What each operator states, in the order of the plan, and the step's number.
@@ -125,19 +130,18 @@ impl MemoryPlan {
     pub fn of(
         plan: &Plan,
         cap: u64,
-        base: u64,
+        Base { bytes: base, drift }: Base,
         run: RunChoice,
         store: Option<u64>,
     ) -> Result<Self> {
-        let base = base + CODE_BYTES;
         if let Some(lines) = LinePlan::of(plan, run) {
-            return Self::of_lines(plan, &lines, cap, base, run);
+            return Self::of_lines(plan, &lines, cap, Base { bytes: base, drift }, run);
         }
         let mut fixed = Fixed::of(plan)?;
         let breakers = alive(&plan.root).1;
         let least_breaker = breaker_bytes_min(&plan.root, run, LEAST)?;
         let needed = needed(plan, &fixed, base, least_breaker, store);
-        let min_cap = needed + BASE_DRIFT;
+        let min_cap = needed + drift;
         if cap < needed && !bug("small_cap_taken") {
             return Err(columnar::named(too_small(cap, min_cap, base), plan));
         }
@@ -185,14 +189,14 @@ impl MemoryPlan {
         plan: &Plan,
         lines: &LinePlan,
         cap: u64,
-        base: u64,
+        Base { bytes: base, drift }: Base,
         run: RunChoice,
     ) -> Result<Self> {
         let (unpacking, _) = scan(&lines.scan)?;
         let sink = Stated { rows: 0, ..sink(&plan.sink, plan.sink_step, &[]) };
         let held = base + unpacking + sink.constant;
         let needed = held + lines.memory_min();
-        let min_cap = needed + BASE_DRIFT;
+        let min_cap = needed + drift;
         if cap < needed && !bug("small_cap_taken") {
             return Err(too_small(cap, min_cap, base));
         }
@@ -251,9 +255,13 @@ fn needed(plan: &Plan, fixed: &Fixed, base: u64, each: u64, store: Option<u64>) 
 
 #[cold]
 fn too_small(cap: u64, min_cap: u64, base: u64) -> Error {
+    // Within a budget there is nothing but the job.
+    let program = match base {
+        0 => String::new(),
+        base => format!(", of which the program itself takes {base}"),
+    };
     let message = format!(
-        "this job does not fit within {cap} bytes of memory: the smallest that works is {min_cap}, of which \
-         the program itself takes {base}"
+        "this job does not fit within {cap} bytes of memory: the smallest that works is {min_cap}{program}"
     );
     Error::new(Kind::OverBudget, message).detail(min_cap.to_string())
 }
@@ -290,6 +298,7 @@ fn hash_options(memory: u64, width: Width, run: RunChoice, limits: Limits) -> Ha
     HashOptions {
         run: run.options(),
         page_bytes: run.block_bytes,
+        seed: run.seed,
         ..HashOptions::within(memory as usize, width.bytes(limits))
     }
 }

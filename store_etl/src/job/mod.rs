@@ -19,6 +19,8 @@ mod line_plan;
 mod lower;
 mod make;
 mod memory;
+mod options;
+mod parent;
 mod plan;
 mod read;
 mod rule_of_threads;
@@ -38,10 +40,12 @@ pub(crate) use files::InputFile;
 pub(crate) use line_plan::LinePlan;
 pub use make::{JobBuilder, Scan, Sink};
 pub(crate) use memory::{MemoryPlan, SINK_BUFFER_BYTES, TOP_SHARE};
+pub use options::{JobOptions, ProgressCallback, THREADS_MAX};
+pub(crate) use parent::Parent;
 pub(crate) use plan::{Plan, ScanPlan, SinkPlan, TablePlan, TableSink};
 pub(crate) use scan_schema::{COLUMNS_MAX, unique_names};
 pub(crate) use spec::{FileFormat, OnBadRow};
-pub use whole::{Job, JobOptions, ProgressCallback};
+pub use whole::Job;
 pub(crate) use whole::{SpillPlace, operators};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From a tree to a [`Spec`]: every key is known, every value of its kind, or the place is shown.
 
 use super::bytes::parse_bytes;
+use super::options::THREADS_MAX;
 use super::spec::{
     At, FieldSpec, FileFormat, JoinSpec, OnBadRow, ScanSpec, SinkSpec, Spec, SpillSpec, StepKind,
     StepSpec,
@@ -14,8 +15,6 @@ use store_core::{Result, Type};
 
 /// Most steps of a job: plans are walked on the stack.
 const STEPS_MAX: usize = 200;
-/// Most threads that may be asked for.
-const THREADS_MAX: u64 = 256;
 
 /// Reads a job.
 pub(super) fn read(text: &Text<'_>) -> Result<Spec> {
@@ -31,7 +30,7 @@ pub(super) fn read(text: &Text<'_>) -> Result<Spec> {
         ..Spec::default()
     };
     if let Some(tree) = keys.take("seed") {
-        text.number(tree, 0, u64::MAX)?; // for steps that draw; none does
+        spec.seed = text.number(tree, 0, u64::MAX)?;
     }
     if let Some(tree) = keys.take("block_size") {
         let bytes = text.bytes(tree)?;
@@ -178,14 +177,13 @@ impl Text<'_> {
         let mut keys = Keys::of(self, tree, "spill")?;
         let codecs =
             [("raw", SegmentCodec::Raw), ("lz4", SegmentCodec::Lz4), ("zstd", SegmentCodec::Zstd)];
+        let concurrency = |tree| self.number(tree, 1, THREADS_MAX).map(|most| most as u32);
         let spec = SpillSpec {
             dir: keys.take("dir").map(|tree| self.string(tree)).transpose()?.map(PathBuf::from),
             codec: keys.take("codec").map(|tree| self.word(tree, &codecs)).transpose()?,
             disk_limit: keys.take("disk_limit").map(|tree| self.bytes(tree)).transpose()?,
+            concurrency: keys.take("concurrency").map(concurrency).transpose()?,
         };
-        if let Some(tree) = keys.take("concurrency") {
-            self.number(tree, 1, THREADS_MAX)?;
-        }
         keys.end(&["dir", "codec", "disk_limit", "concurrency"])?;
         Ok(spec)
     }

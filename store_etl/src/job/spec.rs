@@ -18,6 +18,8 @@ pub struct Spec {
     pub name: Option<String>,
     pub memory: Option<u64>,
     pub threads: Option<usize>,
+    /// Chooses the hashes of aggregates and joins.
+    pub seed: u64,
     pub block_bytes: Option<At<usize>>,
     pub spill: SpillSpec,
     pub steps: Vec<StepSpec>,
@@ -28,6 +30,8 @@ pub struct SpillSpec {
     pub dir: Option<PathBuf>,
     pub codec: Option<SegmentCodec>,
     pub disk_limit: Option<u64>,
+    /// Most blocks that are being written at once.
+    pub concurrency: Option<u32>,
 }
 
 #[derive(Clone, Debug)]

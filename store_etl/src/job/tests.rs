@@ -40,7 +40,7 @@ fn no_text_makes_reading_panic() {
             Ok(job) => {
                 read += 1;
                 // Of the files none is there: refused, but no panic.
-                let _ = job.validate();
+                let _ = job.validate(&crate::job::JobOptions::default());
                 assert_eq!(job.plan_hash().len(), 16);
             }
             Err(error) => {

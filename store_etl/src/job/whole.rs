@@ -4,6 +4,8 @@ use super::columnar;
 use super::explain::Explain;
 use super::lower;
 use super::memory::{MemoryPlan, RunChoice};
+use super::options::JobOptions;
+use super::parent::Parent;
 use super::plan::{Plan, plan};
 use super::read::read;
 use super::rule_of_threads::with_threads;
@@ -11,45 +13,16 @@ use super::rules;
 use super::spec::Spec;
 use super::tables::Stores;
 use super::yaml::Text;
-use crate::run::{Report, run};
+use crate::run::{Prepared, Report, run};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use store_core::segment::{SegmentCodec, Spill};
-use store_core::{Error, Result};
+use store_core::{Error, Kind, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Longest job file: it is in memory whole.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
 /// Smallest and largest blocks of runs.
 const BLOCK_BYTES: std::ops::RangeInclusive<usize> = 4 << 10..=1 << 20;
-
-/// Told how far a job is; see [`crate::run::Progress`].
-pub type ProgressCallback = Box<dyn FnMut(&crate::run::Progress)>;
-
-/// What the caller of a job chooses; each goes before what the job itself says.
-#[derive(Default)]
-#[non_exhaustive]
-pub struct JobOptions {
-    /// Most memory of the whole process, in bytes.
-    pub memory: Option<u64>,
-    /// Most threads, the caller's among them; by default as many as the machine runs at once.
-    pub threads: Option<usize>,
-    /// The memory if neither the caller nor the job says it; by default half of the machine's.
-    pub memory_default: Option<u64>,
-    /// Where what does not fit is put aside.
-    pub spill_dir: Option<PathBuf>,
-    /// The same if neither says it; by default the system's directory for temporary files.
-    pub spill_dir_default: Option<PathBuf>,
-    /// Most bytes put aside at any time.
-    pub disk_limit: Option<u64>,
-    /// The manifest's file; by default beside the sink.
-    pub manifest: Option<PathBuf>,
-    /// Told after each batch.
-    pub progress: Option<ProgressCallback>,
-    /// Ends the job when it becomes true; nothing is left then.
-    pub cancelled: Option<Arc<AtomicBool>>,
-}
 
 /// A job, checked for its words but not yet for its columns.
 ///
@@ -84,6 +57,12 @@ impl Job {
         Ok(Self { name: name.to_owned(), text: text.to_owned(), spec })
     }
 
+    /// The same, where `${name}` in the text stands for the value set for that name, and `$${` for itself.
+    pub fn parse(name: &str, text: &str, set: &[(String, String)]) -> Result<Self> {
+        check_length(name, text.len() as u64)?;
+        Self::from_yaml(name, &substitute(name, text, set)?)
+    }
+
     /// Makes a job by a program.
     pub fn builder() -> super::JobBuilder {
         super::JobBuilder::default()
@@ -94,39 +73,37 @@ impl Job {
         &self.text
     }
 
-    /// Reads a job file. `${name}` in it stands for the value set for that name; `$${` for itself.
+    /// Reads a job file; see [`Job::parse`].
     pub fn read(path: &Path, set: &[(String, String)]) -> Result<Self> {
         let name = path.display().to_string();
         let known = std::fs::metadata(path).map_err(|error| Error::io(&name, error))?;
-        if known.len() > TEXT_BYTES_MAX {
-            let message = format!("{name}: is longer than the {TEXT_BYTES_MAX} bytes of a job");
-            return Err(Error::invalid(message));
-        }
+        check_length(&name, known.len())?;
         let text = std::fs::read_to_string(path).map_err(|error| Error::io(&name, error))?;
-        let text = substitute(&name, &text, set)?;
-        Self::from_yaml(&name, &text)
+        Self::parse(&name, &text, set)
     }
 
     /// What is done first to last, with the memory of each part. Reads the beginning of its inputs where
     /// a schema has to be found.
     pub fn explain(&self, options: &JobOptions) -> Result<Explain> {
-        let (plan, memory, _) = self.prepare(options)?;
+        let Planned { plan, memory, .. } = self.prepare(options)?;
         Ok(Explain { plan, memory, hash: self.plan_hash() })
     }
 
-    /// Checks everything that can be checked without running it.
-    pub fn validate(&self) -> Result<()> {
-        let mut stores = Stores::within(store_core::options::machine_memory() / 2);
+    /// Checks everything that can be checked without running it. Of the options the store counts.
+    pub fn validate(&self, options: &JobOptions) -> Result<()> {
+        let memory = store_core::options::machine_memory() / 2;
+        let mut stores = Stores::within(memory, options.store.clone());
         let planned = plan(&self.as_text(), &self.spec, &mut stores)?;
         columnar::measured(rules::apply(planned)).map(drop)
     }
 
     /// Runs the job.
     pub fn run(&self, options: JobOptions) -> Result<Report> {
-        let (plan, memory, spill) = self.prepare(&options)?;
+        let Planned { plan, memory, spill } = self.prepare(&options)?;
         let hash = self.plan_hash();
         let name = self.spec.name.clone().unwrap_or_else(|| self.name.clone());
-        run(&crate::run::Prepared { plan, memory, spill, hash, name }, options)
+        let parent = Parent::of(&options);
+        run(&Prepared { plan, memory, spill, hash, name, parent }, options)
     }
 
     /// The same for the same steps, wherever and within whatever memory they run.
@@ -147,41 +124,85 @@ impl Job {
         Text { name: &self.name, text: &self.text }
     }
 
-    fn prepare(&self, options: &JobOptions) -> Result<(Plan, MemoryPlan, SpillPlace)> {
+    fn prepare(&self, options: &JobOptions) -> Result<Planned> {
+        let stated = options.memory.or(self.spec.memory).or(options.memory_default);
+        let (default, most) = Parent::of(options).cap_default();
+        let planned = self.prepare_within(options, stated.unwrap_or(default));
+        match planned {
+            // A share of a budget is too little, and there is more.
+            Err(error) if stated.is_none() && error.kind() == Kind::OverBudget => {
+                let least = error.details().first().and_then(|least| least.parse::<u64>().ok());
+                match least.filter(|least| (default..=most).contains(least)) {
+                    Some(least) => self.prepare_within(options, least),
+                    None => Err(error),
+                }
+            }
+            planned => planned,
+        }
+    }
+
+    fn prepare_within(&self, options: &JobOptions, cap: u64) -> Result<Planned> {
         let text = self.as_text();
+        let mut run = self.run_choice(options)?;
+        let parent = Parent::of(options);
+        let mut stores = Stores::within(cap, options.store.clone());
+        let mut plan = columnar::measured(rules::apply(plan(&text, &self.spec, &mut stores)?))?;
+        let written = match &plan.sink.table {
+            // Of a budget all that the store may take is the job's; of a process it is resident by now.
+            _ if !parent.is_process() => stores.has_opened().then_some(0),
+            table => table.as_ref().map(|table| table.store.stats().memory_used),
+        };
+        let base = parent.base();
+        let mut memory = MemoryPlan::of(&plan, cap, base, run, written)?;
+        if let Some(threaded) = with_threads(&plan, run) {
+            run.ahead = true;
+            let with = MemoryPlan::of(&threaded, cap, base, run, written).ok();
+            if let Some(with) = with.filter(MemoryPlan::is_ample) {
+                memory = MemoryPlan { min_cap: memory.min_cap, ..with };
+                plan = threaded;
+            }
+        }
+        Ok(Planned { plan, memory, spill: self.spill_place(options) })
+    }
+
+    fn run_choice(&self, options: &JobOptions) -> Result<RunChoice> {
         let block_bytes = match &self.spec.block_bytes {
             Some(at) if !BLOCK_BYTES.contains(&at.value) => {
-                return text.refuse(at.mark, "a block has 4 KiB to 1 MiB");
+                return self.as_text().refuse(at.mark, "a block has 4 KiB to 1 MiB");
             }
             Some(at) => Some(at.value),
             None => None,
         };
         let codec = self.spec.spill.codec.unwrap_or(SegmentCodec::Raw);
         let threads = options.threads.or(self.spec.threads).unwrap_or_else(machine_threads).max(1);
-        let run = RunChoice { codec, block_bytes, threads, ahead: false };
-        let cap = options.memory.or(self.spec.memory).or(options.memory_default);
-        let cap = cap.unwrap_or_else(|| store_core::options::machine_memory() / 2);
-        let mut stores = Stores::within(cap);
-        let mut planned = columnar::measured(rules::apply(plan(&text, &self.spec, &mut stores)?))?;
-        let written = planned.sink.table.as_ref().map(|table| table.store.stats().memory_used);
-        let base = crate::run::resident_bytes();
-        let mut memory = MemoryPlan::of(&planned, cap, base, run, written)?;
-        if let Some(threaded) = with_threads(&planned, run) {
-            let run = RunChoice { ahead: true, ..run };
-            let with = MemoryPlan::of(&threaded, cap, base, run, written).ok();
-            if let Some(with) = with.filter(MemoryPlan::is_ample) {
-                memory = MemoryPlan { min_cap: memory.min_cap, ..with };
-                planned = threaded;
-            }
-        }
-        let dir = options.spill_dir.clone().or_else(|| self.spec.spill.dir.clone());
-        let dir = dir.or_else(|| options.spill_dir_default.clone());
-        let spill = SpillPlace {
-            dir: dir.unwrap_or_else(std::env::temp_dir),
-            limit: options.disk_limit.or(self.spec.spill.disk_limit),
-        };
-        Ok((planned, memory, spill))
+        let (writes, seed) = (self.spec.spill.concurrency, self.spec.seed);
+        Ok(RunChoice { codec, block_bytes, threads, ahead: false, writes, seed })
     }
+
+    fn spill_place(&self, options: &JobOptions) -> SpillPlace {
+        let spill = &self.spec.spill;
+        let dir = options.spill_dir.clone().or_else(|| spill.dir.clone());
+        let dir = dir.or_else(|| options.spill_dir_default.clone());
+        SpillPlace {
+            dir: dir.unwrap_or_else(std::env::temp_dir),
+            limit: options.disk_limit.or(spill.disk_limit),
+            writes: spill.concurrency,
+        }
+    }
+}
+
+/// A job whose steps and memory are settled.
+struct Planned {
+    plan: Plan,
+    memory: MemoryPlan,
+    spill: SpillPlace,
+}
+
+fn check_length(name: &str, bytes: u64) -> Result<()> {
+    if bytes <= TEXT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{name}: is longer than the {TEXT_BYTES_MAX} bytes of a job")))
 }
 
 fn machine_threads() -> usize {
@@ -193,11 +214,16 @@ fn machine_threads() -> usize {
 pub(crate) struct SpillPlace {
     dir: PathBuf,
     limit: Option<u64>,
+    writes: Option<u32>,
 }
 
 impl SpillPlace {
     pub fn open(&self) -> Result<Spill> {
-        Spill::new(&self.dir, self.limit)
+        let spill = Spill::new(&self.dir, self.limit)?;
+        if let Some(most) = self.writes {
+            spill.set_writes_max(most);
+        }
+        Ok(spill)
     }
 }
 

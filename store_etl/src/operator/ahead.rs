@@ -86,7 +86,10 @@ impl Ahead {
         let Some(full) = &running.full else { return Ok(None) };
         loop {
             match full.recv_timeout(WAIT) {
-                Ok(next) => return next.map(Some),
+                Ok(next) => {
+                    self.shared.tick()?;
+                    return next.map(Some);
+                }
                 Err(RecvTimeoutError::Timeout) => self.shared.tick()?,
                 Err(RecvTimeoutError::Disconnected) => {
                     let ended = running.join();

@@ -20,12 +20,15 @@ pub struct HashOptions {
     pub run: RunOptions,
     /// Bytes of a page; chosen for the memory if it is `None`.
     pub page_bytes: Option<usize>,
+    /// Chooses the hashes: which rows share a partition, and in what order groups and pairs come; not which
+    /// these are.
+    pub seed: u64,
 }
 
 impl HashOptions {
     /// Within so many bytes, for rows of up to so many.
     pub fn within(memory: usize, row_bytes: usize) -> Self {
-        Self { memory, row_bytes, run: RunOptions::default(), page_bytes: None }
+        Self { memory, row_bytes, run: RunOptions::default(), page_bytes: None, seed: 0 }
     }
 
     /// Bytes of a page where there is so much memory beyond the least.

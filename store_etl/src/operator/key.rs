@@ -346,6 +346,27 @@ pub(super) fn damaged() -> Error {
     Error::corrupt("the bytes of a row that was put aside make no sense")
 }
 
+/// The hashes of one operator's keys: one for each level of its partitions, all of them others for
+/// another seed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hashing {
+    seed: u64,
+    /// The bits that are kept of every hash: all but in tests, to see what happens when hashes do not tell
+    /// keys apart.
+    pub mask: u64,
+}
+
+impl Hashing {
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, mask: u64::MAX }
+    }
+
+    #[inline(always)]
+    pub fn of(self, key: &[u8], level: u64) -> u64 {
+        hash(key, self.seed.wrapping_add(level)) & self.mask
+    }
+}
+
 /// A hash of a key: another one for every seed.
 #[inline(always)]
 pub(super) fn hash(key: &[u8], seed: u64) -> u64 {

@@ -145,5 +145,22 @@ int main(void)
     CHECK(store_ingest_options_free(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_ingest_file(NULL, NULL, 0, NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_ingest_buffer(NULL, NULL, 0, NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_options_new(NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_options_memory(NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_options_spill_dir(NULL, NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_options_disk_limit(NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_options_threads(NULL, 1, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_options_set(NULL, NULL, 0, NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_options_manifest(NULL, NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_options_progress(NULL, NULL, NULL, &err));
+    CHECK(store_job_options_free(NULL) == STORE_OK);
+    CHECK_STATUS(STORE_INVALID, store_job_open(NULL, NULL, 0, NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_parse(NULL, NULL, 0, NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_validate(NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_explain(NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_explain_json(NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_run(NULL, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_job_manifest_json(NULL, NULL, &err));
+    CHECK(store_job_close(NULL) == STORE_OK);
     return 0;
 }

@@ -2,4 +2,5 @@
 
 pub mod database;
 pub mod package;
+mod progress;
 pub mod table;

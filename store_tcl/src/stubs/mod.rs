@@ -26,6 +26,6 @@ mod table;
 pub mod testing;
 
 pub use command::{Body, Handler, OwnCommand, Turn};
-pub use interp::{Code, Interp};
+pub use interp::{Code, Interp, PreservedInterp};
 pub use obj::Obj;
 pub use table::is_tcl9;

@@ -25,7 +25,7 @@ use super::state::Grouped;
 use super::table::{NO_ROOM, Table};
 use crate::batch::{Batch, Limits};
 use crate::operator::HashOptions;
-use crate::operator::key::hash;
+use crate::operator::key::Hashing;
 use crate::operator::pool::{Part, Pool};
 use store_core::mem::{Reservation, WorkArea};
 use store_core::planted::bug;
@@ -57,7 +57,7 @@ pub(super) struct Hashed {
     sizes: Sizes,
     spill: Option<Spill>,
     holder: Holder,
-    hash_mask: u64,
+    hashing: Hashing,
     emitting: Emitting,
     stats: AggregateStats,
     _lists: Reservation,
@@ -94,7 +94,7 @@ impl Hashed {
             sizes,
             spill,
             holder: holder.clone(),
-            hash_mask: u64::MAX,
+            hashing: Hashing::new(options.seed),
             emitting: Emitting::Nothing,
             stats: AggregateStats::default(),
             _lists: lists,
@@ -104,7 +104,7 @@ impl Hashed {
     /// Keeps only these bits of every hash, to see what happens when hashes do not tell keys apart.
     #[cfg(test)]
     pub fn mask_hashes(&mut self, mask: u64) {
-        self.hash_mask = mask;
+        self.hashing.mask = mask;
     }
 
     /// Adds the rows of a batch.
@@ -115,7 +115,7 @@ impl Hashed {
             let (scratch, chunk) = (&mut self.scratch, &mut self.chunk);
             plan.layout.encode(batch, row, position, scratch, &mut chunk.starts)?;
             let rows = chunk.starts.len();
-            chunk.look_up(plan, scratch, &mut self.resident, 0, self.hash_mask);
+            chunk.look_up(plan, scratch, &mut self.resident, 0, self.hashing);
             self.stats.grouped_rows += chunk.kept.len() as u64;
             if !chunk.left.is_empty() {
                 self.set_aside(plan)?;
@@ -199,7 +199,7 @@ impl Hashed {
             while at < block.records.end {
                 let bytes = self.pool.bytes();
                 at = plan.layout.find(bytes, at, block.records.end, &mut self.chunk.starts)?;
-                self.chunk.look_up(plan, bytes, &mut self.table, level.into(), self.hash_mask);
+                self.chunk.look_up(plan, bytes, &mut self.table, level, self.hashing);
                 self.stats.grouped_rows += self.chunk.kept.len() as u64;
                 if !self.chunk.left.is_empty() {
                     if parts.is_empty() {
@@ -291,17 +291,17 @@ impl Chunk {
         plan: &Aggregation,
         bytes: &[u8],
         table: &mut Table,
-        seed: u64,
-        hash_mask: u64,
+        level: u32,
+        hashing: Hashing,
     ) {
         self.kept.clear();
         self.entries.clear();
         self.left.clear();
         for start in &self.starts {
             let key = plan.layout.key_of(bytes, *start as usize);
-            let hash = hash(key, seed) & hash_mask;
+            let hash = hashing.of(key, level.into());
             let entry = table.find_or_add(hash, key, &plan.initial);
-            if entry == NO_ROOM || (seed > 0 && bug("row_added_twice")) {
+            if entry == NO_ROOM || (level > 0 && bug("row_added_twice")) {
                 self.left.push((*start, hash));
             }
             if entry != NO_ROOM {

@@ -10,7 +10,7 @@ use super::sizes::Sizes;
 use super::walk::{Rules, Seeker, Walk};
 use crate::batch::{Batch, Limits};
 use crate::operator::HashOptions;
-use crate::operator::key::hash;
+use crate::operator::key::Hashing;
 use crate::operator::pool::{Part, Pool};
 use std::ops::Range;
 use store_core::mem::{Reservation, WorkArea, fetch_ahead};
@@ -20,8 +20,8 @@ use store_core::{Holder, Result};
 
 /// Free pages below which a partition is put aside: those that a chunk of rows may fill.
 const FREE_PAGES_MIN: usize = 4;
-/// The seed of the hash that chooses chains: another one than that of every level.
-const SEED_OF_HEADS: u64 = 1 << 32;
+/// In place of a level, for the hash that chooses chains: another one than that of every level.
+const LEVEL_OF_HEADS: u64 = 1 << 32;
 
 /// Everything a join holds.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(super) struct Hashed {
     left_row: usize,
     spills: bool,
     pub stats: JoinStats,
-    pub hash_mask: u64,
+    pub hashing: Hashing,
     _lists: Reservation,
 }
 
@@ -97,8 +97,8 @@ impl Heads {
 
 /// The hash that chooses the chain.
 #[inline(always)]
-pub(super) fn head_hash(key: &[u8], mask: u64) -> u64 {
-    hash(key, SEED_OF_HEADS) & mask
+pub(super) fn head_hash(key: &[u8], hashing: Hashing) -> u64 {
+    hashing.of(key, LEVEL_OF_HEADS)
 }
 
 impl Hashed {
@@ -129,7 +129,7 @@ impl Hashed {
             left_row: 0,
             spills: false,
             stats: JoinStats::default(),
-            hash_mask: u64::MAX,
+            hashing: Hashing::new(options.seed),
             pool,
             plan,
             sizes,
@@ -140,7 +140,7 @@ impl Hashed {
     /// The partition of a key at a level.
     #[inline(always)]
     pub fn partition(&self, key: &[u8], level: u32, fan_out: usize) -> usize {
-        (hash(key, level.into()) & self.hash_mask) as usize & (fan_out - 1)
+        self.hashing.of(key, level.into()) as usize & (fan_out - 1)
     }
 
     pub fn push_right(&mut self, batch: &Batch) -> Result<()> {
@@ -215,7 +215,7 @@ impl Hashed {
         let mut at = block.start;
         while at < block.end {
             let parts = layout.parts(memory, at)?;
-            let hash = head_hash(&memory[parts.key], self.hash_mask);
+            let hash = head_hash(&memory[parts.key], self.hashing);
             let next = self.heads.put(hash, (at / UNIT) as u32);
             set_next(memory, at, next);
             at = parts.end;
@@ -283,7 +283,7 @@ impl Hashed {
         let has_nulls = layout.has_null(left);
         let mut hashes = [0_u64; super::record::CHUNK_ROWS];
         for (nth, hash) in hashes[..to - from].iter_mut().enumerate() {
-            *hash = head_hash(&self.scratch[self.laid.key(nth)], self.hash_mask);
+            *hash = head_hash(&self.scratch[self.laid.key(nth)], self.hashing);
             self.heads.fetch(*hash);
         }
         for row in from..to {

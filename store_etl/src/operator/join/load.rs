@@ -345,7 +345,7 @@ impl Hashed {
         while loaded.at < loaded.scratch_end && self.walk.seekers.len() < CHUNK_ROWS {
             let at = loaded.at;
             let parts = self.plan.layout(side).parts(&self.scratch[..loaded.scratch_end], at)?;
-            let hash = head_hash(&self.scratch[parts.key.clone()], self.hash_mask);
+            let hash = head_hash(&self.scratch[parts.key.clone()], self.hashing);
             self.walk.seekers.push(Seeker {
                 row: at as u32,
                 key: (parts.key.start as u32, parts.key.end as u32),

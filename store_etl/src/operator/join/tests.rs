@@ -96,7 +96,7 @@ fn join_built(
         let outs = plan.fields().to_vec();
         let options = HashOptions::within(how.memory, ROW);
         let mut build = JoinBuild::new(plan, options, Some(spill.clone()), &budget.holder("job"))?;
-        build.0.hash_mask = how.hash_mask;
+        build.0.hashing.mask = how.hash_mask;
         for some in rows[1].chunks(how.batch) {
             build.push(&batch_of(fields[1], some))?;
         }

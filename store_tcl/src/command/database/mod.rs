@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod checkpoint;
 mod close;
+mod etl;
 mod recovery;
 mod refresh;
 mod stats;
@@ -23,6 +24,9 @@ pub static SUBCOMMANDS: &[Subcommand<Database>] = &[
     check::SUBCOMMAND,
     checkpoint::SUBCOMMAND,
     close::SUBCOMMAND,
+    etl::explain::SUBCOMMAND,
+    etl::run::SUBCOMMAND,
+    etl::validate::SUBCOMMAND,
     recovery::SUBCOMMAND,
     refresh::SUBCOMMAND,
     stats::SUBCOMMAND,

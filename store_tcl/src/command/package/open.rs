@@ -67,7 +67,7 @@ pub fn files_refused(what: &str) -> Error {
 
 fn store_options(given: &Options<'_>) -> Result<StoreOptions> {
     let mut options = Store::options();
-    if let Some(bytes) = size(given, "-memory")? {
+    if let Some(bytes) = given.size("-memory")? {
         options = options.memory(bytes);
     }
     if let Some(level) = given.choice("-durability", &Durability::NAMES)? {
@@ -76,10 +76,10 @@ fn store_options(given: &Options<'_>) -> Result<StoreOptions> {
     if let Some(delay) = given.number("-async_delay")? {
         options = options.async_delay(Duration::from_millis(delay));
     }
-    if let Some(bytes) = size(given, "-async_bytes")? {
+    if let Some(bytes) = given.size("-async_bytes")? {
         options = options.async_bytes(bytes);
     }
-    if let Some(bytes) = size(given, "-checkpoint_bytes")? {
+    if let Some(bytes) = given.size("-checkpoint_bytes")? {
         options = options.checkpoint_bytes(bytes);
     }
     if let Some(age) = given.number("-checkpoint_age")? {
@@ -91,52 +91,8 @@ fn store_options(given: &Options<'_>) -> Result<StoreOptions> {
     if given.boolean("-readonly")? {
         options = options.read_only();
     }
-    if let Some(bytes) = size(given, "-follower_bytes")? {
+    if let Some(bytes) = given.size("-follower_bytes")? {
         options = options.follower_bytes(bytes);
     }
     Ok(options)
-}
-
-/// The size that an option says.
-fn size(given: &Options<'_>, word: &'static str) -> Result<Option<u64>> {
-    given.get(word).map(|size| parse_size(word, &size.text()?)).transpose()
-}
-
-/// A number of bytes: plain, or with a unit, decimal (`MB`) or binary (`MiB`).
-fn parse_size(word: &str, text: &str) -> Result<u64> {
-    const UNITS: [(&str, u64); 10] = [
-        ("", 1),
-        ("B", 1),
-        ("kB", 1_000),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000),
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-    ];
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let factor = UNITS.iter().find(|known| known.0 == unit.trim_start()).map(|known| known.1);
-    let bytes = number.parse::<u64>().ok().zip(factor);
-    bytes.and_then(|(number, factor)| number.checked_mul(factor)).ok_or_else(|| {
-        let message = format!("bad {word} \"{text}\": must be a size such as 512MB or 512MiB");
-        Error::invalid(message).detail(word)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_decimal_or_binary() {
-        assert_eq!(parse_size("-memory", "512MB").unwrap(), 512_000_000);
-        assert_eq!(parse_size("-memory", "512 MiB").unwrap(), 512 << 20);
-        assert_eq!(parse_size("-memory", "12345").unwrap(), 12_345);
-        for text in ["", "MB", "-1", "1.5GB", "1XB", "99999999999TB", "0x10"] {
-            assert!(parse_size("-memory", text).is_err(), "{text}");
-        }
-    }
 }

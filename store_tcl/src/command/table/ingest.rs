@@ -2,18 +2,21 @@
 //!
 //! Loads delimited text, packed by gzip or zstd or not, a commit per batch, and returns a dict of `rows_in`,
 //! `rows_loaded`, `rows_rejected`, `bytes`, `batches` and `errors`, a list of dicts of `line` and
-//! `message`. On an error the batches before stay, unless `-atomic 1`. Not inside a transaction,
+//! `message`. The progress command is told the first four, `source_bytes` and, if it is known, `source_size`.
+//! On an error the batches before stay, unless `-atomic 1`. Not inside a transaction,
 //! and not in a safe interpreter.
 
-use super::progress;
 use crate::args::{Call, Options, Subcommand, option};
 use crate::cell::{count_obj, pairs};
 use crate::command::package::files_refused;
+use crate::command::progress::{Count, Teller};
 use crate::failure::{Failure, Outcome};
 use crate::handle::TableHandle;
 use crate::stubs::Obj;
 use store_core::Result;
-use store_core::ingest::{Format, IngestMode, IngestOptions, IngestReport, OnError, Source};
+use store_core::ingest::{
+    Format, IngestMode, IngestOptions, IngestReport, OnError, Progress, Source,
+};
 
 /// See the module.
 pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
@@ -56,8 +59,9 @@ fn run(call: &Call<'_, TableHandle>) -> Outcome {
     let mut options = read_options(&call.options, &path)?;
     let mut failed = None;
     if let Some(command) = call.options.get("-progress") {
-        let (callback, flag) = progress::callback(call.interp, command)?;
-        (options.progress, failed) = (Some(callback), Some(flag));
+        let (teller, flag) = Teller::new(call.interp, command)?;
+        options.progress = Some(Box::new(move |progress| teller.tell(counts(progress))));
+        failed = Some(flag);
     }
     let loaded = table.ingest(Source::open(&*path)?, options);
     if failed.is_some_and(|flag| flag.get()) {
@@ -88,6 +92,17 @@ fn read_options(given: &Options<'_>, path: &str) -> Result<IngestOptions> {
         options.reject = Some(file.text()?.into_owned().into());
     }
     Ok(options)
+}
+
+fn counts(progress: &Progress) -> [Count; 6] {
+    [
+        ("rows_in", Some(progress.rows_in)),
+        ("rows_loaded", Some(progress.rows_loaded)),
+        ("rows_rejected", Some(progress.rows_rejected)),
+        ("bytes", Some(progress.bytes)),
+        ("source_bytes", Some(progress.source_bytes)),
+        ("source_size", progress.source_size),
+    ]
 }
 
 fn report_dict(report: &IngestReport) -> Obj {

@@ -20,7 +20,6 @@ mod methods;
 mod name;
 mod null;
 mod poll;
-mod progress;
 mod query;
 mod schema;
 mod search;
