@@ -28,6 +28,10 @@ const LINE_BYTES: u64 = 71;
 const MB: u64 = 1_000_000;
 /// A million of two million accounts are met in so many transactions.
 const GROUPED_ROWS_MIN: u64 = 2_000_000;
+/// Text but for the number, so that lines come out as they were written.
+const AS_WRITTEN: &str = "[{ name: txn_id, type: int64 }, { name: ts, type: text }, { name: account_id, type: text }, \
+                          { name: merchant, type: text }, { name: category, type: text }, { name: amount, type: \
+                          text }, { name: currency, type: text }, { name: status, type: text }]";
 
 /// What is run, and where.
 pub struct Soak {
@@ -72,11 +76,13 @@ impl Soak {
     fn join(&self, rows: u64) {
         let inputs = [1, 2].map(|seed| self.transactions(&format!("{seed}.tsv"), seed, rows));
         let [left, right] = &inputs;
+        let scan = |path: &Path| {
+            let path = path.display();
+            format!("  - scan: {{ source: '{path}', header: true, schema: {AS_WRITTEN} }}\n")
+        };
+        let (left_scan, right_scan) = (scan(left), scan(right));
         let steps = format!(
-            "  - scan: {{ source: '{}', header: true }}\n    name: other\n  - scan: {{ source: '{}', header: true }}\n  \
-             - join: {{ with: other, on: txn_id }}\n",
-            right.display(),
-            left.display()
+            "{right_scan}    name: other\n{left_scan}  - join: {{ with: other, on: txn_id }}\n"
         );
         self.job("join", 50, &steps);
         self.check("join", &[left, right]);
