@@ -108,13 +108,18 @@ impl Bench<'_> {
         // Replacing a large file takes time, and is no part of the job.
         let _ = std::fs::remove_file(&output);
         match cell.who {
-            Who::Store { .. } => run(&mut self.store(job, cell, &output)),
+            Who::Store { .. } => run(&mut self.store("run", job, cell, &output)),
             Who::Sort => run(&mut self.sort(cell.threads, &output)),
             Who::Peer(who) => run(&mut self.peer(who, job, cell, &output)),
         }
     }
 
-    fn store(&self, job: &Job, cell: Cell, output: &Path) -> Command {
+    /// What the store says beforehand.
+    pub fn explain(&self, job: &Job, cell: Cell) -> Outcome {
+        run(&mut self.store("explain", job, cell, &self.output(job, cell)))
+    }
+
+    fn store(&self, verb: &str, job: &Job, cell: Cell, output: &Path) -> Command {
         let cap = cell.cap_mib().expect("the store has a cap");
         let store = &self.settings.store;
         let mut command = if self.settings.limited {
@@ -124,7 +129,7 @@ impl Bench<'_> {
         } else {
             Command::new(store)
         };
-        command.args(["etl", "run", "--json", "--memory", &format!("{cap}MiB")]);
+        command.args(["etl", verb, "--json", "--memory", &format!("{cap}MiB")]);
         command.args(["--threads", &cell.threads.to_string(), "--spill-dir"]);
         command.arg(&self.settings.place).arg(self.yaml(job));
         for input in self.inputs(job, cell) {

@@ -15,14 +15,19 @@ pub struct Measured {
     pub wall: f64,
     /// The most resident bytes of any run.
     pub peak: u64,
-    /// What the last run said.
-    pub last: Option<Outcome>,
+    /// What the last run said, and of the store what it said beforehand.
+    pub told: [Option<Outcome>; 2],
 }
 
 impl Measured {
     /// A number of the last run.
     pub fn said(&self, name: &str) -> Option<f64> {
-        self.last.as_ref()?.said(name)
+        self.told[0].as_ref()?.said(name)
+    }
+
+    /// A number that the store said beforehand.
+    pub fn foretold(&self, name: &str) -> Option<f64> {
+        self.told[1].as_ref()?.said(name)
     }
 }
 
@@ -42,7 +47,8 @@ pub fn measure(bench: &Bench<'_>, job: &Job) -> Vec<Measured> {
         let of = |what: fn(&Outcome) -> f64| median(outcomes.iter().map(what).collect());
         let (cpu, wall) = (of(|o| o.cpu_seconds), of(|o| o.wall_seconds));
         let peak = outcomes.iter().map(|o| o.peak_bytes).max().unwrap_or(0);
-        Measured { cell, cpu, wall, peak, last: outcomes.pop() }
+        let explained = cell.cap_mib().map(|_| bench.explain(job, cell));
+        Measured { cell, cpu, wall, peak, told: [outcomes.pop(), explained] }
     };
     cells.iter().zip(outcomes).map(measured).collect()
 }

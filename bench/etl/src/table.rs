@@ -15,8 +15,8 @@ const MORE: f64 = 1.05;
 /// The head of the table.
 pub fn header() {
     println!(
-        "| job | who | cap MiB | threads | CPU s | of best other | wall s | peak MiB | predicted | spill MB | passes \
-         | missed |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
+        "| job | who | cap MiB | threads | CPU s | of best other | wall s | peak MiB | predicted | spill MB | predicted \
+         | passes | predicted | missed |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
     );
 }
 
@@ -33,7 +33,7 @@ pub fn print(job: &Job, all: &[Measured]) -> usize {
         };
         let mib = MIB as f64;
         println!(
-            "| {} | {} | {} | {} | {:.2} | {} | {:.2} | {:.1} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {:.2} | {} | {:.2} | {:.1} | {} | {} | {} | {} | {} | {} |",
             job.name,
             one.cell.name(),
             one.cell.cap_mib().map_or("any".to_owned(), |cap| cap.to_string()),
@@ -44,7 +44,9 @@ pub fn print(job: &Job, all: &[Measured]) -> usize {
             one.peak as f64 / mib,
             show(one.said("predicted_peak"), mib, 1),
             show(one.said("spill_bytes"), 1e6, 1),
+            show(one.foretold("spill_bytes"), 1e6, 1),
             show(one.said("passes"), 1.0, 0),
+            show(one.foretold("passes"), 1.0, 0),
             missed.join(", "),
         );
     }
