@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test test-peers test-strace stage bench-store bench-duckdb bench-durability bench-etl bench-etl-peers planted loom shuttle soak fuzz asan tsan fmt clean
+.PHONY: demo test test-peers test-strace stage bench-store bench-duckdb bench-durability bench-etl bench-etl-peers planted loom shuttle soak soak-etl fuzz asan tsan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -38,24 +38,34 @@ bench-duckdb:
 bench-durability:
 	BENCH=durability $(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
 
-# Jobs beside GNU sort, DuckDB and Polars, each run in a process of its own, ours within 16, 64 and 256 MiB: CPU and
-# wall seconds, most resident memory, spilled bytes, against what was predicted. JOBS=j1,j2,j4,j5,j6, ROWS=, ROUNDS=,
-# CAPS=16,64; STORE_BENCH_DIR= names the place.
-bench-etl: export PEERS = $(abspath $(TARGET))/etl-peers/bin/python
-bench-etl:
-	@test -x $(PEERS) || $(MAKE) --no-print-directory bench-etl-peers || true
-	$(CARGO) build --release --manifest-path bench/etl/Cargo.toml --target-dir $(TARGET)/bench-etl
-	$(TARGET)/bench-etl/release/store_bench_etl
+# Jobs of the command within 16, 64, 256 and 1024 MiB, by one thread and two, beside GNU sort, DuckDB, Polars and
+# DataFusion with as much memory as they like, each run in a process of its own. First every result is held against
+# DuckDB's; then CPU and wall seconds, most resident memory, spilled bytes and passes are measured in interleaved rounds,
+# beside what was predicted. JOBS=j1,j2,j3,j4,j5,j6,q1,q3,q6 (q: TPC-H), ROWS=1000000, SCALE=1, ROUNDS=3 (0: only results),
+# CAPS=16,64,256,1024, THREADS=1,2, PRLIMIT=1 (the system, too, allows no more), CODEC=lz4, STORE_BENCH_DIR= names the place.
+ETL_PEERS := $(abspath $(TARGET))/etl-peers/bin/python
+bench-etl: export PEERS = $(ETL_PEERS)
+bench-etl: export STORE = $(abspath $(TARGET))/release/store
+bench-etl: bench-etl-peers
+	$(CARGO) build --release -p store_cli
+	$(CARGO) run --release --manifest-path bench/etl/Cargo.toml --target-dir $(TARGET)/bench-etl
 
-# DuckDB and Polars as Python packages, in an environment of their own below the target directory.
-bench-etl-peers:
+# The others as Python packages, with the generator of TPC-H, in an environment of their own below the target directory.
+bench-etl-peers: $(TARGET)/etl-peers/installed
+$(TARGET)/etl-peers/installed: bench/etl/peers/requirements.txt
 	python3 -m venv $(TARGET)/etl-peers
-	$(TARGET)/etl-peers/bin/pip install --quiet --only-binary :all: duckdb==2.0.1 polars==2.1.0
+	$(TARGET)/etl-peers/bin/pip install --quiet --only-binary :all: -r $<
+	touch $@
 
-# Random queries, asked of the store and of SQLite in the same words; STORE_PEER_QUERIES= sets how many. With
-# STORE_PEER_PYTHON= a Python that has duckdb, pyarrow and polars: they read the Parquet and Arrow files of jobs.
-test-peers:
+# Random queries, asked of the store and of SQLite in the same words; STORE_PEER_QUERIES= sets how many. And with what
+# `bench-etl-peers` installs: DuckDB, pyarrow and Polars read the Parquet and Arrow files of jobs, and the jobs of
+# `bench/etl` over a few rows come to what DuckDB says.
+test-peers: export STORE_PEER_PYTHON = $(ETL_PEERS)
+test-peers: export STORE = $(abspath $(TARGET))/debug/store
+test-peers: bench-etl-peers
+	$(CARGO) build -p store_cli
 	$(CARGO) test -p store_cli --test etl other_programs_read
+	$(CARGO) test --manifest-path bench/etl/Cargo.toml --target-dir $(TARGET)/bench-etl -- --nocapture
 	$(CARGO) test --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench --test peers -- --nocapture
 
 # Every planted bug must turn its test red. Also part of `make test`.
@@ -78,6 +88,14 @@ soak:
 	STORE_HISTORY_TXNS=20000000 $(CARGO) test --release -p store_tests --test history -- --nocapture
 	STORE_MODEL_STEPS=100000 $(CARGO) test --release -p store_tests --test model -- --nocapture
 	STORE_QUERY_PREDICATES=1000000 STORE_QUERIES=250000 $(CARGO) test --release -p store_tests --test queries -- --nocapture
+
+# Jobs far larger than their memory: 10 GB sorted with 100 MB, 1 GB joined with 1 GB with 50 MB, a million groups with
+# 20 MB. They must finish, be right, and have kept the memory. Takes three times the largest input of disk, in
+# STORE_BENCH_DIR=; SOAK_ETL_BYTES= sets what is sorted, and the rest with it.
+soak-etl: export STORE = $(abspath $(TARGET))/release/store
+soak-etl:
+	$(CARGO) build --release -p store_cli
+	$(CARGO) run --release --manifest-path bench/etl/Cargo.toml --target-dir $(TARGET)/bench-etl --bin soak_etl
 
 # Changed bytes behind checksums that hold, to every decoder, so many seconds each.
 FUZZ_SECONDS ?= 600

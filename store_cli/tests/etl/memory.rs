@@ -2,7 +2,8 @@
 //! smallest one up, and no more for four times the input.
 
 use super::place::Place;
-use super::{manifest, min_cap};
+use super::{done, manifest, min_cap};
+use serde_json::Value;
 use std::process::Stdio;
 
 fn input(place: &Place, rows: u64) {
@@ -65,6 +66,35 @@ fn check_after_scan(steps: &str, rows: u64) -> Vec<u64> {
         peaks.push(measured.max(watched));
     }
     peaks
+}
+
+/// Bytes put aside and passes, as they were said beforehand and as they were.
+fn spilled(place: &Place, job: &str) -> [(u64, u64); 2] {
+    place.file("job.yaml", job);
+    let explained = place.run("etl explain job.yaml --memory 12MiB --json");
+    let explained: Value = serde_json::from_str(&explained.out).unwrap();
+    let facts = done(place, job, &["--memory", "12MiB"]);
+    [&explained["memory"], &facts].map(|said| {
+        let number = |name: &str| said[name].as_u64().unwrap();
+        (number("spill_bytes"), number("passes"))
+    })
+}
+
+#[test]
+fn what_is_put_aside_is_foretold() {
+    let place = Place::new();
+    input(&place, 400_000);
+    let as_lines = "steps:\n  - scan: { source: in.tsv }\n  - sort: { by: [c2 desc] }\n  - sink: { destination: \
+                    out.tsv, header: false }\n";
+    let grouped = "  - aggregate: { group_by: [key, id], aggs: [max(name), sum(x)] }\n";
+    for job in [as_lines, &job("  - sort: { by: [key desc] }\n"), &job(grouped)] {
+        let [foretold, was] = spilled(&place, job);
+        assert!(was.0 > 1 << 20, "{job}: nothing is put aside");
+        assert!(foretold.0 / 2 <= was.0 && was.0 <= foretold.0 * 2, "{job}: {foretold:?} {was:?}");
+        assert_eq!(foretold.1, was.1, "{job}: {foretold:?} {was:?}");
+    }
+    let streaming = job("  - filter: { expr: x > 3 }\n");
+    assert_eq!(spilled(&place, &streaming), [(0, 0); 2]);
 }
 
 #[test]

@@ -49,8 +49,8 @@ struct Search {
 enum Quoting {
     /// No quote in this record so far.
     Unseen,
-    FieldStart,
-    Plain,
+    /// Outside quotes.
+    Outside,
     Inside,
     /// After a quote inside quotes: the end, or the first of two.
     Closing,
@@ -211,7 +211,7 @@ impl<I: Input> Scanner<I> {
             Dialect::Quoted { delimiter, quote } => self.search.run(bytes, delimiter, quote),
         };
         if found.is_none() {
-            self.search.at = bytes.len();
+            self.search.at = bytes.len(); // of what there is, all was looked at
         }
         found
     }
@@ -259,31 +259,32 @@ impl<I: Input> Scanner<I> {
 }
 
 impl Search {
-    /// Goes on to the line end that is outside quotes, from where the last call stopped.
+    /// Goes on to the line end that is outside quotes, from where the last call stopped. `bytes` begin with the
+    /// record, so the one before a quote tells whether the quote opens a field.
     fn run(&mut self, bytes: &[u8], delimiter: u8, quote: u8) -> Option<usize> {
-        if self.state == Quoting::Unseen {
-            let at = self.at + memchr::memchr2(b'\n', quote, &bytes[self.at..])?;
-            if bytes[at] == b'\n' {
-                return Some(at);
-            }
-            *self = Self { at: 0, state: Quoting::FieldStart };
-        }
-        let (mut at, mut state) = (self.at, self.state);
-        while let Some(byte) = bytes.get(at) {
-            state = match (state, *byte) {
-                (Quoting::Inside, _) => {
-                    let Some(skip) = memchr::memchr(quote, &bytes[at..]) else { break };
-                    at += skip;
+        loop {
+            let rest = &bytes[self.at..];
+            self.state = match self.state {
+                Quoting::Unseen | Quoting::Outside => {
+                    let at = self.at + memchr::memchr2(b'\n', quote, rest)?;
+                    if bytes[at] == b'\n' {
+                        return Some(at);
+                    }
+                    self.at = at + 1;
+                    let opens = at == 0 || bytes[at - 1] == delimiter;
+                    if opens { Quoting::Inside } else { Quoting::Outside }
+                }
+                Quoting::Inside => {
+                    self.at += memchr::memchr(quote, rest)? + 1;
                     Quoting::Closing
                 }
-                (Quoting::FieldStart | Quoting::Closing, byte) if byte == quote => Quoting::Inside,
-                (_, b'\n') => return Some(at),
-                (_, byte) if byte == delimiter => Quoting::FieldStart,
-                _ => Quoting::Plain,
+                // The first of two stands for one.
+                Quoting::Closing if *rest.first()? == quote => {
+                    self.at += 1;
+                    Quoting::Inside
+                }
+                Quoting::Closing => Quoting::Outside,
             };
-            at += 1;
         }
-        self.state = state;
-        None
     }
 }

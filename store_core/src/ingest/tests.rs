@@ -4,6 +4,7 @@ mod compressed;
 mod faults;
 mod fuzz;
 mod inference;
+mod quotes;
 mod shapes;
 
 use super::*;

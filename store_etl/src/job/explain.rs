@@ -1,6 +1,6 @@
 //! What a job is going to do, in words and numbers.
 
-use super::explain_spill::spill_lines;
+use super::explain_spill::Forecast;
 use super::group_plan::{AggregatePlan, CallPlan};
 use super::join_plan::JoinPlan;
 use super::line_plan::LinePlan;
@@ -30,6 +30,17 @@ impl Explain {
         self.memory.predicted
     }
 
+    /// About how many bytes will be put aside, before packing, if the size of every input is known: an
+    /// estimate from the sizes of files, unlike the peak.
+    pub fn spill_bytes(&self) -> Option<u64> {
+        Forecast::of(&self.plan, &self.memory).spill_bytes()
+    }
+
+    /// How often rows will be put aside and read again, likewise.
+    pub fn passes(&self) -> Option<u64> {
+        Forecast::of(&self.plan, &self.memory).passes()
+    }
+
     /// The same for programs.
     pub fn to_json(&self) -> Value {
         let memory = &self.memory;
@@ -38,6 +49,7 @@ impl Explain {
             .into_iter()
             .map(|lines| Value::from(lines.into_iter().map(Value::from).collect::<Vec<_>>()))
             .collect();
+        let forecast = Forecast::of(&self.plan, memory);
         json!({
             "plan_hash": self.hash,
             "phases": phases,
@@ -49,7 +61,9 @@ impl Explain {
                 "operators": memory.stated.iter().map(operator).collect::<Vec<_>>(),
                 "breakers": memory.breakers,
                 "breaker_bytes": memory.breaker_bytes,
-                "spill": spill_lines(&self.plan, memory),
+                "spill": forecast.lines,
+                "spill_bytes": forecast.spill_bytes(),
+                "passes": forecast.passes(),
                 "spill_concurrency": memory.run.writes,
                 "phase_peaks": memory.peaks,
                 "predicted_peak": memory.predicted,
@@ -87,10 +101,9 @@ impl fmt::Display for Explain {
         writeln!(f, "  batches of {batch} bytes, rows up to {row}")?;
         if memory.breakers > 0 {
             writeln!(f, "spill")?;
-            spill_lines(&self.plan, &self.memory)
-                .iter()
-                .try_for_each(|line| writeln!(f, "  {line}"))?;
-            if let Some(writes) = memory.run.writes {
+            let forecast = Forecast::of(&self.plan, memory);
+            forecast.lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+            if let Some(writes) = self.memory.run.writes {
                 writeln!(f, "  at most {writes} writes at once")?;
             }
         }

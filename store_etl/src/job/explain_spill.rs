@@ -1,5 +1,6 @@
 //! How breakers cut up their memory, and what follows for the input: block, fan-out, levels, bytes spilled.
 
+use super::line_plan::LinePlan;
 use super::memory::{Joining, MemoryPlan};
 use super::plan::{Node, Plan, Step};
 use super::rules_of_joins::bytes;
@@ -10,29 +11,70 @@ use store_core::te::{HashInput, HashPlan, SortInput, SortPlan};
 /// Rows are about as long as their lines.
 const ROW_BYTES: u64 = 64;
 
-/// Two lines for each breaker of a plan.
-pub(super) fn spill_lines(plan: &Plan, memory: &MemoryPlan) -> Vec<String> {
-    let mut lines = Vec::new();
-    add(&plan.root, memory, &mut lines);
-    lines
+/// What the breakers of a plan put aside.
+#[derive(Debug, Default)]
+pub(super) struct Forecast {
+    /// Two lines for each breaker.
+    pub lines: Vec<String>,
+    /// Of each breaker whose input is known: about how many bytes it spills, in how many levels.
+    spills: Vec<(u64, u64)>,
+    unknown: bool,
 }
 
-fn add(step: &Step, memory: &MemoryPlan, lines: &mut Vec<String>) {
+impl Forecast {
+    /// The forecast for a plan in so much memory.
+    pub fn of(plan: &Plan, memory: &MemoryPlan) -> Self {
+        let mut forecast = Self::default();
+        match LinePlan::of(plan, memory.run) {
+            Some(by_line) => forecast.add_lines(&by_line, memory),
+            None => add(&plan.root, memory, &mut forecast),
+        }
+        forecast
+    }
+
+    /// About how many bytes are spilled, before packing, if the size of every input is known.
+    pub fn spill_bytes(&self) -> Option<u64> {
+        (!self.unknown).then(|| self.spills.iter().map(|(bytes, _)| bytes).sum())
+    }
+
+    /// How often rows are put aside and read again, likewise.
+    pub fn passes(&self) -> Option<u64> {
+        let passes = |&(bytes, levels): &(u64, u64)| if bytes > 0 { levels.max(1) } else { 0 };
+        (!self.unknown).then(|| self.spills.iter().map(passes).max().unwrap_or(0))
+    }
+
+    fn push(&mut self, lines: [String; 2], known: Option<(u64, u64)>) {
+        self.lines.extend(lines);
+        match known {
+            Some(known) => self.spills.push(known),
+            None => self.unknown = true,
+        }
+    }
+
+    /// A sort of lines cuts up its memory in its own way.
+    fn add_lines(&mut self, lines: &LinePlan, memory: &MemoryPlan) {
+        let Ok(options) = lines.options(memory.breaker_bytes).sort_options() else { return };
+        let Ok(plan) = options.plan() else { return };
+        sort(&format!("step {}", lines.sort_step + 1), &plan, options.input, memory, self);
+    }
+}
+
+fn add(step: &Step, memory: &MemoryPlan, forecast: &mut Forecast) {
     for input in step.inputs() {
-        add(input, memory, lines);
+        add(input, memory, forecast);
     }
     let name = format!("step {}", step.number + 1);
     match &step.node {
-        Node::Sort(input, _) | Node::Distinct(input) => sort(&name, bytes(input), memory, lines),
+        Node::Sort(input, _) | Node::Distinct(input) => sort_rows(&name, input, memory, forecast),
         Node::Aggregate(input, plan) => {
             let Ok(bound) = plan.bind(&input.fields) else { return };
             if bound.sorts() {
-                return sort(&name, bytes(input), memory, lines);
+                return sort_rows(&name, input, memory, forecast);
             }
             let options = memory.hash_options(Width::of(input));
             if let Ok(plan) = bound.hash_plan(&options) {
                 let known = bytes(input).map(|bytes| (bytes, plan.spill_bytes(hash_input(bytes))));
-                hash(&name, "if all rows are groups", &plan, known, memory, lines);
+                hash(&name, "if all rows are groups", &plan, known, memory, forecast);
             }
         }
         Node::Join(sides, plan) => {
@@ -48,7 +90,7 @@ fn add(step: &Step, memory: &MemoryPlan, lines: &mut Vec<String>) {
                 let other = bytes(streamed).unwrap_or(0) as f64 * share;
                 (own, spilled + other as u64)
             });
-            hash(&name, "of the side that is built", &hashed, known, memory, lines);
+            hash(&name, "of the side that is built", &hashed, known, memory, forecast);
         }
         _ => {}
     }
@@ -67,25 +109,35 @@ fn codec(memory: &MemoryPlan) -> &'static str {
     }
 }
 
-fn sort(name: &str, bytes: Option<u64>, memory: &MemoryPlan, lines: &mut Vec<String>) {
+fn sort_rows(name: &str, input: &Step, memory: &MemoryPlan, forecast: &mut Forecast) {
     let Ok(plan) = memory.sort_options().plan() else { return };
-    let SortPlan { page, arena, part, fan_in, record_max, .. } = plan;
+    let known = |bytes| SortInput { rows: bytes / ROW_BYTES + 1, bytes, longest: 0 };
+    sort(name, &plan, bytes(input).map(known), memory, forecast);
+}
+
+fn sort(
+    name: &str,
+    plan: &SortPlan,
+    input: Option<SortInput>,
+    memory: &MemoryPlan,
+    forecast: &mut Forecast,
+) {
+    let SortPlan { page, arena, part, fan_in, record_max, .. } = *plan;
     let codec = codec(memory);
-    lines.push(format!(
+    let cut = format!(
         "{name}: P {page}, {codec}; A {arena}; K {fan_in}; rows with their keys up to {record_max}"
-    ));
+    );
     let merged = plan.one_merge_max();
-    lines.push(match bytes {
-        Some(bytes) => {
-            let input = SortInput { rows: bytes / ROW_BYTES + 1, bytes, longest: 0 };
-            let (runs, levels) = (plan.runs(input), plan.levels(input));
-            let spilled = plan.spill_bytes(input);
-            format!(
-                "{name}: N {bytes} of input: R about {runs}, levels {levels}, {spilled} bytes spilled"
-            )
-        }
-        None => format!("{name}: N unknown: R = N / {part}, in one merge up to N = {merged}"),
-    });
+    let Some(input) = input else {
+        let line = format!("{name}: N unknown: R = N / {part}, in one merge up to N = {merged}");
+        return forecast.push([cut, line], None);
+    };
+    let (runs, levels, bytes) = (plan.runs(input), plan.levels(input), input.bytes);
+    let spilled = plan.spill_bytes(input);
+    let line = format!(
+        "{name}: N {bytes} of input: R about {runs}, levels {levels}, {spilled} bytes spilled"
+    );
+    forecast.push([cut, line], Some((spilled, u64::from(levels))));
 }
 
 /// `known` is the input and what is spilled of it.
@@ -95,23 +147,23 @@ fn hash(
     plan: &HashPlan,
     known: Option<(u64, u64)>,
     memory: &MemoryPlan,
-    lines: &mut Vec<String>,
+    forecast: &mut Forecast,
 ) {
     let HashPlan { page, fan_out, fan_out_again, resident_keys, table_keys, .. } = *plan;
     let (codec, arena) = (codec(memory), plan.arena());
-    lines.push(format!(
+    let cut = format!(
         "{name}: P {page}, {codec}; A {arena}; F {fan_out}, then {fan_out_again}; keys in memory {resident_keys}, \
          of a partition {table_keys}"
-    ));
+    );
     let one = table_keys.saturating_mul(fan_out);
-    lines.push(match known {
-        Some((bytes, spilled)) => {
-            let levels = plan.levels(hash_input(bytes));
-            format!("{name}: N {bytes} {of}: levels {levels}, {spilled} bytes spilled")
-        }
-        None => format!(
+    let Some((bytes, spilled)) = known else {
+        let line = format!(
             "{name}: N unknown: levels 1 + log_{fan_out_again}(keys / {one}), nothing spilled up to \
              {resident_keys} keys"
-        ),
-    });
+        );
+        return forecast.push([cut, line], None);
+    };
+    let levels = plan.levels(hash_input(bytes));
+    let line = format!("{name}: N {bytes} {of}: levels {levels}, {spilled} bytes spilled");
+    forecast.push([cut, line], Some((spilled, u64::from(levels))));
 }
