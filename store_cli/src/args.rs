@@ -114,6 +114,10 @@ pub enum Command {
     Backup(BackupArgs),
     /// Make the store small again: a checkpoint, and index pages filled
     Compact(StoreArgs),
+    /// Move rows of a table out of memory, into segments; they stay rows of the table
+    Freeze(ColdArgs),
+    /// Bring rows back to memory
+    Thaw(ColdArgs),
     /// Run jobs over files: filter, compute, sort within a hard memory limit
     Etl {
         #[command(subcommand)]
@@ -165,6 +169,20 @@ pub struct BackupArgs {
     /// The copy's directory, made if it is absent; empty, or with an unfinished copy of this store
     #[arg(value_name = "OUT")]
     pub out: PathBuf,
+}
+
+/// `store freeze` and `store thaw`.
+#[derive(Args, Debug)]
+pub struct ColdArgs {
+    /// The store's directory
+    #[arg(value_name = "DB")]
+    pub db: PathBuf,
+    /// The table
+    #[arg(value_name = "TABLE")]
+    pub table: String,
+    /// Only rows for which this SQL expression is true
+    #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true)]
+    pub condition: Option<String>,
 }
 
 /// `store schema`.

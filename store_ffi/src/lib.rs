@@ -21,6 +21,7 @@
 
 mod args;
 mod cell;
+mod cold;
 mod cursor;
 mod db;
 mod error;
@@ -45,6 +46,7 @@ mod write;
 mod write_rows;
 mod write_where;
 
+pub use cold::*;
 pub use cursor::*;
 pub use db::*;
 pub use error::*;

@@ -120,6 +120,11 @@ fn indexes_come_and_go() {
 }
 
 #[test]
+fn rows_leave_memory_and_come_back() {
+    run_test("cold");
+}
+
+#[test]
 fn transactions_are_isolated() {
     run_test("transactions");
 }

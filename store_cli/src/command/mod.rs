@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod checkpoint;
+mod cold;
 mod compact;
 mod etl;
 mod generate;
@@ -33,6 +34,8 @@ pub fn run(cli: &Cli) -> Done {
         Command::Checkpoint(args) => checkpoint::run(common, args),
         Command::Backup(args) => backup::run(common, args),
         Command::Compact(args) => compact::run(common, args),
+        Command::Freeze(args) => cold::freeze(common, args),
+        Command::Thaw(args) => cold::thaw(common, args),
         Command::Etl { what } => etl::run(common, what),
         Command::Gen { what } => made_rows::run(common, what),
         Command::Completions { shell } => generate::completions(*shell),

@@ -68,6 +68,12 @@ fn stats_text(stats: &Stats) -> String {
         let (name, bytes) = (&table.name, DecimalBytes(table.bytes));
         let words = plural(rows, "row", "rows");
         line("", format!("{name}: {rows} {words}, {bytes}, {} a row", table.bytes_per_row()));
+        if table.cold_segments > 0 {
+            let (cold, segments) = (table.cold_rows, table.cold_segments);
+            let (bytes, files) =
+                (DecimalBytes(table.cold_bytes), plural(segments as u64, "segment", "segments"));
+            line("", format!("  {cold} cold, {bytes} in {segments} {files}"));
+        }
         if table.old_versions > 0 {
             let (versions, bytes) = (table.old_versions, DecimalBytes(table.version_bytes));
             line("", format!("  old versions: {versions}, {bytes}"));

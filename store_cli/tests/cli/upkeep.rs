@@ -160,6 +160,32 @@ fn a_store_is_made_small() {
 }
 
 #[test]
+fn rows_leave_memory_and_come_back() {
+    let place = Place::with_flights();
+    let before = place.out("query db flights --sort id");
+    let report = json(&place, "freeze db flights --json");
+    assert_eq!(
+        (&report["rows"], &report["rows_kept"], &report["segments"]),
+        (&4.into(), &0.into(), &1.into())
+    );
+    let stats = json(&place, "stats db --json");
+    assert_eq!(
+        (&stats["tables"][0]["cold_rows"], &stats["tables"][0]["rows"]),
+        (&4.into(), &0.into())
+    );
+    assert!(place.out("stats db").contains("4 cold"));
+    assert_eq!(place.out("query db flights --sort id"), before);
+    assert_eq!(place.out("check db"), "ok: 4 rows, 0 index entries, 4 rows in segments\n");
+    assert_eq!(place.count("flights"), 4);
+    let run = place.run("thaw db flights --where id=1");
+    assert!(run.code == 0 && run.err.contains("1 rows of `flights` brought back"), "{run:?}");
+    assert_eq!(json(&place, "thaw db flights --json")["rows"], 3);
+    assert_eq!(place.out("query db flights --sort id"), before);
+    place.run("freeze db flights --where nobody=1").refused(1, "nobody");
+    place.run("freeze db nowhere").refused(1, "nowhere");
+}
+
+#[test]
 fn what_verifies_of_a_damaged_store_is_saved() {
     let place = Place::with_flights();
     let before = place.out("query db flights --sort id");

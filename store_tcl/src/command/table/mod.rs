@@ -10,6 +10,7 @@ mod dict;
 mod exists;
 mod explain;
 mod fields;
+mod freeze;
 mod get;
 mod incr;
 mod index;
@@ -24,6 +25,7 @@ mod query;
 mod schema;
 mod search;
 mod set;
+mod thaw;
 mod update;
 
 use crate::args::Subcommand;
@@ -43,6 +45,7 @@ pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
     exists::SUBCOMMAND,
     explain::SUBCOMMAND,
     fields::SUBCOMMAND,
+    freeze::SUBCOMMAND,
     get::SUBCOMMAND,
     incr::SUBCOMMAND,
     index::count::SUBCOMMAND,
@@ -62,6 +65,7 @@ pub static SUBCOMMANDS: &[Subcommand<TableHandle>] = &[
     schema::SUBCOMMAND,
     search::SUBCOMMAND,
     set::SUBCOMMAND,
+    thaw::SUBCOMMAND,
     column_type::SUBCOMMAND,
     update::SUBCOMMAND,
 ];
