@@ -1,9 +1,9 @@
 //! What cannot be frozen, and cold segments that are damaged or missing.
 
-use crate::{MIB, flights, key, put, store};
+use crate::{MIB, flights, key, put, row, store};
 use std::path::PathBuf;
 use store_core::query::Predicate;
-use store_core::{IndexSpec, Kind, Store};
+use store_core::{IndexSpec, Kind, Store, Value, ValueRef};
 use tempfile::TempDir;
 
 fn segments(place: &TempDir) -> Vec<PathBuf> {
@@ -33,6 +33,22 @@ fn a_store_without_files_and_a_unique_index_are_refused_with_a_reason() {
     assert!(error.kind() == Kind::Unsupported && error.to_string().contains("thaw"), "{error}");
     table.thaw(&Predicate::all()).unwrap();
     table.create_index(&IndexSpec::on(&["seen"]).unique()).unwrap();
+}
+
+#[test]
+fn a_key_that_is_cold_is_a_duplicate() {
+    let (store, _place) = store(32 * MIB);
+    let table = flights(&store);
+    put(&store, &table, 0..2_000);
+    table.freeze(&Predicate::all(), |_| true).unwrap();
+    let again = row(7);
+    let cells: Vec<ValueRef<'_>> = again.iter().map(Value::as_ref).collect();
+    let insert = || store.write(|txn| table.insert(txn, &cells));
+    assert_eq!(insert().unwrap_err().kind(), Kind::Duplicate);
+    assert!(store.write(|txn| table.delete(txn, &[(&*key(7)).into()])).unwrap());
+    insert().unwrap();
+    assert_eq!(insert().unwrap_err().kind(), Kind::Duplicate);
+    assert_eq!(table.count(&store.snapshot().unwrap()).unwrap(), 2_000);
 }
 
 #[test]
