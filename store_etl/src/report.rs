@@ -31,11 +31,7 @@ pub fn stats(stats: &Stats) -> Value {
         "rollbacks": stats.rollbacks,
         "conflicts": stats.conflicts,
         "versions_reclaimed": stats.versions_reclaimed,
-        "cold_blocks_found": stats.cold_blocks_found,
-        "cold_blocks_read": stats.cold_blocks_read,
-        "freezes": stats.freezes,
-        "frozen_rows": stats.frozen_rows,
-        "freeze_error": stats.freeze_error,
+        "cold": cold(stats),
         "wal_files": stats.wal_files,
         "wal_bytes": stats.wal_bytes,
         "wal_end": stats.wal_end,
@@ -71,6 +67,17 @@ pub fn stats(stats: &Stats) -> Value {
         "followers_error": stats.followers_error,
         "tables": stats.tables.iter().map(table).collect::<Vec<_>>(),
         "ended_tables": stats.ended_tables.iter().map(table).collect::<Vec<_>>(),
+    })
+}
+
+/// What became of rows that left memory by themselves, and blocks of cold rows.
+fn cold(stats: &Stats) -> Value {
+    json!({
+        "blocks_found": stats.cold_blocks_found,
+        "blocks_read": stats.cold_blocks_read,
+        "freezes": stats.freezes,
+        "frozen_rows": stats.frozen_rows,
+        "freeze_error": stats.freeze_error,
     })
 }
 
