@@ -174,8 +174,11 @@ pub(crate) fn fill_row(
     Ok(())
 }
 
+/// What rows have in a column that is newer than they are.
 fn default(schema: &Schema, column: usize) -> ValueRef<'_> {
-    schema.columns[column].default.as_ref().map_or(ValueRef::Null, |value| value.as_ref())
+    let spec = &schema.columns[column];
+    let value = spec.default.as_ref().map_or(ValueRef::Null, |value| value.as_ref());
+    value.coerce(spec.ty).unwrap_or(ValueRef::Null) // it was checked when the schema was built
 }
 
 fn set(layout: &Layout, out: &mut [u64], column: usize, value: ValueRef<'_>) -> Result<()> {
