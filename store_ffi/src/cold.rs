@@ -28,7 +28,7 @@ pub unsafe extern "C" fn store_table_freeze(
         let out = Out::optional(rows_out, "rows_out", 0)?;
         let table = handle::shared(table)?;
         let predicate = condition(expression, expression_len)?;
-        let report = table.freeze(&predicate, |_| true)?;
+        let report = table.table.freeze(&predicate, |_| true)?;
         tell(out.as_ref(), report.rows);
         Ok(())
     })
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn store_table_thaw(
         let out = Out::optional(rows_out, "rows_out", 0)?;
         let table = handle::shared(table)?;
         let predicate = condition(expression, expression_len)?;
-        tell(out.as_ref(), table.thaw(&predicate)?);
+        tell(out.as_ref(), table.table.thaw(&predicate)?);
         Ok(())
     })
 }
