@@ -91,3 +91,21 @@ fn rows_go_cold_by_the_column_that_says_so() {
     let (greatest, least) = (thawed(397_000, 399_999), thawed(0, 2_999));
     assert!(greatest > 2_900 && least < 1_500, "{greatest} and {least} of 3000");
 }
+
+/// Who holds a snapshot holds rows: then writers are refused, or the snapshot is given up, but nobody waits
+/// for what cannot come.
+#[test]
+fn a_snapshot_that_holds_everything_stops_nobody() {
+    let (store, _place) = store(16 * MIB);
+    let table = flights(&store);
+    put(&store, &table, 0..60_000);
+    let held = store.snapshot().unwrap();
+    let began = std::time::Instant::now();
+    for round in 0..20 {
+        put(&store, &table, (0..60_000).skip(round * 3_000).take(3_000));
+    }
+    drop(held);
+    put(&store, &table, 60_000..61_000);
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    assert_eq!(table.count(&store.snapshot().unwrap()).unwrap(), 61_000);
+}

@@ -69,6 +69,12 @@ impl ColdRows {
         !self.some.load(Relaxed)
     }
 
+    /// The segments now, if there are any.
+    #[inline]
+    pub(crate) fn some_segments(&self) -> Option<Segments> {
+        if self.is_empty() { None } else { Some(Arc::clone(&self.segments.read())) }
+    }
+
     /// The segments now.
     pub(crate) fn segments(&self) -> Segments {
         if self.is_empty() { Arc::default() } else { Arc::clone(&self.segments.read()) }
@@ -143,6 +149,9 @@ impl ColdRows {
 
     /// How many rows its segments have, there or not.
     pub(crate) fn rows(&self) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
         self.segments().iter().map(|segment| u64::from(segment.rows())).sum()
     }
 

@@ -86,12 +86,13 @@ impl<'a> Cursor<'a> {
         let moment = source.at();
         let asked = Sorting { sort: &sort, limit, offset, in_order: serves_sort };
         let rows_ahead = if serves_sort { asked.rows_kept() } else { 1 };
-        let segments = if without_cold { Segments::default() } else { rows.cold.segments() };
-        let cold =
-            (!segments.is_empty()).then(|| Box::new(ColdReader::new(segments.clone(), &rows.cold)));
+        let segments = if without_cold { None } else { rows.cold.some_segments() };
         let walks_cold = matches!(plan.path, AccessPath::Scan | AccessPath::Index { .. });
-        let cold_walk = (walks_cold && cold.is_some())
-            .then(|| ColdWalk::new(segments, moment.at, &filter, &rows.schema));
+        let walk = |segments: &Segments| {
+            ColdWalk::new(Arc::clone(segments), moment.at, &filter, &rows.schema)
+        };
+        let cold_walk = segments.as_ref().filter(|_| walks_cold).map(walk);
+        let cold = segments.map(|segments| Box::new(ColdReader::new(segments, &rows.cold)));
         let mut cursor = Self {
             cold_walk,
             cold,

@@ -55,6 +55,9 @@ fn watch(engine: &Arc<Engine>) {
                 break;
             }
         }
+        if excess(engine) == 0 {
+            engine.freezer.rest();
+        }
     }
 }
 

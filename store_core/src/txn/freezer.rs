@@ -23,7 +23,7 @@ const FULL: u64 = 7;
 /// How long a writer waits at most, and how long one pass is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PASS_PATIENCE: Duration = Duration::from_secs(2);
-/// How long after a pass that froze nothing the next one is tried.
+/// How long after a pass that froze nothing, or had nothing to free, the next one is tried.
 const IDLE: Duration = Duration::from_millis(500);
 /// What freezing needs when all is full is kept for it: a part of the budget, within bounds.
 const KEPT_SHARE: u64 = 64;
@@ -44,8 +44,8 @@ struct State {
     wanted: bool,
     ending: bool,
     passes: u64,
-    /// The last pass froze nothing.
-    is_idle: bool,
+    /// Since when nothing can be frozen.
+    idle_since: Option<Instant>,
     rows: u64,
     error: Option<String>,
     kept: Option<Reservation>,
@@ -85,6 +85,9 @@ impl Freezer {
         let began = Instant::now();
         let mut state = self.state.lock();
         loop {
+            if state.idle_since.is_some_and(|since| since.elapsed() < IDLE) {
+                return;
+            }
             if !state.wanted {
                 state.wanted = true;
                 self.changed.notify_all();
@@ -94,11 +97,12 @@ impl Freezer {
             }
             let passes = state.passes;
             let until = Instant::now() + PASS_PATIENCE;
-            while state.passes == passes && !state.ending && Instant::now() < until {
+            while state.passes == passes
+                && state.idle_since.is_none_or(|since| since < began)
+                && !state.ending
+                && Instant::now() < until
+            {
                 self.changed.wait_for(&mut state, PASS_PATIENCE);
-            }
-            if state.is_idle {
-                return;
             }
         }
     }
@@ -108,9 +112,6 @@ impl Freezer {
     /// Waits until rows are to be frozen; false at the end.
     pub(crate) fn wait_wanted(&self) -> bool {
         let mut state = self.state.lock();
-        if state.is_idle && !state.ending {
-            self.changed.wait_for(&mut state, IDLE);
-        }
         while !state.wanted && !state.ending {
             self.changed.wait_for(&mut state, Duration::from_secs(3600));
         }
@@ -130,8 +131,15 @@ impl Freezer {
         state.passes += 1;
         let rows = *outcome.as_ref().unwrap_or(&0);
         state.rows += rows;
-        state.is_idle = rows == 0;
+        state.idle_since = (rows == 0).then(Instant::now);
         state.error = outcome.as_ref().err().map(ToString::to_string);
+        self.changed.notify_all();
+    }
+
+    /// What is used beyond the mark is held back by snapshots.
+    pub(crate) fn rest(&self) {
+        let mut state = self.state.lock();
+        state.idle_since = Some(Instant::now());
         self.changed.notify_all();
     }
 
