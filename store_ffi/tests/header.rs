@@ -21,6 +21,7 @@ const SOURCES: [(&str, &str); 17] = [
     ("write_rows", "many rows at once"),
     ("query", "queries"),
     ("write_where", "writing rows by what they hold"),
+    ("cold", "rows out of memory and back"),
     ("cursor", "cursors"),
     ("stats", "numbers and checks"),
 ];

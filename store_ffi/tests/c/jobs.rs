@@ -28,7 +28,7 @@ fn prepare(place: &Path) {
     write("rows.yaml", format!("name: rows\n{SCANS}  - sort: {{ by: name }}\n{sink}"));
     let counts = "steps:\n  - scan: { table: counts, db: db }\n    name: before\n  - scan: { source: in.tsv, header: \
                   true }\n  - aggregate: { group_by: key, aggs: [count(*) AS m] }\n  - join: { with: before, on: \
-                  key, how: left }\n  - project: { columns: [key, coalesce(n, 0) + m AS n] }\n  - sink: { table: \
+                  key, how: left }\n  - project: { columns: [key, 'coalesce(n, 0) + m AS n'] }\n  - sink: { table: \
                   counts, db: db }\n";
     write("counts.yaml", counts.to_owned());
     std::fs::create_dir(place.join("aside")).unwrap();

@@ -64,6 +64,8 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_table_drop(NULL, NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_table_create_index(NULL, NULL, 0, NULL, 0, 0, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_table_drop_index(NULL, NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_table_freeze(NULL, NULL, 0, NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_table_thaw(NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_table_column_count(NULL, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_table_column(NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_table_column_name(NULL, 0, NULL, NULL, &err));
