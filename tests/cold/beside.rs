@@ -64,6 +64,15 @@ fn transfer(store: &Store, table: &Table, random: &mut Random, level: Isolation)
         .unwrap();
 }
 
+/// Tells the other threads to end.
+struct End<'d>(&'d AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn sums_stay_while_rows_come_and_go() {
     let (store, place) = store(32 * MIB);
@@ -92,6 +101,8 @@ fn sums_stay_while_rows_come_and_go() {
                 rounds.fetch_add(1, Ordering::Relaxed);
             }
         });
+        // Also if this thread fails, or the others would go on for ever.
+        let _end = End(done);
         let mut random = Random::new(9);
         for _ in 0..60 {
             let low = random.below(ACCOUNTS as u64) as i64;
@@ -104,7 +115,6 @@ fn sums_stay_while_rows_come_and_go() {
                 store.checkpoint().unwrap();
             }
         }
-        done.store(true, Ordering::Relaxed);
     });
     assert!(rounds.load(Ordering::Relaxed) > 0 && store.stats().tables[0].cold_rows > 0);
     assert_sound(&store);

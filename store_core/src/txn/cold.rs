@@ -212,13 +212,29 @@ impl Txn {
         moving.tables.push(self.tables[table as usize].clone());
         let place = self.place;
         self.engine.with_relief(place, || found.segment.make_room(1))?;
-        let (began, mut attempt) = (Instant::now(), 0);
+        moving.insert_moved(rows, 0, words, place)?;
+        let gone = ColdChange::Gone { segment: found.segment.number, row: found.row };
+        moving.change_cold(0, Arc::clone(&found.segment), gone);
+        debug_assert!(moving.writes.last().is_some_and(|write| write.kind != WriteKind::Gone));
+        let row = moving.writes[0].row;
+        Ok((row, moving.finish_move()?))
+    }
+
+    /// Inserts a row that is cold. Others may own its old place in memory for moments: those who are about
+    /// to be refused its key, or to find that the row has left.
+    fn insert_moved(
+        &mut self,
+        rows: &Rows,
+        table: u32,
+        words: &RowWords,
+        place: usize,
+    ) -> Result<()> {
+        let (began, mut attempt, mut relieved) = (Instant::now(), 0, 0);
         loop {
             let inserted =
-                moving.reserve_write().and_then(|()| moving.insert_checked(rows, 0, words));
-            let mut relieved = 0;
+                self.reserve_write().and_then(|()| self.insert_checked(rows, table, words));
             match inserted {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 Err(error) if error.kind() == Kind::Conflict && began.elapsed() < MOVE_PATIENCE => {
                     pause(&mut attempt);
                 }
@@ -226,11 +242,6 @@ impl Txn {
                 Err(error) => return Err(error),
             }
         }
-        let gone = ColdChange::Gone { segment: found.segment.number, row: found.row };
-        moving.change_cold(0, Arc::clone(&found.segment), gone);
-        debug_assert!(moving.writes.last().is_some_and(|write| write.kind != WriteKind::Gone));
-        let row = moving.writes[0].row;
-        Ok((row, moving.finish_move()?))
     }
 
     /// A transaction that moves rows, and changes none.
@@ -332,9 +343,9 @@ impl Txn {
         table: &LiveTable,
         found: &[u32],
     ) -> Result<u64> {
-        let mut txn = Self::moving(lease)?;
+        let _alone = table.data.cold.lock_moves();
+        let mut txn = Self::moving(lease)?; // its snapshot is not older than the last move
         let (number, rows) = txn.join(table)?;
-        let _alone = rows.cold.lock_moves();
         let segments = rows.cold.segments();
         let (mut words, mut thawed) = (RowWords::new(), 0);
         for row in found {
@@ -343,10 +354,8 @@ impl Txn {
                 continue;
             }
             Self::copy_cold(rows, *row, &mut words)?;
-            txn.relieved(|txn| {
-                txn.reserve_write()?;
-                txn.insert_checked(rows, number, &words)
-            })?;
+            let place = txn.place;
+            txn.insert_moved(rows, number, &words, place)?;
             let gone = ColdChange::Gone { segment: segment.number, row: in_segment };
             txn.change_cold(number, Arc::clone(segment), gone);
             thawed += 1;
