@@ -40,7 +40,8 @@ fn write() -> (Files, String) {
     steps.extend([Step::Mixed, Step::DropIndex, Step::Reopen, Step::Mixed, Step::CreateIndex]);
     steps.extend([Step::Put, Step::Delete, Step::ChangeColumns, Step::Mixed, Step::PutLong]);
     steps.extend([Step::DropTable, Step::CreateTable, Step::ChangeColumns, Step::Mixed]);
-    steps.extend([Step::Freeze, Step::Mixed, Step::Checkpoint, Step::Freeze, Step::Mixed]);
+    steps.extend([Step::Freeze, Step::Freeze, Step::Mixed, Step::Freeze, Step::Checkpoint]);
+    steps.extend([Step::Freeze, Step::Thaw, Step::Mixed]);
     runner.run(&steps).unwrap();
     let state = format!("{:#?}\n", state_of(runner.store()));
     let mut files = place.contents();
@@ -117,6 +118,7 @@ fn kept_files_of_every_version_open_or_are_refused_by_name() {
 #[test]
 fn a_file_of_a_newer_version_is_refused_by_name() {
     let (files, _) = write();
+    let mut cold = 0;
     for name in files.keys() {
         let mut files = files.clone();
         let Some(kind) = FileKind::of(name) else { panic!("{name} is of no kind") };
@@ -124,10 +126,15 @@ fn a_file_of_a_newer_version_is_refused_by_name() {
         let newer = version_of(&sealed.header) + 1;
         sealed.header[8..12].copy_from_slice(&newer.to_le_bytes());
         files.insert(name.clone(), sealed.seal());
-        let error = open(&place_with(&files)).unwrap_err();
+        let opened = open(&place_with(&files));
+        if opened.is_ok() && name.starts_with("cold-") {
+            continue; // nobody needs it any more: opening removes it
+        }
+        let error = opened.unwrap_err();
+        cold += u32::from(name.starts_with("cold-"));
         assert_eq!(error.kind(), Kind::Unsupported, "{name}: {error}");
         let text = error.to_string();
         assert!(text.contains(name) && text.contains(&newer.to_string()), "{name}: {error}");
     }
-    assert!(files.len() >= 4, "{:?}", files.keys());
+    assert!(files.len() >= 4 && cold > 0, "{:?}", files.keys());
 }

@@ -71,9 +71,9 @@ fn check_after_scan(steps: &str, rows: u64) -> Vec<u64> {
 /// Bytes put aside and passes, as they were said beforehand and as they were.
 fn spilled(place: &Place, job: &str) -> [(u64, u64); 2] {
     place.file("job.yaml", job);
-    let explained = place.run("etl explain job.yaml --memory 12MiB --json");
+    let explained = place.run("etl explain job.yaml --memory 24MiB --json");
     let explained: Value = serde_json::from_str(&explained.out).unwrap();
-    let facts = done(place, job, &["--memory", "12MiB"]);
+    let facts = done(place, job, &["--memory", "24MiB"]);
     [&explained["memory"], &facts].map(|said| {
         let number = |name: &str| said[name].as_u64().unwrap();
         (number("spill_bytes"), number("passes"))

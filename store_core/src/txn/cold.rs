@@ -119,6 +119,21 @@ impl Txn {
         cold.warmed.iter().any(|((table, _), warmed)| *table == rows.id && *warmed == (row, at))
     }
 
+    /// True if the row with this key was cold for this snapshot, and is in memory since this timestamp.
+    #[inline]
+    pub(super) fn was_moved(
+        &self,
+        rows: &TableData,
+        words: &RowWords,
+        at: Timestamp,
+    ) -> Result<bool> {
+        if rows.cold.is_empty() {
+            return Ok(false);
+        }
+        let found = rows.find_cold(&rows.view(words), self.at)?;
+        Ok(found.is_some_and(|found| found.segment.gone_at(found.row) == Some(at)))
+    }
+
     /// Puts the long values in memory of an owned row that was cold in the place of the copies that were
     /// read, but for the columns that are about to change.
     pub(super) fn take_warm_words(

@@ -287,7 +287,12 @@ impl Txn {
             _ if !same_key => Ok(Claim::OtherKey),
             Newest::Deleted(at) if at <= self.at => return Ok(Claim::Tombstone),
             Newest::Live(at) if at <= self.at => Err(duplicate(rows, words)),
-            Newest::Deleted(at) | Newest::Live(at) => Err(self.too_new(rows, other, words, at.0)),
+            Newest::Live(at) => match self.was_moved(rows, words, at) {
+                Ok(true) => Err(duplicate(rows, words)),
+                Ok(false) => Err(self.too_new(rows, other, words, at.0)),
+                Err(error) => Err(error),
+            },
+            Newest::Deleted(at) => Err(self.too_new(rows, other, words, at.0)),
             Newest::Unborn => Ok(Claim::Again),
         };
         versions.disown(other);

@@ -24,7 +24,7 @@ fn run(made: &Job, head: &str) -> Report {
 fn results_do_not_depend_on_the_seed() {
     let place = place(40_000);
     let read = |name: &str| std::fs::read_to_string(place.path().join(name)).unwrap();
-    let sorted = format!("{ROWS}  - sort: {{ by: name }}\n");
+    let sorted = format!("{JOIN}{ROWS}  - sort: {{ by: name }}\n");
     let mut found = Vec::new();
     for seed in [0_u64, 1, 77, u64::MAX] {
         let head = format!("seed: {seed}\n");
@@ -32,7 +32,7 @@ fn results_do_not_depend_on_the_seed() {
         assert_eq!(report.to_json()["seed"], seed);
         let report = run(&job(place.path(), &sorted, "sorted.tsv"), &head);
         assert!(report.spill_bytes > 0, "{report:?}");
-        let report = run(&job(place.path(), ROWS, "rows.tsv"), &head);
+        let report = run(&job(place.path(), &format!("{JOIN}{ROWS}"), "rows.tsv"), &head);
         assert!(report.spill_bytes > 0, "{report:?}");
         found.push([read("joined.tsv"), read("sorted.tsv"), read("rows.tsv")]);
     }
@@ -53,12 +53,12 @@ fn results_do_not_depend_on_the_seed() {
 fn without_a_seed_it_is_0() {
     let place = place(5_000);
     let read = |name: &str| std::fs::read_to_string(place.path().join(name)).unwrap();
-    let report = run(&job(place.path(), ROWS, "without.tsv"), "");
+    let report = run(&job(place.path(), &format!("{JOIN}{ROWS}"), "without.tsv"), "");
     assert_eq!(
         (&report.to_json()["seed"], &report.to_json()["spill_concurrency"]),
         (&0.into(), &().into())
     );
-    run(&job(place.path(), ROWS, "with.tsv"), "seed: 0\n");
+    run(&job(place.path(), &format!("{JOIN}{ROWS}"), "with.tsv"), "seed: 0\n");
     assert_eq!(read("without.tsv"), read("with.tsv"));
 }
 

@@ -183,7 +183,7 @@ fn counted(store: &Store) -> (TempDir, String) {
     let yaml = format!(
         "steps:\n  - scan: {{ table: counts, db: 'DB' }}\n    name: before\n  - scan: {{ source: '{at}/in.tsv', \
          header: true }}\n  - aggregate: {{ group_by: key, aggs: [count(*) AS m] }}\n  - join: {{ with: before, on: \
-         key, how: left }}\n  - project: {{ columns: [key, coalesce(n, 0) + m AS n] }}\n  - sink: {{ table: counts, \
+         key, how: left }}\n  - project: {{ columns: [key, 'coalesce(n, 0) + m AS n'] }}\n  - sink: {{ table: counts, \
          db: 'DB' }}\n"
     );
     (place, yaml)
