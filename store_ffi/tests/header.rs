@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// The sources in the header's order, each with the noun above its functions.
-const SOURCES: [(&str, &str); 17] = [
+const SOURCES: [(&str, &str); 18] = [
     ("version", "version"),
     ("status", "status"),
     ("error", "errors"),
