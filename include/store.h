@@ -2087,6 +2087,35 @@ store_status store_query_delete(struct store_query *query,
                                 uint64_t *rows_out,
                                 struct store_error **err);
 
+/* ---- rows out of memory and back ---- */
+
+/**
+ * Moves the rows for which an SQL expression is true out of memory, into segments on disk; all rows if it
+ * has no bytes.
+ *
+ * They stay rows of the table. *rows_out, which may be NULL, is how many were moved; those that others
+ * write just then stay. STORE_UNSUPPORTED: the store has no files, or the table a unique index. Errors of
+ * the expression are those of store_query_where. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_table_freeze(const struct store_table *table,
+                                const uint8_t *expression,
+                                size_t expression_len,
+                                uint64_t *rows_out,
+                                struct store_error **err);
+
+/**
+ * Brings the cold rows for which an SQL expression is true back to memory; all if it has no bytes.
+ *
+ * *rows_out, which may be NULL, is how many there were. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_table_thaw(const struct store_table *table,
+                              const uint8_t *expression,
+                              size_t expression_len,
+                              uint64_t *rows_out,
+                              struct store_error **err);
+
 /* ---- cursors ---- */
 
 /**
