@@ -91,7 +91,9 @@ fn what_is_put_aside_is_foretold() {
         let [foretold, was] = spilled(&place, job);
         assert!(was.0 > 1 << 20, "{job}: nothing is put aside");
         assert!(foretold.0 / 2 <= was.0 && was.0 <= foretold.0 * 2, "{job}: {foretold:?} {was:?}");
-        assert_eq!(foretold.1, was.1, "{job}: {foretold:?} {was:?}");
+        // How groups are spread over partitions is not known beforehand.
+        let known = !job.contains("aggregate");
+        assert!(!known || foretold.1 == was.1, "{job}: {foretold:?} {was:?}");
     }
     let streaming = job("  - filter: { expr: x > 3 }\n");
     assert_eq!(spilled(&place, &streaming), [(0, 0); 2]);

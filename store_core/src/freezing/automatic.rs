@@ -56,7 +56,7 @@ fn watch(engine: &Arc<Engine>) {
             }
         }
         if excess(engine) == 0 {
-            engine.freezer.rest();
+            engine.freezer.rest(&engine.budget);
         }
     }
 }

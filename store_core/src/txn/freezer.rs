@@ -136,10 +136,10 @@ impl Freezer {
         self.changed.notify_all();
     }
 
-    /// What is used beyond the mark is held back by snapshots.
-    pub(crate) fn rest(&self) {
+    /// Nothing more is to be frozen: what is still used beyond the mark is held back by snapshots.
+    pub(crate) fn rest(&self, budget: &MemoryBudget) {
         let mut state = self.state.lock();
-        state.idle_since = Some(Instant::now());
+        state.idle_since = is_beyond(budget, HIGH).then(Instant::now);
         self.changed.notify_all();
     }
 

@@ -24,6 +24,8 @@ use crate::sync::{
 use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 
+/// What a row is taken for at most that waits to be reclaimed.
+const MOST_A_ROW: u64 = 4 << 10;
 /// How often whoever wakes the thread tries its lock.
 const START_ATTEMPTS: u32 = 100;
 
@@ -322,7 +324,12 @@ impl Engine {
         let mut tables = self.live_tables();
         tables.extend(self.upkeep.ended());
         self.reclaim_all(&tables);
-        tables.iter().map(|table| table.held_bytes()).sum()
+        // Rows in the queues have left, or will leave, a slot each behind.
+        let waiting = |table: &Arc<LiveTable>| {
+            let (rows, data) = (table.data.garbage.len(), &table.data);
+            rows * (data.holder.used() / data.primary.len().max(1)).min(MOST_A_ROW)
+        };
+        tables.iter().map(|table| table.held_bytes() + waiting(table)).sum()
     }
 
     /// Reclaims all that can be, at most so many rows of each table; true if it was anything.
