@@ -238,7 +238,7 @@ impl<R: Reader, const COLUMNS: usize> LookupAt<'_, R, COLUMNS> {
             }
             match self.lookup.find(self.reader, key)? {
                 Some((_words, picks, cells)) => {
-                    look(nth, Some(Cells { picks: &picks, cells: &cells }))
+                    look(nth, Some(Cells { picks: &picks, cells: &cells }));
                 }
                 None => look(nth, None),
             }

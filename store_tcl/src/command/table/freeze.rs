@@ -22,7 +22,7 @@ pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
 };
 
 fn run(call: &Call<'_, TableHandle>) -> Outcome {
-    let (table, predicate) = (call.handle.table()?, condition(&call.words)?);
+    let (table, predicate) = (call.handle.table()?, condition(call.words)?);
     let report = table.freeze(&predicate, |_| true)?;
     Ok(pairs([
         ("rows", count_obj(report.rows)),

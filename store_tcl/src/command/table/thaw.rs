@@ -19,6 +19,6 @@ pub const SUBCOMMAND: Subcommand<TableHandle> = Subcommand {
 };
 
 fn run(call: &Call<'_, TableHandle>) -> Outcome {
-    let (table, predicate) = (call.handle.table()?, condition(&call.words)?);
+    let (table, predicate) = (call.handle.table()?, condition(call.words)?);
     Ok(count_obj(table.thaw(&predicate)?).into())
 }
