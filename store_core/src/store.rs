@@ -134,9 +134,9 @@ impl Options {
         self
     }
 
-    /// Whether rows are moved out of memory by themselves, into segments on disk, when three quarters of the
+    /// Whether rows are moved out of memory by themselves, into segments on disk, when eleven sixteenths of the
     /// budget are used: those that were written longest ago, or, if a column has the property `cold`
-    /// with the value `least` or `greatest`, those with such values there; true by default. Who begins to write when seven eighths are used
+    /// with the value `least` or `greatest`, those with such values there; true by default. Who begins to write when thirteen are used
     /// waits up to 10 s for it. Without effect in memory, and on tables with a unique index.
     ///
     /// See [`Table::freeze`].

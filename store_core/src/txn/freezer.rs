@@ -16,10 +16,11 @@ use crate::mem::{Holder, MemoryBudget, Reservation};
 use crate::sync::{AtomicBool, Condvar, Mutex, Relaxed};
 use std::time::{Duration, Instant};
 
-/// Parts of the budget, in eighths.
-const LOW: u64 = 5;
-const HIGH: u64 = 6;
-const FULL: u64 = 7;
+/// Parts of the budget, in sixteenths: what is left beyond the last is for the commits under way.
+const LOW: u64 = 9;
+const HIGH: u64 = 11;
+const FULL: u64 = 13;
+const PARTS: u64 = 16;
 /// How long a writer waits at most, and how long one pass is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PASS_PATIENCE: Duration = Duration::from_secs(2);
@@ -151,7 +152,7 @@ impl Freezer {
 
     /// Bytes to be freed.
     pub(crate) fn excess(budget: &MemoryBudget) -> u64 {
-        budget.used().saturating_sub(budget.limit() / 8 * LOW)
+        budget.used().saturating_sub(budget.limit() / PARTS * LOW)
     }
 
     /// What was done so far.
@@ -161,8 +162,8 @@ impl Freezer {
     }
 }
 
-fn is_beyond(budget: &MemoryBudget, eighths: u64) -> bool {
-    budget.used() > budget.limit() / 8 * eighths
+fn is_beyond(budget: &MemoryBudget, parts: u64) -> bool {
+    budget.used() > budget.limit() / PARTS * parts
 }
 
 fn kept_bytes(budget: &MemoryBudget) -> usize {
