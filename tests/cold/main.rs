@@ -18,7 +18,7 @@ pub const MIB: u64 = 1 << 20;
 /// If it cannot be made.
 pub fn store(memory: u64) -> (Store, TempDir) {
     let place = tempfile::tempdir().unwrap();
-    (Store::options().memory(memory).open(place.path()).unwrap(), place)
+    (Store::options().memory(memory).freeze(true).open(place.path()).unwrap(), place)
 }
 
 /// A table of made flights.

@@ -76,7 +76,7 @@ fn open_or_create(common: &Common, db: &Path) -> Result<Store, Failure> {
 /// What the command line says of opening.
 fn options(common: &Common) -> Options {
     let mut options = Store::options();
-    options = options.durability(common.durability.into());
+    options = options.durability(common.durability.into()).freeze(true);
     if let Some(delay) = common.async_delay {
         options = options.async_delay(Duration::from_millis(delay));
     }
