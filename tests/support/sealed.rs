@@ -33,6 +33,15 @@ pub struct Sealed {
     pub parts: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+/// A segment of any kind as a program of another version would begin it, with a header that holds.
+pub fn segment_of_version(bytes: &[u8], version: u32) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[8..12].copy_from_slice(&version.to_le_bytes());
+    let checksum = xxh3_64_with_seed(&bytes[..40], 0);
+    put(&mut bytes, 40, checksum);
+    bytes
+}
+
 /// The kinds of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {

@@ -44,6 +44,7 @@ fn watch(engine: &Arc<Engine>) {
     let lease = Lease::of_thread(engine);
     let holder = engine.holder.child("kept for freezing");
     while engine.freezer.wait_wanted() {
+        wait_reclaimed(engine);
         while excess(engine) > 0 && !engine.is_ending() {
             engine.freezer.begin_pass();
             let outcome = pass(engine, &lease);
@@ -68,14 +69,16 @@ fn excess(engine: &Engine) -> u64 {
     Freezer::excess(&engine.budget).saturating_sub(held)
 }
 
-/// Waits until the rows that were frozen have left memory, as far as snapshots let them.
+/// Waits until what was frozen or replaced has left memory: what is counted as held back may only be late,
+/// and a writer that is let on too early finds no room.
 fn wait_reclaimed(engine: &Arc<Engine>) {
     let began = Instant::now();
     engine.upkeep.poke();
-    while engine.has_garbage() && excess(engine) > 0 && !engine.is_ending() {
+    while engine.has_garbage() && Freezer::excess(&engine.budget) > 0 && !engine.is_ending() {
         if began.elapsed() > RECLAIM_WAIT {
             return;
         }
+        engine.reclaim_now();
         std::thread::sleep(LOOK_EVERY);
     }
 }
