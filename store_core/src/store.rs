@@ -134,10 +134,14 @@ impl Options {
         self
     }
 
-    /// Whether rows are moved out of memory by themselves, into segments on disk, when eleven sixteenths of the
-    /// budget are used: those that were written longest ago, or, if a column has the property `cold`
-    /// with the value `least` or `greatest`, those with such values there; false by default. Who begins to write when thirteen are used
-    /// waits up to 10 s for it. Without effect in memory, and on tables with a unique index.
+    /// Whether rows are moved out of memory by themselves, into segments on disk, when eleven sixteenths of
+    /// the budget are used: those that were written longest ago, or, if a column has the property `cold`
+    /// with the value `least` or `greatest`, those with such values there; false by default. Who begins to
+    /// write when thirteen are used waits up to 10 s for it. Without effect in memory, and on tables with
+    /// a unique index.
+    ///
+    /// A write may still be over budget: beside a snapshot that holds back much, when rows go by a column
+    /// that has nothing to do with when they came, or when the budget is less than 16 MiB.
     ///
     /// See [`Table::freeze`].
     pub fn freeze(mut self, freeze: bool) -> Self {
