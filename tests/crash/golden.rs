@@ -41,7 +41,9 @@ fn write() -> (Files, String) {
     steps.extend([Step::Put, Step::Delete, Step::ChangeColumns, Step::Mixed, Step::PutLong]);
     steps.extend([Step::DropTable, Step::CreateTable, Step::ChangeColumns, Step::Mixed]);
     steps.extend([Step::Freeze, Step::Freeze, Step::Mixed, Step::Freeze, Step::Checkpoint]);
-    steps.extend([Step::Freeze, Step::Thaw, Step::Mixed]);
+    steps.extend([Step::Freeze, Step::Thaw, Step::CreateTable, Step::Mixed, Step::CreateIndex]);
+    steps.extend([Step::Put, Step::Freeze, Step::Delete, Step::Reinsert, Step::ChangeColumns]);
+    steps.extend([Step::Mixed, Step::Freeze, Step::Put, Step::Mixed]);
     runner.run(&steps).unwrap();
     let state = format!("{:#?}\n", state_of(runner.store()));
     let mut files = place.contents();

@@ -8,6 +8,9 @@ const FRAME_BYTES: usize = 48;
 const SEGMENT_HEADER_BYTES: usize = 48;
 const BLOCK_HEADER_BYTES: usize = 40;
 const MANIFEST_HEADER_BYTES: usize = 32;
+/// What a segment's header says of cold rows, and what ends them: where their index is, and its number.
+const COLD_SEGMENT: u8 = 3;
+const TRAILER_BYTES: usize = 16;
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
@@ -31,6 +34,8 @@ pub struct Sealed {
     pub header: Vec<u8>,
     /// Header and bytes of each part.
     pub parts: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Where the index of a cold segment was.
+    index_at: Option<u64>,
 }
 
 /// A segment of any kind as a program of another version would begin it, with a header that holds.
@@ -98,10 +103,14 @@ impl Sealed {
             parts.push((head.to_vec(), bytes));
             rest = after;
         }
-        Self { kind, header: header.to_vec(), parts }
+        let cold = kind == FileKind::Segment && header[12] == COLD_SEGMENT;
+        let trailer = parts.last().filter(|_| cold).map(|(_, bytes)| bytes);
+        let index_at = trailer.map(|bytes| u64_at(bytes, bytes.len() - TRAILER_BYTES));
+        Self { kind, header: header.to_vec(), parts, index_at }
     }
 
-    /// The file, with lengths, positions and checksums that hold.
+    /// The file, with lengths, positions and checksums that hold. Blocks of a cold segment are found where
+    /// they were: only the first of them may be changed and found, and the index.
     pub fn seal(&self) -> Vec<u8> {
         match self.kind {
             FileKind::Log => self.seal_log(),
@@ -133,8 +142,14 @@ impl Sealed {
         put(&mut bytes, 40, checksum);
         let id = u64_at(&bytes, 24);
         let (mut rows, mut raw, mut chain) = (0, 0, 0);
+        let mut last_at = 0;
         for (number, (head, stored)) in self.parts.iter().enumerate() {
-            let mut head = head.clone();
+            let (mut head, mut stored) = (head.clone(), stored.clone());
+            if number + 1 == self.parts.len() {
+                self.point_to_index(&mut stored, last_at);
+            }
+            last_at = bytes.len() as u64;
+            let stored = &stored[..];
             put(&mut head, 8, number as u64);
             put(&mut head, 16, xxh3_64(stored));
             for at in [28, 32] {
@@ -160,6 +175,14 @@ impl Sealed {
         put(&mut footer, 48, checksum);
         bytes.extend_from_slice(&footer);
         bytes
+    }
+
+    /// Lets a trailer that says where the index was say where it is.
+    fn point_to_index(&self, trailer: &mut [u8], at: u64) {
+        let Some(place) = trailer.len().checked_sub(TRAILER_BYTES) else { return };
+        if self.index_at == Some(u64_at(trailer, place)) {
+            put(trailer, place, at);
+        }
     }
 
     fn seal_manifest(&self) -> Vec<u8> {
