@@ -145,13 +145,15 @@ struct Inner {
     awaited: Option<Awaited>,
 }
 
-/// What a conflict is about: once it is decided, the work may be tried again.
+/// What a conflict is about, or a refusal: once it is decided, the work may be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Awaited {
     /// A commit that is not published yet.
     Commit(u64),
     /// A row that another transaction owns.
     Row { table: u32, row: u32 },
+    /// Memory, which freezing may free.
+    Room,
 }
 
 impl Error {

@@ -50,6 +50,8 @@ pub(crate) const COMPACT_SHARE: u64 = 16;
 pub(crate) const RELIEF_STEPS: usize = 4096;
 /// How often a statement makes room and tries again: each time a snapshot may have to go.
 pub(crate) const RELIEF_ATTEMPTS_MAX: usize = 2 * SNAPSHOTS_MAX;
+/// How often rows are frozen to make room for one transaction, or one row of an ingest.
+pub(crate) const RELIEFS_MAX: u32 = 10;
 /// How often it tries again because the upkeep thread may be about to make room, and how long it
 /// waits before.
 pub(crate) const UPKEEP_ATTEMPTS: usize = 4;

@@ -147,7 +147,8 @@ fn open_with(
     let mut start = replayed.next_start();
     start.timestamp = newest;
     let preallocate_bytes = device.growth_bytes();
-    let wal_options = WalOptions { preallocate_bytes, ..WalOptions::default() };
+    let pending_bytes_max = WalOptions::pending_bytes_within(engine.budget.limit());
+    let wal_options = WalOptions { preallocate_bytes, pending_bytes_max, ..WalOptions::default() };
     let (holder, durable) = (engine.holder.child("wal"), engine.timeline.durable());
     let wal = Wal::create(Arc::clone(device), start, wal_options, holder, durable)?;
     if !manifest.has_log && !planted::bug("log_not_noted") {

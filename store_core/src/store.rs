@@ -140,8 +140,10 @@ impl Options {
     /// write when thirteen are used waits up to 10 s for it. Without effect in memory, and on tables with
     /// a unique index.
     ///
-    /// A write may still be over budget: beside a snapshot that holds back much, when rows go by a column
-    /// that has nothing to do with when they came, or when the budget is less than 16 MiB.
+    /// A write that is refused memory all the same has rows frozen, and is run again, by [`Store::write`],
+    /// [`Retry`](crate::Retry) and [`Table::ingest`] (which begins a new batch), ten times at most. It is over budget if that
+    /// helps nothing: beside a snapshot that holds back much, or when what cold segments keep in memory
+    /// (some two bytes a row, and their indexes) fills the budget.
     ///
     /// See [`Table::freeze`].
     pub fn freeze(mut self, freeze: bool) -> Self {
@@ -375,7 +377,8 @@ impl Store {
             };
             drop(txn); // rolled back
             let retry = retry.get_or_insert_with(|| self.retry(options));
-            if error.kind() != Kind::Conflict || !retry.again(lost) {
+            let again = matches!(error.kind(), Kind::Conflict | Kind::OverBudget);
+            if !again || !retry.again(lost) {
                 return Err(error);
             }
         }

@@ -204,6 +204,26 @@ pub unsafe extern "C" fn store_options_follower_bytes(
     })
 }
 
+/// Sets with 1 whether rows are moved out of memory by themselves, into segments on disk, when eleven
+/// sixteenths of the budget are used; by default 0. Those go first that were written longest ago, or that
+/// the column property `cold` of their table names. Who begins to write when thirteen are used waits up
+/// to 10 s for it. A transaction may get STORE_OVER_BUDGET all the same, above all if it needs much at
+/// once: it may succeed when it is begun again.
+///
+/// Without effect in memory, and on tables with a unique index. One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_options_freeze(
+    options: *mut store_options,
+    freeze: i32,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || {
+        let mut options = handle::exclusive(options)?;
+        *options = options.clone().freeze(flag(freeze, "freeze")?);
+        Ok(())
+    })
+}
+
 /// Frees options and sets *options to NULL; NULL is a no-op.
 ///
 /// STORE_INVALID: they were freed before. One thread at a time. Since 0.1.

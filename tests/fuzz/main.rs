@@ -223,6 +223,10 @@ fn files_taken_apart_and_sealed_again_open() {
         }
         let store = Store::options().memory(16 << 20).open_on(Arc::new(device)).unwrap();
         let (tables, records) = (store.tables().len(), store.recovery().unwrap().records);
-        assert!(tables >= 3 && records > 5, "{tables} tables, {records} records: {:?}", files.keys());
+        assert!(
+            tables >= 3 && records > 5,
+            "{tables} tables, {records} records: {:?}",
+            files.keys()
+        );
     }
 }

@@ -116,7 +116,7 @@ fn more_rows_than_memory_go_to_disk() {
     let text: String =
         (0..600_000).map(|row| format!("{row}\ttext number {row} of many\n")).collect();
     place.file("big.tsv", text);
-    place.out("ingest db many big.tsv --memory 16MiB --batch 1000");
+    place.out("ingest db many big.tsv --memory 8MiB --batch 1000");
     assert_eq!(place.count("many"), 600_000);
 }
 

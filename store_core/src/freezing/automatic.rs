@@ -5,14 +5,14 @@
 //! greatest values there go first, and those with NULL before them. Else a row is as old as its last write.
 //! Either way a sample of the rows says where to cut.
 
-use super::Work;
+use super::{Work, freezing_holder};
 use crate::cold::PART_ROWS;
 use crate::error::{Kind, Result};
 use crate::mvcc::chain::Newest;
 use crate::mvcc::{Moment, Timestamp};
 use crate::schema::Schema;
 use crate::segment::zone_head;
-use crate::txn::{Engine, Freezer, Lease, LiveTable, Reading, RowWords, TableData};
+use crate::txn::{Engine, Lease, LiveTable, Reading, RowWords, TableData};
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
@@ -24,6 +24,9 @@ const PASS_ROWS: u64 = 1 << 17;
 /// How long the rows of a pass are waited for to leave memory.
 const RECLAIM_WAIT: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How often a pass that failed is tried again, and how long after.
+const FAILURES_MAX: u32 = 10;
+const FAILURE_PAUSE: Duration = Duration::from_millis(20);
 /// The property of the column whose values say which rows are cold first.
 const COLD: &str = "cold";
 
@@ -35,38 +38,47 @@ pub(crate) fn start(engine: &Arc<Engine>) {
     let held = Arc::clone(engine);
     let thread = Builder::new().name("store-freezer".to_owned());
     if let Ok(thread) = thread.spawn(move || watch(&held)) {
-        engine.freezer.enable(&engine.holder.child("kept for freezing"));
+        engine.freezer.enable(&engine.budget);
         engine.keep_thread(thread);
     }
 }
 
 fn watch(engine: &Arc<Engine>) {
     let lease = Lease::of_thread(engine);
-    let holder = engine.holder.child("kept for freezing");
     while engine.freezer.wait_wanted() {
         wait_reclaimed(engine);
+        let mut failures = 0;
         while excess(engine) > 0 && !engine.is_ending() {
-            engine.freezer.begin_pass();
             let outcome = pass(engine, &lease);
+            let last = match outcome {
+                Ok(rows) => rows == 0,
+                Err(_) => failures == FAILURES_MAX,
+            };
             if matches!(outcome, Ok(rows) if rows > 0) {
                 wait_reclaimed(engine);
             }
-            engine.freezer.end_pass(&holder, &outcome);
-            if !matches!(outcome, Ok(rows) if rows > 0) {
+            engine.freezer.end_pass(&outcome, last);
+            if last {
                 break;
+            }
+            if outcome.is_err() {
+                // Who took the memory that it needs gives it back when they end.
+                failures += 1;
+                std::thread::sleep(FAILURE_PAUSE);
             }
         }
         if excess(engine) == 0 {
-            engine.freezer.rest(&engine.budget);
+            engine.freezer.rest(engine);
         }
     }
 }
 
 /// Bytes that are used beyond the mark, but for what snapshots hold back: freezing more would free none
-/// of that.
+/// of that. Some if a writer was refused memory.
 fn excess(engine: &Engine) -> u64 {
     let held = engine.reclaim_now();
-    Freezer::excess(&engine.budget).saturating_sub(held)
+    let excess = engine.freezer.excess(engine);
+    if engine.freezer.is_refused() { excess } else { excess.saturating_sub(held) }
 }
 
 /// Waits until what was frozen or replaced has left memory: what is counted as held back may only be late,
@@ -74,7 +86,7 @@ fn excess(engine: &Engine) -> u64 {
 fn wait_reclaimed(engine: &Arc<Engine>) {
     let began = Instant::now();
     engine.upkeep.poke();
-    while engine.has_garbage() && Freezer::excess(&engine.budget) > 0 && !engine.is_ending() {
+    while engine.has_garbage() && engine.freezer.excess(engine) > 0 && !engine.is_ending() {
         if began.elapsed() > RECLAIM_WAIT {
             return;
         }
@@ -136,7 +148,7 @@ fn freeze_coldest(
 ) -> Result<()> {
     let snapshot = Reading::new(engine)?;
     let cut = Cut::find(&live.data, snapshot.moment(), most)?;
-    let _held = engine.holder.child("freezing").reserve(most as usize * size_of::<u32>())?;
+    let _held = freezing_holder(engine).reserve(most as usize * size_of::<u32>())?;
     let numbers = cut.rows(&live.data, snapshot.moment(), most as usize)?;
     work.segment(snapshot.moment(), &numbers).map(drop)
 }

@@ -20,14 +20,15 @@ use crate::checkpoint::Pace;
 use crate::cold::{ColdSegment, PART_ROWS};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::cold_name;
-use crate::mem::Reservation;
+use crate::mem::{Holder, Reservation};
 use crate::mvcc::Moment;
 use crate::planted;
 use crate::query::Predicate;
 use crate::segment::{ColdColumn, ColdColumns, ColdFile, ColdWriter, SegmentCodec};
 use crate::table::Table;
 use crate::txn::{
-    Edition, Engine, Lease, LiveTable, RowWords, SharedEngine, Snapshot, TableData, Txn,
+    Edition, Engine, Lease, LiveTable, QUEUED_ROW_BYTES, RowWords, SharedEngine, Snapshot,
+    TableData, Txn,
 };
 use crate::value::encode_key;
 use crate::wal::Device;
@@ -161,7 +162,7 @@ impl<'w> Work<'w> {
         numbers: &[u32],
     ) -> Result<(Vec<Ordered>, Vec<u8>, Reservation)> {
         let rows = &*self.live.data;
-        let holder = self.engine.holder.child("freezing");
+        let holder = freezing_holder(self.engine);
         let mut held = holder.reserve(numbers.len() * size_of::<Ordered>())?;
         let (mut order, mut keys) = (Vec::with_capacity(numbers.len()), Vec::new());
         let mut words = RowWords::zeroed(rows.layout.words());
@@ -196,7 +197,7 @@ impl<'w> Work<'w> {
             columns_of(rows),
             order.len(),
             SegmentCodec::Lz4,
-            &self.engine.holder.child("freezing"),
+            &freezing_holder(self.engine),
         )?;
         let mut pace = Pace::new(self.engine);
         let mut words = RowWords::zeroed(rows.layout.words());
@@ -224,6 +225,8 @@ impl<'w> Work<'w> {
     ) -> Result<()> {
         let _alone = self.live.data.cold.lock_moves();
         let mut txn = Txn::moving(&self.lease)?;
+        // The queues in which the rows wait to leave memory are counted when they do, whatever is left.
+        let queued = freezing_holder(self.engine).reserve(PART_ROWS as usize * QUEUED_ROW_BYTES)?;
         if let Some(index) = txn.unique_index(self.live)? {
             return Err(unique_refused(self.live, &index));
         }
@@ -240,6 +243,7 @@ impl<'w> Work<'w> {
             without.clear();
         }
         txn.bear(self.live, segment, part, without)?;
+        drop(queued);
         txn.finish_move()?;
         self.report.rows += rows - kept;
         self.report.rows_kept += kept;
@@ -260,6 +264,11 @@ pub(crate) fn thaw(engine: &SharedEngine, table: &Table, predicate: &Predicate) 
     }
     engine.sync()?;
     Ok(thawed)
+}
+
+/// Who holds what freezing needs.
+fn freezing_holder(engine: &Engine) -> Holder {
+    engine.holder.urgent_child("freezing")
 }
 
 fn put_key(rows: &TableData, words: &[u64], out: &mut Vec<u8>) -> Result<()> {

@@ -7,6 +7,7 @@ use super::reject::RejectFile;
 use super::scanner::Scanner;
 use super::source::Source;
 use crate::error::{Error, Kind, Result};
+use crate::options::RELIEFS_MAX;
 use crate::schema::Schema;
 use crate::value::{Type, ValueRef, parse_value_into};
 use smallvec::SmallVec;
@@ -33,6 +34,12 @@ pub(crate) trait RowSink {
 
     /// Drops what was pushed since the last commit.
     fn rollback(&mut self) -> Result<()>;
+
+    /// True if memory may be made free for a push that was refused some.
+    fn can_make_room(&self) -> bool;
+
+    /// Waits for that, with nothing pushed since the last commit; false if there will be none.
+    fn make_room(&mut self) -> bool;
 }
 
 /// Reads the source to its end into the sink.
@@ -118,7 +125,7 @@ impl Load<'_> {
     fn run(&mut self) -> Result<()> {
         while self.scanner.next()? {
             self.report.rows_in += 1;
-            match self.push_row() {
+            match self.push_in_room()? {
                 Ok(()) => {
                     self.report.rows_loaded += 1;
                     self.pending += 1;
@@ -134,6 +141,28 @@ impl Load<'_> {
         self.report.bytes = self.scanner.bytes();
         self.tell_progress(); // too late to cancel
         Ok(())
+    }
+
+    /// Pushes the record the scanner stands on, or gives the row's error. If memory is refused, the batch
+    /// ends with the row before it, and this row begins the next one.
+    fn push_in_room(&mut self) -> Result<Result<()>> {
+        for _ in 0..RELIEFS_MAX {
+            match self.push_row() {
+                Err(error) if error.kind() == Kind::OverBudget && self.can_make_room() => {
+                    self.flush_rejects()?;
+                    self.commit()?;
+                    if !self.sink.make_room() {
+                        return Ok(Err(error));
+                    }
+                }
+                done => return Ok(done),
+            }
+        }
+        Ok(self.push_row())
+    }
+
+    fn can_make_room(&self) -> bool {
+        !self.options.atomic && self.sink.can_make_room()
     }
 
     /// Parses the record the scanner stands on; the cells borrow from its buffer.

@@ -23,6 +23,8 @@ struct Memory {
     rollbacks: u64,
     /// A first cell of this text is refused with this kind.
     refuses: Option<(&'static str, Kind)>,
+    /// Whether waiting for room helps, where it can be waited for.
+    room: Option<bool>,
 }
 
 impl RowSink for Memory {
@@ -56,6 +58,17 @@ impl RowSink for Memory {
         self.rollbacks += 1;
         self.pending.clear();
         Ok(())
+    }
+
+    fn can_make_room(&self) -> bool {
+        self.room.is_some()
+    }
+
+    fn make_room(&mut self) -> bool {
+        assert!(self.pending.is_empty(), "what was pushed is committed first");
+        let helps = self.room == Some(true);
+        self.refuses = self.refuses.filter(|_| !helps);
+        helps
     }
 }
 

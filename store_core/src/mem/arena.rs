@@ -312,6 +312,15 @@ impl Arena {
         self.state.lock().live
     }
 
+    /// Bytes of the slots that are not in use, and of all.
+    pub(crate) fn slot_use(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        let (pages, live) = ((state.pages.len() - state.vacant.len()) as u64, state.live);
+        drop(state);
+        let all = pages * u64::from(self.slots_per_page);
+        (all.saturating_sub(live) * self.slot_bytes(), all * self.slot_bytes())
+    }
+
     /// Bytes of a slot.
     pub(crate) fn slot_bytes(&self) -> u64 {
         (self.shape.stride * WORD_BYTES) as u64

@@ -18,8 +18,10 @@ pub struct MemoryBudget {
     limit: AtomicU64,
     used: AtomicU64,
     peak: AtomicU64,
-    /// The part that only deleting rows may use: a full store must be able to let go of rows.
-    urgent: u64,
+    /// The part that only deleting and freezing rows may use: a full store must be able to let go of rows.
+    urgent: AtomicU64,
+    /// The part for what is counted without asking, when a commit cannot fail any more.
+    unasked: u64,
     roots: Mutex<Vec<Weak<Node>>>,
     /// Those who hold memory that they can give back at once.
     caches: Mutex<Vec<Weak<dyn Cache>>>,
@@ -42,6 +44,8 @@ struct Node {
     renamed: OnceLock<String>,
     used: AtomicU64,
     parent: Option<Holder>,
+    /// It may use what is kept.
+    urgent: bool,
     children: Mutex<Vec<Weak<Node>>>,
     budget: Arc<MemoryBudget>,
 }
@@ -68,21 +72,23 @@ impl MemoryBudget {
     pub fn new(limit: u64) -> Arc<Self> {
         const SHARE: u64 = 64;
         const MOST: u64 = 256 << 10;
-        let urgent = if limit < MEMORY_MIN { 0 } else { (limit / SHARE).min(MOST) };
-        Self::with_urgent(limit, urgent)
+        let kept = if limit < MEMORY_MIN { 0 } else { (limit / SHARE).min(MOST) };
+        // Three quarters for the rows, and one for the queues in which they wait to leave.
+        Self::with_kept(limit, kept - kept / 4, kept / 4)
     }
 
     /// A budget all of which may be reserved: for a job, which has no rows to delete.
     pub fn for_job(limit: u64) -> Arc<Self> {
-        Self::with_urgent(limit, 0)
+        Self::with_kept(limit, 0, 0)
     }
 
-    fn with_urgent(limit: u64, urgent: u64) -> Arc<Self> {
+    fn with_kept(limit: u64, urgent: u64, unasked: u64) -> Arc<Self> {
         Arc::new(Self {
             limit: AtomicU64::new(limit),
             used: AtomicU64::new(0),
             peak: AtomicU64::new(0),
-            urgent,
+            urgent: AtomicU64::new(urgent),
+            unasked,
             roots: Mutex::new(Vec::new()),
             caches: Mutex::new(Vec::new()),
         })
@@ -95,6 +101,7 @@ impl MemoryBudget {
             renamed: OnceLock::new(),
             used: AtomicU64::new(0),
             parent: None,
+            urgent: false,
             children: Mutex::new(Vec::new()),
             budget: Arc::clone(self),
         });
@@ -107,6 +114,11 @@ impl MemoryBudget {
         self.limit.load(Relaxed)
     }
 
+    /// Up to here whoever does not let go of rows is granted memory.
+    pub(crate) fn grantable(&self) -> u64 {
+        self.limit().saturating_sub(self.urgent.load(Relaxed) + self.unasked)
+    }
+
     /// Bytes reserved now.
     pub fn used(&self) -> u64 {
         self.used.load(Relaxed)
@@ -115,6 +127,11 @@ impl MemoryBudget {
     /// The most bytes ever reserved at once.
     pub fn peak(&self) -> u64 {
         self.peak.load(Relaxed)
+    }
+
+    /// Keeps so many bytes more for letting go of rows.
+    pub(crate) fn keep_urgent(&self, bytes: u64) {
+        self.urgent.fetch_add(bytes, Relaxed);
     }
 
     /// The tree, parents before children, in the order they were made.
@@ -215,11 +232,23 @@ impl Holder {
     /// A new holder below this one.
     #[must_use]
     pub fn child(&self, name: impl Into<String>) -> Self {
+        self.new_child(name, self.0.urgent)
+    }
+
+    /// One that may also use the part of the budget that is kept for letting go of rows, as those below
+    /// it may.
+    #[must_use]
+    pub(crate) fn urgent_child(&self, name: impl Into<String>) -> Self {
+        self.new_child(name, true)
+    }
+
+    fn new_child(&self, name: impl Into<String>, urgent: bool) -> Self {
         let node = Arc::new(Node {
             name: name.into(),
             renamed: OnceLock::new(),
             used: AtomicU64::new(0),
             parent: Some(self.clone()),
+            urgent,
             children: Mutex::new(Vec::new()),
             budget: Arc::clone(&self.0.budget),
         });
@@ -253,14 +282,23 @@ impl Holder {
 
     /// Counts bytes without a guard; the caller gives them back with [`Holder::give`].
     pub(crate) fn take(&self, bytes: usize) -> Result<()> {
-        let budget = &self.0.budget;
-        self.take_below(bytes, budget.limit() - budget.urgent)
+        self.take_below(bytes, self.most())
+    }
+
+    /// The same from the part of the budget that is kept for letting go of rows, too.
+    pub(crate) fn take_urgent(&self, bytes: usize) -> Result<()> {
+        self.take_below(bytes, self.budget().limit() - self.budget().unasked)
     }
 
     /// The same while the pool is locked, to which caches give their memory back.
     pub(crate) fn take_in_pool(&self, bytes: usize) -> Result<()> {
+        self.take_at_once(bytes, self.most())
+    }
+
+    /// Up to here it may fill the budget.
+    fn most(&self) -> u64 {
         let budget = &self.0.budget;
-        self.take_at_once(bytes, budget.limit() - budget.urgent)
+        if self.0.urgent { budget.limit() - budget.unasked } else { budget.grantable() }
     }
 
     fn take_below(&self, bytes: usize, limit: u64) -> Result<()> {
@@ -343,7 +381,7 @@ impl Reservation {
 
     /// Reserves more to delete a row: also from the part of the budget kept for that.
     pub(crate) fn grow_urgent(&mut self, by: usize) -> Result<()> {
-        self.holder.take_below(by, self.holder.budget().limit())?;
+        self.holder.take_urgent(by)?;
         self.bytes += by;
         Ok(())
     }

@@ -122,15 +122,16 @@ impl PagePool {
         self.hand_out(&mut state, holder)
     }
 
-    /// A page even if the budget is used up: from those kept for deleting rows.
+    /// A page even if the budget is used up: from what is kept for deleting rows.
     pub(crate) fn allocate_urgent(&self, holder: &Holder) -> Result<NonNull<u8>> {
         self.allocate(holder).or_else(|refusal| {
             let mut state = self.state.lock();
             if state.ready.is_empty() {
-                Err(refusal)
-            } else {
-                Ok(self.hand_out(&mut state, holder))
+                self.holder.take_urgent(PAGE_BYTES).map_err(|_| refusal)?;
+                let opened = self.open_pages(&mut state, 1);
+                opened.inspect_err(|_| self.holder.give(PAGE_BYTES))?;
             }
+            Ok(self.hand_out(&mut state, holder))
         })
     }
 

@@ -174,6 +174,11 @@ impl Versions {
         self.slots.page_slots(page)
     }
 
+    /// Bytes of slots without a row, and of all.
+    pub(crate) fn slot_use(&self) -> (u64, u64) {
+        self.slots.slot_use()
+    }
+
     /// Bytes of a node.
     pub(crate) fn node_bytes(&self) -> u64 {
         self.nodes.slot_bytes()

@@ -84,4 +84,13 @@ impl ingest::RowSink for Sink<'_> {
         self.txn = None;
         Ok(())
     }
+
+    fn can_make_room(&self) -> bool {
+        self.table.engine.freezer.is_enabled()
+    }
+
+    fn make_room(&mut self) -> bool {
+        self.txn = None;
+        self.table.engine.freezer.relieve()
+    }
 }

@@ -6,6 +6,7 @@ use super::prepare::RowWords;
 use super::reclaim::reclaim_written;
 use super::record::CommitEncoder;
 use super::rows::{Rows, TableData};
+use super::secondary::BlockNeed;
 use super::sequencer::SequencedCommit;
 use super::ticket::Ticket;
 use super::unique::forget_replaced;
@@ -15,6 +16,7 @@ use crate::error::{Kind, Result};
 use crate::index::ordered::EntryBatch;
 use crate::mvcc::Timestamp;
 use crate::mvcc::chain::Newest;
+use crate::options::PAGE_BYTES;
 use crate::planted;
 use crate::sync::{Relaxed, pause};
 use crate::wal::{HashedPayload, Lsn, RecordKind, Wait};
@@ -159,6 +161,7 @@ impl Txn {
             None
         } else {
             let pages = self.index_pages();
+            engine.freezer.note_need((pages * PAGE_BYTES) as u64);
             Some(engine.with_relief(self.place, || engine.pool.promise(pages))?)
         };
         let mut sequence = self.sequence_counted(wait)?;
@@ -193,14 +196,16 @@ impl Txn {
     fn index_pages(&self) -> usize {
         let mut pages = 0;
         for (number, rows) in self.tables.iter().enumerate() {
+            let mut need = BlockNeed::default();
             for (nth, index) in rows.indexes.iter().enumerate() {
                 let writes = self.adding(number, nth).count();
                 if writes > 0 {
                     let bytes = index.key_width.map(|width| width * writes);
                     let bytes = bytes.unwrap_or_else(|| self.key_bytes(number, nth));
-                    pages += index.pages_for(writes, bytes);
+                    need.add(index, writes, bytes);
                 }
             }
+            pages += need.pages();
         }
         pages
     }

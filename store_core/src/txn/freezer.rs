@@ -9,23 +9,23 @@
 //!
 //! A writer waits before it takes its snapshot: rows that are frozen leave memory only when no older
 //! snapshot is left. It waits for a pass that frees something, not for room: if nothing can be frozen it
-//! goes on, and is refused memory where it needs some.
+//! goes on, and is refused memory where it needs some. Then it may give up what it has done, have a pass
+//! made for it, and begin anew.
 
+use super::engine::Engine;
+use super::pressure::Pressure;
 use crate::error::Result;
-use crate::mem::{Holder, MemoryBudget, Reservation};
-use crate::sync::{AtomicBool, Condvar, Mutex, Relaxed};
+use crate::mem::MemoryBudget;
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Relaxed};
 use std::time::{Duration, Instant};
 
-/// Parts of the budget, in sixteenths: what is left beyond the last is for the commits under way.
-const LOW: u64 = 9;
-const HIGH: u64 = 11;
-const FULL: u64 = 13;
-const PARTS: u64 = 16;
 /// How long a writer waits at most, and how long one pass is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PASS_PATIENCE: Duration = Duration::from_secs(2);
 /// How long after a pass that froze nothing, or had nothing to free, the next one is tried.
 const IDLE: Duration = Duration::from_millis(500);
+/// What part of the budget a pass is to free at least if somebody was refused memory.
+const REFUSED_SHARE: u64 = 32;
 /// What freezing needs when all is full is kept for it: a part of the budget, within bounds.
 const KEPT_SHARE: u64 = 64;
 const KEPT_MIN: u64 = 192 << 10;
@@ -36,6 +36,9 @@ const KEPT_MAX: u64 = 8 << 20;
 pub(crate) struct Freezer {
     /// There is a thread.
     enabled: AtomicBool,
+    /// A writer was refused memory: something is to be frozen whatever the marks say.
+    refused: AtomicBool,
+    pressure: Pressure,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -49,7 +52,6 @@ struct State {
     idle_since: Option<Instant>,
     rows: u64,
     error: Option<String>,
-    kept: Option<Reservation>,
 }
 
 /// What freezing by itself has done.
@@ -61,10 +63,9 @@ pub(crate) struct FreezerTally {
 }
 
 impl Freezer {
-    /// Begins, with memory that is kept for freezing when all is full.
-    pub(crate) fn enable(&self, holder: &Holder) {
-        let kept = kept_bytes(holder.budget());
-        self.state.lock().kept = holder.reserve(kept).ok();
+    /// Begins, and keeps memory for freezing when all is full.
+    pub(crate) fn enable(&self, budget: &MemoryBudget) {
+        budget.keep_urgent((budget.limit() / KEPT_SHARE).clamp(KEPT_MIN, KEPT_MAX));
         self.enabled.store(true, Relaxed);
     }
 
@@ -75,35 +76,78 @@ impl Freezer {
     /// Has rows frozen if the budget is used beyond the mark; waits if there is hardly room. For whoever
     /// is about to begin to write, and holds nothing.
     #[inline]
-    pub(crate) fn admit(&self, budget: &MemoryBudget) {
-        if self.is_enabled() && is_beyond(budget, HIGH) {
-            self.ask(budget);
+    pub(crate) fn admit(&self, engine: &Engine) {
+        if self.is_enabled() && (self.is_refused() || self.pressure.is_high(engine)) {
+            self.ask(engine);
+        }
+    }
+
+    /// Somebody was refused memory who may come again: whoever begins next waits for a pass.
+    #[cold]
+    pub(super) fn note_refused(&self) {
+        self.refused.store(true, Relaxed);
+    }
+
+    /// A commit has to have so much at once: so much is to be left.
+    #[inline]
+    pub(crate) fn note_need(&self, bytes: u64) {
+        if self.is_enabled() {
+            self.pressure.note_need(bytes);
         }
     }
 
     #[cold]
-    fn ask(&self, budget: &MemoryBudget) {
+    fn ask(&self, engine: &Engine) {
         let began = Instant::now();
         let mut state = self.state.lock();
         loop {
             if state.idle_since.is_some_and(|since| since.elapsed() < IDLE) {
                 return;
             }
-            if !state.wanted {
-                state.wanted = true;
-                self.changed.notify_all();
-            }
-            if !is_beyond(budget, FULL) || state.ending || began.elapsed() > PATIENCE {
+            self.want(&mut state);
+            let waits = self.is_refused() || self.pressure.is_full(engine);
+            if state.ending || began.elapsed() > PATIENCE || !waits {
                 return;
             }
-            let passes = state.passes;
-            let until = Instant::now() + PASS_PATIENCE;
-            while state.passes == passes
-                && state.idle_since.is_none_or(|since| since < began)
-                && !state.ending
-                && Instant::now() < until
-            {
-                self.changed.wait_for(&mut state, PASS_PATIENCE);
+            self.wait_pass(&mut state, began);
+        }
+    }
+
+    /// Has rows frozen because memory was refused; true if that may have made room. For whoever holds
+    /// nothing any more.
+    #[cold]
+    pub(crate) fn relieve(&self) -> bool {
+        if !self.is_enabled() {
+            return false;
+        }
+        let began = Instant::now();
+        let mut state = self.state.lock();
+        let rows = state.rows;
+        self.note_refused();
+        self.want(&mut state);
+        while state.rows == rows && !state.is_idle_since(began) && began.elapsed() < PATIENCE {
+            if state.ending {
+                return false;
+            }
+            self.wait_pass(&mut state, began);
+        }
+        state.rows > rows
+    }
+
+    fn want(&self, state: &mut State) {
+        if !state.wanted {
+            state.wanted = true;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for the end of a pass, or until it is known that there is none to come.
+    fn wait_pass(&self, state: &mut MutexGuard<'_, State>, began: Instant) {
+        let passes = state.passes;
+        let until = Instant::now() + PASS_PATIENCE;
+        while state.passes == passes && !state.is_idle_since(began) && !state.ending {
+            if self.changed.wait_until(state, until).timed_out() {
+                return;
             }
         }
     }
@@ -120,27 +164,35 @@ impl Freezer {
         !state.ending
     }
 
-    /// Gives the memory that was kept to the pass that comes.
-    pub(crate) fn begin_pass(&self) {
-        self.state.lock().kept = None;
+    /// Bytes that should be freed; some if somebody was refused memory.
+    pub(crate) fn excess(&self, engine: &Engine) -> u64 {
+        let least = if self.is_refused() { engine.budget.limit() / REFUSED_SHARE } else { 0 };
+        self.pressure.excess(engine).max(least)
     }
 
-    /// A pass has frozen so many rows.
-    pub(crate) fn end_pass(&self, holder: &Holder, outcome: &Result<u64>) {
+    /// Somebody was refused memory, and no pass has ended since.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Relaxed)
+    }
+
+    /// A pass has frozen so many rows, or failed. `last`: another one would not do better.
+    pub(crate) fn end_pass(&self, outcome: &Result<u64>, last: bool) {
         let mut state = self.state.lock();
-        state.kept = holder.reserve(kept_bytes(holder.budget())).ok();
         state.passes += 1;
-        let rows = *outcome.as_ref().unwrap_or(&0);
-        state.rows += rows;
-        state.idle_since = (rows == 0).then(Instant::now);
+        state.rows += outcome.as_ref().unwrap_or(&0);
+        if outcome.is_ok() || last {
+            self.refused.store(false, Relaxed);
+        }
+        state.idle_since = last.then(Instant::now);
         state.error = outcome.as_ref().err().map(ToString::to_string);
         self.changed.notify_all();
     }
 
     /// Nothing more is to be frozen: what is still used beyond the mark is held back by snapshots.
-    pub(crate) fn rest(&self, budget: &MemoryBudget) {
+    pub(crate) fn rest(&self, engine: &Engine) {
+        let is_high = self.pressure.is_high(engine);
         let mut state = self.state.lock();
-        state.idle_since = is_beyond(budget, HIGH).then(Instant::now);
+        state.idle_since = is_high.then(Instant::now);
         self.changed.notify_all();
     }
 
@@ -150,11 +202,6 @@ impl Freezer {
         self.changed.notify_all();
     }
 
-    /// Bytes to be freed.
-    pub(crate) fn excess(budget: &MemoryBudget) -> u64 {
-        budget.used().saturating_sub(budget.limit() / PARTS * LOW)
-    }
-
     /// What was done so far.
     pub(crate) fn tally(&self) -> FreezerTally {
         let state = self.state.lock();
@@ -162,10 +209,9 @@ impl Freezer {
     }
 }
 
-fn is_beyond(budget: &MemoryBudget, parts: u64) -> bool {
-    budget.used() > budget.limit() / PARTS * parts
-}
-
-fn kept_bytes(budget: &MemoryBudget) -> usize {
-    (budget.limit() / KEPT_SHARE).clamp(KEPT_MIN, KEPT_MAX) as usize
+impl State {
+    /// True if it became known after this moment that nothing can be frozen.
+    fn is_idle_since(&self, began: Instant) -> bool {
+        self.idle_since.is_some_and(|since| since >= began)
+    }
 }

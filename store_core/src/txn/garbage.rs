@@ -27,6 +27,8 @@ use std::sync::Arc;
 /// that these keep.
 const QUEUE_ENTRY_BYTES: usize = 8;
 const HELD_ENTRY_BYTES: usize = 64;
+/// What a row is counted for at most that waits.
+pub(crate) const QUEUED_ROW_BYTES: usize = QUEUE_ENTRY_BYTES + HELD_ENTRY_BYTES;
 const BUCKET_BYTES: usize = 128;
 const LIMBO_ENTRY_BYTES: usize = 48;
 /// Bytes are counted by so many: the budget's counters are shared by all, and queues run full and

@@ -4,13 +4,14 @@ use super::isolation::TxnOptions;
 use super::lease::SharedEngine;
 use super::turns::Turn;
 use super::write_set::Txn;
-use crate::error::{Awaited, Error, Result};
+use crate::error::{Awaited, Error, Kind, Result};
+use crate::options::RELIEFS_MAX;
 use std::time::Duration;
 
 /// Longest pause after a conflict that does not say what to wait for.
 const PAUSE_MAX: Duration = Duration::from_millis(8);
 
-/// What a lost conflict was about, as far as is known.
+/// What a lost conflict was about, as far as is known; or that memory was refused.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lost(Option<Awaited>);
 
@@ -22,6 +23,9 @@ impl Lost {
 
     /// What an error, or the transaction that it doomed, knows.
     pub fn by(txn: Option<&Txn>, error: &Error) -> Self {
+        if error.kind() == Kind::OverBudget {
+            return Self(Some(Awaited::Room));
+        }
         Self(txn.and_then(Txn::awaited).or(error.awaited()))
     }
 }
@@ -48,11 +52,12 @@ pub struct Retry {
     options: TxnOptions,
     turn: Option<Turn>,
     tried: u32,
+    reliefs: u32,
 }
 
 impl Retry {
     pub(crate) fn new(engine: &SharedEngine, options: TxnOptions) -> Self {
-        Self { engine: engine.clone(), options, turn: None, tried: 0 }
+        Self { engine: engine.clone(), options, turn: None, tried: 0, reliefs: 0 }
     }
 
     /// Begins the transaction of the next attempt.
@@ -67,7 +72,8 @@ impl Retry {
         txn.take_turn(self.turn.as_ref());
     }
 
-    /// Waits, for a bounded time, until the conflict is decided; false if no retry is left.
+    /// Waits, for a bounded time, until the conflict is decided; false if no retry is left. After a
+    /// refusal of memory it waits until rows are frozen; false if none can be, or often enough were.
     ///
     /// The transaction that lost must have ended. Attempts that lose the same row get it in the order
     /// in which they first lost it.
@@ -76,6 +82,12 @@ impl Retry {
             return false;
         }
         match lost.0 {
+            Some(Awaited::Room) => {
+                self.reliefs += 1;
+                if self.reliefs > RELIEFS_MAX || !self.engine.freezer.relieve() {
+                    return false;
+                }
+            }
             Some(what) => self.turn = Turn::wait(&self.engine, what, self.turn.take()),
             None => std::thread::sleep(pause(self.tried)),
         }

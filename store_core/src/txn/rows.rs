@@ -137,7 +137,7 @@ impl TableData {
             values,
             blocks,
             timeline: Arc::clone(shared.timeline),
-            cold: ColdRows::new(shared.cold_blocks, holder.child("cold")),
+            cold: ColdRows::new(shared.cold_blocks, holder.urgent_child("cold")),
             garbage: Garbage::new(holder.child("garbage"), Arc::clone(shared.garbage)),
             superseded: Tally::default(),
             old_value_bytes: AtomicU64::new(0),
@@ -275,6 +275,15 @@ impl TableData {
         let superseded = self.superseded.total().cast_signed().max(0).cast_unsigned();
         let nodes = superseded * self.versions.node_bytes();
         nodes + self.old_value_bytes.load(Relaxed)
+    }
+
+    /// Bytes of its pages in which rows that come find room, their long values with them.
+    pub(crate) fn reusable_bytes(&self) -> u64 {
+        let (free, all) = self.versions.slot_use();
+        let pages = self.values.page_bytes();
+        let unused = pages.saturating_sub(self.values.live_bytes());
+        let share = u128::from(pages) * u128::from(free) / u128::from(all.max(1));
+        free + unused.min(share as u64)
     }
 
     /// Frees the index blocks that no reader looks at any more.

@@ -42,6 +42,29 @@ pub(crate) struct SecondaryIndex {
     complete_from: AtomicU64,
 }
 
+/// What entries may take of a table's index blocks at most, in any of its indexes.
+#[derive(Default)]
+pub(crate) struct BlockNeed {
+    bytes: usize,
+    entries: usize,
+    largest_block: usize,
+}
+
+impl BlockNeed {
+    /// Entries of one index, with this many key bytes in all.
+    pub(crate) fn add(&mut self, index: &SecondaryIndex, entries: usize, key_bytes: usize) {
+        self.bytes += index.tree.worst_case_bytes(entries, key_bytes);
+        self.entries += entries;
+        self.largest_block = self.largest_block.max(index.tree.largest_block_bytes());
+    }
+
+    /// Pages. One of each size of blocks may be had for a single block.
+    pub(crate) fn pages(&self) -> usize {
+        (self.bytes + self.bytes / 8).div_ceil(PAGE_BYTES)
+            + (3 * self.entries).min(classes_up_to(self.largest_block))
+    }
+}
+
 impl SecondaryIndex {
     /// An index without entries. It serves every snapshot of a table without rows.
     pub(super) fn empty(spec: &Index, data: &TableData, epoch: &Arc<Epoch>) -> Self {
@@ -88,9 +111,9 @@ impl SecondaryIndex {
     /// Pages to promise before so many entries of so many key bytes are added or removed: their
     /// blocks, what size classes waste, and one page more for each class of its blocks that may have none.
     pub(crate) fn pages_for(&self, entries: usize, key_bytes: usize) -> usize {
-        let bytes = self.tree.worst_case_bytes(entries, key_bytes);
-        (bytes + bytes / 8).div_ceil(PAGE_BYTES)
-            + (3 * entries).min(classes_up_to(self.tree.largest_block_bytes()))
+        let mut need = BlockNeed::default();
+        need.add(self, entries, key_bytes);
+        need.pages()
     }
 
     /// The key of a row's entry, appended to `out`: its value, and a few bytes that order rows of one

@@ -63,6 +63,7 @@ impl Turn {
     /// the row's queue. `before` is the turn had until now.
     pub(crate) fn wait(engine: &Arc<Engine>, what: Awaited, before: Option<Self>) -> Option<Self> {
         match what {
+            Awaited::Room => before,
             Awaited::Commit(at) => {
                 wait_until(OUTCOME_WAIT_MAX, || engine.timeline.published() >= Timestamp(at));
                 before

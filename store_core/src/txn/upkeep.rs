@@ -312,6 +312,7 @@ impl Engine {
         // Pruning was tried. Now the oldest snapshot goes, if it is versions that fill the memory.
         let held: u64 = tables.iter().map(|table| table.held_bytes()).sum();
         if held < self.budget.limit() / SNAPSHOT_SHARE || !self.timeline.expire_oldest(place) {
+            self.freezer.note_refused();
             return false;
         }
         self.counters.snapshots_expired.fetch_add(1, Relaxed);

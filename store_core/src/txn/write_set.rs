@@ -135,7 +135,7 @@ impl Begun {
         engine.check_open()?;
         check_level(options.durability)?;
         if !options.read_only {
-            engine.freezer.admit(&engine.budget);
+            engine.freezer.admit(engine);
         }
         let validates = options.isolation == Isolation::Serializable && !options.read_only;
         let reads = if validates { Some(Box::new(ReadSet::new(&engine.holder)?)) } else { None };

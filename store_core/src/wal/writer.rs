@@ -29,6 +29,17 @@ pub(crate) struct WalOptions {
     pub(crate) record_bytes_max: usize,
 }
 
+impl WalOptions {
+    /// How long a batch may be in a budget: two of them grow to twice that, an eighth of it.
+    pub(crate) fn pending_bytes_within(budget: u64) -> usize {
+        let share = (budget / 32) as usize;
+        Self::default().pending_bytes_max.min(share.max(PENDING_BYTES_MIN))
+    }
+}
+
+/// A shorter batch is not worth a write.
+const PENDING_BYTES_MIN: usize = 64 << 10;
+
 impl Default for WalOptions {
     fn default() -> Self {
         Self { preallocate_bytes: 4 << 20, pending_bytes_max: 1 << 20, record_bytes_max: 64 << 20 }

@@ -35,6 +35,7 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_options_threads(NULL, 1, &err));
     CHECK_STATUS(STORE_INVALID, store_options_read_only(NULL, 1, &err));
     CHECK_STATUS(STORE_INVALID, store_options_follower_bytes(NULL, 0, &err));
+    CHECK_STATUS(STORE_INVALID, store_options_freeze(NULL, 1, &err));
     CHECK(store_options_free(NULL) == STORE_OK);
     CHECK_STATUS(STORE_INVALID, store_open(NULL, 0, NULL, NULL, &err));
     CHECK(store_close(NULL) == STORE_OK);

@@ -89,6 +89,26 @@ fn the_sink_may_refuse_a_row_or_stop_the_load() {
 }
 
 #[test]
+fn a_batch_ends_where_memory_is_refused_and_room_can_be_made() {
+    let schema = Schema::parse("t", "i int").unwrap();
+    let full = || Some(("3", Kind::OverBudget));
+    let mut sink = Memory { refuses: full(), room: Some(true), ..Memory::default() };
+    let report = load(source(b"1\n2\n3\n4\n"), &schema, &mut tsv(), &mut sink).unwrap();
+    assert_eq!((report.rows_loaded, report.batches, sink.commits), (4, 2, 2));
+    assert_eq!(sink.rows(), [["1"], ["2"], ["3"], ["4"]]);
+    // It does not help: what came before stays, as after any batch.
+    let mut sink = Memory { refuses: full(), room: Some(false), ..Memory::default() };
+    let error = load(source(b"1\n2\n3\n4\n"), &schema, &mut tsv(), &mut sink).unwrap_err();
+    assert!(error.to_string().ends_with("(2 rows before it are loaded)"), "{error}");
+    // All or nothing.
+    let mut options = tsv();
+    options.atomic = true;
+    let mut sink = Memory { refuses: full(), room: Some(true), ..Memory::default() };
+    let error = load(source(b"1\n2\n3\n4\n"), &schema, &mut options, &mut sink).unwrap_err();
+    assert_eq!((error.kind(), sink.rollbacks, sink.commits), (Kind::OverBudget, 1, 0));
+}
+
+#[test]
 fn rejected_records_are_written_as_they_stood() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bad.csv");

@@ -174,4 +174,12 @@ impl RowSink for Sum {
     fn rollback(&mut self) -> Result<()> {
         Ok(())
     }
+
+    fn can_make_room(&self) -> bool {
+        false
+    }
+
+    fn make_room(&mut self) -> bool {
+        false
+    }
 }

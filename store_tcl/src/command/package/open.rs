@@ -1,6 +1,6 @@
 //! `store open NAME PATH ?-memory SIZE? ?-durability sync|async|none? ?-async_delay MS?
 //! ?-async_bytes SIZE? ?-checkpoint_bytes SIZE? ?-checkpoint_age SECONDS? ?-threads N?
-//! ?-readonly BOOL? ?-follower_bytes SIZE?`
+//! ?-readonly BOOL? ?-follower_bytes SIZE? ?-freeze BOOL?`
 //!
 //! Opens or makes the store in the directory PATH, or an empty one without files for `:memory:`,
 //! and makes the command NAME for it; `#auto` makes a name up. Returns the command's name. A safe
@@ -31,6 +31,7 @@ pub const SUBCOMMAND: Subcommand<Package> = Subcommand {
         option("-threads", "N"),
         option("-readonly", "BOOL"),
         option("-follower_bytes", "SIZE"),
+        option("-freeze", "BOOL"),
     ],
     options_first: false,
     run,
@@ -94,5 +95,5 @@ fn store_options(given: &Options<'_>) -> Result<StoreOptions> {
     if let Some(bytes) = given.size("-follower_bytes")? {
         options = options.follower_bytes(bytes);
     }
-    Ok(options)
+    Ok(options.freeze(given.boolean("-freeze")?))
 }
