@@ -5,7 +5,7 @@ use std::sync::Arc;
 use store_core::query::Predicate;
 use store_core::{ColumnSpec, IndexSpec, Kind, Result, Schema, Store, Txn, Type, Value, ValueRef};
 use store_tests::random::Random;
-use store_tests::rows::{assert_sound, int, matching};
+use store_tests::rows::{assert_sound, int, read_on};
 use store_tests::sim_device::SimDevice;
 
 /// Log files grow by this much, so that a test may open thousands of stores.
@@ -88,15 +88,20 @@ pub fn open(device: &SimDevice) -> Result<Store> {
 
 /// Everything a new snapshot sees.
 pub fn state_of(store: &Store) -> State {
-    let snapshot = store.snapshot().unwrap();
+    read_state(store).unwrap()
+}
+
+/// The same of a device that may fail: rows that are not in memory are read from it.
+pub fn read_state(store: &Store) -> Result<State> {
+    let snapshot = store.snapshot()?;
     let rows_of = |name: String| {
-        let table = store.open_table(&name).unwrap();
-        let rows = matching(&table, &snapshot, Predicate::all());
+        let table = store.open_table(&name)?;
+        let rows = read_on(table.query(&snapshot).filter(Predicate::all()).run()?)?;
         let rows = rows.into_iter().map(|row| (int(&row[0]), row)).collect();
         let schema = table.schema();
         let columns = schema.visible_columns().map(|column| column.name.clone()).collect();
         let indexes = schema.indexes.iter().map(|index| index.name.clone()).collect();
-        (name, TableState { rows, columns, indexes })
+        Ok((name, TableState { rows, columns, indexes }))
     };
     store.tables().into_iter().map(rows_of).collect()
 }

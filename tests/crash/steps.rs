@@ -3,7 +3,7 @@
 //! A new kind of step is a line in [`Step`], one in
 //! [`Step::WEIGHTS`], and its arm in [`Runner::take`], which says what the next state is.
 
-use crate::history::{COLUMNS, History, State, TableState, cells, open, state_of};
+use crate::history::{COLUMNS, History, State, TableState, cells, open, read_state};
 use std::collections::BTreeMap;
 use store_core::query::{Predicate, column};
 use store_core::{ColumnSpec, IndexSpec, Kind, Result, Schema, Store, Table, Txn, Type, Value};
@@ -183,7 +183,7 @@ impl Runner {
             Step::Reopen => {
                 runner.store = None;
                 let store = open(&runner.device)?;
-                runner.history.reopened(&state_of(&store));
+                runner.history.reopened(&read_state(&store)?);
                 runner.store = Some(store);
                 Ok(())
             }

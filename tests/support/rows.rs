@@ -7,12 +7,17 @@ use store_core::{Batches, Cursor, Reader, Result, Store, Table, Value, ValueRef}
 ///
 /// # Panics
 /// If the cursor fails.
-pub fn drain(mut cursor: Cursor<'_>) -> Vec<Vec<Value>> {
+pub fn drain(cursor: Cursor<'_>) -> Vec<Vec<Value>> {
+    read_on(cursor).unwrap()
+}
+
+/// Every row a cursor has left, or its error.
+pub fn read_on(mut cursor: Cursor<'_>) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
-    while let Some(row) = cursor.next().unwrap() {
+    while let Some(row) = cursor.next()? {
         rows.push(row.values().map(store_core::ValueRef::to_owned).collect());
     }
-    rows
+    Ok(rows)
 }
 
 /// The rows that match, in no order.
