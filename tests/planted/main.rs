@@ -88,7 +88,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I6", "crash", "processes::a_forked_child", "fork_not_noticed"),
     ("I6", "crash", "processes::no_file_of_a_store", "links_followed"),
     ("I6", "isolation", "columns::hidden_keys_go_on", "default_not_filled_again"),
-    ("I6", "model", "integer_and_composite_keys", "default_not_filled_again"),
+    ("I6", "model", "hidden_keys_beside", "default_not_filled_again"),
     ("I6", "model", "cases::a_row_inserted_over", "absent_row_logged"),
     ("I6", "history", "rows_after_the_power_went_anywhere", "sync_skipped"),
     ("I6", "crash", "backup::a_checkpoint_beside_a_backup", "copied_file_removed"),
