@@ -8,7 +8,7 @@ use super::segment::ColdSegment;
 use crate::error::{Error, Result};
 use crate::mem::layout::Layout;
 use crate::mem::{Holder, Reservation, RowWords};
-use crate::schema::Schema;
+use crate::schema::{Column, Schema};
 use crate::segment::{ColdBlock, ColumnCells};
 use crate::value::ValueRef;
 use std::ops::Range;
@@ -119,10 +119,8 @@ impl OpenBlock {
         schema: &Schema,
         holder: &Holder,
     ) -> Result<Self> {
-        let columns = &segment.file.index.columns.columns;
-        let place = |id: u32| columns.iter().position(|column| column.id == id);
-        let places = schema.columns.iter().map(|column| place(column.id)).collect();
-        let cells = (0..columns.len()).map(|_| None).collect();
+        let places = places(&segment, schema)?;
+        let cells = segment.file.index.columns.columns.iter().map(|_| None).collect();
         let held = holder.reserve(0)?;
         Ok(Self { segment, nth, block, places, cells, held })
     }
@@ -155,11 +153,9 @@ pub(crate) fn fill_row(
     out: &mut RowWords,
 ) -> Result<()> {
     out.reset(layout.words());
-    let columns = &found.segment.file.index.columns.columns;
     let in_block = (found.row - found.segment.file.index.block(found.nth).first_row) as usize;
     let mut kept = Vec::with_capacity(schema.columns.len());
-    for column in &schema.columns {
-        let place = columns.iter().position(|known| known.id == column.id);
+    for place in places(&found.segment, schema)? {
         let cells = place.map(|at| found.segment.file.column(found.nth, &found.block, at));
         kept.push(cells.transpose()?);
     }
@@ -172,6 +168,24 @@ pub(crate) fn fill_row(
     }
     out.keep_long_cells(layout);
     Ok(())
+}
+
+/// Where a segment has the table's columns; none where a column is newer.
+fn places(segment: &ColdSegment, schema: &Schema) -> Result<Vec<Option<usize>>> {
+    let known = &segment.file.index.columns.columns;
+    let place = |column: &Column| {
+        let Some(at) = known.iter().position(|known| known.id == column.id) else {
+            return Ok(None);
+        };
+        if known[at].ty != column.ty {
+            let (name, file) = (&column.name, segment.file.name());
+            return Err(Error::corrupt(format!(
+                "{file}: column `{name}` is of another type there"
+            )));
+        }
+        Ok(Some(at))
+    };
+    schema.columns.iter().map(place).collect()
 }
 
 /// What rows have in a column that is newer than they are.

@@ -226,9 +226,15 @@ impl ColdFile {
 
     /// Reads a column of the nth block.
     pub(crate) fn column(&self, nth: usize, block: &ColdBlock, at: usize) -> Result<ColumnCells> {
-        let ty = self.index.columns.columns[at].ty;
-        let cells = block.columns.column(&block.bytes, at, ty);
-        cells.map_err(|error| self.at_block(nth, error))
+        let column = &self.index.columns.columns[at];
+        let cells = block.columns.column(&block.bytes, at, column.ty);
+        let cells = cells.map_err(|error| self.at_block(nth, error))?;
+        let is_key = self.index.columns.key.contains(&(at as u32));
+        if (column.notnull || is_key) && cells.has_nulls() {
+            let error = Error::corrupt("NULL in a column that is notnull");
+            return Err(self.at_block(nth, error));
+        }
+        Ok(cells)
     }
 
     fn at_block(&self, nth: usize, error: Error) -> Error {

@@ -258,6 +258,11 @@ impl ColumnCells {
         Ok(Self { ty, has, cells })
     }
 
+    /// True if a row has none.
+    pub(crate) fn has_nulls(&self) -> bool {
+        matches!(self.cells, Cells::Nothing) || self.has.is_some()
+    }
+
     /// The cell of the nth row.
     #[inline]
     pub(crate) fn get(&self, nth: usize) -> ValueRef<'_> {
