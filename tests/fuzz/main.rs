@@ -129,7 +129,9 @@ fn run(target: &str, mut round: impl FnMut(&mut Random)) {
     };
     let first = wanted("STORE_FUZZ_SEED").unwrap_or(1);
     let seconds = wanted("STORE_FUZZ_SECONDS").map(Duration::from_secs);
-    FOUND.iter().for_each(|seed| round(&mut Random::new(*seed)));
+    for seed in FOUND {
+        round(&mut Random::new(seed));
+    }
     let (start, mut done) = (Instant::now(), 0);
     while seconds.map_or(done < ROUNDS, |seconds| start.elapsed() < seconds) {
         let seed = first + done;
