@@ -344,8 +344,9 @@ impl Store {
     }
 
     /// Runs `work` in a transaction and commits it; after a conflict it waits until that is decided
-    /// and runs the work again, up to [`RETRIES_MAX`](crate::options::RETRIES_MAX) times. Any other
-    /// error rolls back.
+    /// and runs the work again, up to [`RETRIES_MAX`](crate::options::RETRIES_MAX) times. In a
+    /// store that freezes by itself ([`Options::freeze`]) it is run again, too, when it was refused memory and
+    /// rows were frozen since. Any other error rolls back.
     pub fn write<T>(&self, work: impl FnMut(&mut Txn) -> Result<T>) -> Result<T> {
         self.write_with(TxnOptions::new(), work)
     }
