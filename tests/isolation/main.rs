@@ -18,6 +18,7 @@ mod lookups;
 mod lost_update;
 mod many;
 mod own_writes;
+mod pages;
 mod pressure;
 mod prune;
 mod reads;

@@ -36,6 +36,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I3", "isolation", "prune::what_a_snapshot_saw_once", "pruned_visible_version"),
     ("I3", "isolation", "prune::what_a_snapshot_saw_once", "node_freed_without_epoch"),
     ("I3", "isolation", "prune::rows_held_for_a_snapshot", "queue_entry_lost"),
+    ("I3", "isolation", "pages::the_memory_of_rows", "empty_pages_kept"),
     ("I3", "isolation", "pressure::what_a_given_up_snapshot", "expiry_not_told"),
     ("I3", "isolation", "scans::a_scan_at_a_snapshot", "expiry_not_told"),
     ("I3", "isolation", "columns::an_old_snapshot_sees", "old_snapshot_sees_new_columns"),

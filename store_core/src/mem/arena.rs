@@ -11,8 +11,12 @@
 //! with free slots are linked both ways. A slot's words are atomics: who may write which word when
 //! is the business of `mvcc`.
 //!
-//! An arena whose slots nobody looks at once they are released gives empty pages back to the pool,
-//! but for one; the number of such a page is used again.
+//! An empty page goes back to the pool, but for one that is kept, and its number is used again. If
+//! nobody looks at a slot that was released it goes at once. Else the directory leads to a blank page
+//! from then on, and the page itself stays until its owner says that nobody is left on it
+//! ([`Arena::end_pages`]).
+
+mod leaving;
 
 use super::budget::Holder;
 use super::make_words;
@@ -48,8 +52,9 @@ pub(crate) struct SlotShape {
     pub fresh: [u64; 2],
     /// The first number handed out: 1 where 0 means "none".
     pub first: u32,
-    /// Whether empty pages go back to the pool: only if nobody looks at a released slot.
-    pub gives_back: bool,
+    /// Whether somebody may look at a slot that was released: then as long as it is free its first two
+    /// words say so, and [`super::page_pool::BLANK_WORD`] must, too.
+    pub read_when_free: bool,
 }
 
 /// Slots of one size, from the pool.
@@ -68,6 +73,8 @@ pub(crate) struct Arena {
     handed_back: AtomicU64,
     /// Pages that readers may walk. Release in `add_page`, Acquire in `pages`.
     pages: AtomicU32,
+    /// Pages that were left since somebody asked, for those who only look.
+    newly_left: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -86,6 +93,8 @@ struct State {
     pages: Vec<PageUse>,
     /// Numbers of pages that were given back.
     vacant: Vec<u32>,
+    /// Pages that readers may still be on, though no number leads there.
+    left: Vec<leaving::LeftPage>,
     /// The one empty page that is kept.
     spare: u32,
     /// The newest directory comes last. A reader may still hold one of those before: they add up to
@@ -130,12 +139,14 @@ impl Arena {
             directory: AtomicPtr::new(directory.cast()),
             handed_back: AtomicU64::new(0),
             pages: AtomicU32::new(0),
+            newly_left: AtomicU32::new(0),
             state: Mutex::new(State {
                 partial: NONE,
                 fresh: 0..0,
                 live: 0,
                 pages: Vec::new(),
                 vacant: Vec::new(),
+                left: Vec::new(),
                 spare: NONE,
                 directories: vec![directory],
             }),
@@ -253,10 +264,10 @@ impl Arena {
             state.link(page);
         }
         let filling = !state.fresh.is_empty() && state.fresh.start >> self.shift == page;
-        if empty && self.shape.gives_back && !filling {
+        if empty && !filling {
             let surplus = std::mem::replace(&mut state.spare, page);
             if surplus != NONE {
-                self.give_back(state, surplus);
+                self.vacate(state, surplus);
             }
         }
     }
@@ -297,16 +308,6 @@ impl Arena {
         count
     }
 
-    /// Gives an empty page back to the pool.
-    fn give_back(&self, state: &mut State, page: u32) {
-        state.unlink(page);
-        state.pages[page as usize].free = NONE;
-        state.vacant.push(page);
-        let start = state.directory()[page as usize].swap(null_mut(), Relaxed);
-        let start = NonNull::new(start).expect("a page with slots is entered");
-        self.pool.release(start.cast(), &self.holder);
-    }
-
     /// Slots in use.
     pub(crate) fn live(&self) -> u64 {
         self.state.lock().live
@@ -315,7 +316,8 @@ impl Arena {
     /// Bytes of the slots that are not in use, and of all.
     pub(crate) fn slot_use(&self) -> (u64, u64) {
         let state = self.state.lock();
-        let (pages, live) = ((state.pages.len() - state.vacant.len()) as u64, state.live);
+        let gone = state.vacant.len() + state.left.len();
+        let (pages, live) = ((state.pages.len() - gone) as u64, state.live);
         drop(state);
         let all = pages * u64::from(self.slots_per_page);
         (all.saturating_sub(live) * self.slot_bytes(), all * self.slot_bytes())
@@ -360,9 +362,10 @@ impl Arena {
         let directory = self.directory.load(Acquire); // pairs with Release in add_page
         // SAFETY: the number was handed out after its page was entered, and whoever passed it on
         // did so with Release, so this directory or a later one holds the page. Directories live as
-        // long as the arena.
-        let start = unsafe { &*directory.add(page) }.load(Relaxed);
-        // SAFETY: the slot lies inside its page.
+        // long as the arena. Acquire pairs with Release in `add_page` and `vacate`, for those whose
+        // number is older than the page that is there now.
+        let start = unsafe { &*directory.add(page) }.load(Acquire);
+        // SAFETY: the slot lies inside its page, as it would inside a blank one.
         unsafe { start.add(slot * self.shape.stride) }
     }
 
@@ -479,9 +482,14 @@ impl Drop for Arena {
         // What waits for an epoch may keep the arena beyond its store: then the pages are gone.
         if let Some(_open) = self.pool.hold_open() {
             for page in &state.directory()[..self.pages.load(Relaxed) as usize] {
-                if let Some(start) = NonNull::new(page.load(Relaxed)) {
+                if let Some(start) = NonNull::new(page.load(Relaxed))
+                    && !self.pool.is_blank(start.as_ptr().cast())
+                {
                     self.pool.release(start.cast(), &self.holder);
                 }
+            }
+            for page in state.left.drain(..) {
+                self.pool.release(page.start.cast(), &self.holder);
             }
         }
         for directory in state.directories.drain(..) {
@@ -492,70 +500,4 @@ impl Drop for Arena {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mem::budget::MemoryBudget;
-
-    #[test]
-    fn numbers_lead_to_slots_of_their_own() {
-        let budget = MemoryBudget::new(64 << 20);
-        let root = budget.holder("store");
-        let pool = PagePool::new(root.child("pool")).unwrap();
-        let shape =
-            SlotShape { stride: 13, link_word: 1, fresh: [7, 8], first: 1, gives_back: false };
-        let holder = root.child("arena");
-        let arena = Arena::new(pool, holder.clone(), shape).unwrap();
-        let numbers: Vec<u32> = (0..20_000).map(|_| arena.allocate().unwrap()).collect();
-        for number in &numbers {
-            // SAFETY: allocated above.
-            unsafe { arena.word(*number, 12) }.store(u64::from(*number), Relaxed);
-        }
-        for number in &numbers {
-            // SAFETY: allocated above.
-            let (first, last) = unsafe { (arena.word(*number, 0), arena.word(*number, 12)) };
-            assert_eq!((first.load(Relaxed), last.load(Relaxed)), (7, u64::from(*number)));
-        }
-        let walked: Vec<u32> = (0..arena.pages()).flat_map(|page| arena.page_slots(page)).collect();
-        assert!(walked.starts_with(&numbers));
-        arena.release(numbers[5]);
-        arena.release(numbers[9]);
-        assert_eq!(
-            (arena.allocate().unwrap(), arena.allocate().unwrap()),
-            (numbers[9], numbers[5])
-        );
-        assert_eq!(arena.live(), 20_000);
-        drop(arena);
-        assert_eq!(holder.used(), 0);
-    }
-
-    #[test]
-    fn empty_pages_go_back_but_for_one_and_their_numbers_are_used_again() {
-        let budget = MemoryBudget::new(64 << 20);
-        let root = budget.holder("store");
-        let pool = PagePool::new(root.child("pool")).unwrap();
-        let shape =
-            SlotShape { stride: 8, link_word: 1, fresh: [0, 0], first: 1, gives_back: true };
-        let holder = root.child("arena");
-        let arena = Arena::new(pool, holder.clone(), shape).unwrap();
-        let mut most = 0;
-        for round in 0..3_u64 {
-            let numbers: Vec<u32> = (0..10_000).map(|_| arena.allocate().unwrap()).collect();
-            for number in &numbers {
-                // SAFETY: allocated above.
-                unsafe { arena.word(*number, 7) }.store(round << 32 | u64::from(*number), Relaxed);
-            }
-            most = most.max(arena.pages());
-            for number in numbers.iter().rev() {
-                // SAFETY: allocated above.
-                let held = unsafe { arena.word(*number, 7) }.load(Relaxed);
-                assert_eq!(held, round << 32 | u64::from(*number));
-                arena.release(*number);
-            }
-            assert_eq!(arena.live(), 0);
-            // The spare one, and the one whose slots were not all handed out yet.
-            assert!(holder.used() <= 2 * PAGE_BYTES as u64, "{} bytes", holder.used());
-        }
-        assert_eq!(arena.pages(), most);
-        assert!(most <= 11, "{most} pages for ten pages of slots");
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@
 //!
 //! Caches take only what is to spare, and are emptied before anybody is refused.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Awaited, Error, Kind, Result};
 use crate::options::{CACHE_MARGIN_SHARE, MEMORY_MIN};
 use crate::planted;
 use crate::sync::{AtomicU64, Mutex, Relaxed};
@@ -209,6 +209,7 @@ impl MemoryBudget {
                 if named.is_empty() { "none".to_owned() } else { named.join(", ") }
             ),
         )
+        .awaiting(Awaited::Room(bytes))
     }
 }
 

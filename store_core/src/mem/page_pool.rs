@@ -13,16 +13,22 @@
 //! [`Promise`] first, and those pages stay ready for it.
 
 use super::budget::Holder;
+use super::make_words;
 use super::region::Region;
 use crate::error::{Error, Kind, Result};
 use crate::options::{
     PAGE_BYTES, POOL_LUMP_PAGES, POOL_READY_PAGES, POOL_READY_SHARE, POOL_SPARE_PAGES,
 };
 use crate::planted;
-use crate::sync::{AtomicU64, Mutex, Relaxed, RwLock};
+use crate::sync::{Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release, RwLock, capacity};
 use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
+
+/// Every word of the blank page.
+pub(crate) const BLANK_WORD: u64 = 0xFFFF << 48;
+/// Words of the blank page: a model's pages have few.
+const BLANK_WORDS: usize = capacity(PAGE_BYTES / size_of::<AtomicU64>(), 64);
 
 /// All pages of a store.
 pub(crate) struct PagePool {
@@ -34,6 +40,8 @@ pub(crate) struct PagePool {
     holder: Holder,
     /// Pages handed out for commits beyond what was promised.
     overdrawn: AtomicU64,
+    /// The page that stands for all that are gone, once it was needed.
+    blank: AtomicPtr<u8>,
 }
 
 #[derive(Default)]
@@ -78,6 +86,7 @@ impl PagePool {
             state: Mutex::new(State::default()),
             holder,
             overdrawn: AtomicU64::new(0),
+            blank: AtomicPtr::new(null_mut()),
         }))
     }
 
@@ -196,6 +205,39 @@ impl PagePool {
             self.give_back(&mut state, number, &self.holder);
         }
         surplus > 0
+    }
+
+    /// The page that readers find in place of one that is gone: each word is [`BLANK_WORD`], for ever.
+    /// `None` if there is no memory for it.
+    pub(crate) fn blank(&self) -> Option<NonNull<u8>> {
+        let known = NonNull::new(self.blank.load(Acquire));
+        known.or_else(|| self.make_blank())
+    }
+
+    #[cold]
+    fn make_blank(&self) -> Option<NonNull<u8>> {
+        let page = self.allocate_once(&self.holder).ok()?;
+        let words = page.cast::<AtomicU64>();
+        // SAFETY: the page is ours alone and has that many words.
+        unsafe { make_words(words, BLANK_WORDS) };
+        for at in 0..BLANK_WORDS {
+            // SAFETY: as above.
+            unsafe { words.add(at).as_ref() }.store(BLANK_WORD, Relaxed);
+        }
+        // Release: pairs with Acquire in `blank`.
+        match self.blank.compare_exchange(null_mut(), page.as_ptr(), Release, Acquire) {
+            Ok(_) => Some(page),
+            Err(known) => {
+                self.release(page, &self.holder);
+                NonNull::new(known)
+            }
+        }
+    }
+
+    /// True if a page is the blank one.
+    #[inline]
+    pub(crate) fn is_blank(&self, page: *const u8) -> bool {
+        !page.is_null() && self.blank.load(Relaxed).cast_const() == page
     }
 
     /// Pages handed out beyond what was promised: 0 unless an estimate was wrong.

@@ -11,7 +11,7 @@ use loom::thread;
 use std::sync::Arc;
 
 const SHAPE: SlotShape =
-    SlotShape { stride: 2, link_word: 1, fresh: [7, 0], first: 0, gives_back: false };
+    SlotShape { stride: 2, link_word: 1, fresh: [7, 0], first: 0, read_when_free: true };
 
 fn word(arena: &Arena, slot: u32) -> u64 {
     // SAFETY: callers have the number from the arena.

@@ -3,8 +3,10 @@
 //! the newest timestamp at or below it.
 
 mod kept;
+mod pages;
 
 use super::{Search, check, holder, notices};
+use crate::mem::Holder;
 use crate::mem::epoch::Epoch;
 use crate::mem::layout::Layout;
 use crate::mem::page_pool::PagePool;
@@ -30,6 +32,8 @@ const TEXTS: usize = 5;
 pub(super) struct Table {
     pub(super) timeline: Arc<Timeline>,
     pub(super) versions: Versions,
+    pool: Arc<PagePool>,
+    holder: Holder,
     words: usize,
     /// The plain memory that a version with this timestamp refers to.
     texts: [UnsafeCell<u64>; TEXTS],
@@ -56,6 +60,8 @@ impl Table {
         Arc::new(Self {
             timeline,
             versions: versions.expect("rows fit in a page"),
+            pool,
+            holder,
             words: columns,
             texts: std::array::from_fn(|at| UnsafeCell::new(at as u64)),
         })

@@ -37,6 +37,7 @@ pub(crate) use read::Fetched;
 pub(crate) use walk::{SlotWords, Walk};
 
 use super::images::Images;
+use super::left_pages::LeftPages;
 use super::nodes::Spares;
 use super::prune::Pruned;
 use super::retire::Retired;
@@ -46,7 +47,7 @@ use crate::mem::arena::{Arena, SlotShape};
 use crate::mem::budget::Holder;
 use crate::mem::epoch::Epoch;
 use crate::mem::layout::Layout;
-use crate::mem::page_pool::PagePool;
+use crate::mem::page_pool::{BLANK_WORD, PagePool};
 use crate::planted;
 use crate::sync::{Acquire, AtomicU64, Relaxed, Release, fence};
 use std::ops::Range;
@@ -59,6 +60,10 @@ const OWNER_SHIFT: u32 = 48;
 pub(super) const CHAIN_MASK: u64 = 0xFFFF_FFFF;
 /// The owner of a slot that holds no row.
 const NO_ROW: u64 = 0xFFFF;
+/// A blank page's words say of each slot, too, that nobody is to see what is there, and that it has no
+/// chain.
+const BLANK: u64 = NO_ROW << OWNER_SHIFT;
+const _: () = assert!(BLANK == BLANK_WORD && BLANK & CHAIN_MASK == 0 && BLANK & QUEUED == 0);
 /// Says in the owner word that the row waits in the queue of garbage; changed by its owner.
 const QUEUED: u64 = 1 << 47;
 /// The bits of the owner word that count a slot's rows.
@@ -95,10 +100,11 @@ pub(crate) struct Versions {
     pub(super) nodes: Arc<Arena>,
     pub(super) spares: Spares,
     pub(super) retired: Retired,
+    pub(super) left: LeftPages,
     /// What is known of the slots' pages.
     pub(crate) images: Arc<Images>,
-    epoch: Arc<Epoch>,
-    timeline: Arc<Timeline>,
+    pub(super) epoch: Arc<Epoch>,
+    pub(super) timeline: Arc<Timeline>,
     pub(super) key_words: usize,
     payload_words: usize,
     /// Of key and payload.
@@ -118,21 +124,22 @@ impl Versions {
             // Slots of up to a cache line take a whole one, so that a read touches one line.
             stride: if slot <= 8 { slot.next_power_of_two() } else { slot },
             link_word: HEADER_WORDS,
-            fresh: [UNBORN, NO_ROW << OWNER_SHIFT],
+            fresh: [UNBORN, BLANK],
             first: 0,
-            gives_back: false, // scans and stale index entries look at slots without a row
+            read_when_free: true, // by scans and by who follows stale index entries
         };
         let nodes = SlotShape {
             stride: HEADER_WORDS + layout.payload_words().max(1),
             link_word: 1,
             fresh: [UNBORN, 0],
             first: 1, // 0 ends a chain
-            gives_back: true,
+            read_when_free: false,
         };
         let nodes = Arc::new(Arena::new(Arc::clone(pool), holder.child("versions"), nodes)?);
         Ok(Self {
             slots: Arena::new(Arc::clone(pool), holder.child("rows"), slots)?,
             retired: Retired::new(Arc::clone(&nodes), Arc::clone(epoch)),
+            left: LeftPages::default(),
             images: Images::new(pool, holder.child("column images"), layout.columns()),
             nodes,
             spares: Spares::default(),
@@ -144,9 +151,10 @@ impl Versions {
         })
     }
 
-    /// Counts nodes that wait to be freed in this total, by which upkeep knows that there are some.
+    /// Counts nodes and pages that wait to be freed in this total, by which upkeep knows that there are some.
     pub(crate) fn count_waiting_in(&mut self, total: &Arc<AtomicU64>) {
         self.retired.count_in(Arc::clone(total));
+        self.left.count_in(Arc::clone(total));
     }
 
     // ---- reading: in `read` and `walk`
@@ -229,7 +237,7 @@ impl Versions {
     pub(crate) fn newest(&self, row: u32) -> Newest {
         // SAFETY: row numbers come from this table's indexes or pages.
         match unsafe { self.slots.word(row, 0) }.load(Acquire) {
-            UNBORN => Newest::Unborn,
+            UNBORN | BLANK => Newest::Unborn,
             begin if begin & TOMBSTONE != 0 => Newest::Deleted(Timestamp(begin >> 1)),
             begin => Newest::Live(Timestamp(begin >> 1)),
         }

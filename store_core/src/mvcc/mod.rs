@@ -8,6 +8,7 @@
 
 pub(crate) mod chain;
 pub(crate) mod images;
+mod left_pages;
 pub(crate) mod live;
 mod nodes;
 mod prune;

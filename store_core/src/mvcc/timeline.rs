@@ -19,7 +19,7 @@ use crate::options::SNAPSHOTS_MAX;
 use crate::planted;
 use crate::sync::{
     AcqRel, Acquire, AtomicBool, AtomicU64, Relaxed, Release, SeqCst, capacity, fence,
-    fence_after_exchange, pause,
+    fence_after_exchange, heavy_fence, pause,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -211,6 +211,29 @@ impl Timeline {
             read if read & SEATED != 0 && planted::bug("seats_ignored") => true,
             read => read & !(SEATED | EXPIRED) >= at.0 || planted::bug("watermark_above_snapshots"),
         })
+    }
+
+    /// The least timestamp that anybody registered reads, expired or not; the greatest one if nobody is.
+    /// Whoever registers later sees what the caller has done before. `None` if that is not to be had
+    /// without waiting.
+    pub(crate) fn oldest_reader(&self) -> Option<Timestamp> {
+        if !planted::bug("watermark_without_fence") {
+            fence(SeqCst); // pairs with the fence in `register`
+        }
+        // Not as of a moment before: the fence must come after what the caller has done.
+        if self.others_have_seats() && !heavy_fence() {
+            return None;
+        }
+        let mut oldest = u64::MAX;
+        for word in self.registry.words() {
+            match word.read.load(Acquire) {
+                PENDING if planted::bug("pending_ignored") => {}
+                PENDING => return None,
+                IDLE | RESTING => {}
+                read => oldest = oldest.min(read & !(SEATED | EXPIRED)),
+            }
+        }
+        Some(Timestamp(oldest))
     }
 
     /// True if [`Timeline::live_snapshots_soon`] shows a later moment than this, or may.

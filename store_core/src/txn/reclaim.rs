@@ -13,6 +13,7 @@ use super::secondary::SecondaryIndex;
 use super::write::RECLAIMER;
 use super::write_set::Write;
 use crate::mem::cell::LongCell;
+use crate::mem::epoch::Guard;
 use crate::mvcc::chain::{CutOff, Held, Newest};
 use crate::mvcc::live::Keeper;
 use crate::mvcc::{FreeNodes, LiveSnapshots, Pruned, Timestamp};
@@ -121,6 +122,8 @@ struct Visit<'a> {
     /// Nodes to be freed, those of many rows at once.
     free: FreeNodes,
     dropped: u64,
+    /// A row that is looked at may be another's, who drops it meanwhile.
+    _standing: Guard,
 }
 
 impl<'a> Visit<'a> {
@@ -130,13 +133,15 @@ impl<'a> Visit<'a> {
         looker: Looker,
         plain: Option<Timestamp>,
     ) -> Self {
-        Self { rows, live, looker, plain, free: FreeNodes::new(), dropped: 0 }
+        let _standing = rows.versions.stand();
+        Self { rows, live, looker, plain, free: FreeNodes::new(), dropped: 0, _standing }
     }
 
     /// Frees what was taken out; how many versions that were.
     fn finish(self, counters: &Counters) -> u64 {
         let place = self.looker.place();
         self.rows.versions.free_all(&self.free, place);
+        self.rows.versions.note_left_pages();
         if self.dropped > 0 {
             counters.versions_reclaimed.add(place, self.dropped);
         }

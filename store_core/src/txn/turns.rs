@@ -63,7 +63,7 @@ impl Turn {
     /// the row's queue. `before` is the turn had until now.
     pub(crate) fn wait(engine: &Arc<Engine>, what: Awaited, before: Option<Self>) -> Option<Self> {
         match what {
-            Awaited::Room => before,
+            Awaited::Room(_) => before,
             Awaited::Commit(at) => {
                 wait_until(OUTCOME_WAIT_MAX, || engine.timeline.published() >= Timestamp(at));
                 before
@@ -108,6 +108,7 @@ impl Turn {
         wait_until(OUTCOME_WAIT_MAX, || {
             // Not held between two looks: a change of the table would wait for this.
             let Some(rows) = self.engine.rows_of(table) else { return true };
+            let _standing = rows.versions.stand();
             let published = self.engine.timeline.published();
             let is_published = match rows.versions.newest(row) {
                 Newest::Live(at) | Newest::Deleted(at) => at <= published,

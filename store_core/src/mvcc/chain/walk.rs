@@ -118,7 +118,8 @@ impl Walk {
         let rows = versions.page_rows(self.next_page);
         // SAFETY: the first slot of a page that is there.
         self.slot = unsafe { versions.slots.slot(rows.start) };
-        self.left = rows.len() as u32;
+        let blank = versions.slots.is_blank(self.next_page);
+        self.left = if blank { 0 } else { rows.len() as u32 };
         self.next_page += 1;
         Ok(true)
     }
