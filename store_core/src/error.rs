@@ -152,8 +152,8 @@ pub(crate) enum Awaited {
     Commit(u64),
     /// A row that another transaction owns.
     Row { table: u32, row: u32 },
-    /// Memory, which freezing may free.
-    Room,
+    /// So many bytes of memory, which freezing may free.
+    Room(u64),
 }
 
 impl Error {
@@ -215,6 +215,14 @@ impl Error {
     pub(crate) fn awaiting(mut self, what: Awaited) -> Self {
         self.0.awaited = Some(what);
         self
+    }
+
+    /// How many bytes were asked for, if it is a refusal that knows.
+    pub(crate) fn bytes_refused(&self) -> u64 {
+        match self.0.awaited {
+            Some(Awaited::Room(bytes)) => bytes,
+            _ => 0,
+        }
     }
 
     pub(crate) fn awaited(&self) -> Option<Awaited> {

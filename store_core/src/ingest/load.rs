@@ -38,8 +38,12 @@ pub(crate) trait RowSink {
     /// True if memory may be made free for a push that was refused some.
     fn can_make_room(&self) -> bool;
 
-    /// Waits for that, with nothing pushed since the last commit; false if there will be none.
-    fn make_room(&mut self) -> bool;
+    /// Waits for as much as was refused, with nothing pushed since the last commit; false if there will be
+    /// none.
+    fn make_room(&mut self, refusal: &Error) -> bool;
+
+    /// How many bytes of text to commit at once at most.
+    fn batch_bytes(&self) -> u64;
 }
 
 /// Reads the source to its end into the sink.
@@ -65,6 +69,7 @@ pub(crate) fn load(
     let positions: Vec<usize> = targets.iter().map(|target| target.position).collect();
     sink.begin(&positions)?;
     let report = IngestReport::default();
+    let batch_bytes = sink.batch_bytes();
     let mut load = Load {
         scanner,
         targets,
@@ -75,6 +80,8 @@ pub(crate) fn load(
         report,
         pending: 0,
         committed: 0,
+        committed_bytes: 0,
+        batch_bytes,
     };
     match load.run() {
         Ok(()) => Ok(load.report),
@@ -119,6 +126,9 @@ struct Load<'a> {
     /// Rows the sink took since its last commit, and up to it.
     pending: u64,
     committed: u64,
+    /// Bytes of text up to the last commit, and how many may be committed at once.
+    committed_bytes: u64,
+    batch_bytes: u64,
 }
 
 impl Load<'_> {
@@ -134,6 +144,9 @@ impl Load<'_> {
             }
             if self.report.rows_in.is_multiple_of(self.options.batch_rows) {
                 self.end_batch()?;
+            } else if self.is_large() {
+                self.flush_rejects()?;
+                self.commit()?;
             }
         }
         self.flush_rejects()?;
@@ -151,7 +164,7 @@ impl Load<'_> {
                 Err(error) if error.kind() == Kind::OverBudget && self.can_make_room() => {
                     self.flush_rejects()?;
                     self.commit()?;
-                    if !self.sink.make_room() {
+                    if !self.sink.make_room(&error) {
                         return Ok(Err(error));
                     }
                 }
@@ -159,6 +172,11 @@ impl Load<'_> {
             }
         }
         Ok(self.push_row())
+    }
+
+    /// True if the rows since the last commit are much for the memory there is.
+    fn is_large(&self) -> bool {
+        !self.options.atomic && self.scanner.bytes() - self.committed_bytes >= self.batch_bytes
     }
 
     fn can_make_room(&self) -> bool {
@@ -234,6 +252,7 @@ impl Load<'_> {
             self.pending = 0;
             self.report.batches += 1;
         }
+        self.committed_bytes = self.scanner.bytes();
         Ok(())
     }
 

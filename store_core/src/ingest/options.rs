@@ -166,7 +166,8 @@ pub struct IngestOptions {
     pub max_errors: Option<u64>,
     /// A file for the refused records, as they stood, one after another.
     pub reject: Option<PathBuf>,
-    /// Rows read between two commits, and between two calls of `progress`.
+    /// Rows read between two calls of `progress`, and between two commits; a batch ends sooner where its text
+    /// is much for the store's memory.
     pub batch_rows: u64,
     /// Commit once at the end, or nothing.
     pub atomic: bool,

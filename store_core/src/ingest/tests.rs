@@ -25,6 +25,8 @@ struct Memory {
     refuses: Option<(&'static str, Kind)>,
     /// Whether waiting for room helps, where it can be waited for.
     room: Option<bool>,
+    /// How many bytes it takes at once.
+    batch_bytes: Option<u64>,
 }
 
 impl RowSink for Memory {
@@ -64,11 +66,15 @@ impl RowSink for Memory {
         self.room.is_some()
     }
 
-    fn make_room(&mut self) -> bool {
+    fn make_room(&mut self, _: &Error) -> bool {
         assert!(self.pending.is_empty(), "what was pushed is committed first");
         let helps = self.room == Some(true);
         self.refuses = self.refuses.filter(|_| !helps);
         helps
+    }
+
+    fn batch_bytes(&self) -> u64 {
+        self.batch_bytes.unwrap_or(u64::MAX)
     }
 }
 

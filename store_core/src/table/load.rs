@@ -3,8 +3,14 @@
 use super::{Table, prepare};
 use crate::error::{Error, Kind, Result};
 use crate::ingest::{self, IngestMode, IngestOptions, IngestReport, Source};
+use crate::mem::Reservation;
 use crate::txn::{Snapshot, Txn, TxnOptions};
 use crate::value::ValueRef;
+
+/// What part of the budget the text of a batch may be.
+const BATCH_SHARE: u64 = 64;
+/// What is kept for its log record at most.
+const BATCH_HELD_MAX: u64 = 4 << 20;
 
 impl Table {
     /// Loads delimited text, a commit per batch; see [`IngestOptions`].
@@ -18,7 +24,7 @@ impl Table {
         let mode = options.mode;
         // The snapshot ends here: held to the end it would keep a version of every row that is replaced.
         let table = self.bound_at(&Snapshot::new(&self.engine)?)?;
-        let mut sink = Sink { table: &table, mode, columns: Vec::new(), txn: None };
+        let mut sink = Sink { table: &table, mode, columns: Vec::new(), txn: None, held: None };
         ingest::load(source, table.edition.schema(), &mut options, &mut sink)
     }
 }
@@ -29,6 +35,8 @@ struct Sink<'t> {
     mode: IngestMode,
     columns: Vec<usize>,
     txn: Option<Txn>,
+    /// Memory for the log record of the batch at hand, until that is made.
+    held: Option<Reservation>,
 }
 
 impl Sink<'_> {
@@ -50,6 +58,12 @@ impl ingest::RowSink for Sink<'_> {
 
     fn push(&mut self, cells: &[ValueRef<'_>]) -> Result<()> {
         if self.txn.is_none() {
+            let engine = &self.table.engine;
+            let held = (2 * self.batch_bytes()).min(BATCH_HELD_MAX) as usize;
+            // Who has rows in hand cannot wait for memory: it would have to be had from rows that are older.
+            if engine.freezer.is_enabled() && self.held.is_none() {
+                self.held = Some(engine.holder.child("ingest").reserve(held)?);
+            }
             self.txn = Some(self.begin_batch()?);
         }
         let txn = self.txn.as_mut().expect("begun above");
@@ -77,11 +91,12 @@ impl ingest::RowSink for Sink<'_> {
     }
 
     fn commit(&mut self) -> Result<()> {
+        self.held = None;
         self.txn.take().map_or(Ok(()), |txn| txn.commit().map(drop))
     }
 
     fn rollback(&mut self) -> Result<()> {
-        self.txn = None;
+        (self.txn, self.held) = (None, None);
         Ok(())
     }
 
@@ -89,8 +104,12 @@ impl ingest::RowSink for Sink<'_> {
         self.table.engine.freezer.is_enabled()
     }
 
-    fn make_room(&mut self) -> bool {
-        self.txn = None;
-        self.table.engine.freezer.relieve()
+    fn make_room(&mut self, refusal: &Error) -> bool {
+        (self.txn, self.held) = (None, None);
+        self.table.engine.freezer.relieve(refusal.bytes_refused())
+    }
+
+    fn batch_bytes(&self) -> u64 {
+        self.table.engine.budget.limit() / BATCH_SHARE
     }
 }

@@ -16,7 +16,7 @@ use super::engine::Engine;
 use super::pressure::Pressure;
 use crate::error::Result;
 use crate::mem::MemoryBudget;
-use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Relaxed};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Relaxed};
 use std::time::{Duration, Instant};
 
 /// How long a writer waits at most, and how long one pass is waited for.
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PASS_PATIENCE: Duration = Duration::from_secs(2);
 /// How long after a pass that froze nothing, or had nothing to free, the next one is tried.
 const IDLE: Duration = Duration::from_millis(500);
-/// What part of the budget a pass is to free at least if somebody was refused memory.
+/// What part of the budget a pass is to free beside what somebody was refused.
 const REFUSED_SHARE: u64 = 32;
 /// What freezing needs when all is full is kept for it: a part of the budget, within bounds.
 const KEPT_SHARE: u64 = 64;
@@ -36,8 +36,9 @@ const KEPT_MAX: u64 = 8 << 20;
 pub(crate) struct Freezer {
     /// There is a thread.
     enabled: AtomicBool,
-    /// A writer was refused memory: something is to be frozen whatever the marks say.
-    refused: AtomicBool,
+    /// A writer was refused so many bytes, or one if that is not known: something is to be frozen whatever
+    /// the marks say.
+    refused: AtomicU64,
     pressure: Pressure,
     state: Mutex<State>,
     changed: Condvar,
@@ -82,10 +83,10 @@ impl Freezer {
         }
     }
 
-    /// Somebody was refused memory who may come again: whoever begins next waits for a pass.
+    /// Somebody was refused so many bytes who may come again: whoever begins next waits for a pass.
     #[cold]
-    pub(super) fn note_refused(&self) {
-        self.refused.store(true, Relaxed);
+    pub(super) fn note_refused(&self, bytes: u64) {
+        self.refused.fetch_max(bytes.max(1), Relaxed);
     }
 
     /// A commit has to have so much at once: so much is to be left.
@@ -113,17 +114,17 @@ impl Freezer {
         }
     }
 
-    /// Has rows frozen because memory was refused; true if that may have made room. For whoever holds
-    /// nothing any more.
+    /// Has rows frozen because so many bytes were refused; true if that may have made room. For whoever
+    /// holds nothing any more.
     #[cold]
-    pub(crate) fn relieve(&self) -> bool {
+    pub(crate) fn relieve(&self, bytes: u64) -> bool {
         if !self.is_enabled() {
             return false;
         }
         let began = Instant::now();
         let mut state = self.state.lock();
         let rows = state.rows;
-        self.note_refused();
+        self.note_refused(bytes);
         self.want(&mut state);
         while state.rows == rows && !state.is_idle_since(began) && began.elapsed() < PATIENCE {
             if state.ending {
@@ -164,15 +165,17 @@ impl Freezer {
         !state.ending
     }
 
-    /// Bytes that should be freed; some if somebody was refused memory.
+    /// Bytes that should be freed; if somebody was refused some, more than those.
     pub(crate) fn excess(&self, engine: &Engine) -> u64 {
-        let least = if self.is_refused() { engine.budget.limit() / REFUSED_SHARE } else { 0 };
+        let refused = self.refused.load(Relaxed);
+        let some = engine.budget.limit() / REFUSED_SHARE;
+        let least = if refused > 0 { refused + some } else { 0 };
         self.pressure.excess(engine).max(least)
     }
 
     /// Somebody was refused memory, and no pass has ended since.
     pub(crate) fn is_refused(&self) -> bool {
-        self.refused.load(Relaxed)
+        self.refused.load(Relaxed) > 0
     }
 
     /// A pass has frozen so many rows, or failed. `last`: another one would not do better.
@@ -181,7 +184,7 @@ impl Freezer {
         state.passes += 1;
         state.rows += outcome.as_ref().unwrap_or(&0);
         if outcome.is_ok() || last {
-            self.refused.store(false, Relaxed);
+            self.refused.store(0, Relaxed);
         }
         state.idle_since = last.then(Instant::now);
         state.error = outcome.as_ref().err().map(ToString::to_string);

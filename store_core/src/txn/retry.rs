@@ -24,7 +24,7 @@ impl Lost {
     /// What an error, or the transaction that it doomed, knows.
     pub fn by(txn: Option<&Txn>, error: &Error) -> Self {
         if error.kind() == Kind::OverBudget {
-            return Self(Some(Awaited::Room));
+            return Self(Some(Awaited::Room(error.bytes_refused())));
         }
         Self(txn.and_then(Txn::awaited).or(error.awaited()))
     }
@@ -82,9 +82,9 @@ impl Retry {
             return false;
         }
         match lost.0 {
-            Some(Awaited::Room) => {
+            Some(Awaited::Room(bytes)) => {
                 self.reliefs += 1;
-                if self.reliefs > RELIEFS_MAX || !self.engine.freezer.relieve() {
+                if self.reliefs > RELIEFS_MAX || !self.engine.freezer.relieve(bytes) {
                     return false;
                 }
             }

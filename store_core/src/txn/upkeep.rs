@@ -242,9 +242,9 @@ fn reclaim_some(table: &LiveTable, counters: &Counters, looker: Looker) -> usize
     reclaim(&table.share_locked(), counters, looker, UPKEEP_STEPS)
 }
 
-/// Frees nodes that no reader stands on any more; true if some are left.
+/// Frees nodes and pages that no reader stands on any more; true if some are left.
 fn free_waiting(tables: &[Arc<LiveTable>], epoch: &Epoch) -> bool {
-    let waiting = || tables.iter().any(|table| table.data.versions.waiting_nodes() > 0);
+    let waiting = || tables.iter().any(waits);
     if waiting() {
         for table in tables {
             table.data.versions.flush_waiting();
@@ -252,12 +252,18 @@ fn free_waiting(tables: &[Arc<LiveTable>], epoch: &Epoch) -> bool {
         epoch.collect();
         for table in tables {
             table.data.versions.flush_waiting();
+            table.data.versions.end_left_pages();
         }
     }
     for table in tables {
         table.data.take_blocks_back();
     }
     waiting()
+}
+
+fn waits(table: &Arc<LiveTable>) -> bool {
+    let versions = &table.data.versions;
+    versions.waiting_nodes() > 0 || versions.waiting_pages() > 0
 }
 
 // ---- relief
@@ -312,7 +318,7 @@ impl Engine {
         // Pruning was tried. Now the oldest snapshot goes, if it is versions that fill the memory.
         let held: u64 = tables.iter().map(|table| table.held_bytes()).sum();
         if held < self.budget.limit() / SNAPSHOT_SHARE || !self.timeline.expire_oldest(place) {
-            self.freezer.note_refused();
+            self.freezer.note_refused(error.bytes_refused());
             return false;
         }
         self.counters.snapshots_expired.fetch_add(1, Relaxed);

@@ -109,6 +109,20 @@ fn a_batch_ends_where_memory_is_refused_and_room_can_be_made() {
 }
 
 #[test]
+fn a_batch_ends_where_its_text_is_much_for_the_memory() {
+    let schema = Schema::parse("t", "i int").unwrap();
+    let mut sink = Memory { batch_bytes: Some(4), ..Memory::default() };
+    let report = load(source(b"1\n2\n3\n4\n5\n"), &schema, &mut tsv(), &mut sink).unwrap();
+    assert_eq!((report.rows_loaded, report.batches, sink.commits), (5, 3, 3));
+    assert_eq!(sink.rows(), [["1"], ["2"], ["3"], ["4"], ["5"]]);
+    let mut options = tsv();
+    options.atomic = true;
+    let mut sink = Memory { batch_bytes: Some(4), ..Memory::default() };
+    let report = load(source(b"1\n2\n3\n4\n5\n"), &schema, &mut options, &mut sink).unwrap();
+    assert_eq!((report.rows_loaded, report.batches), (5, 1), "all or nothing");
+}
+
+#[test]
 fn rejected_records_are_written_as_they_stood() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bad.csv");

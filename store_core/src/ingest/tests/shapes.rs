@@ -179,7 +179,11 @@ impl RowSink for Sum {
         false
     }
 
-    fn make_room(&mut self) -> bool {
+    fn make_room(&mut self, _: &Error) -> bool {
         false
+    }
+
+    fn batch_bytes(&self) -> u64 {
+        u64::MAX
     }
 }
