@@ -78,12 +78,12 @@ fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
     })
 }
 
-/// True if the error in the interpreter is a lost conflict.
-pub fn is_conflict(interp: &Interp) -> bool {
+/// True if the error in the interpreter is of this kind.
+pub fn is_kind(interp: &Interp, wanted: Kind) -> bool {
     let Ok(options) = interp.return_options(Code::ERROR).list() else { return false };
     let code = options.chunks_exact(2).find(|pair| pair[0].is("-errorcode"));
     let words = code.and_then(|pair| pair[1].list().ok()).unwrap_or_default();
-    matches!(words.as_slice(), [store, kind, ..] if store.is("STORE") && kind.is("CONFLICT"))
+    matches!(words.as_slice(), [store, kind, ..] if store.is("STORE") && kind.is(wanted.name()))
 }
 
 #[cfg(test)]

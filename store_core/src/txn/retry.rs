@@ -21,6 +21,11 @@ impl Lost {
         Self(txn.awaited())
     }
 
+    /// Some memory, for callers who have no error at hand.
+    pub fn room() -> Self {
+        Self(Some(Awaited::Room(0)))
+    }
+
     /// What an error, or the transaction that it doomed, knows.
     pub fn by(txn: Option<&Txn>, error: &Error) -> Self {
         if error.kind() == Kind::OverBudget {

@@ -6,10 +6,11 @@
 //! back. Inside another transaction it is a savepoint: only its own part is undone by an error.
 //!
 //! After a lost conflict, or an error thrown with errorCode `STORE CONFLICT`, the outermost one
-//! waits until that is decided and runs its script again, up to N times (0 by default).
+//! waits until that is decided and runs its script again, up to N times (0 by default); after a refusal of
+//! memory, `STORE OVER_BUDGET`, it waits until rows were frozen, if the store freezes by itself.
 
 use crate::args::{Call, Subcommand, option};
-use crate::failure::{Failure, Outcome, Reply, is_conflict};
+use crate::failure::{Failure, Outcome, Reply, is_kind};
 use crate::handle::Database;
 use crate::stubs::Code;
 use store_core::{Durability, Error, Isolation, Kind, Lost, Result, Retry, TxnOptions};
@@ -32,7 +33,8 @@ pub const SUBCOMMAND: Subcommand<Database> = Subcommand {
 /// How one attempt ended.
 enum Attempt {
     Done(Outcome),
-    Conflict(Outcome, Lost),
+    /// It may do better when that is decided.
+    Lost(Outcome, Lost),
 }
 
 fn run(call: &Call<'_, Database>) -> Outcome {
@@ -49,7 +51,7 @@ fn run(call: &Call<'_, Database>) -> Outcome {
     let mut retry = call.handle.retry(options)?;
     loop {
         match attempt(call, &retry) {
-            Attempt::Conflict(outcome, lost) => {
+            Attempt::Lost(outcome, lost) => {
                 if !retry.again(lost) {
                     return outcome;
                 }
@@ -82,16 +84,20 @@ fn attempt(call: &Call<'_, Database>, retry: &Retry) -> Attempt {
     }
     let code = interp.eval(&call.words[0]);
     if code == Code::ERROR {
-        let lost = database.rollback();
-        let conflict = is_conflict(interp);
+        let mut lost = database.rollback();
+        let refused = is_kind(interp, Kind::OverBudget);
+        if refused {
+            lost = Lost::room();
+        }
+        let again = refused || is_kind(interp, Kind::Conflict);
         let outcome = Err(script_failed(call));
-        return if conflict { Attempt::Conflict(outcome, lost) } else { Attempt::Done(outcome) };
+        return if again { Attempt::Lost(outcome, lost) } else { Attempt::Done(outcome) };
     }
     match database.commit() {
         Ok(()) => Attempt::Done(Ok(Reply::Script(code))),
-        Err(error) if error.kind() == Kind::Conflict => {
+        Err(error) if matches!(error.kind(), Kind::Conflict | Kind::OverBudget) => {
             let lost = Lost::by(None, &error);
-            Attempt::Conflict(Err(error.into()), lost)
+            Attempt::Lost(Err(error.into()), lost)
         }
         Err(error) => Attempt::Done(Err(error.into())),
     }
