@@ -133,8 +133,8 @@ impl<'a> Visit<'a> {
         looker: Looker,
         plain: Option<Timestamp>,
     ) -> Self {
-        let _standing = rows.versions.stand();
-        Self { rows, live, looker, plain, free: FreeNodes::new(), dropped: 0, _standing }
+        let (free, standing) = (FreeNodes::new(), rows.versions.stand());
+        Self { rows, live, looker, plain, free, dropped: 0, _standing: standing }
     }
 
     /// Frees what was taken out; how many versions that were.
