@@ -119,8 +119,8 @@ impl Source {
         (self.size, self.consumed.load(Relaxed))
     }
 
-    /// Says whose memory a decoder's window is.
-    pub(super) fn count_at(&mut self, memory: &Holder) -> Result<()> {
+    /// Says whose memory a decoder's window is: what it takes is reserved there before it is taken.
+    pub fn count_at(&mut self, memory: &Holder) -> Result<()> {
         match &mut self.reader {
             Reader::Zstd(reader) => reader.count_at(memory).map_err(|error| error.at(&self.name)),
             Reader::Plain(_) | Reader::Gzip(_) => Ok(()), // the scanner counts a gzip's
