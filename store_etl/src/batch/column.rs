@@ -237,15 +237,26 @@ impl Column {
         let before = self.len();
         add(&mut self.values)?;
         debug_assert_eq!(self.len(), before + count);
+        self.mark_nulls(before, valid);
+        Ok(())
+    }
+
+    /// Its values, to add some; then [`Column::mark_nulls`] is to follow.
+    pub(crate) const fn values_mut(&mut self) -> &mut Values {
+        &mut self.values
+    }
+
+    /// Marks those of the values behind the first `before` that are NULL: all but the ones where `valid` is not 0.
+    pub(crate) fn mark_nulls(&mut self, before: usize, valid: Option<&[u8]>) {
         let nulls = valid.is_some_and(|valid| valid.contains(&0));
         if nulls || self.valid.is_some() {
+            let count = self.len() - before;
             let known = self.valid.get_or_insert_with(|| Bitmap::filled(before, true));
             match valid {
                 Some(valid) => valid.iter().for_each(|valid| known.push(*valid != 0)),
                 None => known.extend_with(true, count),
             }
         }
-        Ok(())
     }
 
     /// Its type.

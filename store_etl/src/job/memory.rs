@@ -21,7 +21,7 @@ use crate::operator::First;
 use crate::operator::HashOptions;
 use crate::operator::join::Side;
 use crate::operator::sort::SortOptions;
-use crate::operator::{AHEAD_BATCHES, AHEAD_THREAD_BYTES};
+use crate::operator::{AHEAD_BATCHES, AHEAD_THREAD_BYTES, text_bytes};
 use store_core::ingest::{Records, Source};
 use store_core::planted::bug;
 use store_core::segment::{RunOptions, SegmentCodec, sort_costs};
@@ -548,11 +548,12 @@ fn scan(plan: &ScanPlan) -> Result<(u64, u64)> {
             unpacking = unpacking.max(Source::open(&file.path)?.unpacking_bytes()? as u64);
         }
     }
-    let decodes = plan.quote.is_some() || plan.escape != store_core::ingest::Escape::None;
-    let one = Records::bytes_for(0, decodes) as u64;
-    let fields = 24 * plan.columns.len() as u64;
-    let rows = 2 + u64::from(decodes) + if plan.format == FileFormat::JsonLines { 4 } else { 0 };
-    Ok((unpacking + one + fields, rows))
+    if plan.format == FileFormat::JsonLines {
+        let columns = 24 * plan.columns.len() as u64;
+        return Ok((unpacking + Records::bytes_for(0, false) as u64 + columns, 6));
+    }
+    let (constant, rows) = text_bytes(plan);
+    Ok((unpacking + constant as u64, rows))
 }
 
 fn sink(plan: &SinkPlan, step: usize, fields: &[Field]) -> Stated {

@@ -3,9 +3,9 @@
 //! Values keep the text they are written with until their column's type is known, so integers and decimals
 //! lose no digit. An array or object is text in a text column.
 
-use super::scan::Rows;
-use super::text_scan::named;
-use crate::batch::{Batch, Field};
+use super::scan::{Filled, Refusals, Rows};
+use super::text::{named, text_options};
+use crate::batch::{Batch, Field, Limits, fixed_bytes};
 use crate::job::ScanPlan;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store_core::ingest::{Format, IngestOptions, Records, Source};
 use store_core::value::parse_value;
-use store_core::{Error, Kind, Result, Type, ValueRef};
+use store_core::{Error, Holder, Kind, Result, Type, ValueRef};
 
 /// How much of a file tells its columns.
 const INFER_BYTES: u64 = 256 << 10;
@@ -32,30 +32,33 @@ struct Target {
 pub(super) struct JsonRows {
     plan: Arc<ScanPlan>,
     targets: Vec<Target>,
+    /// Bytes of a row's cells of fixed width, with its line.
+    row_bytes: usize,
+    row_bytes_max: usize,
+    records: Option<Records>,
+    holder: Holder,
 }
 
 impl JsonRows {
-    pub fn new(plan: &Arc<ScanPlan>) -> Self {
+    pub fn new(plan: &Arc<ScanPlan>, limits: Limits, holder: &Holder) -> Self {
         let target = |at: &usize| {
             let Field { name, ty, nullable } = plan.columns[*at].clone();
             Target { name, ty, nullable }
         };
-        Self { targets: plan.wanted.iter().map(target).collect(), plan: Arc::clone(plan) }
-    }
-}
-
-fn object(line: &[u8]) -> Result<Object<'_>> {
-    serde_json::from_slice(line)
-        .map_err(|error| Error::invalid(format!("is no JSON object: {error}")))
-}
-
-impl Rows for JsonRows {
-    fn begin(&mut self, _records: &mut Records) -> Result<()> {
-        Ok(())
+        let targets: Vec<Target> = plan.wanted.iter().map(target).collect();
+        Self {
+            row_bytes: targets.iter().map(|target| fixed_bytes(target.ty)).sum::<usize>() + 8,
+            targets,
+            plan: Arc::clone(plan),
+            row_bytes_max: limits.row_bytes,
+            records: None,
+            holder: holder.clone(),
+        }
     }
 
-    fn push(&mut self, records: &Records, batch: &mut Batch) -> Result<()> {
-        let object = object(records.record())?;
+    /// Adds the cells of a line; after an error the columns may be of different lengths.
+    fn push(&self, line: &[u8], batch: &mut Batch) -> Result<()> {
+        let object = object(line)?;
         for key in object.keys() {
             if !self.plan.columns.iter().any(|field| field.name == **key) {
                 return Err(Error::invalid(format!("\"{key}\" is no column of the schema")));
@@ -85,6 +88,49 @@ impl Rows for JsonRows {
         }
         Ok(())
     }
+}
+
+impl Rows for JsonRows {
+    fn begin(&mut self, source: Source) -> Result<()> {
+        let mut options = text_options(&self.plan, self.row_bytes_max);
+        options.memory = Some(self.holder.clone());
+        self.records = Some(Records::new(source, &options)?);
+        Ok(())
+    }
+
+    fn fill(&mut self, batch: &mut Batch, room: Limits, refusals: &mut Refusals) -> Result<Filled> {
+        let mut filled = Filled::default();
+        let Some(mut records) = self.records.take() else { return Ok(filled) };
+        let before = records.bytes();
+        while filled.rows < room.rows && filled.bytes < room.bytes {
+            if !records.next()? {
+                filled.has_ended = true;
+                break;
+            }
+            filled.taken += 1;
+            match self.push(records.record(), batch) {
+                Ok(()) => {
+                    filled.rows += 1;
+                    filled.bytes += self.row_bytes + records.record().len();
+                    batch.places.push(records.line());
+                }
+                Err(error) => {
+                    // What the row has added so far goes again.
+                    batch.truncate_columns(filled.rows);
+                    refusals.refuse(records.at_line(error), records.record())?;
+                }
+            }
+        }
+        batch.set_rows(filled.rows);
+        filled.text_bytes = records.bytes() - before;
+        self.records = Some(records);
+        Ok(filled)
+    }
+}
+
+fn object(line: &[u8]) -> Result<Object<'_>> {
+    serde_json::from_slice(line)
+        .map_err(|error| Error::invalid(format!("is no JSON object: {error}")))
 }
 
 /// The characters of a string, or the text of anything else.

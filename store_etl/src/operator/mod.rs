@@ -28,7 +28,7 @@ pub mod sort;
 mod sort_rows;
 mod table_scan;
 mod table_sink;
-mod text_scan;
+mod text;
 mod told;
 mod top_k;
 mod union;
@@ -50,7 +50,7 @@ pub(crate) use scan::{InputDigest, Scan};
 pub(crate) use sink::Sink;
 pub(crate) use sort_rows::Sort;
 pub(crate) use table_scan::TableScan;
-pub(crate) use text_scan::text_options;
+pub(crate) use text::{text_bytes, text_options};
 pub(crate) use told::{Telling, Told};
 pub(crate) use union::Union;
 

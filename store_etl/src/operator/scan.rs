@@ -1,15 +1,15 @@
 //! Files into batches, one file after another.
 
 use super::json_scan::JsonRows;
-use super::text_scan::{TextRows, text_options};
+use super::text::TextRows;
 use super::{Counts, Operator, Shared};
-use crate::batch::{Batch, Field};
+use crate::batch::{Batch, Field, Limits};
 use crate::job::{FileFormat, InputFile, OnBadRow, ScanPlan};
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use store_core::ingest::{Records, Source};
+use store_core::ingest::Source;
 use store_core::mem::Reservation;
 use store_core::{Error, Kind, Result};
 use xxhash_rust::xxh3::Xxh3;
@@ -79,65 +79,71 @@ pub(super) fn open_source(file: &InputFile, shared: &Shared) -> Result<Source> {
     let digest = Arc::new(InputDigest::new(&name));
     shared.digests.lock().push(Arc::clone(&digest));
     let counts = Arc::clone(&shared.counts);
-    if file.is_stdin() {
-        return Source::from_reader(&name, Digesting { from: std::io::stdin(), digest, counts });
-    }
-    let from = File::open(&file.path).map_err(|error| Error::io(&name, error).detail(&name))?;
-    Source::from_reader(&name, Digesting { from, digest, counts })
+    let mut source = if file.is_stdin() {
+        Source::from_reader(&name, Digesting { from: std::io::stdin(), digest, counts })?
+    } else {
+        let from = File::open(&file.path).map_err(|error| Error::io(&name, error).detail(&name))?;
+        Source::from_reader(&name, Digesting { from, digest, counts })?
+    };
+    source.count_at(&shared.holder)?;
+    Ok(source)
 }
 
-/// Makes cells of a record.
+/// What a reader of rows has added to a batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Filled {
+    /// Rows that the batch got.
+    pub rows: usize,
+    /// Bytes of their cells, about.
+    pub bytes: usize,
+    /// Rows that were read, bad ones among them.
+    pub taken: u64,
+    /// Bytes of text that were read.
+    pub text_bytes: u64,
+    /// Nothing of the file is left.
+    pub has_ended: bool,
+}
+
+/// Makes rows of files.
 pub(super) trait Rows {
     /// Takes in what a file begins with: its header.
-    fn begin(&mut self, records: &mut Records) -> Result<()>;
+    fn begin(&mut self, source: Source) -> Result<()>;
 
-    /// Adds the cells of the record that the reader stands on; after an error the columns may be of
-    /// different lengths.
-    fn push(&mut self, records: &Records, batch: &mut Batch) -> Result<()>;
+    /// Adds rows of the file to an empty batch until it has as many rows or bytes as there is room for, or the
+    /// file ends.
+    fn fill(&mut self, batch: &mut Batch, room: Limits, refusals: &mut Refusals) -> Result<Filled>;
 }
 
 /// A scan of files.
 pub(crate) struct Scan {
-    plan: Arc<ScanPlan>,
     step: usize,
     shared: Shared,
     rows: Box<dyn Rows>,
     batch: Batch,
     files: std::vec::IntoIter<InputFile>,
-    open: Option<Records>,
-    source: Arc<str>,
-    reject: Option<RejectFile>,
-    rejected: u64,
-    /// Bytes of a row's cells of fixed width.
-    row_bytes: usize,
-    bytes_before: u64,
+    /// The file that is being read.
+    source: Option<Arc<str>>,
+    refusals: Refusals,
     _held: Reservation,
 }
 
 impl Scan {
     pub fn new(plan: &Arc<ScanPlan>, step: usize, shared: &Shared) -> Result<Self> {
         let fields: Vec<Field> = plan.wanted.iter().map(|at| plan.columns[*at].clone()).collect();
-        let held = shared.holder.reserve(shared.limits().resident_bytes(fields.len()))?;
+        let limits = shared.limits();
+        let held = shared.holder.reserve(limits.resident_bytes(fields.len()))?;
         let rows: Box<dyn Rows> = match plan.format {
-            FileFormat::JsonLines => Box::new(JsonRows::new(plan)),
-            _ => Box::new(TextRows::new(plan)),
+            FileFormat::JsonLines => Box::new(JsonRows::new(plan, limits, &shared.holder)),
+            _ => Box::new(TextRows::new(plan, limits, &shared.holder)),
         };
-        let reject = plan.reject.as_ref().map(|path| RejectFile::create(path)).transpose()?;
-        let row_bytes =
-            fields.iter().map(|field| crate::batch::fixed_bytes(field.ty)).sum::<usize>() + 8;
         Ok(Self {
-            plan: Arc::clone(plan),
             step,
             shared: shared.clone(),
             rows,
             batch: Batch::new(&fields),
             files: plan.files.clone().into_iter(),
-            open: None,
-            source: "".into(),
-            reject,
-            rejected: 0,
-            row_bytes,
-            bytes_before: 0,
+            source: None,
+            refusals: Refusals::new(plan)?,
             _held: held,
         })
     }
@@ -145,74 +151,36 @@ impl Scan {
     /// Opens the next file; false if there is none.
     fn open_next(&mut self) -> Result<bool> {
         let Some(file) = self.files.next() else { return Ok(false) };
-        let name = file.name();
         let source = open_source(&file, &self.shared)?;
-        let mut options = text_options(&self.plan, self.shared.limits().row_bytes);
-        options.memory = Some(self.shared.holder.clone());
-        let mut records = Records::new(source, &options)?;
-        self.rows.begin(&mut records)?;
-        self.bytes_before = 0;
-        self.source = name.as_str().into();
-        self.open = Some(records);
+        let begun = self.rows.begin(source);
+        begun.map_err(|error| self.too_long(error))?;
+        self.source = Some(file.name().as_str().into());
         Ok(true)
     }
 
     /// Adds rows of the open file until the batch is full or the file ends.
     fn fill(&mut self) -> Result<()> {
+        let Some(source) = &self.source else { return Ok(()) };
         let limits = self.shared.limits();
-        let Some(records) = &mut self.open else { return Ok(()) };
-        let (mut rows, mut bytes, mut taken, mut bad) = (0, 0, 0_u64, 0_u64);
-        let mut ended = false;
-        while rows < limits.rows && bytes < limits.fill_bytes() {
-            match records.next() {
-                Ok(true) => {}
-                Ok(false) => {
-                    ended = true;
-                    break;
-                }
-                Err(error) => {
-                    return Err(too_long(error, limits.row_bytes, self.shared.memory.cap));
-                }
-            }
-            taken += 1;
-            match self.rows.push(records, &mut self.batch) {
-                Ok(()) => {
-                    rows += 1;
-                    self.batch.places.push(records.line());
-                    bytes += self.row_bytes + records.record().len();
-                }
-                Err(error) => {
-                    // What the row has added so far goes again.
-                    self.batch.truncate_columns(rows);
-                    let error = records.at_line(error);
-                    bad += 1;
-                    let borne = match self.plan.on_error {
-                        OnBadRow::Stop => 0,
-                        OnBadRow::Skip => self.plan.max_errors.unwrap_or(u64::MAX),
-                    };
-                    if self.rejected + bad > borne {
-                        return Err(beyond(error, borne));
-                    }
-                    if let Some(file) = &mut self.reject {
-                        file.push(records.record())?;
-                    }
-                }
-            }
-        }
-        self.batch.set_rows(rows);
-        self.batch.places.set_source(&self.source);
-        self.rejected += bad;
+        let room = Limits { bytes: limits.fill_bytes(), ..limits };
+        let rejected = self.refusals.rejected;
+        let filled = self.rows.fill(&mut self.batch, room, &mut self.refusals);
+        let filled = filled.map_err(|error| self.too_long(error))?;
+        self.batch.places.set_source(source);
         let counts = &self.shared.counts;
-        counts.bytes.fetch_add(records.bytes() - self.bytes_before, Relaxed);
-        self.bytes_before = records.bytes();
-        counts.scanned.fetch_add(taken, Relaxed);
-        counts.steps[self.step].took(taken);
-        counts.steps[self.step].rejected(bad);
-        counts.steps[self.step].gave(rows as u64);
-        if ended {
-            self.open = None;
+        counts.bytes.fetch_add(filled.text_bytes, Relaxed);
+        counts.scanned.fetch_add(filled.taken, Relaxed);
+        counts.steps[self.step].took(filled.taken);
+        counts.steps[self.step].rejected(self.refusals.rejected - rejected);
+        counts.steps[self.step].gave(filled.rows as u64);
+        if filled.has_ended {
+            self.source = None;
         }
         Ok(())
+    }
+
+    fn too_long(&self, error: Error) -> Error {
+        too_long(error, self.shared.limits().row_bytes, self.shared.memory.cap)
     }
 }
 
@@ -221,10 +189,8 @@ impl Operator for Scan {
         self.batch.clear();
         loop {
             self.shared.tick()?;
-            if self.open.is_none() && !self.open_next()? {
-                if let Some(mut file) = self.reject.take() {
-                    file.finish()?;
-                }
+            if self.source.is_none() && !self.open_next()? {
+                self.refusals.finish()?;
                 return Ok(false);
             }
             self.fill()?;
@@ -250,6 +216,40 @@ fn too_long(error: Error, most: usize, cap: u64) -> Error {
          the memory"
     );
     Error::new(Kind::OverBudget, message).caused_by(error)
+}
+
+/// What becomes of bad rows.
+pub(super) struct Refusals {
+    borne: u64,
+    rejected: u64,
+    file: Option<RejectFile>,
+}
+
+impl Refusals {
+    fn new(plan: &ScanPlan) -> Result<Self> {
+        let borne = match plan.on_error {
+            OnBadRow::Stop => 0,
+            OnBadRow::Skip => plan.max_errors.unwrap_or(u64::MAX),
+        };
+        let file = plan.reject.as_ref().map(|path| RejectFile::create(path)).transpose()?;
+        Ok(Self { borne, rejected: 0, file })
+    }
+
+    /// Puts a record aside; an error if there are too many of them.
+    pub fn refuse(&mut self, error: Error, record: &[u8]) -> Result<()> {
+        self.rejected += 1;
+        if self.rejected > self.borne {
+            return Err(beyond(error, self.borne));
+        }
+        match &mut self.file {
+            Some(file) => file.push(record),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.file.take().map_or(Ok(()), |mut file| file.finish())
+    }
 }
 
 fn beyond(error: Error, borne: u64) -> Error {
