@@ -1,7 +1,7 @@
 //! Fields into cells, a column at a time.
 
 use super::cut::Cutter;
-use super::plain::{Digits, date, decimal, integer};
+use super::plain::{Digits, date, decimal, float, integer};
 use super::written::{Dialect, NullMarks};
 use crate::batch::{Batch, Column, Texts, Values};
 use std::ops::Range;
@@ -133,7 +133,7 @@ impl<'c> Cells<'c> {
                 let quick = |text: &[u8]| decimal(text, digits);
                 each!(to, quick, ValueRef::Decimal(units, _) => units.get())
             }
-            (Values::Float64(to), _) => each!(to, never, ValueRef::Float64(value) => value),
+            (Values::Float64(to), _) => each!(to, float, ValueRef::Float64(value) => value),
             (Values::Float32(to), _) => each!(to, never, ValueRef::Float32(value) => value),
             (Values::Inet(to), _) => each!(to, never, ValueRef::Inet(value) => value.octets()),
             (Values::Mac(to), _) => each!(to, never, ValueRef::Mac(value) => value.octets()),

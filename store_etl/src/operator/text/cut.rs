@@ -98,48 +98,50 @@ impl At {
         self.field = place + 1;
     }
 
-    /// True if a byte that would end a field, or a special one, is within a field with quotes.
+    /// Takes a quote: it opens a field, closes one, or is a character of it.
     #[inline(always)]
-    fn is_in_quotes(&mut self, bytes: &[u8], place: usize, delimiter: u8, quote: u8) -> bool {
-        let byte = bytes[place];
+    fn take_quote(&mut self, bytes: &[u8], place: usize, delimiter: u8, quote: u8) {
         if !self.is_quoted {
-            self.is_quoted = byte == quote && place == self.field;
-            return byte == quote;
+            self.is_quoted = place == self.field;
+            return;
         }
-        if byte == b'\n' {
-            self.inner_lines += 1;
-        } else if byte == quote && place >= self.skip {
-            let rest = &bytes[place + 1..];
-            if rest.first() == Some(&quote) {
-                self.skip = place + 2;
-                return true;
-            }
-            self.is_quoted = false;
-            // Behind a closing quote the field ends.
-            let ends = match rest {
-                [] | [b'\n', ..] | [b'\r', b'\n', ..] | [b'\r'] => true,
-                [byte, ..] => *byte == delimiter,
-            };
-            if !ends {
-                self.fault.get_or_insert("text after a closing quote");
-            }
+        if place < self.skip {
+            return;
         }
-        true
+        let rest = &bytes[place + 1..];
+        if rest.first() == Some(&quote) {
+            self.skip = place + 2;
+            return;
+        }
+        self.is_quoted = false;
+        // Behind a closing quote the field ends.
+        let ends = match rest {
+            [] | [b'\n', ..] | [b'\r', b'\n', ..] | [b'\r'] => true,
+            [byte, ..] => *byte == delimiter,
+        };
+        if !ends {
+            self.fault.get_or_insert("text after a closing quote");
+        }
     }
 
-    /// True if a byte that would end a field, or a special one, is escaped or a backslash.
+    /// Counts the line ends among these bytes, which are within quotes.
     #[inline(always)]
-    fn is_behind_backslash(&mut self, bytes: &[u8], place: usize) -> bool {
-        if place < self.skip {
-            return true;
+    fn count_lines(&mut self, bytes: &[u8], base: usize, mut mask: u64) {
+        while mask != 0 {
+            let place = base + mask.trailing_zeros() as usize;
+            self.inner_lines += u64::from(bytes[place] == b'\n');
+            mask &= mask - 1;
         }
-        let is_one = bytes[place] == b'\\';
-        if is_one {
+    }
+
+    /// Takes a backslash: it escapes what follows, unless it is escaped itself.
+    #[inline(always)]
+    fn take_backslash(&mut self, bytes: &[u8], place: usize) {
+        if place >= self.skip {
             self.is_escaped = true;
             // No line end is escaped.
             self.skip = place + 1 + usize::from(bytes.get(place + 1) != Some(&b'\n'));
         }
-        is_one
     }
 }
 
@@ -271,31 +273,59 @@ impl Cutter {
         let mut base = 0;
         while base < bytes.len() {
             let (piece, known) = piece_at(bytes, base);
-            let mut mask = if SPECIAL == NONE {
-                mask_of(&piece, [delimiter, b'\n'])
-            } else {
-                mask_of(&piece, [delimiter, b'\n', special])
-            };
-            if known < MASK_BYTES {
-                mask &= (1 << known) - 1;
-            }
-            while mask != 0 {
-                let place = base + mask.trailing_zeros() as usize;
-                mask &= mask - 1;
-                if SPECIAL == QUOTES && at.is_in_quotes(bytes, place, delimiter, special)
-                    || SPECIAL == BACKSLASHES && at.is_behind_backslash(bytes, place)
-                {
-                    continue;
-                }
-                if bytes[place] != b'\n' {
-                    at.end_field(ends, place);
-                } else if !self.end_record(bytes, &mut at, place, ends, room) {
+            let all = if known < MASK_BYTES { (1 << known) - 1 } else { u64::MAX };
+            let mut mask = mask_of(&piece, [delimiter, b'\n']) & all;
+            let mut specials = if SPECIAL == NONE { 0 } else { mask_of(&piece, [special]) & all };
+            while specials != 0 {
+                // What ends in front of the next special byte, and that byte.
+                let bit = specials & specials.wrapping_neg();
+                let before = mask & (bit - 1);
+                mask &= !before;
+                specials ^= bit;
+                let place = base + bit.trailing_zeros() as usize;
+                if at.is_quoted {
+                    at.count_lines(bytes, base, before);
+                } else if !self.end_all(bytes, &mut at, (base, before), ends, room) {
                     return None;
                 }
+                if SPECIAL == QUOTES {
+                    at.take_quote(bytes, place, delimiter, special);
+                } else {
+                    at.take_backslash(bytes, place);
+                }
+            }
+            if at.is_quoted {
+                at.count_lines(bytes, base, mask);
+            } else if !self.end_all(bytes, &mut at, (base, mask), ends, room) {
+                return None;
             }
             base += MASK_BYTES;
         }
         Some(at)
+    }
+
+    /// Ends fields and records where the bits of a mask say; false if no other record is to follow.
+    #[inline(always)]
+    fn end_all(
+        &mut self,
+        bytes: &[u8],
+        at: &mut At,
+        (base, mut mask): (usize, u64),
+        ends: &mut [u32],
+        room: &mut Room,
+    ) -> bool {
+        while mask != 0 {
+            let place = base + mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            if place < at.skip {
+                // It is escaped.
+            } else if bytes[place] != b'\n' {
+                at.end_field(ends, place);
+            } else if !self.end_record(bytes, at, place, ends, room) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Ends the record; false if no other is to follow.
