@@ -119,6 +119,15 @@ fn refusal(
     Error::type_mismatch(format!("{a} {symbol} {b} is out of range for {ty}"))
 }
 
+/// The product. Most units fit in a word, and two words need no look for overflow.
+#[inline(always)]
+fn times(a: i128, b: i128) -> Option<i128> {
+    match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => Some(i128::from(a) * i128::from(b)),
+        _ => a.checked_mul(b),
+    }
+}
+
 fn decimals(
     op: Arithmetic,
     ty: Type,
@@ -135,11 +144,11 @@ fn decimals(
         _ => (power_of_ten(wide - scales[0]), power_of_ten(wide - scales[1])),
     };
     let computed = |a: i128, b: i128| -> Option<i128> {
-        let (a, b) = (a.checked_mul(factors.0)?, b.checked_mul(factors.1)?);
+        let (a, b) = (times(a, factors.0)?, times(b, factors.1)?);
         let value = match op {
             Arithmetic::Add => a.checked_add(b)?,
             Arithmetic::Subtract => a.checked_sub(b)?,
-            Arithmetic::Multiply => a.checked_mul(b)?,
+            Arithmetic::Multiply => times(a, b)?,
             _ => a.checked_rem(b)?,
         };
         fits(value).then_some(value)
