@@ -2,6 +2,7 @@
 
 use super::bitmap::Bitmap;
 use super::no_memory;
+use std::ops::Range;
 use store_core::{Decimal, Error, Inet, Mac, Result, Type, ValueRef};
 
 /// Cells of one type, some of them NULL.
@@ -55,6 +56,15 @@ impl<B: Default> Default for Texts<B> {
 }
 
 impl Texts<String> {
+    /// Adds texts of another list that follow one another.
+    fn append(&mut self, from: &Self, run: Range<usize>) -> Result<()> {
+        let bytes = from.bytes_of(&run);
+        self.data.try_reserve(bytes.len()).map_err(|_| no_memory(bytes.len()))?;
+        let before = self.data.len();
+        self.data.push_str(&from.data[bytes]);
+        self.end_values(from, run, before, self.data.len())
+    }
+
     /// A text.
     #[inline]
     pub fn get(&self, nth: usize) -> &str {
@@ -107,6 +117,15 @@ impl Texts<String> {
 }
 
 impl Texts<Vec<u8>> {
+    /// Adds values of another list that follow one another.
+    fn append(&mut self, from: &Self, run: Range<usize>) -> Result<()> {
+        let bytes = from.bytes_of(&run);
+        self.data.try_reserve(bytes.len()).map_err(|_| no_memory(bytes.len()))?;
+        let before = self.data.len();
+        self.data.extend_from_slice(&from.data[bytes]);
+        self.end_values(from, run, before, self.data.len())
+    }
+
     /// Makes room for so many values of so many bytes.
     pub(crate) fn reserve_exact(&mut self, count: usize, bytes: usize) {
         self.offsets.reserve_exact(count);
@@ -134,6 +153,25 @@ fn end_of(len: usize) -> Result<u32> {
 }
 
 impl<B> Texts<B> {
+    fn bytes_of(&self, run: &Range<usize>) -> Range<usize> {
+        self.offsets[run.start] as usize..self.offsets[run.end] as usize
+    }
+
+    /// Notes where values end that were copied from another list to this place.
+    fn end_values(
+        &mut self,
+        from: &Self,
+        run: Range<usize>,
+        before: usize,
+        end: usize,
+    ) -> Result<()> {
+        end_of(end)?;
+        let first = from.offsets[run.start];
+        let ends = &from.offsets[run.start + 1..=run.end];
+        self.offsets.extend(ends.iter().map(|end| end - first + before as u32));
+        Ok(())
+    }
+
     fn len(&self) -> usize {
         self.offsets.len() - 1
     }
@@ -246,6 +284,14 @@ impl Column {
         &mut self.values
     }
 
+    /// The value that was added last is none of NULL.
+    #[inline(always)]
+    pub(crate) fn mark_valid(&mut self) {
+        if let Some(valid) = &mut self.valid {
+            valid.push(true);
+        }
+    }
+
     /// Marks those of the values behind the first `before` that are NULL: all but the ones where `valid` is not 0.
     pub(crate) fn mark_nulls(&mut self, before: usize, valid: Option<&[u8]>) {
         let nulls = valid.is_some_and(|valid| valid.contains(&0));
@@ -284,9 +330,28 @@ impl Column {
         self.len() == 0
     }
 
+    /// True if a cell is NULL.
+    #[inline(always)]
+    pub(crate) fn is_null(&self, nth: usize) -> bool {
+        self.valid.as_ref().is_some_and(|valid| !valid.get(nth))
+    }
+
+    /// The bytes of a text or bytes cell; `None` for NULL.
+    #[inline]
+    pub(crate) fn long(&self, nth: usize) -> Option<&[u8]> {
+        let (offsets, data) = match &self.values {
+            Values::Text(texts) => (&texts.offsets, texts.data.as_bytes()),
+            Values::Bytes(texts) => (&texts.offsets, &texts.data[..]),
+            _ => return None,
+        };
+        let bytes = &data[offsets[nth] as usize..offsets[nth + 1] as usize];
+        if self.is_null(nth) { None } else { Some(bytes) }
+    }
+
     /// A cell.
+    #[inline]
     pub fn get(&self, nth: usize) -> ValueRef<'_> {
-        if self.valid.as_ref().is_some_and(|valid| !valid.get(nth)) {
+        if self.is_null(nth) {
             return ValueRef::Null;
         }
         match &self.values {
@@ -328,9 +393,7 @@ impl Column {
                 return Err(Error::type_mismatch(format!("{other} is no value of a {ty} column")));
             }
         }
-        if let Some(valid) = &mut self.valid {
-            valid.push(true);
-        }
+        self.mark_valid();
         Ok(())
     }
 
@@ -354,10 +417,14 @@ impl Column {
                 None => valid.extend_with(true, rows.len()),
             }
         }
+        let is_dense = is_dense(rows);
         macro_rules! pick {
             ($($kind:ident)*) => {
                 match (&mut self.values, &from.values) {
-                    $((Values::$kind(to), Values::$kind(from)) => {
+                    $((Values::$kind(to), Values::$kind(from)) if is_dense => {
+                        runs(rows).for_each(|run| to.extend_from_slice(&from[run]));
+                    }
+                    (Values::$kind(to), Values::$kind(from)) => {
                         to.extend(rows.iter().map(|row| from[*row as usize]));
                     })*
                     (Values::Bool(to), Values::Bool(from)) => {
@@ -366,10 +433,10 @@ impl Column {
                         }
                     }
                     (Values::Text(to), Values::Text(from)) => {
-                        rows.iter().try_for_each(|row| to.push(from.get(*row as usize)))?;
+                        runs(rows).try_for_each(|run| to.append(from, run))?;
                     }
                     (Values::Bytes(to), Values::Bytes(from)) => {
-                        rows.iter().try_for_each(|row| to.push(from.get(*row as usize)))?;
+                        runs(rows).try_for_each(|run| to.append(from, run))?;
                     }
                     _ => return Err(Error::type_mismatch("columns of two types")),
                 }
@@ -447,6 +514,24 @@ impl Column {
             text texts => texts.data.capacity() + texts.offsets.capacity() * size_of::<u32>());
         valid + values
     }
+}
+
+/// True if most rows follow the one before them.
+fn is_dense(rows: &[u32]) -> bool {
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return false };
+    last.wrapping_sub(*first) as usize <= rows.len() + rows.len() / 4
+}
+
+/// The rows in pieces of which each row follows the one before it.
+fn runs(rows: &[u32]) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let first = *rest.first()? as usize;
+        let len = rest.iter().zip(first..).take_while(|(row, wanted)| **row as usize == *wanted);
+        let len = len.count();
+        rest = &rest[len..];
+        Some(first..first + len)
+    })
 }
 
 /// The cell of a decimal column.

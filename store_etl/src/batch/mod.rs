@@ -19,6 +19,7 @@ pub use bitmap::Bitmap;
 pub(crate) use column::fixed_bytes;
 pub use column::{Column, Texts, Values};
 pub use place::Places;
+pub(crate) use row_codec::decode_fixed;
 pub use row_codec::{decode_row, encode_row};
 
 use store_core::{Error, Kind, Result, Type, ValueRef};

@@ -5,8 +5,8 @@
 //!                              text and bytes behind their length, a varint
 //! ```
 
-use super::{Batch, Column};
-use store_core::{Decimal, Error, Inet, Mac, Result, Type, ValueRef};
+use super::{Batch, Column, Values};
+use store_core::{Decimal, Error, Result, Type};
 
 /// Appends a row's bytes.
 pub fn encode_row(batch: &Batch, row: usize, out: &mut Vec<u8>) {
@@ -14,31 +14,29 @@ pub fn encode_row(batch: &Batch, row: usize, out: &mut Vec<u8>) {
     let marks = out.len();
     out.resize(marks + columns.len().div_ceil(8), 0);
     for (nth, column) in columns.iter().enumerate() {
-        match column.get(row) {
-            ValueRef::Null => out[marks + nth / 8] |= 1 << (nth % 8),
-            value => encode_cell(value, column.ty(), out),
+        if column.is_null(row) {
+            out[marks + nth / 8] |= 1 << (nth % 8);
+        } else {
+            encode_cell(column.values(), row, out);
         }
     }
 }
 
-fn encode_cell(value: ValueRef<'_>, ty: Type, out: &mut Vec<u8>) {
-    match value {
-        ValueRef::Bool(value) => out.push(u8::from(value)),
-        ValueRef::Int(value) => match ty {
-            Type::Int16 => out.extend_from_slice(&(value as i16).to_le_bytes()),
-            Type::Int32 => out.extend_from_slice(&(value as i32).to_le_bytes()),
-            _ => out.extend_from_slice(&value.to_le_bytes()),
-        },
-        ValueRef::Float32(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::Float64(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::Date(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::Timestamp(value) => out.extend_from_slice(&value.to_le_bytes()),
-        ValueRef::Decimal(units, _) => out.extend_from_slice(&units.get().to_le_bytes()),
-        ValueRef::Text(text) => encode_long(text.as_bytes(), out),
-        ValueRef::Bytes(bytes) => encode_long(bytes, out),
-        ValueRef::Inet(value) => out.extend_from_slice(&value.octets()),
-        ValueRef::Mac(value) => out.extend_from_slice(&value.octets()),
-        _ => {}
+/// Without a value between: a row has as many cells as a column has rows.
+#[inline]
+fn encode_cell(values: &Values, row: usize, out: &mut Vec<u8>) {
+    match values {
+        Values::Bool(map) => out.push(u8::from(map.get(row))),
+        Values::Int16(v) => out.extend_from_slice(&v[row].to_le_bytes()),
+        Values::Int32(v) => out.extend_from_slice(&v[row].to_le_bytes()),
+        Values::Int64(v) => out.extend_from_slice(&v[row].to_le_bytes()),
+        Values::Float32(v) => out.extend_from_slice(&v[row].to_le_bytes()),
+        Values::Float64(v) => out.extend_from_slice(&v[row].to_le_bytes()),
+        Values::Decimal(v) => out.extend_from_slice(&v[row].to_le_bytes()),
+        Values::Text(texts) => encode_long(texts.get(row).as_bytes(), out),
+        Values::Bytes(texts) => encode_long(texts.get(row), out),
+        Values::Inet(v) => out.extend_from_slice(&v[row]),
+        Values::Mac(v) => out.extend_from_slice(&v[row]),
     }
 }
 
@@ -72,28 +70,45 @@ pub fn decode_row(bytes: &[u8], batch: &mut Batch) -> Result<()> {
     Ok(())
 }
 
+#[inline]
 fn decode_cell(rest: &mut &[u8], column: &mut Column) -> Result<()> {
-    let value = match column.ty() {
-        Type::Bool => ValueRef::Bool(fixed::<1>(rest)?[0] != 0),
-        Type::Int16 => ValueRef::Int(i16::from_le_bytes(fixed(rest)?).into()),
-        Type::Int32 => ValueRef::Int(i32::from_le_bytes(fixed(rest)?).into()),
-        Type::Int64 => ValueRef::Int(i64::from_le_bytes(fixed(rest)?)),
-        Type::Float32 => ValueRef::Float32(f32::from_le_bytes(fixed(rest)?)),
-        Type::Float64 => ValueRef::Float64(f64::from_le_bytes(fixed(rest)?)),
-        Type::Date => ValueRef::Date(i32::from_le_bytes(fixed(rest)?)),
-        Type::Timestamp => ValueRef::Timestamp(i64::from_le_bytes(fixed(rest)?)),
-        Type::Decimal { scale, .. } => {
-            Decimal::new(i128::from_le_bytes(fixed(rest)?), scale).map_err(|_| damaged())?.into()
+    match column.values_mut() {
+        Values::Text(texts) => {
+            texts.push(std::str::from_utf8(long(rest)?).map_err(|_| damaged())?)?;
         }
-        Type::Text => ValueRef::Text(std::str::from_utf8(long(rest)?).map_err(|_| damaged())?),
-        Type::Bytes => ValueRef::Bytes(long(rest)?),
-        Type::Inet => ValueRef::Inet(Inet::from_octets(fixed(rest)?)),
-        Type::Mac => ValueRef::Mac(Mac::from_octets(fixed(rest)?)),
-        _ => return Err(damaged()),
-    };
-    column.push(value)
+        Values::Bytes(texts) => texts.push(long(rest)?)?,
+        _ => return decode_fixed(rest, column),
+    }
+    column.mark_valid();
+    Ok(())
 }
 
+/// Takes a value of fixed width, little endian, from the beginning of the bytes, and adds it as a cell.
+#[inline]
+pub(crate) fn decode_fixed(rest: &mut &[u8], column: &mut Column) -> Result<()> {
+    let ty = column.ty();
+    match column.values_mut() {
+        Values::Bool(map) => map.push(fixed::<1>(rest)?[0] != 0),
+        Values::Int16(v) => v.push(i16::from_le_bytes(fixed(rest)?)),
+        Values::Int32(v) => v.push(i32::from_le_bytes(fixed(rest)?)),
+        Values::Int64(v) => v.push(i64::from_le_bytes(fixed(rest)?)),
+        Values::Float32(v) => v.push(f32::from_le_bytes(fixed(rest)?)),
+        Values::Float64(v) => v.push(f64::from_le_bytes(fixed(rest)?)),
+        Values::Decimal(v) => {
+            let Type::Decimal { scale, .. } = ty else { return Err(damaged()) };
+            let units = i128::from_le_bytes(fixed(rest)?);
+            Decimal::new(units, scale).map_err(|_| damaged())?;
+            v.push(units);
+        }
+        Values::Inet(v) => v.push(fixed(rest)?),
+        Values::Mac(v) => v.push(fixed(rest)?),
+        Values::Text(_) | Values::Bytes(_) => return Err(damaged()),
+    }
+    column.mark_valid();
+    Ok(())
+}
+
+#[inline(always)]
 fn fixed<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N]> {
     let (found, after) = rest.split_first_chunk().ok_or_else(damaged)?;
     *rest = after;

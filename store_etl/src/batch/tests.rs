@@ -133,3 +133,35 @@ fn places_name_the_line_or_the_row() {
     mixed.append_picked(&batch, &[0]).unwrap();
     assert_eq!(mixed.places.name(1, 10), "row 12: ");
 }
+
+#[test]
+fn picked_rows_are_those_asked_for_in_runs_and_alone() {
+    let fields =
+        [Field::new("n", Type::Int64), Field::new("t", Type::Text), Field::new("b", Type::Bytes)];
+    let mut from = Batch::new(&fields);
+    for row in 0..100_i64 {
+        let text = "x".repeat(row as usize % 7);
+        let cell = if row % 5 == 0 { ValueRef::Null } else { text.as_str().into() };
+        from.push_row(&[row.into(), cell, ValueRef::Bytes(&[row as u8])]).unwrap();
+    }
+    let rows: [Vec<u32>; 6] = [
+        (0..100).collect(),
+        (3..50).chain(51..99).collect(),
+        (0..100).step_by(3).collect(),
+        vec![7, 7, 8, 8, 8, 9],
+        vec![99, 98, 3, 4, 5],
+        Vec::new(),
+    ];
+    for rows in rows {
+        let mut picked = Batch::new(&fields);
+        for _ in 0..2 {
+            picked.append_picked(&from, &rows).unwrap();
+        }
+        assert_eq!(picked.rows(), 2 * rows.len());
+        for (nth, row) in rows.iter().chain(&rows).enumerate() {
+            for column in 0..3 {
+                assert_eq!(picked.cell(nth, column), from.cell(*row as usize, column), "{rows:?}");
+            }
+        }
+    }
+}

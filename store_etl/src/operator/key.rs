@@ -7,9 +7,9 @@
 //! NULL is marked apart from every value, −0.0 is 0.0 and every NaN is one. No key begins another one,
 //! so sorted keys keep what follows them together. Marks of columns that are never NULL are left out.
 
-use crate::batch::{Batch, Bitmap, Column, Values, fixed_bytes};
+use crate::batch::{Batch, Bitmap, Column, Values, decode_fixed, fixed_bytes};
 use std::ops::Range;
-use store_core::{Decimal, Error, Inet, Mac, Result, Type, ValueRef};
+use store_core::{Error, Result, Type, ValueRef};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A byte and a bit of it.
@@ -157,8 +157,8 @@ impl KeyLayout {
             let text = if own.at.is_none() { take_long(&mut rest)? } else { &[] };
             if own.is_null(key) {
                 column.push_null()?;
-            } else if let Some(value) = own.read_fixed(key)? {
-                column.push(value)?;
+            } else if !own.is_long() {
+                own.push_fixed(key, column)?;
             } else if own.ty == Type::Text {
                 column.push(ValueRef::Text(std::str::from_utf8(text).map_err(|_| damaged())?))?;
             } else {
@@ -182,21 +182,18 @@ impl KeyColumn {
         self.null.is_some_and(|(byte, bit)| key[byte] & bit != 0)
     }
 
-    /// Its cell, which is not NULL; `None` of a text.
+    /// Adds its cell, which is neither NULL nor a text, to a column of its type.
     #[inline(always)]
-    pub fn read_fixed(&self, key: &[u8]) -> Result<Option<ValueRef<'static>>> {
-        let Some(at) = self.at else { return Ok(None) };
-        read_fixed(self.ty, key.get(at..at + fixed_bytes(self.ty)).ok_or_else(damaged)?).map(Some)
+    pub fn push_fixed(&self, key: &[u8], column: &mut Column) -> Result<()> {
+        debug_assert_eq!(self.ty, column.ty());
+        decode_fixed(&mut self.at.and_then(|at| key.get(at..)).ok_or_else(damaged)?, column)
     }
 }
 
 /// The bytes of a text or bytes cell; `None` for NULL.
+#[inline(always)]
 pub(super) fn long_of(column: &Column, row: usize) -> Option<&[u8]> {
-    match column.get(row) {
-        ValueRef::Text(text) => Some(text.as_bytes()),
-        ValueRef::Bytes(bytes) => Some(bytes),
-        _ => None,
-    }
+    column.long(row)
 }
 
 /// Calls with the place of each NULL among these rows.
@@ -268,28 +265,6 @@ fn write_fixed(column: &Column, ty: Type, rows: Range<usize>, out: &mut [u8], to
 #[inline(always)]
 fn canonical(value: f64) -> f64 {
     if value.is_nan() { f64::NAN } else { value + 0.0 }
-}
-
-/// The value of a cell that was written as this type.
-fn read_fixed(ty: Type, bytes: &[u8]) -> Result<ValueRef<'static>> {
-    fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
-        bytes.first_chunk().copied().ok_or_else(damaged)
-    }
-    Ok(match ty {
-        Type::Bool => ValueRef::Bool(bytes[0] != 0),
-        Type::Int16 => ValueRef::Int(i16::from_le_bytes(array(bytes)?).into()),
-        Type::Int32 => ValueRef::Int(i32::from_le_bytes(array(bytes)?).into()),
-        Type::Date => ValueRef::Date(i32::from_le_bytes(array(bytes)?)),
-        Type::Timestamp => ValueRef::Timestamp(i64::from_le_bytes(array(bytes)?)),
-        Type::Float32 => ValueRef::Float32(f32::from_le_bytes(array(bytes)?)),
-        Type::Float64 => ValueRef::Float64(f64::from_le_bytes(array(bytes)?)),
-        Type::Decimal { scale, .. } => {
-            Decimal::new(i128::from_le_bytes(array(bytes)?), scale).map_err(|_| damaged())?.into()
-        }
-        Type::Inet => ValueRef::Inet(Inet::from_octets(array(bytes)?)),
-        Type::Mac => ValueRef::Mac(Mac::from_octets(array(bytes)?)),
-        _ => ValueRef::Int(i64::from_le_bytes(array(bytes)?)),
-    })
 }
 
 /// Bytes that a length takes.

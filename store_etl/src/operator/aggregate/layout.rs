@@ -262,8 +262,8 @@ fn write_arg(column: &Column, arg: &Arg, rows: Range<usize>, out: &mut [u8], sta
     macro_rules! put {
         ($values:expr, $value:ident => $bytes:expr) => {
             for ($value, start) in $values[rows].iter().copied().zip(starts) {
-                let to = *start as usize + arg.at;
-                out[to..to + arg.kind.width()].copy_from_slice(&$bytes);
+                let (to, bytes) = (*start as usize + arg.at, $bytes);
+                out[to..to + bytes.len()].copy_from_slice(&bytes);
             }
         };
     }

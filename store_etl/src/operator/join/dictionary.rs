@@ -1,6 +1,6 @@
 //! Short names for texts that repeat.
 
-use crate::operator::key::hash;
+use crate::operator::key::{hash, same};
 use store_core::mem::Reservation;
 use store_core::{Holder, Result};
 
@@ -51,7 +51,7 @@ impl Dictionary {
             if number == 0 {
                 return self.add(at, text);
             }
-            if self.text(number) == Some(text) {
+            if self.text(number).is_some_and(|known| same(known, text)) {
                 self.misses = self.misses.saturating_sub(1);
                 return number;
             }

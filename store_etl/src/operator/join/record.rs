@@ -226,11 +226,11 @@ impl RecordLayout {
             let column = &mut out[*to];
             if key.is_null(payload) {
                 column.push_null()?;
-            } else if let Some(value) = key.read_fixed(payload)? {
-                column.push(value)?;
-            } else {
+            } else if key.is_long() {
                 bytes += text.len();
                 push_long(column, key.ty, text)?;
+            } else {
+                key.push_fixed(payload, column)?;
             }
         }
         Ok(bytes)
