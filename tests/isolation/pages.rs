@@ -1,9 +1,10 @@
 //! Pages of rows that are empty serve others, once nobody who may look at them is left.
 
 use crate::{StopAtEnd, is_stopped, store};
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use store_core::query::Predicate;
-use store_core::{Reader, Schema, Store, Table, Type, ValueRef};
+use store_core::{Kind, Reader, Schema, Store, Table, Type, ValueRef};
 use store_tests::memory::wait_until;
 use store_tests::rows::{assert_sound, int, matching};
 
@@ -86,6 +87,65 @@ fn pages_wait_for_the_snapshot_that_may_look_at_them() {
     let snapshot = store.snapshot().unwrap();
     assert_eq!(table.query(&snapshot).count().unwrap(), ROUND as u64 * 10);
     assert_sound(&store);
+}
+
+#[test]
+fn rows_that_were_never_committed_leave_their_room_behind() {
+    let store = store();
+    let (table, other) = (table(&store, "t"), other(&store));
+    insert(&store, &table, 0..ROUND);
+    delete_all(&store, &table);
+    wait_until("the pages go", || row_bytes(&store, "t") < 200_000);
+    insert(&store, &table, 0..10);
+    let mut most = 0;
+    for round in 0..50 {
+        let refused = store.write(|txn| {
+            (10..ROUND).chain(5..6).try_for_each(|id| table.insert(txn, &cells(id)).map(drop))
+        });
+        assert_eq!(refused.unwrap_err().kind(), Kind::Duplicate);
+        let bytes = row_bytes(&store, "t");
+        most = if round < 2 { bytes.max(most) } else { most };
+        assert!(bytes <= most, "{bytes} bytes after {round} rounds, {most} after two");
+    }
+    // And others find it.
+    let ids = 0..1_600_000_i64;
+    for first in ids.step_by(10_000) {
+        let filled = store.write(|txn| {
+            (first..first + 10_000)
+                .try_for_each(|id| other.insert(txn, &[id.into(), 1.into()]).map(drop))
+        });
+        if filled.is_err() {
+            assert!(row_bytes(&store, "t") < 200_000, "what nobody uses is given back first");
+            return;
+        }
+    }
+    panic!("64 MiB are full before");
+}
+
+#[test]
+fn readers_of_one_moment_who_overlap_do_not_hold_pages_back() {
+    let store = store();
+    let table = table(&store, "t");
+    insert(&store, &table, 0..ROUND * 10);
+    let full = row_bytes(&store, "t");
+    delete_all(&store, &table);
+    // Somebody reads at any time, and nobody commits.
+    let reader = RefCell::new(store.snapshot().unwrap());
+    wait_until("the pages go", || {
+        let next = store.snapshot().unwrap();
+        assert_eq!(table.query(&next).count().unwrap(), 0);
+        drop(reader.replace(next));
+        row_bytes(&store, "t") < full / 10
+    });
+    drop(reader);
+    let lookup = table.lookup(["c0"]).unwrap();
+    insert(&store, &table, 0..ROUND * 10);
+    delete_all(&store, &table);
+    wait_until("the pages go", || {
+        let found = lookup.get_newest(&[1.into()], |_| ()).unwrap();
+        assert!(found.is_none());
+        row_bytes(&store, "t") < full / 10
+    });
 }
 
 /// Every row that a reader sees at all is one of the only round there is.

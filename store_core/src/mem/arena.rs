@@ -13,8 +13,8 @@
 //!
 //! An empty page goes back to the pool, but for one that is kept, and its number is used again. If
 //! nobody looks at a slot that was released it goes at once. Else the directory leads to a blank page
-//! from then on, and the page itself stays until its owner says that nobody is left on it
-//! ([`Arena::end_pages`]).
+//! from then on, and the page itself stays until it is needed here again, or its owner says that nobody
+//! is left on it ([`Arena::end_pages`]).
 
 mod leaving;
 
@@ -25,7 +25,9 @@ use super::wide::READ_WORDS;
 use crate::error::{Error, Kind, Result};
 use crate::options::PAGE_BYTES;
 use crate::planted;
-use crate::sync::{Acquire, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity};
+use crate::sync::{
+    Acquire, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Mutex, Relaxed, Release, capacity,
+};
 use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
@@ -73,8 +75,8 @@ pub(crate) struct Arena {
     handed_back: AtomicU64,
     /// Pages that readers may walk. Release in `add_page`, Acquire in `pages`.
     pages: AtomicU32,
-    /// Pages that were left since somebody asked, for those who only look.
-    newly_left: AtomicU32,
+    /// Whether pages were left since somebody asked, for those who only look.
+    has_left: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -94,7 +96,7 @@ struct State {
     /// Numbers of pages that were given back.
     vacant: Vec<u32>,
     /// Pages that readers may still be on, though no number leads there.
-    left: Vec<leaving::LeftPage>,
+    left: leaving::Left,
     /// The one empty page that is kept.
     spare: u32,
     /// The newest directory comes last. A reader may still hold one of those before: they add up to
@@ -139,14 +141,14 @@ impl Arena {
             directory: AtomicPtr::new(directory.cast()),
             handed_back: AtomicU64::new(0),
             pages: AtomicU32::new(0),
-            newly_left: AtomicU32::new(0),
+            has_left: AtomicBool::new(false),
             state: Mutex::new(State {
                 partial: NONE,
                 fresh: 0..0,
                 live: 0,
                 pages: Vec::new(),
                 vacant: Vec::new(),
-                left: Vec::new(),
+                left: leaving::Left::default(),
                 spare: NONE,
                 directories: vec![directory],
             }),
@@ -209,7 +211,8 @@ impl Arena {
         state: &mut State,
         page: impl FnOnce() -> Result<NonNull<u8>>,
     ) -> Result<u32> {
-        let number = if state.partial == NONE {
+        let is_full = state.partial == NONE;
+        let number = if is_full && (!state.fresh.is_empty() || !Self::revive(state)) {
             self.take_fresh(state, page)?
         } else {
             let page = state.partial;
@@ -316,8 +319,7 @@ impl Arena {
     /// Bytes of the slots that are not in use, and of all.
     pub(crate) fn slot_use(&self) -> (u64, u64) {
         let state = self.state.lock();
-        let gone = state.vacant.len() + state.left.len();
-        let (pages, live) = ((state.pages.len() - gone) as u64, state.live);
+        let (pages, live) = ((state.pages.len() - state.vacant.len()) as u64, state.live);
         drop(state);
         let all = pages * u64::from(self.slots_per_page);
         (all.saturating_sub(live) * self.slot_bytes(), all * self.slot_bytes())
@@ -488,7 +490,7 @@ impl Drop for Arena {
                     self.pool.release(start.cast(), &self.holder);
                 }
             }
-            for page in state.left.drain(..) {
+            for page in state.left.pages.drain(..) {
                 self.pool.release(page.start.cast(), &self.holder);
             }
         }

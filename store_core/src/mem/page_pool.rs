@@ -13,14 +13,15 @@
 //! [`Promise`] first, and those pages stay ready for it.
 
 use super::budget::Holder;
-use super::make_words;
 use super::region::Region;
 use crate::error::{Error, Kind, Result};
 use crate::options::{
     PAGE_BYTES, POOL_LUMP_PAGES, POOL_READY_PAGES, POOL_READY_SHARE, POOL_SPARE_PAGES,
 };
 use crate::planted;
-use crate::sync::{Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release, RwLock, capacity};
+use crate::sync::{
+    Acquire, AtomicPtr, AtomicU64, Mutex, Relaxed, Release, RwLock, capacity, fence,
+};
 use rustix::mm::{Advice, MprotectFlags, madvise, mprotect};
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 /// Every word of the blank page.
 pub(crate) const BLANK_WORD: u64 = 0xFFFF << 48;
 /// Words of the blank page: a model's pages have few.
-const BLANK_WORDS: usize = capacity(PAGE_BYTES / size_of::<AtomicU64>(), 64);
+const BLANK_WORDS: usize = capacity(PAGE_BYTES / size_of::<AtomicU64>(), 16);
 
 /// All pages of a store.
 pub(crate) struct PagePool {
@@ -40,7 +41,7 @@ pub(crate) struct PagePool {
     holder: Holder,
     /// Pages handed out for commits beyond what was promised.
     overdrawn: AtomicU64,
-    /// The page that stands for all that are gone, once it was needed.
+    /// The page that stands for all that are gone, once one is.
     blank: AtomicPtr<u8>,
 }
 
@@ -208,30 +209,28 @@ impl PagePool {
     }
 
     /// The page that readers find in place of one that is gone: each word is [`BLANK_WORD`], for ever.
-    /// `None` if there is no memory for it.
     pub(crate) fn blank(&self) -> Option<NonNull<u8>> {
-        let known = NonNull::new(self.blank.load(Acquire));
-        known.or_else(|| self.make_blank())
+        NonNull::new(self.blank.load(Acquire))
     }
 
-    #[cold]
-    fn make_blank(&self) -> Option<NonNull<u8>> {
-        let page = self.allocate_once(&self.holder).ok()?;
-        let words = page.cast::<AtomicU64>();
-        // SAFETY: the page is ours alone and has that many words.
-        unsafe { make_words(words, BLANK_WORDS) };
+    /// Makes a page that is to go the blank one, if there is none. Others may be reading it, and have seen
+    /// that there is nothing.
+    pub(crate) fn become_blank(&self, page: NonNull<u8>, holder: &Holder) -> bool {
+        let _alone = self.state.lock();
+        if self.blank().is_some() {
+            return false;
+        }
+        // Whoever gets one of the new words finds that the row which he copies is gone. Pairs with the
+        // fence after the copy in `Versions::read`.
+        fence(Release);
         for at in 0..BLANK_WORDS {
-            // SAFETY: as above.
-            unsafe { words.add(at).as_ref() }.store(BLANK_WORD, Relaxed);
+            // SAFETY: the page has that many words, and nobody writes them any more.
+            unsafe { page.cast::<AtomicU64>().add(at).as_ref() }.store(BLANK_WORD, Relaxed);
         }
-        // Release: pairs with Acquire in `blank`.
-        match self.blank.compare_exchange(null_mut(), page.as_ptr(), Release, Acquire) {
-            Ok(_) => Some(page),
-            Err(known) => {
-                self.release(page, &self.holder);
-                NonNull::new(known)
-            }
-        }
+        holder.hand_over(&self.holder, PAGE_BYTES);
+        // Pairs with Acquire in `blank`.
+        self.blank.store(page.as_ptr(), Release);
+        true
     }
 
     /// True if a page is the blank one.

@@ -5,14 +5,15 @@
 //! or a seat, every reclaimer is pinned ([`Versions::stand`]). So a page that is left - nothing leads to
 //! it any more but a pointer that somebody has loaded already - waits
 //!
-//! * until everybody registered reads a later timestamp than was published when it was left, or has
-//!   registered since (`Timeline::mark`, `Timeline::oldest_reader`), and
+//! * until everybody is gone who was registered when it was left (`present`), and
 //! * until everybody has passed who was pinned then (`mem::epoch`).
 //!
-//! Its number waits as long: who holds the number of a row that was there finds no other row.
+//! Its number waits as long: who holds the number of a row that was there finds no other row. Where its
+//! table needs a page, it need not wait: whoever is on it finds slots of rows, as they always may be used
+//! again.
 
 use super::chain::Versions;
-use super::timeline::Timestamp;
+use super::present::Present;
 use crate::mem::epoch::Guard;
 use crate::planted;
 use crate::sync::{AcqRel, Acquire, AtomicU64, Mutex, Relaxed};
@@ -39,10 +40,11 @@ struct Batches {
 
 /// Pages that were left at about the same time.
 struct Batch {
-    pages: Vec<u32>,
-    /// Who reads a later timestamp has seen that they were left.
-    at: Timestamp,
+    /// Their stamps.
+    pages: Vec<u64>,
     number: u64,
+    /// Who may be on them, once that is known.
+    present: Option<Present>,
 }
 
 impl LeftPages {
@@ -65,8 +67,13 @@ impl Versions {
         self.epoch.pin()
     }
 
+    /// True if pages wait for readers, or to be noted.
+    pub(crate) fn has_left_pages(&self) -> bool {
+        self.waiting_batches() > 0 || self.slots.has_left()
+    }
+
     /// Batches of pages that wait for readers.
-    pub(crate) fn waiting_pages(&self) -> u64 {
+    pub(crate) fn waiting_batches(&self) -> u64 {
         self.left.waiting.load(Relaxed)
     }
 
@@ -90,13 +97,13 @@ impl Versions {
         let guard = self.epoch.pin();
         guard.defer(move || note_passed(&passed, number));
         guard.flush();
-        batches.waiting.push(Batch { pages, at: self.timeline.mark(), number });
+        batches.waiting.push(Batch { pages, number, present: self.timeline.present() });
         self.left.count(batches.waiting.len());
     }
 
     /// Gives pages back that nobody can be on any more; true if some wait.
     pub(crate) fn end_left_pages(&self) -> bool {
-        if self.waiting_pages() == 0 {
+        if self.waiting_batches() == 0 {
             return false;
         }
         let mut batches = self.left.batches.lock();
@@ -105,18 +112,19 @@ impl Versions {
             _ if planted::bug("page_freed_without_epoch") => u64::MAX,
             passed => passed,
         };
-        if batches.waiting.first().is_some_and(|batch| batch.number <= passed)
-            && let Some(oldest) = self.timeline.oldest_reader()
-        {
-            let unread =
-                |batch: &Batch| batch.at < oldest || planted::bug("page_freed_under_reader");
-            let over = |batch: &mut Batch| batch.number <= passed && unread(batch);
-            for batch in batches.waiting.extract_if(.., over) {
-                self.slots.end_pages(&batch.pages);
-            }
-            self.left.count(batches.waiting.len());
+        let over = |batch: &mut Batch| batch.number <= passed && self.is_unread(batch);
+        for batch in batches.waiting.extract_if(.., over) {
+            self.slots.end_pages(&batch.pages);
         }
+        self.left.count(batches.waiting.len());
         !batches.waiting.is_empty()
+    }
+
+    /// True if everybody is gone who was registered when these pages were left.
+    fn is_unread(&self, batch: &mut Batch) -> bool {
+        batch.present = batch.present.take().or_else(|| self.timeline.present());
+        let gone = |present: &mut Present| present.are_gone(&self.timeline.registry);
+        batch.present.as_mut().is_some_and(gone) || planted::bug("page_freed_under_reader")
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod images;
 mod left_pages;
 pub(crate) mod live;
 mod nodes;
+mod present;
 mod prune;
 mod registry;
 mod retire;

@@ -36,6 +36,8 @@ pub(super) struct Word {
     pub(super) since_ms: AtomicU64,
     /// Clones of a snapshot that hold the word, but for the first holder.
     pub(super) clones: AtomicU64,
+    /// How many snapshots have ended that held the word.
+    pub(super) ended: AtomicU64,
 }
 
 struct Block([Word; BLOCK_SNAPSHOTS]);
@@ -130,6 +132,7 @@ impl Block {
             read: AtomicU64::new(IDLE),
             since_ms: AtomicU64::new(0),
             clones: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
         };
         Box::new(Self(std::array::from_fn(idle)))
     }

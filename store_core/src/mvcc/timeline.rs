@@ -19,7 +19,7 @@ use crate::options::SNAPSHOTS_MAX;
 use crate::planted;
 use crate::sync::{
     AcqRel, Acquire, AtomicBool, AtomicU64, Relaxed, Release, SeqCst, capacity, fence,
-    fence_after_exchange, heavy_fence, pause,
+    fence_after_exchange, pause,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +29,9 @@ use std::time::Duration;
 pub(crate) struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// A moment after every commit: a read at it takes the newest version.
-    pub(crate) const NEWEST: Self = Self((u64::MAX >> 1) - 1);
+    /// A moment after every commit, and before what words of pages say that are gone: a read at it takes
+    /// the newest version.
+    pub(crate) const NEWEST: Self = Self((1 << 61) - 1);
 }
 
 /// Who reads, and at which timestamp: a registered snapshot.
@@ -156,7 +157,9 @@ impl Timeline {
     pub(crate) fn unregister(&self, place: usize) {
         // Release: its reads come before any reuse; pairs with Acquire in `advance_watermark`.
         let release = planted::order("unregister_relaxed", Release);
-        self.registry.word(place).read.store(IDLE, release);
+        let word = self.registry.word(place);
+        word.ended.store(word.ended.load(Relaxed).wrapping_add(1), release); // nobody else does
+        word.read.store(IDLE, release);
     }
 
     /// Marks a moment: a snapshot that reads a later timestamp has seen all that was done before.
@@ -211,29 +214,6 @@ impl Timeline {
             read if read & SEATED != 0 && planted::bug("seats_ignored") => true,
             read => read & !(SEATED | EXPIRED) >= at.0 || planted::bug("watermark_above_snapshots"),
         })
-    }
-
-    /// The least timestamp that anybody registered reads, expired or not; the greatest one if nobody is.
-    /// Whoever registers later sees what the caller has done before. `None` if that is not to be had
-    /// without waiting.
-    pub(crate) fn oldest_reader(&self) -> Option<Timestamp> {
-        if !planted::bug("watermark_without_fence") {
-            fence(SeqCst); // pairs with the fence in `register`
-        }
-        // Not as of a moment before: the fence must come after what the caller has done.
-        if self.others_have_seats() && !heavy_fence() {
-            return None;
-        }
-        let mut oldest = u64::MAX;
-        for word in self.registry.words() {
-            match word.read.load(Acquire) {
-                PENDING if planted::bug("pending_ignored") => {}
-                PENDING => return None,
-                IDLE | RESTING => {}
-                read => oldest = oldest.min(read & !(SEATED | EXPIRED)),
-            }
-        }
-        Some(Timestamp(oldest))
     }
 
     /// True if [`Timeline::live_snapshots_soon`] shows a later moment than this, or may.

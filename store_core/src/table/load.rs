@@ -2,7 +2,7 @@
 
 use super::{Table, prepare};
 use crate::error::{Error, Kind, Result};
-use crate::ingest::{self, IngestMode, IngestOptions, IngestReport, Source};
+use crate::ingest::{self, IngestMode, IngestOptions, IngestReport, RowSink, Source};
 use crate::mem::Reservation;
 use crate::txn::{Snapshot, Txn, TxnOptions};
 use crate::value::ValueRef;
@@ -24,7 +24,14 @@ impl Table {
         let mode = options.mode;
         // The snapshot ends here: held to the end it would keep a version of every row that is replaced.
         let table = self.bound_at(&Snapshot::new(&self.engine)?)?;
-        let mut sink = Sink { table: &table, mode, columns: Vec::new(), txn: None, held: None };
+        let mut sink = Sink {
+            table: &table,
+            mode,
+            columns: Vec::new(),
+            atomic: options.atomic,
+            txn: None,
+            held: None,
+        };
         ingest::load(source, table.edition.schema(), &mut options, &mut sink)
     }
 }
@@ -34,12 +41,32 @@ struct Sink<'t> {
     table: &'t Table,
     mode: IngestMode,
     columns: Vec<usize>,
+    /// All is one batch, however large.
+    atomic: bool,
     txn: Option<Txn>,
     /// Memory for the log record of the batch at hand, until that is made.
     held: Option<Reservation>,
 }
 
 impl Sink<'_> {
+    /// Memory for the log record of a batch, if there is some. Who has rows in hand cannot wait for it: it
+    /// would have to be had from rows that are older.
+    fn hold(&self) -> Option<Reservation> {
+        let engine = &self.table.engine;
+        if self.atomic || !engine.freezer.is_enabled() {
+            return None;
+        }
+        engine.freezer.admit(engine);
+        let bytes = (2 * self.batch_bytes()).min(BATCH_HELD_MAX) as usize;
+        let reserve = || engine.holder.child("ingest").reserve(bytes);
+        reserve()
+            .or_else(|_| {
+                engine.freezer.relieve(bytes as u64);
+                reserve()
+            })
+            .ok()
+    }
+
     /// A transaction that sees the columns that the load began with.
     fn begin_batch(&self) -> Result<Txn> {
         let txn = Txn::new(&self.table.engine, TxnOptions::new())?;
@@ -50,7 +77,7 @@ impl Sink<'_> {
     }
 }
 
-impl ingest::RowSink for Sink<'_> {
+impl RowSink for Sink<'_> {
     fn begin(&mut self, columns: &[usize]) -> Result<()> {
         self.columns = columns.to_vec();
         Ok(())
@@ -58,12 +85,7 @@ impl ingest::RowSink for Sink<'_> {
 
     fn push(&mut self, cells: &[ValueRef<'_>]) -> Result<()> {
         if self.txn.is_none() {
-            let engine = &self.table.engine;
-            let held = (2 * self.batch_bytes()).min(BATCH_HELD_MAX) as usize;
-            // Who has rows in hand cannot wait for memory: it would have to be had from rows that are older.
-            if engine.freezer.is_enabled() && self.held.is_none() {
-                self.held = Some(engine.holder.child("ingest").reserve(held)?);
-            }
+            self.held = self.hold();
             self.txn = Some(self.begin_batch()?);
         }
         let txn = self.txn.as_mut().expect("begun above");

@@ -164,7 +164,7 @@ impl Txn {
             engine.freezer.note_need((pages * PAGE_BYTES) as u64);
             Some(engine.with_relief(self.place, || engine.pool.promise(pages))?)
         };
-        let mut sequence = engine.with_relief(self.place, || self.sequence_counted(wait))?;
+        let mut sequence = self.sequence_counted(wait)?;
         let at = sequence.at;
         let sequenced = Sequenced::new(&engine.timeline);
         if planted::bug("published_before_install") {
@@ -259,7 +259,7 @@ impl Txn {
         let encoded = encoder.finish();
         let payload = HashedPayload::new(&encoded.payload);
         self.engine.freezer.note_need(encoded.payload.len() as u64);
-        self.take(|| {
+        let append = || {
             let take = || {
                 self.tables.iter().for_each(|rows| rows.note_changed());
                 timeline.take().0
@@ -267,7 +267,9 @@ impl Txn {
             let appended = log.wal.append(RecordKind::Commit, &payload, wait, take)?;
             let at = Timestamp(appended.timestamp);
             Ok(Sequence { at, end: Some(appended.end), entered: None })
-        })
+        };
+        // The last record only: fragments that were appended would be there twice.
+        self.engine.with_relief(self.place, || self.take(append))
     }
 
     /// The same; a conflict counts as one.

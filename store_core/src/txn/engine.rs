@@ -408,7 +408,9 @@ impl Engine {
 
     /// True if rows wait to be reclaimed.
     pub(crate) fn has_garbage(&self) -> bool {
-        self.upkeep.garbage.load(Relaxed) > 0
+        let tables = self.live_tables();
+        let pages = tables.iter().map(|table| table.data.versions.waiting_batches());
+        self.upkeep.garbage.load(Relaxed) > pages.sum()
     }
 
     /// Keeps a thread that holds the engine, and looks from time to time whether it is to end.

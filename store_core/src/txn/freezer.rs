@@ -39,6 +39,8 @@ pub(crate) struct Freezer {
     /// A writer was refused so many bytes, or one if that is not known: something is to be frozen whatever
     /// the marks say.
     refused: AtomicU64,
+    /// More than this is not to be had by freezing.
+    relief_max: AtomicU64,
     pressure: Pressure,
     state: Mutex<State>,
     changed: Condvar,
@@ -67,6 +69,7 @@ impl Freezer {
     /// Begins, and keeps memory for freezing when all is full.
     pub(crate) fn enable(&self, budget: &MemoryBudget) {
         budget.keep_urgent((budget.limit() / KEPT_SHARE).clamp(KEPT_MIN, KEPT_MAX));
+        self.relief_max.store(budget.limit() / 2, Relaxed);
         self.enabled.store(true, Relaxed);
     }
 
@@ -86,7 +89,7 @@ impl Freezer {
     /// Somebody was refused so many bytes who may come again: whoever begins next waits for a pass.
     #[cold]
     pub(super) fn note_refused(&self, bytes: u64) {
-        self.refused.fetch_max(bytes.max(1), Relaxed);
+        self.refused.fetch_max(bytes.clamp(1, self.relief_max.load(Relaxed).max(1)), Relaxed);
     }
 
     /// A commit has to have so much at once: so much is to be left.
@@ -118,7 +121,7 @@ impl Freezer {
     /// holds nothing any more.
     #[cold]
     pub(crate) fn relieve(&self, bytes: u64) -> bool {
-        if !self.is_enabled() {
+        if !self.is_enabled() || bytes > self.relief_max.load(Relaxed) {
             return false;
         }
         let began = Instant::now();

@@ -171,8 +171,11 @@ impl Twins<'_> {
     /// Owns the row and looks at its newest state; gives it up again unless it has the value.
     fn look(&self, row: u32, key: &[u8]) -> State {
         let versions = &self.data.versions;
-        let _standing = versions.stand();
-        match versions.own(row, RECLAIMER) {
+        let owned = {
+            let _standing = versions.stand();
+            versions.own(row, RECLAIMER)
+        };
+        match owned {
             Ok(()) => {}
             Err(Held::NoRow) => return State::HasNot,
             Err(Held::By(_)) => return State::Undecided,

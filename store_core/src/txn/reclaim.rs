@@ -13,7 +13,6 @@ use super::secondary::SecondaryIndex;
 use super::write::RECLAIMER;
 use super::write_set::Write;
 use crate::mem::cell::LongCell;
-use crate::mem::epoch::Guard;
 use crate::mvcc::chain::{CutOff, Held, Newest};
 use crate::mvcc::live::Keeper;
 use crate::mvcc::{FreeNodes, LiveSnapshots, Pruned, Timestamp};
@@ -122,8 +121,6 @@ struct Visit<'a> {
     /// Nodes to be freed, those of many rows at once.
     free: FreeNodes,
     dropped: u64,
-    /// A row that is looked at may be another's, who drops it meanwhile.
-    _standing: Guard,
 }
 
 impl<'a> Visit<'a> {
@@ -133,8 +130,7 @@ impl<'a> Visit<'a> {
         looker: Looker,
         plain: Option<Timestamp>,
     ) -> Self {
-        let (free, standing) = (FreeNodes::new(), rows.versions.stand());
-        Self { rows, live, looker, plain, free, dropped: 0, _standing: standing }
+        Self { rows, live, looker, plain, free: FreeNodes::new(), dropped: 0 }
     }
 
     /// Frees what was taken out; how many versions that were.
@@ -151,7 +147,7 @@ impl<'a> Visit<'a> {
     /// Looks at one row; false if it must be looked at again soon.
     fn look_at(&mut self, row: u32, from: From) -> bool {
         let rows = self.rows;
-        match rows.versions.own(row, RECLAIMER) {
+        match own_standing(rows, row) {
             Ok(()) => {
                 let quick =
                     from == From::Fresh && rows.garbage.none_wait() && !self.live.has_expired();
@@ -256,6 +252,13 @@ impl<'a> Visit<'a> {
         rows.versions.disown(row);
         !(pruning.future || young)
     }
+}
+
+/// Takes a row's owner word, which others may have dropped since it was queued. Not pinned any longer than
+/// that: index blocks that go while the caller works would wait for him.
+fn own_standing(rows: &TableData, row: u32) -> Result<(), Held> {
+    let _standing = rows.versions.stand();
+    rows.versions.own(row, RECLAIMER)
 }
 
 /// Gives an owned row back whose tombstone everybody sees.

@@ -248,6 +248,7 @@ fn free_waiting(tables: &[Arc<LiveTable>], epoch: &Epoch) -> bool {
     if waiting() {
         for table in tables {
             table.data.versions.flush_waiting();
+            table.data.versions.note_left_pages();
         }
         epoch.collect();
         for table in tables {
@@ -263,7 +264,7 @@ fn free_waiting(tables: &[Arc<LiveTable>], epoch: &Epoch) -> bool {
 
 fn waits(table: &Arc<LiveTable>) -> bool {
     let versions = &table.data.versions;
-    versions.waiting_nodes() > 0 || versions.waiting_pages() > 0
+    versions.waiting_nodes() > 0 || versions.has_left_pages()
 }
 
 // ---- relief
@@ -361,6 +362,7 @@ impl Engine {
         for table in tables {
             table.data.versions.release_spares();
         }
+        self.upkeep.poke(); // for what waits for readers
         let trimmed = self.pool.trim();
         trimmed
             || self.budget.used() < used

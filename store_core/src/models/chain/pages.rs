@@ -14,13 +14,14 @@ use std::sync::Arc;
 const SLOTS: usize = 4;
 
 impl Table {
-    /// A row on a page of its own, and one whose going makes that page leave, once it is empty.
+    /// A row on a page of its own, and one whose going makes that page leave, once it is empty; another page
+    /// is the blank one already.
     fn seed_alone(&self) -> (u32, u32) {
         let row = self.seed(KEY, BEGINNING);
-        let others: Vec<_> = (1..2 * SLOTS).map(|_| self.take_slot()).collect();
-        let (last, rest) = others.split_last().expect("more than one");
-        rest.iter().for_each(|row| self.versions.drop_row(*row));
-        (row, *last)
+        let others: Vec<_> = (1..4 * SLOTS).map(|_| self.take_slot()).collect();
+        let last = others[2 * SLOTS - 2];
+        others.iter().filter(|row| **row != last).for_each(|row| self.versions.drop_row(*row));
+        (row, last)
     }
 
     fn take_slot(&self) -> u32 {
@@ -73,6 +74,7 @@ fn a_page_goes_only_unread_or_noticed() {
         "pending_ignored",
         "register_without_fence",
         "watermark_without_fence",
+        "unregister_relaxed",
     ];
     notices("models::chain::pages::a_page_goes_only_unread", &bugs);
 }
