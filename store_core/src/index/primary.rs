@@ -9,9 +9,10 @@
 //! ended at, so the absence is permanent, and goes on in the next one: uniqueness rests on "the
 //! first empty word", which is why DEAD words are not used again.
 //!
-//! Whoever searches or inserts has a registered snapshot, so a table that was left needs no epoch
-//! and a read no fence: it is freed once the watermark has passed the moment it was left. Until then
-//! its words stay as they are, for an inserter may stand at a frozen one.
+//! Whoever searches or inserts has a registered snapshot, or is registered without one while a store is
+//! opened (`Timeline::enter`), so a table that was left needs no epoch and a read no fence: it is freed
+//! once everybody is gone who was registered when it was left (`mvcc::present`). Until then its words stay
+//! as they are, for an inserter may stand at a frozen one.
 //!
 //! A word keeps the top 30 bits of its key's hash, and a key's search begins where its top bits say,
 //! at the start of a cache line: so growing never looks at a row, and a row whose bits
@@ -24,7 +25,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mem::budget::Holder;
 use crate::mem::region::Region;
 use crate::mem::{make_words, prefetch};
-use crate::mvcc::{Timeline, Timestamp};
+use crate::mvcc::{Present, Timeline};
 use crate::planted;
 use crate::sync::{
     AcqRel, Acquire, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Relaxed, Release,
@@ -71,8 +72,8 @@ pub(crate) struct PrimaryIndex {
 struct Moving {
     /// Words of the current table that were moved on.
     moved: usize,
-    /// Tables that were left, with the newest timestamp published then.
-    left: VecDeque<(Timestamp, *mut Table)>,
+    /// Tables that were left, with those who may be searching them, once that is known.
+    left: VecDeque<(Option<Present>, *mut Table)>,
 }
 
 struct Table {
@@ -124,7 +125,7 @@ impl PrimaryIndex {
     fn leave_for(&self, next: *mut Table, moving: &mut Moving) {
         let left = self.current.swap(next, AcqRel);
         moving.moved = 0;
-        moving.left.push_back((self.timeline.mark(), left));
+        moving.left.push_back((self.timeline.present(), left));
         self.left.store(moving.left.len() as u32, Relaxed);
     }
 
@@ -348,15 +349,15 @@ impl PrimaryIndex {
 
     /// Frees the tables that nobody can be reading any more.
     fn free_left(&self, moving: &mut Moving) {
-        while let Some((at, table)) = moving.left.front().copied() {
-            if self.timeline.watermark() <= at
-                && self.timeline.advance_watermark() <= at
-                && !planted::bug("table_freed_early")
-            {
+        while let Some((present, table)) = moving.left.front_mut() {
+            *present = present.take().or_else(|| self.timeline.present());
+            let gone = present.as_mut().is_some_and(|present| present.are_gone(&self.timeline));
+            if !gone && !planted::bug("table_freed_early") {
                 return;
             }
+            let table = *table;
             moving.left.pop_front();
-            // SAFETY: every snapshot registered now was so after the table was left.
+            // SAFETY: everybody who was registered when the table was left is gone.
             let table = unsafe { Box::from_raw(table) };
             table.bytes.freed();
             drop(table);

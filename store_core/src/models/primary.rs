@@ -211,6 +211,12 @@ fn a_table_is_freed_after_its_readers() {
 
 #[test]
 fn a_table_is_freed_after_its_readers_or_noticed() {
-    let bugs = ["table_freed_early", "mark_by_load"];
+    let bugs = [
+        "table_freed_early",
+        "pending_ignored",
+        "register_without_fence",
+        "watermark_without_fence",
+        "unregister_relaxed",
+    ];
     notices("models::primary::a_table_is_freed_after_its_readers", &bugs);
 }

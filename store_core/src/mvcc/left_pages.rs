@@ -123,7 +123,7 @@ impl Versions {
     /// True if everybody is gone who was registered when these pages were left.
     fn is_unread(&self, batch: &mut Batch) -> bool {
         batch.present = batch.present.take().or_else(|| self.timeline.present());
-        let gone = |present: &mut Present| present.are_gone(&self.timeline.registry);
+        let gone = |present: &mut Present| present.are_gone(&self.timeline);
         batch.present.as_mut().is_some_and(gone) || planted::bug("page_freed_under_reader")
     }
 }

@@ -21,5 +21,6 @@ pub(crate) mod timeline;
 pub(crate) use chain::{SlotWords, Versions, Walk};
 pub(crate) use images::{Columns, Look, Scan};
 pub(crate) use live::LiveSnapshots;
+pub(crate) use present::Present;
 pub(crate) use prune::{FreeNodes, Pruned};
 pub(crate) use timeline::{Moment, Timeline, Timestamp};

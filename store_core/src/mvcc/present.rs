@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 /// Everybody who was registered at a look, expired or not, and may be still.
 #[derive(Debug)]
-pub(super) struct Present(SmallVec<[Reader; 4]>);
+pub(crate) struct Present(SmallVec<[Reader; 4]>);
 
 #[derive(Debug)]
 struct Reader {
@@ -26,7 +26,7 @@ struct Reader {
 impl Timeline {
     /// Who is registered now. Everybody else who reads sees what the caller has done before. `None` if that
     /// cannot be told.
-    pub(super) fn present(&self) -> Option<Present> {
+    pub(crate) fn present(&self) -> Option<Present> {
         if !planted::bug("watermark_without_fence") {
             fence(SeqCst); // pairs with the fence in `register`
         }
@@ -47,8 +47,8 @@ impl Timeline {
 
 impl Present {
     /// Takes those out who are gone; true if nobody is left.
-    pub(super) fn are_gone(&mut self, registry: &Registry) -> bool {
-        self.0.retain(|reader| !reader.is_gone(registry));
+    pub(crate) fn are_gone(&mut self, timeline: &Timeline) -> bool {
+        self.0.retain(|reader| !reader.is_gone(&timeline.registry));
         self.0.is_empty()
     }
 }

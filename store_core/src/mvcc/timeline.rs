@@ -42,6 +42,19 @@ pub(crate) struct Moment {
     pub place: u32,
 }
 
+/// Somebody registered, until this is dropped.
+#[must_use]
+pub(crate) struct Entered<'t> {
+    timeline: &'t Timeline,
+    place: usize,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.timeline.unregister(self.place);
+    }
+}
+
 /// Marks a timestamp in the ring whose commit may be published only when it is durable: its writer does
 /// not wait for that.
 const TICKET: u64 = 1 << 63;
@@ -162,15 +175,10 @@ impl Timeline {
         word.read.store(IDLE, release);
     }
 
-    /// Marks a moment: a snapshot that reads a later timestamp has seen all that was done before.
-    ///
-    /// By a read-modify-write, so that whoever publishes next, and whoever registers after that,
-    /// synchronises with this call.
-    pub(crate) fn mark(&self) -> Timestamp {
-        if planted::bug("mark_by_load") {
-            return self.published();
-        }
-        Timestamp(self.published.0.fetch_add(0, AcqRel))
+    /// Registers somebody who looks at rows while a store is opened, and has no use for a timestamp.
+    pub(crate) fn enter(&self) -> Result<Entered<'_>> {
+        let (place, _) = self.register()?;
+        Ok(Entered { timeline: self, place })
     }
 
     /// Raises the watermark to the oldest timestamp a registered or future snapshot may read; expired

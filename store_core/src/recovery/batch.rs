@@ -95,6 +95,13 @@ impl Batch {
         room: &mut Room,
         mut refused: impl FnMut(u64, Error) -> Result<(), E>,
     ) -> Result<(), E> {
+        let Some(first) = self.ops.first() else { return Ok(()) };
+        // What the index has left stays while it may be looked at here.
+        let timeline = Arc::clone(&self.tables[first.table as usize].timeline);
+        let _entered = match timeline.enter() {
+            Ok(entered) => entered,
+            Err(error) => return refused(first.nth, error),
+        };
         let mut outcome = Ok(());
         for group in self.ops.chunks(AHEAD) {
             outcome = self.redo_group(group, room, &mut refused);

@@ -120,6 +120,8 @@ impl Loader {
         mut images: impl FnMut() -> Result<Option<&'b [u8]>>,
         place: impl Fn(usize, Error) -> Error,
     ) -> Result<usize> {
+        // What the index has left stays while it may be looked at here.
+        let _entered = rows.timeline.enter().map_err(|error| place(0, error))?;
         let mut count = 0;
         while count < LOADED_AT_ONCE {
             let words = &mut self.words[count];
