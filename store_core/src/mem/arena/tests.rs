@@ -72,6 +72,11 @@ fn a_page_that_may_be_read_stays_until_it_is_ended() {
     let shape =
         SlotShape { stride: 7, link_word: 2, fresh: [5, 6], first: 0, read_when_free: true };
     let holder = root.child("arena");
+    // The first page that goes becomes the blank one.
+    let other = Arena::new(Arc::clone(&pool), root.child("other"), shape).unwrap();
+    let numbers: Vec<u32> = (0..5_000).map(|_| other.allocate().unwrap()).collect();
+    other.release_all(&numbers);
+    assert!(pool.blank().is_some());
     let arena = Arena::new(Arc::clone(&pool), holder.clone(), shape).unwrap();
     let numbers: Vec<u32> = (0..10_000).map(|_| arena.allocate().unwrap()).collect();
     let full = holder.used();
