@@ -2432,7 +2432,7 @@ store_status store_ingest_options_reject(struct store_ingest_options *options,
 
 /**
  * Sets how many rows are read between two commits, and between two calls of the progress
- * callback.
+ * callback. A batch is committed sooner where its text is a 64th of the store's memory.
  *
  * One thread at a time. Since 0.1.
  */

@@ -258,7 +258,7 @@ pub struct IngestArgs {
     /// Write rejected rows to this file, as they stood
     #[arg(long, value_name = "FILE")]
     pub reject: Option<PathBuf>,
-    /// Commit after every so many rows read; by default 10000
+    /// Commit after every so many rows read, sooner where memory is small; by default 10000
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub batch: Option<u64>,
     /// Commit once at the end, or nothing; takes one file

@@ -357,7 +357,7 @@ pub unsafe extern "C" fn store_ingest_options_reject(
 }
 
 /// Sets how many rows are read between two commits, and between two calls of the progress
-/// callback.
+/// callback. A batch is committed sooner where its text is a 64th of the store's memory.
 ///
 /// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
