@@ -3,6 +3,7 @@
 
 use crate::kill::{open, spawn_child, wait_for_work};
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -125,6 +126,39 @@ fn store_with_files(place: &Path) -> Vec<PathBuf> {
         fs::read_dir(place.join("store")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
+}
+
+/// Whoever reads a file of a store, or has a second name for it, keeps it whole when the store removes it.
+#[test]
+fn a_removed_file_stays_whole_for_those_who_have_it() {
+    let place = tempfile::tempdir().unwrap();
+    let store = Store::options().memory(1 << 28).open(place.path().join("store")).unwrap();
+    let table = table(&store);
+    let mut ids = 0..;
+    let mut fill = || {
+        let mut txn = store.begin().unwrap();
+        for id in ids.by_ref().take(300_000) {
+            table.insert(&mut txn, &[id.into()]).unwrap();
+        }
+        txn.commit().unwrap();
+        store.checkpoint().unwrap();
+        let files = fs::read_dir(place.path().join("store")).unwrap();
+        let mut files = files.map(|entry| entry.unwrap().path());
+        files.find(|path| path.extension().is_some_and(|ending| ending == "seg")).unwrap()
+    };
+    let first = fill();
+    let (before, second_name) = (fs::read(&first).unwrap(), place.path().join("kept"));
+    assert!(before.len() > 1 << 20, "{}", before.len());
+    fs::hard_link(&first, &second_name).unwrap();
+    let second = fill();
+    assert!(!first.exists());
+    assert_eq!(fs::read(&second_name).unwrap(), before);
+    let (before, mut reader) = (fs::read(&second).unwrap(), fs::File::open(&second).unwrap());
+    fill();
+    assert!(!second.exists());
+    let mut read = Vec::new();
+    reader.read_to_end(&mut read).unwrap();
+    assert_eq!(read, before);
 }
 
 #[test]

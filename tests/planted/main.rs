@@ -88,6 +88,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I6", "crash", "opening::a_young_store_without_its_log", "log_not_noted"),
     ("I6", "crash", "processes::a_forked_child", "fork_not_noticed"),
     ("I6", "crash", "processes::no_file_of_a_store", "links_followed"),
+    ("I6", "crash", "processes::a_removed_file_stays", "read_file_cut"),
     ("I6", "isolation", "columns::hidden_keys_go_on", "default_not_filled_again"),
     ("I6", "model", "hidden_keys_beside", "default_not_filled_again"),
     ("I6", "model", "cases::a_row_inserted_over", "absent_row_logged"),

@@ -1,6 +1,7 @@
 //! A directory of the file system as a [`Device`].
 
 use super::device::{Device, DeviceFile, NOTICE_BYTES_MAX, Notice, OpenMode, Posted, read_full_at};
+use super::removed;
 use crate::planted;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -118,7 +119,13 @@ impl Device for Directory {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         check_plain(name)?;
-        Ok(retry_on_intr(|| rustix::fs::unlinkat(&self.handle, name, AtFlags::empty()))?)
+        // What cannot be opened has no blocks that are worth the trouble.
+        let file = self.open_file(name, OFlags::RDWR).ok();
+        retry_on_intr(|| rustix::fs::unlinkat(&self.handle, name, AtFlags::empty()))?;
+        if let Some(file) = file {
+            removed::give_back(&file);
+        }
+        Ok(())
     }
 
     fn list(&self) -> io::Result<Vec<String>> {

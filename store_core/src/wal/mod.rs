@@ -41,6 +41,7 @@ mod later;
 mod lsn;
 mod progress;
 mod record;
+mod removed;
 mod replay;
 mod roll;
 mod salvage;
