@@ -1177,6 +1177,19 @@ store_status store_close(struct store_db **db);
 STORE_API store_status store_sync(const struct store_db *db, struct store_error **err);
 
 /**
+ * Gives an open store another memory budget, in bytes, while it is in use.
+ *
+ * A larger one holds at once, up to the machine's memory or 64 times the first one. For a smaller one the store
+ * lets go of caches, free pages, versions that nobody sees and, with store_options_freeze, rows, which go to
+ * disk; then a checkpoint is written. STORE_OVER_BUDGET: more stays than it allows, after three seconds in
+ * which it became no less, or it is out of bounds; the budget is what it was. Thread-safe. Since 0.1.
+ */
+STORE_API
+store_status store_set_memory(const struct store_db *db,
+                              uint64_t bytes,
+                              struct store_error **err);
+
+/**
  * Waits until all commits up to a position of the log are durable and visible: one wait for many.
  *
  * The position is that of store_commit_ticket. STORE_INVALID: nothing was committed up to there.

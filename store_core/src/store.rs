@@ -2,6 +2,7 @@
 
 mod following;
 mod lending;
+mod memory;
 
 use crate::altering;
 use crate::backup::{self, BackupProgress, BackupReport};

@@ -67,6 +67,21 @@ pub unsafe extern "C" fn store_sync(
     guard(err, || handle::shared(db)?.sync())
 }
 
+/// Gives an open store another memory budget, in bytes, while it is in use.
+///
+/// A larger one holds at once, up to the machine's memory or 64 times the first one. For a smaller one the store
+/// lets go of caches, free pages, versions that nobody sees and, with store_options_freeze, rows, which go to
+/// disk; then a checkpoint is written. STORE_OVER_BUDGET: more stays than it allows, after three seconds in
+/// which it became no less, or it is out of bounds; the budget is what it was. Thread-safe. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn store_set_memory(
+    db: *const store_db,
+    bytes: u64,
+    err: *mut *mut store_error,
+) -> store_status {
+    guard(err, || handle::shared(db)?.set_memory(bytes))
+}
+
 /// Waits until all commits up to a position of the log are durable and visible: one wait for many.
 ///
 /// The position is that of store_commit_ticket. STORE_INVALID: nothing was committed up to there.

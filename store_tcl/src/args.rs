@@ -100,13 +100,7 @@ impl<'c> Options<'c> {
 
     /// The option as a number of bytes: plain, or with a unit, decimal (`MB`) or binary (`MiB`).
     pub fn size(&self, word: &str) -> Result<Option<u64>> {
-        let Some(value) = self.get(word) else { return Ok(None) };
-        let bytes = value.text().and_then(|text| parse_bytes(&text));
-        bytes.map(Some).map_err(|_| {
-            let shown = value.shown();
-            let message = format!("bad {word} \"{shown}\": must be a size such as 512MB or 512MiB");
-            Error::invalid(message).detail(word)
-        })
+        self.get(word).map(|value| size(word, value)).transpose()
     }
 
     /// The option as a boolean; false if it was not given.
@@ -132,6 +126,15 @@ impl<'c> Options<'c> {
         let words = choices.iter().map(|choice| choice.0);
         found.map(|choice| Some(choice.1)).ok_or_else(|| bad(word, value, words))
     }
+}
+
+/// A value as a number of bytes: plain, or with a unit, decimal (`MB`) or binary (`MiB`).
+pub fn size(what: &str, value: &Obj) -> Result<u64> {
+    value.text().and_then(|text| parse_bytes(&text)).map_err(|_| {
+        let shown = value.shown();
+        let message = format!("bad {what} \"{shown}\": must be a size such as 512MB or 512MiB");
+        Error::invalid(message).detail(what)
+    })
 }
 
 /// `bad option "-x": must be -a, -b, or -c`.

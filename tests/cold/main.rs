@@ -5,6 +5,7 @@
 mod beside;
 mod budget;
 mod refused;
+mod resize;
 
 use store_core::{Schema, Store, Table, Type, Value, ValueRef};
 use tempfile::TempDir;

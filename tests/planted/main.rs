@@ -130,6 +130,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I10", "isolation", "live_indexes::rows_with_equal_values", "twins_not_looked_for"),
     ("I10", "isolation", "live_indexes::a_value_written_twice", "twins_not_looked_for"),
     ("I11", "isolation", "images::images_make_room_for_rows", "caches_kept"),
+    ("I11", "cold", "resize::a_budget_below_what_is_held", "smaller_budget_exceeded"),
     ("I12", "etl", "memory::a_cap_below_the_smallest", "small_cap_taken"),
     ("I14", "etl", "answers::rows_are_filtered_computed", "filtered_not_counted"),
     ("I15", "etl", "faults::output_that_tsv_cannot_hold", "unfinished_file_left"),

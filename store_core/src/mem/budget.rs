@@ -21,7 +21,7 @@ pub struct MemoryBudget {
     /// The part that only deleting and freezing rows may use: a full store must be able to let go of rows.
     urgent: AtomicU64,
     /// The part for what is counted without asking, when a commit cannot fail any more.
-    unasked: u64,
+    unasked: AtomicU64,
     roots: Mutex<Vec<Weak<Node>>>,
     /// Those who hold memory that they can give back at once.
     caches: Mutex<Vec<Weak<dyn Cache>>>,
@@ -70,11 +70,8 @@ pub struct HolderUsage {
 impl MemoryBudget {
     /// A budget of this many bytes. A part of it, at most 256 KiB, is kept for deleting rows.
     pub fn new(limit: u64) -> Arc<Self> {
-        const SHARE: u64 = 64;
-        const MOST: u64 = 256 << 10;
-        let kept = if limit < MEMORY_MIN { 0 } else { (limit / SHARE).min(MOST) };
-        // Three quarters for the rows, and one for the queues in which they wait to leave.
-        Self::with_kept(limit, kept - kept / 4, kept / 4)
+        let (urgent, unasked) = kept(limit);
+        Self::with_kept(limit, urgent, unasked)
     }
 
     /// A budget all of which may be reserved: for a job, which has no rows to delete.
@@ -88,7 +85,7 @@ impl MemoryBudget {
             used: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             urgent: AtomicU64::new(urgent),
-            unasked,
+            unasked: AtomicU64::new(unasked),
             roots: Mutex::new(Vec::new()),
             caches: Mutex::new(Vec::new()),
         })
@@ -114,9 +111,28 @@ impl MemoryBudget {
         self.limit.load(Relaxed)
     }
 
+    /// Grants up to another limit from now on, whatever is used. One caller at a time.
+    pub(crate) fn set_limit(&self, limit: u64) {
+        let (before, after) = (kept(self.limit()), kept(limit));
+        // Differences may be negative: they wrap, and so do the sums.
+        self.urgent.fetch_add(after.0.wrapping_sub(before.0), Relaxed);
+        self.unasked.store(after.1, Relaxed);
+        self.limit.store(limit, Relaxed);
+    }
+
     /// Up to here whoever does not let go of rows is granted memory.
     pub(crate) fn grantable(&self) -> u64 {
-        self.limit().saturating_sub(self.urgent.load(Relaxed) + self.unasked)
+        self.limit().saturating_sub(self.kept_back())
+    }
+
+    /// What is kept back from the others.
+    pub(crate) fn kept_back(&self) -> u64 {
+        self.urgent.load(Relaxed) + self.unasked.load(Relaxed)
+    }
+
+    /// Up to here whoever lets go of rows is.
+    fn grantable_urgently(&self) -> u64 {
+        self.limit().saturating_sub(self.unasked.load(Relaxed))
     }
 
     /// Bytes reserved now.
@@ -129,9 +145,9 @@ impl MemoryBudget {
         self.peak.load(Relaxed)
     }
 
-    /// Keeps so many bytes more for letting go of rows.
-    pub(crate) fn keep_urgent(&self, bytes: u64) {
-        self.urgent.fetch_add(bytes, Relaxed);
+    /// Keeps so many bytes for letting go of rows in place of so many.
+    pub(crate) fn keep_urgent(&self, bytes: u64, before: u64) {
+        self.urgent.fetch_add(bytes.wrapping_sub(before), Relaxed); // wraps, as in `set_limit`
     }
 
     /// The tree, parents before children, in the order they were made.
@@ -213,6 +229,16 @@ impl MemoryBudget {
     }
 }
 
+/// Of a store's budget, the part that is kept for letting go of rows, and that for what is counted without
+/// asking.
+fn kept(limit: u64) -> (u64, u64) {
+    const SHARE: u64 = 64;
+    const MOST: u64 = 256 << 10;
+    let kept = if limit < MEMORY_MIN { 0 } else { (limit / SHARE).min(MOST) };
+    // Three quarters for the rows, and one for the queues in which they wait to leave.
+    (kept - kept / 4, kept / 4)
+}
+
 impl Node {
     fn name(&self) -> &str {
         self.renamed.get().unwrap_or(&self.name)
@@ -288,7 +314,7 @@ impl Holder {
 
     /// The same from the part of the budget that is kept for letting go of rows, too.
     pub(crate) fn take_urgent(&self, bytes: usize) -> Result<()> {
-        self.take_below(bytes, self.budget().limit() - self.budget().unasked)
+        self.take_below(bytes, self.budget().grantable_urgently())
     }
 
     /// The same while the pool is locked, to which caches give their memory back.
@@ -299,7 +325,7 @@ impl Holder {
     /// Up to here it may fill the budget.
     fn most(&self) -> u64 {
         let budget = &self.0.budget;
-        if self.0.urgent { budget.limit() - budget.unasked } else { budget.grantable() }
+        if self.0.urgent { budget.grantable_urgently() } else { budget.grantable() }
     }
 
     fn take_below(&self, bytes: usize, limit: u64) -> Result<()> {

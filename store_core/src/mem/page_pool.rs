@@ -70,10 +70,16 @@ pub(crate) struct Promise<'a> {
 }
 
 impl PagePool {
-    /// Takes the address space for as many pages as the budget could ever grant, and some to spare.
+    /// A pool for as many pages as the budget grants now.
     pub(crate) fn new(holder: Holder) -> Result<Arc<Self>> {
+        let bytes = holder.budget().limit();
+        Self::with_room(holder, bytes)
+    }
+
+    /// Takes the address space for as many pages as the budget could ever grant, and some to spare.
+    pub(crate) fn with_room(holder: Holder, bytes: u64) -> Result<Arc<Self>> {
         // Addresses beyond the budget cost nothing; they are for commits that must not fail.
-        let pages_max = holder.budget().limit() as usize / PAGE_BYTES + POOL_SPARE_PAGES;
+        let pages_max = bytes as usize / PAGE_BYTES + POOL_SPARE_PAGES;
         let pages_max = pages_max.min(u32::MAX as usize);
         // One page more, so that the first page can start at a multiple of its size.
         let space = Region::address_space((pages_max + 1) * PAGE_BYTES)?;
@@ -242,6 +248,11 @@ impl PagePool {
     /// Pages handed out beyond what was promised: 0 unless an estimate was wrong.
     pub(crate) fn overdrawn(&self) -> u64 {
         self.overdrawn.load(Relaxed)
+    }
+
+    /// The largest budget it has addresses for.
+    pub(crate) fn room(&self) -> u64 {
+        (self.pages_max as usize - POOL_SPARE_PAGES) as u64 * PAGE_BYTES as u64
     }
 
     /// Keeps the pages mapped for as long as the guard lives; `None` once the store has closed.

@@ -4,6 +4,7 @@ use super::edition::Edition;
 use super::freezer::Freezer;
 use super::live_table::LiveTable;
 use super::log_thread::LogThread;
+use super::resize;
 use super::rows::{Rows, Shared, TableData};
 use super::sequencer::Sequencer;
 use super::turns::Turns;
@@ -18,7 +19,7 @@ use crate::mem::page_pool::PagePool;
 use crate::mem::process::ProcessMark;
 use crate::mvcc::timeline::BEGINNING;
 use crate::mvcc::{Timeline, Timestamp};
-use crate::options::{MEMORY_MIN, POOL_RESERVE_PAGES};
+use crate::options::POOL_RESERVE_PAGES;
 use crate::schema::Schema;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Relaxed, RwLock};
 use crate::wal::{Device, Lsn, Wal};
@@ -62,6 +63,8 @@ pub(crate) struct Engine {
     /// Held shared from a transaction's first fragment to its commit record, and exclusively while
     /// the log starts a new file, so that no transaction lies on both sides of a checkpoint.
     pub fragments: RwLock<()>,
+    /// Serialises changes of the budget.
+    pub(super) resizing: crate::sync::Mutex<()>,
     /// Serialises changes of the schema.
     pub ddl: crate::sync::Mutex<()>,
     /// The lock on the directory: held until the last handle of any kind is gone.
@@ -145,15 +148,10 @@ impl Tally {
 impl Engine {
     /// An empty engine with this budget.
     pub(crate) fn new(memory: u64) -> Result<Arc<Self>> {
-        if memory < MEMORY_MIN {
-            return Err(Error::new(
-                Kind::OverBudget,
-                format!("a store needs at least {MEMORY_MIN} bytes of memory, not {memory}"),
-            ));
-        }
+        resize::check_least(memory)?;
         let budget = MemoryBudget::new(memory);
         let holder = budget.holder("store");
-        let pool = PagePool::new(holder.child("free pages"))?;
+        let pool = resize::pool(&holder, memory)?;
         pool.keep_reserve(POOL_RESERVE_PAGES)?;
         let (epoch, counters) = (Epoch::new(), Arc::new(Counters::default()));
         Ok(Arc::new(Self {
@@ -177,6 +175,7 @@ impl Engine {
             counters,
             wal: OnceLock::new(),
             fragments: RwLock::new(()),
+            resizing: crate::sync::Mutex::new(()),
             ddl: crate::sync::Mutex::new(()),
             owner: OnceLock::new(),
             mark: ProcessMark::open()?,

@@ -68,9 +68,17 @@ pub(crate) struct FreezerTally {
 impl Freezer {
     /// Begins, and keeps memory for freezing when all is full.
     pub(crate) fn enable(&self, budget: &MemoryBudget) {
-        budget.keep_urgent((budget.limit() / KEPT_SHARE).clamp(KEPT_MIN, KEPT_MAX));
+        budget.keep_urgent(kept(budget.limit()), 0);
         self.relief_max.store(budget.limit() / 2, Relaxed);
         self.enabled.store(true, Relaxed);
+    }
+
+    /// The budget is another one than it was. One caller at a time.
+    pub(crate) fn resize(&self, budget: &MemoryBudget, before: u64) {
+        if self.is_enabled() {
+            budget.keep_urgent(kept(budget.limit()), kept(before));
+            self.relief_max.store(budget.limit() / 2, Relaxed);
+        }
     }
 
     pub(crate) fn is_enabled(&self) -> bool {
@@ -213,6 +221,10 @@ impl Freezer {
         let state = self.state.lock();
         FreezerTally { passes: state.passes, rows: state.rows, error: state.error.clone() }
     }
+}
+
+fn kept(limit: u64) -> u64 {
+    (limit / KEPT_SHARE).clamp(KEPT_MIN, KEPT_MAX)
 }
 
 impl State {

@@ -34,6 +34,7 @@ mod read_set;
 mod recast;
 mod reclaim;
 pub(crate) mod record;
+mod resize;
 mod retry;
 mod rows;
 mod savepoint;

@@ -49,6 +49,17 @@ static void more_than_memory(const char *path)
     store_options_free(&options);
 }
 
+static void another_budget(store_db *db)
+{
+    store_error *err = NULL;
+    char *stats = NULL;
+    CHECK_OK(store_set_memory(db, 16 << 20, &err));
+    CHECK_STATUS(STORE_OVER_BUDGET, store_set_memory(db, 100, &err));
+    CHECK_OK(store_stats_json(db, &stats, &err));
+    CHECK(strstr(stats, "\"memory_limit\":16777216") != NULL);
+    store_text_free(&stats);
+}
+
 int main(int argc, char **argv)
 {
     store_error *err = NULL;
@@ -67,6 +78,8 @@ int main(int argc, char **argv)
     CHECK_OK(store_table_thaw(table, STORE_STR("id < 10"), &rows, &err));
     CHECK(rows == 10 && count_people(table, NULL) == 100);
     CHECK_OK(store_table_freeze(table, NULL, 0, NULL, &err));
+    CHECK(count_people(table, NULL) == 100 && age_of(table, NULL, 99) == 119);
+    another_budget(db);
     CHECK(count_people(table, NULL) == 100 && age_of(table, NULL, 99) == 119);
     CHECK(store_table_freeze(table, STORE_STR("nobody = 1"), &rows, &err) == STORE_NOT_FOUND);
     store_error_free(&err);

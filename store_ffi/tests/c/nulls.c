@@ -44,6 +44,7 @@ int main(void)
     CHECK_STATUS(STORE_INVALID, store_backup(NULL, NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_interrupt(NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_sync(NULL, &err));
+    CHECK_STATUS(STORE_INVALID, store_set_memory(NULL, 1 << 24, &err));
     CHECK_STATUS(STORE_INVALID, store_wait_durable(NULL, 0, &err));
     CHECK_STATUS(STORE_INVALID, store_is_durable(NULL, 0, NULL, &err));
     CHECK_STATUS(STORE_INVALID, store_recovery_json(NULL, NULL, &err));

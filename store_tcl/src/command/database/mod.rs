@@ -5,6 +5,7 @@ mod check;
 mod checkpoint;
 mod close;
 mod etl;
+mod memory;
 mod recovery;
 mod refresh;
 mod stats;
@@ -27,6 +28,7 @@ pub static SUBCOMMANDS: &[Subcommand<Database>] = &[
     etl::explain::SUBCOMMAND,
     etl::run::SUBCOMMAND,
     etl::validate::SUBCOMMAND,
+    memory::SUBCOMMAND,
     recovery::SUBCOMMAND,
     refresh::SUBCOMMAND,
     stats::SUBCOMMAND,
