@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE  := stage
 CARGO  := cargo
 
-.PHONY: demo test test-peers test-strace stage bench-store bench-duckdb bench-durability bench-etl bench-etl-peers planted loom shuttle soak soak-etl fuzz asan tsan fmt clean
+.PHONY: demo test test-peers test-strace stage bench-store bench-duckdb bench-durability bench-cold bench-etl bench-etl-peers planted loom shuttle soak soak-etl fuzz asan tsan fmt clean
 
 # Builds, stages the Tcl package, loads the sample flights and asks them from three languages.
 demo: stage
@@ -37,6 +37,12 @@ bench-duckdb:
 # not wait for a processor as well.
 bench-durability:
 	BENCH=durability $(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
+
+# Rows that have left memory: reads and updates by the share that is in memory, freezing and its bytes beside Parquet, an
+# ingest of ten times the budget. BENCH_PART=access,freeze,ingest runs some parts; ROWS= sets the made rows, STORE_BENCH_DIR=
+# names the place; PLOT=out.svg draws the memory of the ingest.
+bench-cold:
+	BENCH=cold $(CARGO) run --release --manifest-path bench/Cargo.toml --target-dir $(TARGET)/bench
 
 # Jobs of the command within 16, 64, 256 and 1024 MiB, by one thread and two, beside GNU sort, DuckDB, Polars and
 # DataFusion with as much memory as they like, each run in a process of its own. First every result is held against

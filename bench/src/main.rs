@@ -7,6 +7,7 @@
 //!
 //! `BENCH=reads,scan` runs some groups only, `ROWS=` sets the number of made flights.
 
+mod cold;
 mod durability;
 mod engine;
 mod group;
@@ -25,17 +26,20 @@ fn main() {
     let chosen = std::env::var("BENCH").unwrap_or_else(|_| "all".to_owned());
     let chosen: Vec<&str> = chosen.split(',').map(str::trim).collect();
     let known = |name: &&str| {
-        matches!(*name, "all" | "load" | "durability")
+        matches!(*name, "all" | "load" | "durability" | "cold")
             || GROUPS.iter().any(|(group, _)| group == name)
     };
     if let Some(unknown) = chosen.iter().find(|name| !known(name)) {
         let names: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();
-        eprintln!("BENCH={unknown}: must be durability, load, {}", names.join(", "));
+        eprintln!("BENCH={unknown}: must be cold, durability, load, {}", names.join(", "));
         std::process::exit(2);
     }
     let wanted = |name: &str| chosen.iter().any(|word| *word == "all" || *word == name);
     if chosen == ["durability"] {
         return durability::run();
+    }
+    if chosen == ["cold"] {
+        return cold::run(rows_wanted());
     }
     println!(
         "{} rounds interleaved, the first not counted; CPU time unless wall is said; median (least to most)",

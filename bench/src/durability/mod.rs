@@ -27,10 +27,10 @@ const TEXT_BYTES: usize = 100;
 const ROWS_OF_CLIENT: u64 = 256;
 
 /// A directory that is removed at the end.
-struct Place(PathBuf);
+pub struct Place(pub PathBuf);
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let above =
             std::env::var_os("STORE_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let path = above.join(format!("store-bench-{}-{name}", std::process::id()));
