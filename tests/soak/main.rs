@@ -7,6 +7,7 @@
 //! | `STORE_SOAK_SECONDS` | seconds of churn | 3600 |
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use store_core::{Kind, Schema, Snapshot, Store, Table, Type, ValueRef};
@@ -15,6 +16,8 @@ use store_tests::random::Random;
 use store_tests::rows::{assert_sound, int};
 
 const MIB: u64 = 1 << 20;
+/// How often the churn is looked at.
+const SAMPLES: u32 = 200;
 
 fn wanted(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
@@ -136,18 +139,16 @@ fn churn_leaves_nothing_behind() {
     let store = Store::options().memory(256 * MIB).open_in_memory().unwrap();
     let table = table(&store);
     put(&store, &table, 0..100_000, 0);
-    let done = AtomicBool::new(false);
+    let pauses = Pauses::new();
     let samples = std::thread::scope(|scope| {
-        for seed in 0..3 {
-            let (store, table, done) = (&store, &table, &done);
-            scope.spawn(move || churn(store, table, seed, done));
+        for seed in 0..THREADS {
+            let (store, table, pauses) = (&store, &table, &pauses);
+            scope.spawn(move || churn(store, table, seed, pauses));
         }
-        let samples = sample(Duration::from_secs(seconds));
-        done.store(true, Ordering::Relaxed);
-        samples
+        sample(&store, &pauses, Duration::from_secs(seconds))
     });
     let (slope, mean) = slope(&samples);
-    let some = samples.iter().step_by(samples.len() / 10);
+    let some = samples.iter().step_by((samples.len() / 10).max(1));
     println!("MiB: {:?}", some.map(|sample| sample.1 as u64 / MIB).collect::<Vec<_>>());
     println!(
         "{} samples in {seconds} s: {:.1} MiB on average, {:+.3} MiB an hour, {} commits",
@@ -162,11 +163,49 @@ fn churn_leaves_nothing_behind() {
     assert_sound(&store);
 }
 
-fn churn(store: &Store, table: &Table, seed: u64, done: &AtomicBool) {
+/// Threads of the churn.
+const THREADS: u64 = 3;
+
+/// When all of them rest, and nobody holds a snapshot.
+struct Pauses {
+    wanted: AtomicBool,
+    done: AtomicBool,
+    all: Barrier,
+}
+
+impl Pauses {
+    fn new() -> Self {
+        let all = Barrier::new(THREADS as usize + 1);
+        Self { wanted: AtomicBool::new(false), done: AtomicBool::new(false), all }
+    }
+
+    /// Does something while all rest; they end afterwards if it is the last.
+    fn pause<T>(&self, last: bool, work: impl FnOnce() -> T) -> T {
+        self.wanted.store(true, Ordering::Relaxed);
+        self.all.wait();
+        let result = work();
+        self.wanted.store(false, Ordering::Relaxed);
+        self.done.store(last, Ordering::Relaxed);
+        self.all.wait();
+        result
+    }
+
+    /// Rests if that is wanted.
+    fn rest(&self, held: &mut Vec<Snapshot>) {
+        if self.wanted.load(Ordering::Relaxed) {
+            held.clear();
+            self.all.wait();
+            self.all.wait();
+        }
+    }
+}
+
+fn churn(store: &Store, table: &Table, seed: u64, pauses: &Pauses) {
     let mut random = Random::new(seed);
     let mut held: Vec<Snapshot> = Vec::new();
     let mut round = 0;
-    while !done.load(Ordering::Relaxed) {
+    while !pauses.done.load(Ordering::Relaxed) {
+        pauses.rest(&mut held);
         round += 1;
         let first = random.below(100_000) as i64;
         let ids = first..(first + 1 + random.below(64) as i64).min(100_000);
@@ -195,18 +234,30 @@ fn churn(store: &Store, table: &Table, seed: u64, done: &AtomicBool) {
     }
 }
 
-/// Resident bytes of the process, with the seconds since the first. The first half warms up: the pages
-/// that stay ready reach their most when all threads happen to hold old snapshots at once.
-fn sample(time: Duration) -> Vec<(f64, f64)> {
+/// Resident bytes of the process when nothing is held back, with the seconds since the first, without the
+/// pages that stay ready: these reach their most when all threads happen to hold old snapshots at once.
+/// The first half warms up.
+fn sample(store: &Store, pauses: &Pauses, time: Duration) -> Vec<(f64, f64)> {
     let start = Instant::now();
     let mut samples = Vec::new();
-    while start.elapsed() < time {
-        std::thread::sleep(time.min(Duration::from_secs(50)) / 50);
+    let mut last = false;
+    while !last {
+        std::thread::sleep(time / SAMPLES);
+        last = start.elapsed() >= time;
+        let bytes = pauses.pause(last, || {
+            wait_until("all old versions go", || store.stats().tables[0].old_versions == 0);
+            resident() - bytes_of(store, "store/free pages")
+        });
         if start.elapsed() > time / 2 {
-            samples.push((start.elapsed().as_secs_f64(), resident()));
+            samples.push((start.elapsed().as_secs_f64(), bytes));
         }
     }
     samples
+}
+
+fn bytes_of(store: &Store, holder: &str) -> f64 {
+    let holders = store.stats().holders;
+    holders.iter().find(|line| line.path == holder).unwrap().bytes as f64
 }
 
 fn resident() -> f64 {
