@@ -145,7 +145,7 @@ fn churn_leaves_nothing_behind() {
             let (store, table, pauses) = (&store, &table, &pauses);
             scope.spawn(move || churn(store, table, seed, pauses));
         }
-        sample(&store, &pauses, Duration::from_secs(seconds))
+        sample(&store, &table, &pauses, Duration::from_secs(seconds))
     });
     let (slope, mean) = slope(&samples);
     let some = samples.iter().step_by((samples.len() / 10).max(1));
@@ -237,7 +237,7 @@ fn churn(store: &Store, table: &Table, seed: u64, pauses: &Pauses) {
 /// Resident bytes of the process when nothing is held back, with the seconds since the first, without the
 /// pages that stay ready: these reach their most when all threads happen to hold old snapshots at once.
 /// The first half warms up.
-fn sample(store: &Store, pauses: &Pauses, time: Duration) -> Vec<(f64, f64)> {
+fn sample(store: &Store, table: &Table, pauses: &Pauses, time: Duration) -> Vec<(f64, f64)> {
     let start = Instant::now();
     let mut samples = Vec::new();
     let mut last = false;
@@ -245,6 +245,7 @@ fn sample(store: &Store, pauses: &Pauses, time: Duration) -> Vec<(f64, f64)> {
         std::thread::sleep(time / SAMPLES);
         last = start.elapsed() >= time;
         let bytes = pauses.pause(last, || {
+            put(store, table, 0..100_000, 0); // the same each time
             wait_until("all old versions go", || store.stats().tables[0].old_versions == 0);
             resident() - bytes_of(store, "store/free pages")
         });
