@@ -3,7 +3,9 @@
 //! Positions are kept, not copies. Only a field with an escape or a doubled quote is decoded,
 //! into one scratch buffer that is never longer than its record.
 
+use super::escape::unescape;
 use crate::error::{Error, Kind, Result};
+use crate::mem::{MASK_BYTES, mask_of, piece_at};
 use std::ops::Range;
 
 /// How records and fields are delimited.
@@ -67,38 +69,6 @@ impl NullMarks {
 pub(super) struct Fault {
     pub field: usize,
     pub message: String,
-}
-
-/// Bytes that one mask is of.
-const MASK_BYTES: usize = 64;
-
-/// The bits of those of up to 64 bytes that are this one.
-#[inline]
-fn mask_of(piece: &[u8], wanted: u8) -> u64 {
-    let mut padded = [0; MASK_BYTES];
-    let whole = if let Some(whole) = piece.first_chunk::<MASK_BYTES>() {
-        whole
-    } else {
-        padded[..piece.len()].copy_from_slice(piece);
-        &padded
-    };
-    let mut mask = 0;
-    for (nth, word) in whole.chunks_exact(8).enumerate() {
-        let word = u64::from_le_bytes(*word.first_chunk().expect("eight bytes"));
-        mask |= equal_bytes(word, wanted) << (8 * nth);
-    }
-    // What was padded is none of the piece.
-    if piece.len() < MASK_BYTES { mask & ((1 << piece.len()) - 1) } else { mask }
-}
-
-/// The bits of the bytes of a word that are this one.
-#[inline]
-const fn equal_bytes(word: u64, wanted: u8) -> u64 {
-    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-    let other = word ^ (wanted as u64 * 0x0101_0101_0101_0101);
-    // The upper bit of each byte that is zero.
-    let zero = !(((other & LOW) + LOW) | other | LOW);
-    (zero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 impl Fields {
@@ -169,10 +139,15 @@ impl Fields {
     #[inline]
     fn split_plain(&mut self, record: &[u8], part: Range<usize>, delimiter: u8) -> usize {
         let mut start = part.start;
-        for (nth, piece) in record[part.clone()].chunks(MASK_BYTES).enumerate() {
-            let mut mask = mask_of(piece, delimiter);
+        for base in part.clone().step_by(MASK_BYTES) {
+            let (piece, known) = piece_at(&record[..part.end], base);
+            let mut mask = mask_of(&piece, delimiter);
+            if known < MASK_BYTES {
+                // What was filled up is none of the record.
+                mask &= (1 << known) - 1;
+            }
             while mask != 0 {
-                let at = part.start + nth * MASK_BYTES + mask.trailing_zeros() as usize;
+                let at = base + mask.trailing_zeros() as usize;
                 self.push_plain(start, at);
                 start = at + 1;
                 mask &= mask - 1;
@@ -223,30 +198,9 @@ impl Fields {
     }
 
     fn unescape(&mut self, record: &[u8], raw_start: usize, raw_end: usize, delimiter: u8) {
-        let raw = &record[raw_start..raw_end];
         let start = self.decoded.len();
-        let mut bytes = raw.iter();
-        while let Some(byte) = bytes.next() {
-            let decoded = match byte {
-                b'\\' => match bytes.next() {
-                    Some(b't') => b'\t',
-                    Some(b'n') => b'\n',
-                    Some(b'r') => b'\r',
-                    Some(b'\\') => b'\\',
-                    Some(next) if *next == delimiter => delimiter,
-                    _ if raw == b"\\N" => break, // the mark for NULL, which only stands alone
-                    Some(next) => {
-                        self.set_fault(format!("unknown escape \\{}", next.escape_ascii()));
-                        break;
-                    }
-                    None => {
-                        self.set_fault("a backslash at the end of the record".to_owned());
-                        break;
-                    }
-                },
-                byte => *byte,
-            };
-            self.decoded.push(decoded);
+        if let Err(fault) = unescape(&record[raw_start..raw_end], delimiter, &mut self.decoded) {
+            self.set_fault(fault);
         }
         self.push_decoded(raw_start, raw_end, start);
     }

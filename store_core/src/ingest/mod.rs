@@ -19,6 +19,7 @@
 //!
 //! Fields are parsed where they lie in the buffer: no allocation per field or row.
 
+mod escape;
 mod fields;
 mod header;
 mod infer;
@@ -33,6 +34,7 @@ mod zstd;
 #[cfg(test)]
 mod tests;
 
+pub use escape::unescape;
 pub use infer::{infer_columns, infer_schema, infer_written};
 pub(crate) use load::{RowSink, load};
 pub use options::{

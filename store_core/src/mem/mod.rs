@@ -2,6 +2,7 @@
 
 pub(crate) mod arena;
 pub mod budget;
+mod byte_mask;
 pub(crate) mod cell;
 pub(crate) mod column;
 pub(crate) mod current;
@@ -32,6 +33,7 @@ use std::ptr::NonNull;
 
 pub(crate) use budget::Cache;
 pub use budget::{Holder, HolderUsage, MemoryBudget, Reservation};
+pub use byte_mask::{MASK_BYTES, mask_of, piece_at};
 pub use process_memory::{ProcessMemory, process_memory};
 pub use work_area::{WorkArea, as_entries, as_entries_mut, fetch_ahead};
 

@@ -1,7 +1,7 @@
 //! Fields into cells, a column at a time.
 
 use super::cut::Cutter;
-use super::plain::{Digits, date, decimal, float, integer};
+use super::plain::{Digits, Field, date, decimal, float, integer};
 use super::written::{Dialect, NullMarks};
 use crate::batch::{Batch, Column, Texts, Values};
 use std::ops::Range;
@@ -121,16 +121,18 @@ impl<'c> Cells<'c> {
             (Values::Int64(to), _) => each!(to, never, ValueRef::Timestamp(value) => value),
             (Values::Int32(to), Type::Date) => each!(to, date, ValueRef::Date(value) => value),
             (Values::Int32(to), _) => {
-                let quick = |text: &[u8]| integer(text).and_then(|value| i32::try_from(value).ok());
+                let quick =
+                    |field: Field<'_>| integer(field).and_then(|value| i32::try_from(value).ok());
                 each!(to, quick, ValueRef::Int(value) => value as i32)
             }
             (Values::Int16(to), _) => {
-                let quick = |text: &[u8]| integer(text).and_then(|value| i16::try_from(value).ok());
+                let quick =
+                    |field: Field<'_>| integer(field).and_then(|value| i16::try_from(value).ok());
                 each!(to, quick, ValueRef::Int(value) => value as i16)
             }
             (Values::Decimal(to), ty) => {
                 let digits = Digits::of(ty);
-                let quick = |text: &[u8]| decimal(text, digits);
+                let quick = |field: Field<'_>| decimal(field, digits);
                 each!(to, quick, ValueRef::Decimal(units, _) => units.get())
             }
             (Values::Float64(to), _) => each!(to, float, ValueRef::Float64(value) => value),
@@ -151,7 +153,7 @@ impl<'c> Cells<'c> {
 }
 
 /// A type that has no quick way.
-const fn never<T>(_: &[u8]) -> Option<T> {
+const fn never<T>(_: Field<'_>) -> Option<T> {
     None
 }
 
@@ -175,16 +177,17 @@ impl Fields<'_> {
         rows: Range<usize>,
         scratch: &mut Scratch,
         to: &mut Vec<T>,
-        quick: impl Fn(&[u8]) -> Option<T>,
+        quick: impl Fn(Field<'_>) -> Option<T>,
         of: impl Fn(ValueRef<'_>) -> T,
     ) -> Option<Refused> {
         let nulls = &self.cells.written.nulls;
         let first = rows.start;
         to.reserve(rows.len());
         for row in rows {
-            let field = &self.cells.bytes[self.span(row)];
+            let whole = Field::of(self.cells.bytes, &self.span(row));
+            let field = whole.text();
             if !nulls.may_have(field)
-                && let Some(value) = quick(field)
+                && let Some(value) = quick(whole)
             {
                 to.push(value);
                 continue;

@@ -1,21 +1,23 @@
 //! Whole records of a buffer cut into fields, many at a time.
 //!
 //! ```text
-//!  bytes ─► mask: delimiters, line ends, quotes or backslashes ─► bit by bit ─► where each field ends
+//!  bytes ─► masks: delimiters, line ends, quotes or backslashes ─► where each field ends
 //! ```
 //!
 //! Fields are noted as they stand in the file; quotes and escapes are taken off where a field is made a
 //! cell ([`super::written`]).
 
-use super::mask::{MASK_BYTES, mask_of, piece_at};
 use super::written::{Dialect, check_escapes};
 use std::ops::Range;
+use store_core::mem::{MASK_BYTES, mask_of, piece_at};
 use store_core::planted::bug;
 
 /// Most records that are cut at once, and most ends of fields that are noted, beyond those of one record: both
 /// stay in a processor's first caches.
 const ROWS_MAX: usize = 512;
 const ENDS_MAX: usize = 8192;
+/// Ends that are noted in one go, wanted or not: how many there are is no branch then.
+const ENDS_STEP: usize = 8;
 
 /// A record, without its line end.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +100,27 @@ impl At {
         self.field = place + 1;
     }
 
+    /// Ends a field at each place of a mask.
+    #[inline(always)]
+    fn end_fields(&mut self, ends: &mut [u32], base: usize, mask: u64) {
+        if mask == 0 {
+            return;
+        }
+        let count = mask.count_ones() as usize;
+        let first = self.first + self.nth;
+        let mut rest = mask;
+        for step in (0..count).step_by(ENDS_STEP) {
+            // Of a record that has too many fields not all may be noted.
+            let Some(room) = ends.get_mut(first + step..first + step + ENDS_STEP) else { break };
+            for end in room {
+                *end = base as u32 + rest.trailing_zeros();
+                rest &= rest.wrapping_sub(1);
+            }
+        }
+        self.nth += count;
+        self.field = base + MASK_BYTES - mask.leading_zeros() as usize;
+    }
+
     /// Takes a quote: it opens a field, closes one, or is a character of it.
     #[inline(always)]
     fn take_quote(&mut self, bytes: &[u8], place: usize, delimiter: u8, quote: u8) {
@@ -121,16 +144,6 @@ impl At {
         };
         if !ends {
             self.fault.get_or_insert("text after a closing quote");
-        }
-    }
-
-    /// Counts the line ends among these bytes, which are within quotes.
-    #[inline(always)]
-    fn count_lines(&mut self, bytes: &[u8], base: usize, mut mask: u64) {
-        while mask != 0 {
-            let place = base + mask.trailing_zeros() as usize;
-            self.inner_lines += u64::from(bytes[place] == b'\n');
-            mask &= mask - 1;
         }
     }
 
@@ -166,7 +179,7 @@ impl Cutter {
 
     /// What the places of records and fields take, beyond those of one record.
     pub const fn bytes() -> usize {
-        ROWS_MAX * size_of::<Record>() + ENDS_MAX * size_of::<u32>()
+        ROWS_MAX * size_of::<Record>() + (ENDS_MAX + ENDS_STEP) * size_of::<u32>()
     }
 
     /// A file begins, whose records have any number of fields until [`Cutter::expect`] says how many.
@@ -179,7 +192,7 @@ impl Cutter {
     pub fn expect(&mut self, count: usize) {
         self.count = count;
         self.ends.clear();
-        self.ends.resize(count * self.rows_max(), 0);
+        self.ends.resize(count * self.rows_max() + ENDS_STEP, 0);
         self.records.clear();
     }
 
@@ -274,18 +287,18 @@ impl Cutter {
         while base < bytes.len() {
             let (piece, known) = piece_at(bytes, base);
             let all = if known < MASK_BYTES { (1 << known) - 1 } else { u64::MAX };
-            let mut mask = mask_of(&piece, [delimiter, b'\n']) & all;
-            let mut specials = if SPECIAL == NONE { 0 } else { mask_of(&piece, [special]) & all };
+            let mut found = [mask_of(&piece, delimiter) & all, mask_of(&piece, b'\n') & all];
+            let mut specials = if SPECIAL == NONE { 0 } else { mask_of(&piece, special) & all };
             while specials != 0 {
                 // What ends in front of the next special byte, and that byte.
                 let bit = specials & specials.wrapping_neg();
-                let before = mask & (bit - 1);
-                mask &= !before;
+                let before = found.map(|mask| mask & (bit - 1));
+                found = [found[0] & !before[0], found[1] & !before[1]];
                 specials ^= bit;
                 let place = base + bit.trailing_zeros() as usize;
                 if at.is_quoted {
-                    at.count_lines(bytes, base, before);
-                } else if !self.end_all(bytes, &mut at, (base, before), ends, room) {
+                    at.inner_lines += u64::from(before[1].count_ones());
+                } else if !self.end_all::<SPECIAL>(bytes, &mut at, (base, before), ends, room) {
                     return None;
                 }
                 if SPECIAL == QUOTES {
@@ -295,8 +308,8 @@ impl Cutter {
                 }
             }
             if at.is_quoted {
-                at.count_lines(bytes, base, mask);
-            } else if !self.end_all(bytes, &mut at, (base, mask), ends, room) {
+                at.inner_lines += u64::from(found[1].count_ones());
+            } else if !self.end_all::<SPECIAL>(bytes, &mut at, (base, found), ends, room) {
                 return None;
             }
             base += MASK_BYTES;
@@ -304,27 +317,32 @@ impl Cutter {
         Some(at)
     }
 
-    /// Ends fields and records where the bits of a mask say; false if no other record is to follow.
+    /// Ends fields and records at the places of two masks, of delimiters and of line ends; false if no other
+    /// record is to follow.
     #[inline(always)]
-    fn end_all(
+    fn end_all<const SPECIAL: u8>(
         &mut self,
         bytes: &[u8],
         at: &mut At,
-        (base, mut mask): (usize, u64),
+        (base, [mut fields, mut lines]): (usize, [u64; 2]),
         ends: &mut [u32],
         room: &mut Room,
     ) -> bool {
-        while mask != 0 {
-            let place = base + mask.trailing_zeros() as usize;
-            mask &= mask - 1;
-            if place < at.skip {
-                // It is escaped.
-            } else if bytes[place] != b'\n' {
-                at.end_field(ends, place);
-            } else if !self.end_record(bytes, at, place, ends, room) {
+        if SPECIAL == BACKSLASHES && at.skip > base {
+            // What is escaped ends nothing.
+            let shown = u64::MAX.unbounded_shl((at.skip - base) as u32);
+            (fields, lines) = (fields & shown, lines & shown);
+        }
+        while lines != 0 {
+            let bit = lines & lines.wrapping_neg();
+            at.end_fields(ends, base, fields & (bit - 1));
+            (fields, lines) = (fields & !(bit - 1), lines ^ bit);
+            let place = base + bit.trailing_zeros() as usize;
+            if !self.end_record(bytes, at, place, ends, room) {
                 return false;
             }
         }
+        at.end_fields(ends, base, fields);
         true
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  file ─► buffer ─► records cut into fields ─► column by column: cells ─► batch
-//!          buffer.rs  cut.rs, mask.rs            cells.rs, plain.rs, written.rs
+//!          buffer.rs  cut.rs                     cells.rs, plain.rs, written.rs
 //! ```
 //!
 //! Some hundred records are cut and then made cells of, one column after another, while they lie in the
@@ -11,7 +11,6 @@
 mod buffer;
 mod cells;
 mod cut;
-mod mask;
 mod plain;
 mod written;
 

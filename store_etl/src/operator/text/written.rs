@@ -1,7 +1,7 @@
 //! Fields as they stand in a file: with quotes, with escapes, as marks for NULL.
 
 use std::ops::Range;
-use store_core::ingest::Escape;
+use store_core::ingest::{Escape, unescape};
 
 /// How records and fields are delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,27 +84,6 @@ pub(super) fn check_escapes(record: &[u8], delimiter: u8) -> Result<(), String> 
     // Ends with a lone backslash.
     let rest: Range<usize> = start..record.len();
     if rest.start < rest.end { unescape(&record[rest], delimiter, &mut scratch) } else { Ok(()) }
-}
-
-fn unescape(field: &[u8], delimiter: u8, out: &mut Vec<u8>) -> Result<(), String> {
-    let mut bytes = field.iter();
-    while let Some(byte) = bytes.next() {
-        let value = match byte {
-            b'\\' => match bytes.next() {
-                Some(b't') => b'\t',
-                Some(b'n') => b'\n',
-                Some(b'r') => b'\r',
-                Some(b'\\') => b'\\',
-                Some(next) if *next == delimiter => delimiter,
-                _ if field == b"\\N" => break, // the mark for NULL, which only stands alone
-                Some(next) => return Err(format!("unknown escape \\{}", next.escape_ascii())),
-                None => return Err("a backslash at the end of the record".to_owned()),
-            },
-            byte => *byte,
-        };
-        out.push(value);
-    }
-    Ok(())
 }
 
 /// Fields that mean NULL. Most fields are told from them by their first byte.
