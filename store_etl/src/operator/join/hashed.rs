@@ -20,6 +20,8 @@ use store_core::{Holder, Result};
 
 /// Free pages below which a partition is put aside: those that a chunk of rows may fill.
 const FREE_PAGES_MIN: usize = 4;
+/// Records that are put on their chains together.
+const LINKED_AT_ONCE: usize = 32;
 /// In place of a level, for the hash that chooses chains: another one than that of every level.
 const LEVEL_OF_HEADS: u64 = 1 << 32;
 
@@ -50,15 +52,28 @@ pub(super) struct Hashed {
 }
 
 /// Where chains of records begin, by the hash of their keys.
+///
+/// ```text
+///  head 4   │filter: a bit for each hash of the chain│place of its first record, in units of 4│
+/// ```
+///
+/// What the memory's places leave of a head is a filter, so that most keys without a partner are told apart without
+/// a look at a record.
 #[derive(Debug)]
 pub(super) struct Heads {
     area: WorkArea,
     count: u64,
+    /// Bits of a place, and how many are left.
+    place_bits: u32,
+    filter_bits: u32,
 }
 
 impl Heads {
-    fn new(area: WorkArea) -> Self {
-        let mut heads = Self { area, count: 0 };
+    /// In this area, for records in so many bytes.
+    fn new(area: WorkArea, memory: usize) -> Self {
+        let place_bits = (memory / UNIT).max(1).ilog2() + 1;
+        let filter_bits = u32::BITS.saturating_sub(place_bits);
+        let mut heads = Self { area, count: 0, place_bits, filter_bits };
         heads.clear(0);
         heads
     }
@@ -75,23 +90,39 @@ impl Heads {
         ((u128::from(hash) * u128::from(self.count)) >> 64) as usize * 4
     }
 
+    /// The hash's bit of the filter; none if places leave no bits.
+    #[inline(always)]
+    fn filter(&self, hash: u64) -> u32 {
+        // The upper half chose the head.
+        let nth = (u64::from(hash as u32) * u64::from(self.filter_bits)) >> 32;
+        1_u32.checked_shl(self.place_bits + nth as u32).unwrap_or(0)
+    }
+
+    const fn places(&self) -> u32 {
+        if self.filter_bits == 0 { u32::MAX } else { (1 << self.place_bits) - 1 }
+    }
+
     #[inline(always)]
     pub fn fetch(&self, hash: u64) {
         fetch_ahead(&self.area, self.place(hash));
     }
 
+    /// The first record that may have the key of this hash; 0 if none has.
     #[inline(always)]
-    pub fn get(&self, hash: u64) -> u32 {
-        super::record::next_at(&self.area, self.place(hash))
+    pub fn find(&self, hash: u64) -> u32 {
+        let head = super::record::next_at(&self.area, self.place(hash));
+        let filter = self.filter(hash);
+        if head & filter == filter { head & self.places() } else { 0 }
     }
 
     /// Makes a record the first of its chain; returns which was.
     #[inline(always)]
     fn put(&mut self, hash: u64, record: u32) -> u32 {
         let place = self.place(hash);
-        let before = super::record::next_at(&self.area, place);
-        set_next(&mut self.area, place, record);
-        before
+        let head = super::record::next_at(&self.area, place);
+        let filters = head & !self.places() | self.filter(hash);
+        set_next(&mut self.area, place, record | filters);
+        head & self.places()
     }
 }
 
@@ -119,7 +150,7 @@ impl Hashed {
             scratch: WorkArea::map(sizes.scratch, holder)?,
             laid: Laid::default(),
             dictionaries,
-            heads: Heads::new(WorkArea::map(sizes.heads, holder)?),
+            heads: Heads::new(WorkArea::map(sizes.heads, holder)?, pool.bytes().len()),
             nulls: right.pop().unwrap_or_else(Part::new),
             right,
             left: Vec::new(),
@@ -213,12 +244,22 @@ impl Hashed {
         let layout = &self.plan.layouts[side as usize];
         let memory = self.pool.bytes_mut();
         let mut at = block.start;
+        // So many heads are fetched before the first of them is needed.
+        let mut records = [(0_usize, 0_u64); LINKED_AT_ONCE];
         while at < block.end {
-            let parts = layout.parts(memory, at)?;
-            let hash = head_hash(&memory[parts.key], self.hashing);
-            let next = self.heads.put(hash, (at / UNIT) as u32);
-            set_next(memory, at, next);
-            at = parts.end;
+            let mut count = 0;
+            while at < block.end && count < LINKED_AT_ONCE {
+                let parts = layout.parts(memory, at)?;
+                let hash = head_hash(&memory[parts.key], self.hashing);
+                self.heads.fetch(hash);
+                records[count] = (at, hash);
+                count += 1;
+                at = parts.end;
+            }
+            for (at, hash) in &records[..count] {
+                let next = self.heads.put(*hash, (at / UNIT) as u32);
+                set_next(memory, *at, next);
+            }
         }
         Ok(())
     }
@@ -300,7 +341,7 @@ impl Hashed {
                     continue;
                 }
             }
-            let next = if is_null { 0 } else { self.heads.get(hashes[nth]) };
+            let next = if is_null { 0 } else { self.heads.find(hashes[nth]) };
             fetch_ahead(self.pool.bytes(), next as usize * UNIT);
             let key = (key.start as u32, key.end as u32);
             self.walk.seekers.push(Seeker { row: row as u32, key, next, met: false });

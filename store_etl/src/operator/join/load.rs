@@ -349,7 +349,7 @@ impl Hashed {
             self.walk.seekers.push(Seeker {
                 row: at as u32,
                 key: (parts.key.start as u32, parts.key.end as u32),
-                next: self.heads.get(hash),
+                next: self.heads.find(hash),
                 met: next_at(&self.scratch, at) & MET != 0,
             });
             loaded.at = parts.end;

@@ -86,6 +86,16 @@ impl RecordLayout {
         Ok(Parts { payload: key.end..key.end + payload, key, end })
     }
 
+    /// The key of the record that begins here.
+    #[inline(always)]
+    pub fn key_at(&self, bytes: &[u8], at: usize) -> Result<Range<usize>> {
+        if let (Some(width), Some(_)) = (self.key.width(), self.payload.width()) {
+            let end = at + 4 + width;
+            return if end <= bytes.len() { Ok(at + 4..end) } else { Err(damaged()) };
+        }
+        Ok(self.parts(bytes, at)?.key)
+    }
+
     /// Bytes of the shortest record.
     pub fn record_min(&self) -> usize {
         let lengths =
@@ -116,8 +126,32 @@ impl RecordLayout {
         let dictionaries = dictionaries.unwrap_or_default();
         laid.clear();
         let most = (batch.rows() - from).min(CHUNK_ROWS);
+        let payload = if is_whole { self.payload.width() } else { Some(0) };
+        let end = match (self.key.width(), payload) {
+            (Some(key), Some(payload)) => lay_equal([key, payload], most, out, laid)?,
+            _ => self.lay_each(batch, from..from + most, out, (is_whole, dictionaries), laid)?,
+        };
+        let rows = from..from + laid.starts.len();
+        self.key.write(batch, rows.clone(), out, &laid.keys);
+        if is_whole {
+            self.payload.write_fixed(batch, rows.clone(), out, &laid.payloads);
+            self.write_texts(batch, rows.clone(), out, laid);
+        }
+        laid.starts.push(end as u32);
+        Ok(rows.end)
+    }
+
+    /// Finds places for records of these rows, each as long as it is, as many as fit; where they end.
+    fn lay_each(
+        &self,
+        batch: &Batch,
+        rows: Range<usize>,
+        out: &mut [u8],
+        (is_whole, dictionaries): (bool, &mut [Dictionary]),
+        laid: &mut Laid,
+    ) -> Result<usize> {
         let mut end = 0;
-        for row in from..from + most {
+        for row in rows {
             let key = self.key.bytes_of(batch, row);
             let payload =
                 if is_whole { self.payload_bytes(batch, row, dictionaries, laid) } else { 0 };
@@ -142,14 +176,7 @@ impl RecordLayout {
             out[at + key + payload..end + bytes].fill(0);
             end += bytes;
         }
-        let rows = from..from + laid.starts.len();
-        self.key.write(batch, rows.clone(), out, &laid.keys);
-        if is_whole {
-            self.payload.write_fixed(batch, rows.clone(), out, &laid.payloads);
-            self.write_texts(batch, rows.clone(), out, laid);
-        }
-        laid.starts.push(end as u32);
-        Ok(rows.end)
+        Ok(end)
     }
 
     fn bytes_of(&self, key: usize, payload: usize) -> usize {
@@ -251,6 +278,26 @@ impl RecordLayout {
         }
         take_long(rest)
     }
+}
+
+/// Finds places for so many records of one length, as many as fit; where they end.
+fn lay_equal(
+    [key, payload]: [usize; 2],
+    most: usize,
+    out: &mut [u8],
+    laid: &mut Laid,
+) -> Result<usize> {
+    let bytes = (4 + key + payload).next_multiple_of(UNIT);
+    let count = most.min(out.len() / bytes);
+    if count == 0 && most > 0 {
+        return Err(too_long(bytes, out.len()));
+    }
+    let starts = (0..count).map(|nth| (nth * bytes) as u32);
+    out[..count * bytes].fill(0);
+    laid.starts.extend(starts.clone());
+    laid.keys.extend(starts.clone().map(|start| start + 4));
+    laid.payloads.extend(starts.map(|start| start + 4 + key as u32));
+    Ok(count * bytes)
 }
 
 impl Laid {

@@ -3,6 +3,7 @@
 use super::record::{CHUNK_ROWS, MET, RecordLayout, UNIT, next_at, set_next};
 use crate::operator::key::same;
 use store_core::Result;
+use store_core::mem::fetch_ahead;
 
 /// Pairs found before they are looked at.
 pub(super) const PAIRS_MAX: usize = 512;
@@ -41,10 +42,13 @@ pub(super) struct Rules {
 }
 
 /// Rows that look for partners, and the pairs that were found.
+///
+/// All rows take one step along their chains, then all that are not at the end take the next one: each record
+/// is fetched while the other rows' are looked at.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
+    /// At most [`CHUNK_ROWS`].
     pub seekers: Vec<Seeker>,
-    at: usize,
     pub pairs: Vec<(u32, u32)>,
     /// How many of the pairs were taken.
     pub taken: usize,
@@ -61,12 +65,12 @@ impl Walk {
         self.seekers.clear();
         self.pairs.clear();
         self.again.clear();
-        (self.at, self.taken) = (0, 0);
+        self.taken = 0;
     }
 
     /// True if pairs wait to be taken or rows to be walked.
     pub fn has_more(&self) -> bool {
-        self.taken < self.pairs.len() || self.at < self.seekers.len()
+        self.taken < self.pairs.len() || !self.seekers.is_empty()
     }
 
     /// Looks for pairs, unless some wait. Keys lie in `keys`, possible partners in `memory`.
@@ -82,40 +86,52 @@ impl Walk {
         }
         self.pairs.clear();
         self.taken = 0;
-        while self.at < self.seekers.len() {
-            let mut seeker = self.seekers[self.at];
-            let key = &keys[seeker.key.0 as usize..seeker.key.1 as usize];
-            while seeker.next != 0 {
-                let place = seeker.next;
-                let at = place as usize * UNIT;
-                let parts = layout.parts(memory, at)?;
-                let next = next_at(memory, at);
-                seeker.next = next & !MET;
-                if !same(key, &memory[parts.key]) {
-                    continue;
-                }
-                seeker.met = true;
-                if rules.marks {
-                    set_next(memory, at, next | MET);
-                }
-                if rules.once || rules.never {
-                    break;
-                }
-                if rules.pairs {
-                    self.pairs.push((seeker.row, place));
-                    if self.pairs.len() == PAIRS_MAX {
-                        self.seekers[self.at] = seeker;
-                        return Ok(());
-                    }
+        // A step gives a pair at most.
+        while !self.seekers.is_empty() && self.pairs.len() + self.seekers.len() <= PAIRS_MAX {
+            let mut kept = 0;
+            for nth in 0..self.seekers.len() {
+                let mut seeker = self.seekers[nth];
+                if seeker.next != 0 && self.step(rules, layout, keys, memory, &mut seeker)? {
+                    fetch_ahead(memory, seeker.next as usize * UNIT);
+                    self.seekers[kept] = seeker;
+                    kept += 1;
+                } else {
+                    self.end(rules, seeker);
                 }
             }
-            self.end(rules, seeker);
-            self.at += 1;
-            if self.pairs.len() == PAIRS_MAX {
-                return Ok(());
-            }
+            self.seekers.truncate(kept);
         }
         Ok(())
+    }
+
+    /// Looks at the next record; true if the row is to look at another one.
+    #[inline(always)]
+    fn step(
+        &mut self,
+        rules: Rules,
+        layout: &RecordLayout,
+        keys: &[u8],
+        memory: &mut [u8],
+        seeker: &mut Seeker,
+    ) -> Result<bool> {
+        let place = seeker.next;
+        let at = place as usize * UNIT;
+        let found = layout.key_at(memory, at)?;
+        let next = next_at(memory, at);
+        seeker.next = next & !MET;
+        if same(&keys[seeker.key.0 as usize..seeker.key.1 as usize], &memory[found]) {
+            seeker.met = true;
+            if rules.marks {
+                set_next(memory, at, next | MET);
+            }
+            if rules.once || rules.never {
+                return Ok(false);
+            }
+            if rules.pairs {
+                self.pairs.push((seeker.row, place));
+            }
+        }
+        Ok(seeker.next != 0)
     }
 
     /// A row has seen all that is in memory.
