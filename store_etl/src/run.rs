@@ -11,9 +11,12 @@
 
 use crate::job::{
     JobOptions, LinePlan, MemoryPlan, Parent, Plan, ProgressCallback, SpillPlace, operators,
+    written_sort,
 };
 use crate::manifest;
-use crate::operator::{Counts, OutputFacts, RowCounts, Shared, Sink, Telling, Told, sort_lines};
+use crate::operator::{
+    Counts, FileSink, OutputFacts, RowCounts, Shared, Sink, Telling, Told, sort_lines,
+};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -171,8 +174,15 @@ fn source_size(plan: &Plan) -> Option<u64> {
 
 /// Pulls all rows through the operators into the sink. What was written is kept if the counts add up.
 fn pull(job: &Prepared, shared: &Shared) -> Result<Option<OutputFacts>> {
+    let Plan { root, sink, sink_step, .. } = &job.plan;
+    if let Some(sort) = written_sort(&job.plan, shared)? {
+        let mut sink = FileSink::new(sink, &root.fields, *sink_step, shared)?;
+        sort.write_to(&mut sink, &root.fields, shared)?;
+        step_reports(&job.plan, shared)?;
+        return sink.finish().map(Some);
+    }
     let mut input = operators(&job.plan, shared)?;
-    let mut sink = Sink::new(&job.plan.sink, &job.plan.root.fields, job.plan.sink_step, shared)?;
+    let mut sink = Sink::new(sink, &root.fields, *sink_step, shared)?;
     while input.advance()? {
         sink.take(&*input)?;
         shared.tick()?;

@@ -17,6 +17,7 @@ pub(crate) mod columnar;
 mod csv;
 mod json;
 mod jsonl;
+mod lines;
 mod markdown;
 pub(crate) mod parquet;
 mod text;
@@ -25,7 +26,9 @@ mod tsv;
 pub use csv::CsvWriter;
 pub use json::JsonWriter;
 pub use jsonl::JsonLinesWriter;
+pub(crate) use lines::{LineWriter, line_writer};
 pub use markdown::MarkdownWriter;
+pub(crate) use text::put;
 pub use text::write_readable;
 pub use tsv::TsvWriter;
 

@@ -5,7 +5,7 @@ use store_core::value::write_value;
 use store_core::{Error, Result, ValueRef};
 
 /// Writes all bytes; an error names the output and keeps the system's error as its source.
-pub(super) fn put(out: &mut impl Write, bytes: &[u8]) -> Result<()> {
+pub(crate) fn put(out: &mut impl Write, bytes: &[u8]) -> Result<()> {
     out.write_all(bytes).map_err(|error| Error::io("output", error))
 }
 

@@ -4,8 +4,10 @@
 //! never a broken line. With [`Escape::Backslash`] they are written `\t`, `\n`, `\r`, and a
 //! backslash `\\`.
 
+use super::lines::LineWriter;
 use super::text::{check_null_mark, flush, put};
 use super::{RowWriter, WriteOptions};
+use crate::batch::{Batch, Values};
 use std::io::Write;
 use store_core::ingest::Escape;
 use store_core::value::write_value;
@@ -17,6 +19,41 @@ const NULL_MARK: &str = "\\N";
 /// Writes tab-separated values.
 pub struct TsvWriter<W: Write> {
     out: W,
+    lines: TsvLines,
+    line: Vec<u8>,
+}
+
+impl<W: Write> TsvWriter<W> {
+    /// A writer with these options.
+    pub fn new(out: W, options: &WriteOptions) -> Self {
+        Self { out, lines: TsvLines::new(options), line: Vec::new() }
+    }
+}
+
+impl<W: Write> RowWriter for TsvWriter<W> {
+    fn header(&mut self, names: &[&str]) -> Result<()> {
+        self.line.clear();
+        self.lines.header(names, &mut self.line)?;
+        put(&mut self.out, &self.line)
+    }
+
+    fn row(&mut self, cells: &[ValueRef<'_>]) -> Result<()> {
+        self.line.clear();
+        self.lines.is_plain = false;
+        for (nth, cell) in cells.iter().enumerate() {
+            self.lines.cell(nth, *cell, &mut self.line)?;
+        }
+        self.lines.end_line(&mut self.line);
+        put(&mut self.out, &self.line)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        flush(&mut self.out)
+    }
+}
+
+/// Makes the lines.
+pub(super) struct TsvLines {
     header: bool,
     null: String,
     /// Raw text equal to the format's own mark is refused; a mark of the caller's is their choice.
@@ -24,35 +61,52 @@ pub struct TsvWriter<W: Write> {
     escape: Escape,
     names: Vec<String>,
     rows: u64,
-    line: Vec<u8>,
-    cell: Vec<u8>,
+    /// No text of the batch at hand has anything that must be looked at.
+    is_plain: bool,
 }
 
-impl<W: Write> TsvWriter<W> {
-    /// A writer with these options.
-    pub fn new(out: W, options: &WriteOptions) -> Self {
+impl TsvLines {
+    /// Lines with these options.
+    pub fn new(options: &WriteOptions) -> Self {
         Self {
-            out,
             header: options.header,
             null: options.null.clone().unwrap_or_else(|| NULL_MARK.to_owned()),
             own_mark: options.null.is_none(),
             escape: options.escape,
             names: Vec::new(),
             rows: 0,
-            line: Vec::new(),
-            cell: Vec::new(),
+            is_plain: false,
         }
     }
 
-    /// Looks at the cell that begins here in the line.
-    fn check_cell(&self, nth: usize, start: usize) -> Result<()> {
-        let cell = &self.line[start..];
-        if let Some(byte) = cell.iter().find(|byte| is_special(**byte)) {
+    #[inline(always)]
+    fn cell(&mut self, nth: usize, value: ValueRef<'_>, line: &mut Vec<u8>) -> Result<()> {
+        if nth > 0 {
+            line.push(b'\t');
+        }
+        match value {
+            ValueRef::Null => line.extend_from_slice(self.null.as_bytes()),
+            // Nothing but text holds what must not stand there.
+            ValueRef::Text(text) if !self.is_plain => self.text(nth, text.as_bytes(), line)?,
+            ValueRef::Bytes(bytes) if !self.is_plain => self.text(nth, bytes, line)?,
+            value => write_value(value, line),
+        }
+        Ok(())
+    }
+
+    /// Appends a text, escaped if it may be; else looks at it.
+    fn text(&mut self, nth: usize, text: &[u8], line: &mut Vec<u8>) -> Result<()> {
+        if self.escape == Escape::Backslash {
+            escape_into(text, line);
+            return Ok(());
+        }
+        if let Some(byte) = text.iter().find(|byte| is_special(**byte)) {
             return Err(self.refused(nth, special_name(*byte)));
         }
-        if self.own_mark && cell == NULL_MARK.as_bytes() {
+        if self.own_mark && text == NULL_MARK.as_bytes() {
             return Err(self.refused(nth, "the text \\N, which marks NULL,"));
         }
+        line.extend_from_slice(text);
         Ok(())
     }
 
@@ -68,55 +122,42 @@ impl<W: Write> TsvWriter<W> {
         .detail(row.to_string())
     }
 
-    fn end_line(&mut self) -> Result<()> {
-        self.line.push(b'\n');
-        put(&mut self.out, &self.line)?;
-        self.line.clear();
-        Ok(())
+    fn end_line(&mut self, line: &mut Vec<u8>) {
+        self.rows += 1;
+        line.push(b'\n');
     }
 }
 
-impl<W: Write> RowWriter for TsvWriter<W> {
-    fn header(&mut self, names: &[&str]) -> Result<()> {
+impl LineWriter for TsvLines {
+    fn header(&mut self, names: &[&str], out: &mut Vec<u8>) -> Result<()> {
         check_null_mark(&self.null, "tsv", &['\t', '\n', '\r'])?;
         self.names = names.iter().map(|name| (*name).to_owned()).collect();
-        if !self.header {
-            return Ok(());
+        if self.header {
+            // Names hold no control characters: the schema refuses them.
+            out.extend_from_slice(names.join("\t").as_bytes());
+            out.push(b'\n');
         }
-        // Names hold no control characters: the schema refuses them.
-        self.line.extend_from_slice(names.join("\t").as_bytes());
-        self.end_line()
+        Ok(())
     }
 
-    fn row(&mut self, cells: &[ValueRef<'_>]) -> Result<()> {
-        self.line.clear();
-        for (nth, cell) in cells.iter().enumerate() {
-            if nth > 0 {
-                self.line.push(b'\t');
-            }
-            if cell.is_null() {
-                self.line.extend_from_slice(self.null.as_bytes());
-                continue;
-            }
-            if self.escape == Escape::Backslash {
-                self.cell.clear();
-                write_value(*cell, &mut self.cell);
-                escape_into(&self.cell, &mut self.line);
-                continue;
-            }
-            let start = self.line.len();
-            write_value(*cell, &mut self.line);
-            // Nothing but text holds what must not stand there.
-            if matches!(cell, ValueRef::Text(_) | ValueRef::Bytes(_)) {
-                self.check_cell(nth, start)?;
-            }
-        }
-        self.rows += 1;
-        self.end_line()
+    fn begin(&mut self, batch: &Batch) {
+        let is_plain = |bytes: &[u8]| {
+            memchr::memchr3(b'\t', b'\n', b'\r', bytes).is_none()
+                && memchr::memchr(b'\\', bytes).is_none()
+        };
+        self.is_plain = batch.columns().iter().all(|column| match column.values() {
+            Values::Text(texts) => is_plain(texts.data().as_bytes()),
+            Values::Bytes(texts) => is_plain(texts.data()),
+            _ => true,
+        });
     }
 
-    fn finish(&mut self) -> Result<()> {
-        flush(&mut self.out)
+    fn line(&mut self, batch: &Batch, row: usize, out: &mut Vec<u8>) -> Result<()> {
+        for (nth, column) in batch.columns().iter().enumerate() {
+            self.cell(nth, column.get(row), out)?;
+        }
+        self.end_line(out);
+        Ok(())
     }
 }
 

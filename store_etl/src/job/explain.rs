@@ -5,7 +5,7 @@ use super::group_plan::{AggregatePlan, CallPlan};
 use super::join_plan::JoinPlan;
 use super::line_plan::LinePlan;
 use super::memory::{Joining, MemoryPlan, RunChoice};
-use super::plan::{Item, Node, Plan, ScanPlan, Step};
+use super::plan::{Item, Node, Plan, ScanPlan, Step, Written};
 use crate::operator::First;
 use crate::operator::join::Side;
 use serde_json::{Value, json};
@@ -182,6 +182,9 @@ fn lines(step: &Step, phases: &mut Vec<Vec<String>>) -> Vec<String> {
             if !sort.ties.is_empty() {
                 let line = format!("equal rows by {}", sort.ties.join(", "));
                 below.push(line);
+            }
+            if sort.written == Some(Written::ByText) {
+                below.push("equal rows by their text".to_owned());
             }
             phases.push(below);
             return vec!["merge".to_owned()];

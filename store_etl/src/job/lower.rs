@@ -2,13 +2,13 @@
 
 use super::group_plan::position;
 use super::memory::Joining;
-use super::plan::{Item, Node, Plan, Step};
+use super::plan::{Item, Node, Plan, SortPlan, Step, Written};
 use super::width::Width;
 use crate::batch::Field;
 use crate::expr::{Bound, bind};
 use crate::operator::{
     Ahead, ColumnScan, Distinct, Filter, First, GroupRows, JoinRows, Limit, Operator, Place,
-    Project, Scan, Shared, Sort, TableScan, Union,
+    Project, Scan, Shared, Sort, TableScan, Union, WrittenSort,
 };
 use store_core::Result;
 use store_core::query::SortKey;
@@ -73,10 +73,7 @@ fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
             Box::new(Distinct::new(operator(input, shared)?, fields, number, shared)?)
         }
         Node::Sort(input, sort) => {
-            let mut keys = sort_keys(step, &sort.keys)?;
-            for name in &sort.ties {
-                keys.push(SortKey::ascending(position(&step.fields, name)?));
-            }
+            let keys = keys_of(step, sort)?;
             Box::new(Sort::new(operator(input, shared)?, &keys, sort.limit, fields, place, shared)?)
         }
     })
@@ -84,6 +81,29 @@ fn operator(step: &Step, shared: &Shared) -> Result<Box<dyn Operator>> {
 
 fn bound(item: &Item, fields: &[Field]) -> Result<Bound> {
     bind(&item.expr, fields, &item.text)
+}
+
+/// The sort at the top of a plan whose rows are made lines before they are sorted, if there is one.
+pub(crate) fn written_sort(plan: &Plan, shared: &Shared) -> Result<Option<WrittenSort>> {
+    let step = &plan.root;
+    let Node::Sort(input, sort) = &step.node else { return Ok(None) };
+    let Some(written) = sort.written else { return Ok(None) };
+    Ok(Some(WrittenSort {
+        keys: keys_of(step, sort)?,
+        by_text: written == Written::ByText,
+        step: step.number,
+        counts: if step.is_part { shared.counts.parts() } else { step.number },
+        input: operator(input, shared)?,
+    }))
+}
+
+/// Keys and ties of a sort, by position in its columns.
+fn keys_of(step: &Step, sort: &SortPlan) -> Result<Vec<SortKey>> {
+    let mut keys = sort_keys(step, &sort.keys)?;
+    for name in &sort.ties {
+        keys.push(SortKey::ascending(position(&step.fields, name)?));
+    }
+    Ok(keys)
 }
 
 /// Keys by position in the columns of the sort.

@@ -522,6 +522,8 @@ impl Fixed {
             Node::Limit(..) => item("limit", own, 2, 2),
             Node::Union(_) => item("union", own, 0, 0),
             // Keys may be twice as long as the row, for every byte of it may be zero.
+            // A line and its keys, grown by doubling.
+            Node::Sort(_, sort) if sort.written.is_some() => item("sort", 0, 0, 8),
             Node::Sort(..) => item("sort", own, 2, 8),
             Node::Distinct(_) => item("distinct", own, 2, 8),
             Node::Ahead(_) => {

@@ -46,7 +46,7 @@ pub(crate) use plan::{Plan, ScanPlan, SinkPlan, TablePlan, TableSink};
 pub(crate) use scan_schema::{COLUMNS_MAX, unique_names};
 pub(crate) use spec::{FileFormat, OnBadRow};
 pub use whole::Job;
-pub(crate) use whole::{SpillPlace, operators};
+pub(crate) use whole::{SpillPlace, operators, written_sort};
 
 #[cfg(test)]
 mod tests;

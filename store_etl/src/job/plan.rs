@@ -82,6 +82,17 @@ pub(crate) struct SortPlan {
     pub limit: Option<u64>,
     /// What decides between equal rows where these have no order of their own: see [`super::rules`].
     pub ties: Vec<String>,
+    /// Its rows go to a file as text: they are made lines first, and lines are sorted.
+    pub written: Option<Written>,
+}
+
+/// What decides between lines whose rows are equal in all keys and ties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The order in which they came, or nothing: no two are equal.
+    InOrder,
+    /// Their bytes.
+    ByText,
 }
 
 /// An expression, the name of its result, and the text it was read from.
@@ -395,7 +406,7 @@ impl Builder<'_> {
             keys.push(key);
         }
         let fields = input.fields.clone();
-        let sort = SortPlan { keys, limit: None, ties: Vec::new() };
+        let sort = SortPlan { keys, limit: None, ties: Vec::new(), written: None };
         Ok((Node::Sort(Box::new(input), sort), fields))
     }
 

@@ -18,7 +18,10 @@ pub(super) fn with_threads(plan: &Plan, run: RunChoice) -> Option<Plan> {
     }
     let root = below_breakers(plan.root.clone());
     // Who takes rows from a thread and gives some at the same time has two at work already.
-    let root = if takes_from_thread(&root) && run.threads < 3 { root } else { ahead(root) };
+    // Nor is there much left to do with lines that were made before they were sorted.
+    let is_written = matches!(&root.node, Node::Sort(_, sort) if sort.written.is_some());
+    let stays = is_written || takes_from_thread(&root) && run.threads < 3;
+    let root = if stays { root } else { ahead(root) };
     Some(Plan { root, ..plan.clone() })
 }
 

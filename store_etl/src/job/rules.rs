@@ -6,6 +6,7 @@
 //! | limits early | a limit moves below projections; above a sort it makes it keep the first rows only |
 //! | columns | what nobody above reads is neither computed nor read nor kept by a join |
 //! | sides | the side of a join that is likely smaller is taken in first |
+//! | written | a sort whose rows go to a file as text is one of lines |
 //! | order | rows of joins and groups have no order of their own: a sort of them goes on by their other columns, and an aggregate that follows their order sorts them |
 //!
 //! Constants are folded where expressions are bound. A filter that stood above a projection no longer
@@ -14,8 +15,8 @@
 
 use super::group_plan::AggregatePlan;
 use super::join_plan::JoinPlan;
-use super::plan::{Item, Node, Plan, Range, ScanPlan, SortPlan, Step, TablePlan};
-use super::rules_of_joins::{filter_join, is_of_keys, order, sides};
+use super::plan::{Item, Node, Plan, Range, ScanPlan, SortPlan, Step, TablePlan, Written};
+use super::rules_of_joins::{filter_join, is_of_keys, order, sides, unique};
 use crate::batch::Field;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,7 +29,28 @@ pub(super) fn apply(mut plan: Plan) -> Plan {
     let all: HashSet<String> = root.fields.iter().map(|field| field.name.clone()).collect();
     let root = columns(root, &all, true);
     plan.root = order(sides(root));
+    written(&mut plan);
     plan
+}
+
+/// Makes a sort whose rows go to a file as text one of lines. Where all columns would decide between equal rows, for
+/// none are known to be unique, the lines' bytes do.
+fn written(plan: &mut Plan) {
+    let is_text = plan.sink.table.is_none() && !plan.sink.format.is_columnar();
+    let Step { node: Node::Sort(input, sort), fields, .. } = &mut plan.root else { return };
+    if !is_text || sort.limit.is_some() {
+        return;
+    }
+    let decides = |field: &Field| {
+        sort.ties.contains(&field.name) || sort.keys.iter().any(|key| key.name == field.name)
+    };
+    let by_all = unique(input).is_none() && fields.iter().all(decides);
+    sort.written = Some(if by_all && !sort.ties.is_empty() {
+        sort.ties.clear();
+        Written::ByText
+    } else {
+        Written::InOrder
+    });
 }
 
 /// The step with its inputs changed.

@@ -166,7 +166,7 @@ pub(super) fn order(step: Step) -> Step {
             let (fields, number) = (input.fields.clone(), step.number);
             let below =
                 std::mem::replace(&mut **input, Step::new(Node::Union(Vec::new()), Vec::new(), 0));
-            let sort = SortPlan { keys, limit: None, ties: Vec::new() };
+            let sort = SortPlan { keys, limit: None, ties: Vec::new(), written: None };
             let node = Node::Sort(Box::new(below), sort);
             **input = Step { node, fields, number, is_part: true };
         }
@@ -185,7 +185,7 @@ fn has_order(step: &Step) -> bool {
 }
 
 /// Columns that no two rows have the same values in, if some are known.
-fn unique(step: &Step) -> Option<Vec<String>> {
+pub(super) fn unique(step: &Step) -> Option<Vec<String>> {
     match &step.node {
         Node::Aggregate(_, plan) => Some(plan.keys.clone()),
         Node::Filter(input, _) | Node::Limit(input, _) | Node::Sort(input, _) => unique(input),

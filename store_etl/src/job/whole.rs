@@ -227,7 +227,7 @@ impl SpillPlace {
     }
 }
 
-pub(crate) use lower::operators;
+pub(crate) use lower::{operators, written_sort};
 
 /// Replaces `${name}`; names that are not set, or set for nothing, are errors.
 fn substitute(file: &str, text: &str, set: &[(String, String)]) -> Result<String> {

@@ -32,6 +32,7 @@ mod text;
 mod told;
 mod top_k;
 mod union;
+mod written_sort;
 
 pub(crate) use ahead::{AHEAD_BATCHES, AHEAD_THREAD_BYTES, Ahead};
 pub(crate) use column_scan::ColumnScan;
@@ -47,12 +48,13 @@ pub(crate) use line_sort::sort_lines;
 pub(crate) use output::{OutputFacts, sync_directory, temporary_beside};
 pub(crate) use project::Project;
 pub(crate) use scan::{InputDigest, Scan};
-pub(crate) use sink::Sink;
+pub(crate) use sink::{FileSink, Sink};
 pub(crate) use sort_rows::Sort;
 pub(crate) use table_scan::TableScan;
 pub(crate) use text::{text_bytes, text_options};
 pub(crate) use told::{Telling, Told};
 pub(crate) use union::Union;
+pub(crate) use written_sort::WrittenSort;
 
 use crate::batch::{Batch, Limits};
 use crate::expr::Fault;

@@ -5,31 +5,13 @@ use super::output::Output;
 use super::table_sink::TableWriter;
 use super::{Operator, OutputFacts, Shared};
 use crate::batch::Field;
-use crate::format::{Format, RowWriter, WriteOptions, row_writer};
+use crate::format::{Format, LineWriter, WriteOptions, line_writer, put};
 use crate::job::{FileFormat, SINK_BUFFER_BYTES, SinkPlan};
-use std::cell::RefCell;
-use std::io::Write;
-use std::rc::Rc;
+use store_core::Result;
 use store_core::mem::Reservation;
-use store_core::{Result, ValueRef};
 
-/// The output, which the writer writes to and the sink finishes.
-#[derive(Clone)]
-struct SharedOutput(Rc<RefCell<Output>>);
-
-impl Write for SharedOutput {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.0.borrow_mut().write_all(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+/// Lines that are written together.
+const LINES_BYTES: usize = SINK_BUFFER_BYTES / 2;
 
 /// Where the rows of a job end.
 pub(crate) enum Sink {
@@ -70,17 +52,19 @@ impl Sink {
 
 /// Writes all rows of an operator to a file.
 pub(crate) struct FileSink {
-    output: SharedOutput,
-    writer: Box<dyn RowWriter>,
+    output: Output,
+    writer: Box<dyn LineWriter>,
+    /// Lines that wait to be written.
+    lines: Vec<u8>,
     step: usize,
     shared: Shared,
     _held: Reservation,
 }
 
 impl FileSink {
-    fn new(plan: &SinkPlan, fields: &[Field], step: usize, shared: &Shared) -> Result<Self> {
+    pub fn new(plan: &SinkPlan, fields: &[Field], step: usize, shared: &Shared) -> Result<Self> {
         let held = shared.holder.reserve(2 * SINK_BUFFER_BYTES)?;
-        let output = SharedOutput(Rc::new(RefCell::new(Output::create(&plan.destination)?)));
+        let output = Output::create(&plan.destination)?;
         let options =
             WriteOptions { header: plan.header, null: plan.null.clone(), escape: plan.escape };
         let format = match plan.format {
@@ -88,31 +72,55 @@ impl FileSink {
             FileFormat::JsonLines => Format::JsonLines,
             _ => Format::Tsv,
         };
-        let mut writer = row_writer(format, &options, output.clone());
+        let mut writer = line_writer(format, &options);
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-        writer.header(&names)?;
-        Ok(Self { output, writer, step, shared: shared.clone(), _held: held })
+        let mut lines = Vec::new();
+        writer.header(&names, &mut lines)?;
+        Ok(Self { output, writer, lines, step, shared: shared.clone(), _held: held })
+    }
+
+    /// Makes lines of rows, for somebody who gives them back in another order.
+    pub fn writer(&mut self) -> &mut dyn LineWriter {
+        &mut *self.writer
     }
 
     /// Writes one batch.
     fn take(&mut self, input: &dyn Operator) -> Result<()> {
         let batch = input.batch();
-        let columns = batch.columns();
-        let mut cells: Vec<ValueRef<'_>> = Vec::with_capacity(columns.len());
+        self.writer.begin(batch);
         for row in 0..batch.rows() {
-            cells.clear();
-            cells.extend(columns.iter().map(|column| column.get(row)));
-            self.writer.row(&cells)?;
+            self.writer.line(batch, row, &mut self.lines)?;
+            self.write_if(LINES_BYTES)?;
         }
+        self.count(batch.rows() as u64);
+        Ok(())
+    }
+
+    /// Writes a line that its writer made.
+    pub fn take_line(&mut self, line: &[u8]) -> Result<()> {
+        self.lines.extend_from_slice(line);
+        self.write_if(LINES_BYTES)
+    }
+
+    /// Counts rows that were written.
+    pub fn count(&self, rows: u64) {
         let counts = &self.shared.counts.steps[self.step];
-        counts.took(batch.rows() as u64);
-        counts.gave(batch.rows() as u64);
+        counts.took(rows);
+        counts.gave(rows);
+    }
+
+    #[inline(always)]
+    fn write_if(&mut self, bytes: usize) -> Result<()> {
+        if self.lines.len() >= bytes {
+            put(&mut self.output, &self.lines)?;
+            self.lines.clear();
+        }
         Ok(())
     }
 
     /// Makes the output whole.
-    fn finish(mut self) -> Result<OutputFacts> {
-        self.writer.finish()?;
-        self.output.0.borrow_mut().finish()
+    pub fn finish(mut self) -> Result<OutputFacts> {
+        self.write_if(0)?;
+        self.output.finish()
     }
 }
