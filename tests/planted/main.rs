@@ -140,6 +140,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ("I16", "etl", "columnar::a_damaged_page_is", "page_unverified"),
     ("I13", "spill", "aggregate::groups_that_do_not_fit", "spilled_pages_forgotten"),
     ("I13", "spill", "aggregate::groups_that_do_not_fit", "row_added_twice"),
+    ("I13", "spill", "aggregate::floats_come_to_the_same", "small_digits_kept"),
     ("I13", "spill", "join::null_never_meets_null", "null_joins_null"),
     ("I13", "spill", "join::sides_that_do_not_fit", "spilled_pages_forgotten"),
     ("I13", "spill", "join::sides_that_do_not_fit", "unmet_rows_lost"),

@@ -3,7 +3,7 @@
 use super::{Draw, LIMITS, Place, ROW_BYTES, Row, batch_of, sorted, take};
 use std::collections::BTreeMap;
 use store_core::query::Function as Of;
-use store_core::{Kind, Result, Type};
+use store_core::{Kind, Result, Type, ValueRef};
 use store_etl::batch::{Batch, Field};
 use store_etl::operator::HashOptions;
 use store_etl::operator::aggregate::{AggregateStats, Aggregation, Aggregator, Call, Function};
@@ -94,4 +94,65 @@ fn a_damaged_page_of_groups_is_an_error_and_nothing_stays() {
         assert_eq!(run(&place, &rows, flip).unwrap_err().kind(), Kind::Corrupt, "at {at}");
         place.check();
     }
+}
+
+/// Sums, means and deviations of floats that differ in size, bit by bit.
+fn float_groups(memory: usize, rows: &[(i64, f64)]) -> (BTreeMap<i64, [u64; 3]>, u64) {
+    let fields = [Field::new("k", Type::Int64), Field::new("x", Type::Float64)];
+    let calls = [Of::Sum, Of::Avg, Of::Stddev]
+        .map(|function| Call::new(Function::Table(function), Some(1), function.name()));
+    let plan = Aggregation::bind(&fields, &[0], calls.to_vec()).unwrap();
+    let mut out = Batch::new(plan.fields());
+    let place = Place::new(memory);
+    let options = HashOptions::within(place.memory, ROW_BYTES);
+    let mut aggregator =
+        Aggregator::new(plan, options, Some(place.spill()), &place.holder).unwrap();
+    for some in rows.chunks(900) {
+        let mut batch = Batch::new(&fields);
+        for (key, value) in some {
+            batch.push_row(&[(*key).into(), (*value).into()]).unwrap();
+        }
+        aggregator.push(&batch).unwrap();
+    }
+    let mut groups = aggregator.finish().unwrap();
+    let mut found = BTreeMap::new();
+    let mut more = true;
+    while more {
+        out.clear();
+        more = groups.next(&mut out, &LIMITS).unwrap();
+        for row in 0..out.rows() {
+            let bits = |column| match out.cell(row, column) {
+                ValueRef::Float64(value) => value.to_bits(),
+                // The deviation of a single value.
+                ValueRef::Null => u64::MAX,
+                other => panic!("{other:?}"),
+            };
+            let ValueRef::Int(key) = out.cell(row, 0) else { panic!("no key") };
+            found.insert(key, [1, 2, 3].map(bits));
+        }
+    }
+    let spilled = groups.stats().spill_bytes;
+    drop(groups);
+    place.check();
+    (found, spilled)
+}
+
+#[test]
+fn floats_come_to_the_same_bits_whatever_is_put_aside() {
+    let mut draw = Draw(9);
+    let mut one = |_| {
+        let value = (draw.below(2_000_000) as f64 - 1e6) * 0.01;
+        (draw.below(20_000) as i64, value * 10_f64.powi(draw.below(30) as i32 - 15))
+    };
+    let rows: Vec<(i64, f64)> = (0..100_000).map(&mut one).collect();
+    let (wanted, spilled) = float_groups(32 << 20, &rows);
+    assert_eq!(spilled, 0);
+    for memory in [1 << 20, 220 << 10] {
+        let (found, spilled) = float_groups(memory, &rows);
+        assert!(spilled > 0);
+        assert!(found == wanted, "within {memory} bytes");
+    }
+    let mut backwards = rows;
+    backwards.reverse();
+    assert!(float_groups(32 << 20, &backwards).0 == wanted, "in another order");
 }

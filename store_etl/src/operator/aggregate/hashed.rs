@@ -297,9 +297,17 @@ impl Chunk {
         self.kept.clear();
         self.entries.clear();
         self.left.clear();
-        for start in &self.starts {
+        // What the table has for them is fetched before the first of them is looked up.
+        let mut hashes = [0; CHUNK_ROWS];
+        for (start, hash) in self.starts.iter().zip(&mut hashes) {
+            *hash = hashing.of(plan.layout.key_of(bytes, *start as usize), level.into());
+            table.fetch_slot(*hash);
+        }
+        for hash in &hashes[..self.starts.len()] {
+            table.fetch_entry(*hash);
+        }
+        for (start, hash) in self.starts.iter().zip(hashes) {
             let key = plan.layout.key_of(bytes, *start as usize);
-            let hash = hashing.of(key, level.into());
             let entry = table.find_or_add(hash, key, &plan.initial);
             if entry == NO_ROOM || (level > 0 && bug("row_added_twice")) {
                 self.left.push((*start, hash));

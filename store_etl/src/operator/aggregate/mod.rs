@@ -15,6 +15,7 @@
 //! A sum that does not fit its type is an error, whatever the order of the rows; every other result of no
 //! values is NULL, and a count 0. NULL is a group of its own.
 
+mod exact;
 mod function;
 mod hashed;
 mod layout;

@@ -5,13 +5,16 @@ use super::function::{Call, Function, field_at};
 use super::layout::{ArgKind, Layout};
 use super::result::{Outcome, Whole};
 use super::sizes::Sizes;
-use super::state::{StateKind, States};
+use super::state::{SUM_IN_MOMENTS, StateKind, States};
 use super::table::Table;
 use crate::batch::{Batch, Field, Limits, fixed_bytes};
 use crate::operator::HashOptions;
 use store_core::query::Function as TableFunction;
 use store_core::te::HashPlan;
 use store_core::{Error, Result, Type, Value};
+
+/// Groups that results are made of together: their states stay in the first cache.
+const GROUPS_AT_ONCE: usize = 128;
 
 /// A list of aggregates over groups, bound to the columns of its input.
 ///
@@ -145,18 +148,42 @@ impl Aggregation {
     ) -> Result<bool> {
         let row: usize = self.fields.iter().map(|field| fixed_bytes(field.ty) + 1).sum();
         let (mut rows, mut bytes) = (out.rows(), out.data_bytes());
+        let mut places = [0; GROUPS_AT_ONCE];
         while *at < table.end() {
             if rows >= limits.rows || bytes >= limits.bytes {
                 return Ok(true);
             }
-            let key = table.key_of(*at);
-            self.push_group(key, table.states_of(*at), &[], out)?;
-            // Texts of a key are the most that may be longer.
-            bytes += row + key.len();
-            rows += 1;
-            *at = table.next(*at);
+            let mut count = 0;
+            while *at < table.end()
+                && count < GROUPS_AT_ONCE
+                && rows < limits.rows
+                && bytes < limits.bytes
+            {
+                places[count] = *at;
+                // Texts of a key are the most that may be longer.
+                bytes += row + table.key_of(*at).len();
+                (count, rows) = (count + 1, rows + 1);
+                *at = table.next(*at);
+            }
+            self.push_groups(table, &places[..count], out)?;
         }
         Ok(false)
+    }
+
+    /// Adds the rows of groups of a table, a column after the other.
+    fn push_groups(&self, table: &Table, places: &[u32], out: &mut Batch) -> Result<()> {
+        let rows = out.rows();
+        let (keys, results) = out.columns_mut().split_at_mut(self.keys);
+        for place in places {
+            self.layout.keys.read(table.key_of(*place), keys)?;
+        }
+        for (outcome, column) in self.outcomes.iter().zip(results) {
+            for place in places {
+                outcome.push(table.states_of(*place), &[], column)?;
+            }
+        }
+        out.set_rows(rows + places.len());
+        Ok(())
     }
 
     /// Adds a group's row.
@@ -207,6 +234,14 @@ impl Aggregation {
         }
     }
 
+    /// Where the sum of floats is.
+    fn float_sum(&mut self, arg: usize, scale: u8) -> usize {
+        match self.states.find(StateKind::Moments(arg, scale)) {
+            Some(at) => at + SUM_IN_MOMENTS,
+            None => self.place(StateKind::FloatSum(arg)),
+        }
+    }
+
     fn section(&mut self, column: usize, ty: Type, kind: SectionKind) -> Outcome {
         self.sections.push(Section { column, ty, kind });
         Outcome::Section(self.sections.len() - 1)
@@ -238,7 +273,7 @@ impl Aggregation {
             Function::Table(Of::Sum | Of::Avg) => {
                 let mean = call.function == Function::Table(Of::Avg);
                 let whole = match self.layout.args[arg].kind {
-                    ArgKind::Float => Whole::Float(self.place(StateKind::FloatSum(arg))),
+                    ArgKind::Float => Whole::Float(self.float_sum(arg, scale)),
                     ArgKind::Int => Whole::Int(self.place(StateKind::IntSum(arg))),
                     _ => Whole::Decimal(self.place(StateKind::WideSum(arg)), scale),
                 };

@@ -1,7 +1,8 @@
 //! The results of a group: from its states into a row.
 
+use super::exact;
 use super::layout::u64_at;
-use super::state::{float_at, float_of_rank, float_sum, int_at, moments, wide_at};
+use super::state::{SUM_IN_MOMENTS, float_at, float_of_rank, int_at, wide_at};
 use crate::batch::Column;
 use store_core::query::{decimal_mean, quotient};
 use store_core::{Decimal, Error, Inet, Kind, Mac, Result, Type, Value, ValueRef};
@@ -51,6 +52,7 @@ pub(super) enum Whole {
 
 impl Outcome {
     /// Adds the result to its column. `sections` are the results of sections.
+    #[inline]
     pub fn push(&self, states: &[u8], sections: &[Value], column: &mut Column) -> Result<()> {
         let is_known = |known: usize| u64_at(states, known) > 0;
         let value = match *self {
@@ -61,10 +63,15 @@ impl Outcome {
             }
             Self::Best { known, at, ty } if is_known(known) => best(states, at, ty)?,
             Self::Deviation { at, taken, root } => {
-                let variance = moments(&states[at..]).variance(taken);
-                variance.map_or(ValueRef::Null, |variance| {
-                    ValueRef::Float64(if root { variance.sqrt() } else { variance })
-                })
+                let count = u64_at(states, at);
+                match count.checked_sub(taken).filter(|divisor| *divisor > 0) {
+                    None => ValueRef::Null,
+                    Some(divisor) => {
+                        let sums = &states[at + SUM_IN_MOMENTS..];
+                        let variance = exact::squared_distances(sums, count) / divisor as f64;
+                        ValueRef::Float64(if root { variance.sqrt() } else { variance })
+                    }
+                }
             }
             Self::End { at, ty } if states[at + 8] == 0 => plain(states, at + 16, ty)?,
             Self::Section(nth) => sections.get(nth).map_or(ValueRef::Null, Value::as_ref),
@@ -77,7 +84,7 @@ impl Outcome {
 impl Whole {
     fn sum(self, states: &[u8], ty: Type) -> Result<ValueRef<'static>> {
         match (self, ty) {
-            (Self::Float(at), _) => Ok(ValueRef::Float64(float_sum(&states[at..]).total())),
+            (Self::Float(at), _) => Ok(ValueRef::Float64(exact::total(&states[at..]))),
             (Self::Int(at), Type::Int64) => {
                 let sum = i64::try_from(wide_at(states, at)).map_err(|_| {
                     Error::new(
@@ -102,9 +109,7 @@ impl Whole {
 
     fn mean(self, states: &[u8], count: u64, ty: Type) -> Result<ValueRef<'static>> {
         match self {
-            Self::Float(at) => {
-                Ok(ValueRef::Float64(float_sum(&states[at..]).total() / count as f64))
-            }
+            Self::Float(at) => Ok(ValueRef::Float64(exact::total(&states[at..]) / count as f64)),
             Self::Int(at) => Ok(ValueRef::Float64(quotient(wide_at(states, at), count))),
             Self::Decimal(at, scale) => {
                 let Type::Decimal { scale: to, .. } = ty else { return Err(too_large()) };

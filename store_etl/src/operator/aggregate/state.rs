@@ -1,12 +1,14 @@
 //! What is known of a group: states of fixed width, side by side in its entry.
 //!
-//! Sums of whole numbers and decimals are exact whatever the order of the rows; sums of floats are
-//! compensated (Neumaier 1974); deviations follow Welford (1962). Aggregates of one column share what
-//! they can: the mean is the sum and the count, deviations count themselves.
+//! Sums of whole numbers and decimals are exact whatever the order of the rows; those of floats and of squares
+//! do not depend on it ([`super::exact`]). Aggregates of one column share what they can: the mean is the sum and the
+//! count, deviations count themselves and have the sum of floats in them.
 
+use super::exact::{self, MOMENTS_BYTES, SUM_BYTES};
 use super::layout::{Arg, ArgKind, Layout, u64_at};
-use store_core::query::{FloatSum, Moments};
 
+/// Where the sum is among the moments: behind the count.
+pub(super) const SUM_IN_MOMENTS: usize = 8;
 /// Bytes of a first or last value: position, NULL mark, value.
 const END_BYTES: usize = 32;
 
@@ -23,7 +25,7 @@ pub(super) enum StateKind {
     WideSum(usize),
     /// The sum of floats.
     FloatSum(usize),
-    /// Count, mean and squared distances; of decimals with so many digits after the point.
+    /// Count, and sums of values and squares as floats; of decimals with so many digits after the point.
     Moments(usize, u8),
     /// The least value.
     Least(usize),
@@ -113,8 +115,10 @@ impl StateKind {
     fn width(self, args: &[Arg]) -> usize {
         match self {
             Self::Rows | Self::Known(_) => 8,
-            Self::IntSum(_) | Self::FloatSum(_) => 16,
-            Self::WideSum(_) | Self::Moments(..) => 24,
+            Self::IntSum(_) => 16,
+            Self::WideSum(_) => 24,
+            Self::FloatSum(_) => SUM_BYTES,
+            Self::Moments(..) => SUM_IN_MOMENTS + MOMENTS_BYTES,
             Self::Least(arg) | Self::Greatest(arg) => args[arg].kind.width(),
             Self::First(_) | Self::Last(_) => END_BYTES,
         }
@@ -142,12 +146,7 @@ impl State {
             }
             StateKind::FloatSum(arg) => {
                 let Arg { at, null, .. } = args[arg];
-                on.each(null, |state: &mut [u8; 16], start| {
-                    let mut sum = float_sum(state);
-                    sum.add(float_at(bytes, start + at));
-                    put(state, sum.sum.to_le_bytes());
-                    put(&mut state[8..], sum.lost.to_le_bytes());
-                });
+                on.each(null, |sum, start| exact::add(sum, float_at(bytes, start + at)));
             }
             StateKind::Moments(arg, scale) => match args[arg].kind {
                 ArgKind::Int => on.moments(&args[arg], |at| int_at(bytes, at) as f64),
@@ -198,12 +197,10 @@ impl On<'_, '_> {
 
     #[inline(always)]
     fn moments(&mut self, arg: &Arg, value: impl Fn(usize) -> f64) {
-        self.each(arg.null, |state: &mut [u8; 24], start| {
-            let mut all = moments(state);
-            all.add(value(start + arg.at));
-            put(state, all.count.to_le_bytes());
-            put(&mut state[8..], all.mean.to_le_bytes());
-            put(&mut state[16..], all.squares.to_le_bytes());
+        self.each(arg.null, |state: &mut [u8; SUM_IN_MOMENTS + MOMENTS_BYTES], start| {
+            let (count, sums) = state.split_first_chunk_mut().expect("the count is the first word");
+            increment(count);
+            exact::add_moments(sums.try_into().expect("sums behind it"), value(start + arg.at));
         });
     }
 
@@ -272,14 +269,6 @@ pub(super) fn float_at(bytes: &[u8], at: usize) -> f64 {
 #[inline(always)]
 pub(super) fn wide_at(bytes: &[u8], at: usize) -> i128 {
     i128::from_le_bytes(*bytes[at..].first_chunk().expect("sixteen bytes"))
-}
-
-pub(super) fn float_sum(state: &[u8]) -> FloatSum {
-    FloatSum { sum: float_at(state, 0), lost: float_at(state, 8) }
-}
-
-pub(super) fn moments(state: &[u8]) -> Moments {
-    Moments { count: u64_at(state, 0), mean: float_at(state, 8), squares: float_at(state, 16) }
 }
 
 /// A float's bits as a number that compares as it does: NaN above all, −0.0 as 0.0.

@@ -11,7 +11,7 @@
 use super::layout::u32_at;
 use super::state::States;
 use crate::operator::key::same;
-use store_core::mem::WorkArea;
+use store_core::mem::{WorkArea, fetch_piece};
 
 /// The group found no room.
 pub(super) const NO_ROOM: u32 = u32::MAX;
@@ -83,6 +83,20 @@ impl Table {
         self.first = self.slots * UNIT;
         self.end = self.first;
         self.area[..self.first].fill(0);
+    }
+
+    /// Fetches the slot that a search for this hash begins with.
+    #[inline(always)]
+    pub fn fetch_slot(&self, hash: u64) {
+        fetch_piece(&self.area, (hash as usize & (self.slots - 1)) * UNIT, 0);
+    }
+
+    /// Fetches the entry that this slot has, if any.
+    #[inline(always)]
+    pub fn fetch_entry(&self, hash: u64) {
+        let slot = super::layout::u64_at(&self.area, (hash as usize & (self.slots - 1)) * UNIT);
+        // The first state, and the key behind the last one.
+        fetch_piece(&self.area, slot as u32 as usize * UNIT, self.states);
     }
 
     /// The entry of a key, new if it was not there and there is room: its place in units of 8 bytes.

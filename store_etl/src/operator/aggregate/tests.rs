@@ -9,6 +9,7 @@ use store_core::{Kind, MemoryBudget, Type, Value, ValueRef};
 
 mod exact;
 mod naive;
+mod order;
 mod sums;
 
 /// Draws that are the same for the same seed.
