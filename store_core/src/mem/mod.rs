@@ -35,7 +35,7 @@ pub(crate) use budget::Cache;
 pub use budget::{Holder, HolderUsage, MemoryBudget, Reservation};
 pub use byte_mask::{MASK_BYTES, mask_of, piece_at};
 pub use process_memory::{ProcessMemory, process_memory};
-pub use work_area::{WorkArea, as_entries, as_entries_mut, fetch_ahead};
+pub use work_area::{WorkArea, as_entries, as_entries_mut, fetch_ahead, fetch_piece};
 
 /// Makes zeroed memory of our own into that many atomics of value 0, which it is already unless a
 /// model checker's atomics are numbers of objects.

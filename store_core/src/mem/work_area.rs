@@ -142,6 +142,14 @@ pub fn fetch_ahead(bytes: &[u8], at: usize) {
     super::prefetch(address.wrapping_add(64));
 }
 
+/// Asks the processor to fetch the first and the last byte of a short piece; anything may be asked for.
+#[inline(always)]
+pub fn fetch_piece(bytes: &[u8], at: usize, len: usize) {
+    let address = bytes.as_ptr().wrapping_add(at);
+    super::prefetch(address);
+    super::prefetch(address.wrapping_add(len));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +176,7 @@ mod tests {
         assert_eq!(area[end - 17..end - 14], [0, 254, 255]);
         assert_eq!(as_entries(&area[end - 32..]), [0, u128::MAX - 1]);
         fetch_ahead(&area, 1 << 40);
+        fetch_piece(&area, 1 << 40, usize::MAX);
         assert_eq!(WorkArea::map(60_000, &holder).unwrap_err().kind(), Kind::OverBudget);
         let (front, back) = area.cut(4096);
         let (middle, mut back) = back.cut(4096);

@@ -85,11 +85,11 @@ impl Texts<String> {
         self.end_value()
     }
 
-    /// Adds texts of these lengths that make up one; false if one of them would end within a character,
-    /// or there would be too much.
+    /// Adds texts of these lengths that make up one; false, and none, if one of them would end within a
+    /// character, or there would be too much.
     #[must_use]
     pub(crate) fn push_many(&mut self, all: &str, lengths: impl Iterator<Item = u32>) -> bool {
-        let before = self.data.len();
+        let (before, count) = (self.data.len(), self.offsets.len());
         if u32::try_from(before + all.len()).is_err() || self.data.try_reserve(all.len()).is_err() {
             return false;
         }
@@ -101,7 +101,12 @@ impl Texts<String> {
             whole &= self.data.is_char_boundary(end);
             end as u32
         }));
-        whole && end == self.data.len()
+        whole &= end == self.data.len();
+        if !whole {
+            self.offsets.truncate(count);
+            self.data.truncate(before);
+        }
+        whole
     }
 
     /// Makes room for so many texts of so many bytes.

@@ -7,7 +7,7 @@ use store_core::{Error, Kind, Result};
 /// Smallest page that is chosen.
 pub(super) const PAGE_BYTES_MIN: usize = 512;
 /// Pages in a memory, about, unless it is so large that they have the size asked for.
-const PAGES_WANTED: usize = 512;
+const PAGES_WANTED: usize = 1024;
 
 /// How an aggregate or a join by hash goes about its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -113,14 +113,24 @@ impl KeyLayout {
         }
     }
 
+    /// Bytes of the marks that keys begin with.
+    pub fn marks(&self) -> usize {
+        self.columns.iter().filter_map(|key| key.null).map(|(byte, _)| byte + 1).max().unwrap_or(0)
+    }
+
     /// Writes all of them but the texts.
     pub fn write_fixed(&self, batch: &Batch, rows: Range<usize>, out: &mut [u8], starts: &[u32]) {
-        let marks = self.columns.iter().filter_map(|key| key.null).map(|(byte, _)| byte + 1).max();
-        if let Some(marks) = marks {
+        let marks = self.marks();
+        if marks > 0 {
             for start in starts {
                 out[*start as usize..*start as usize + marks].fill(0);
             }
         }
+        self.write_cells(batch, rows, out, starts);
+    }
+
+    /// The same where marks are zeros already, or are left out, for no cell is NULL.
+    pub fn write_cells(&self, batch: &Batch, rows: Range<usize>, out: &mut [u8], starts: &[u32]) {
         for key in &self.columns {
             let column = &batch.columns()[key.column];
             if let Some(at) = key.at {
@@ -158,7 +168,7 @@ impl KeyLayout {
             if own.is_null(key) {
                 column.push_null()?;
             } else if !own.is_long() {
-                own.push_fixed(key, column)?;
+                own.push_fixed(key, 0, column)?;
             } else if own.ty == Type::Text {
                 column.push(ValueRef::Text(std::str::from_utf8(text).map_err(|_| damaged())?))?;
             } else {
@@ -182,11 +192,13 @@ impl KeyColumn {
         self.null.is_some_and(|(byte, bit)| key[byte] & bit != 0)
     }
 
-    /// Adds its cell, which is neither NULL nor a text, to a column of its type.
+    /// Adds its cell, which is neither NULL nor a text, to a column of its type. So many bytes at the
+    /// beginning of the key were left out.
     #[inline(always)]
-    pub fn push_fixed(&self, key: &[u8], column: &mut Column) -> Result<()> {
+    pub fn push_fixed(&self, key: &[u8], left_out: usize, column: &mut Column) -> Result<()> {
         debug_assert_eq!(self.ty, column.ty());
-        decode_fixed(&mut self.at.and_then(|at| key.get(at..)).ok_or_else(damaged)?, column)
+        let cell = self.at.and_then(|at| key.get(at - left_out..));
+        decode_fixed(&mut cell.ok_or_else(damaged)?, column)
     }
 }
 

@@ -14,7 +14,7 @@ const PATIENCE: u32 = 4096;
 pub(super) struct Dictionary {
     slots: Vec<u32>,
     ends: Vec<u32>,
-    bytes: Vec<u8>,
+    all: String,
     bytes_max: usize,
     /// Lookups that found nothing since the dictionary was full, minus those that did.
     misses: u32,
@@ -32,7 +32,7 @@ impl Dictionary {
         Ok(Self {
             slots: vec![0; slots.max(2)],
             ends: Vec::with_capacity(slots / 2),
-            bytes: Vec::with_capacity(bytes_max),
+            all: String::with_capacity(bytes_max),
             bytes_max,
             misses: 0,
             _held: Some(held),
@@ -51,7 +51,7 @@ impl Dictionary {
             if number == 0 {
                 return self.add(at, text);
             }
-            if self.text(number).is_some_and(|known| same(known, text)) {
+            if self.text(number).is_some_and(|known| same(known.as_bytes(), text)) {
                 self.misses = self.misses.saturating_sub(1);
                 return number;
             }
@@ -61,23 +61,25 @@ impl Dictionary {
 
     fn add(&mut self, slot: usize, text: &[u8]) -> u32 {
         let is_full = self.ends.len() + 1 > self.slots.len() / 2
-            || self.bytes.len() + text.len() > self.bytes_max;
-        if is_full {
+            || self.all.len() + text.len() > self.bytes_max;
+        // Bytes that are no text have no number either.
+        let (false, Ok(text)) = (is_full, std::str::from_utf8(text)) else {
             self.misses += 1;
             return 0;
-        }
-        self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len() as u32);
+        };
+        self.all.push_str(text);
+        self.ends.push(self.all.len() as u32);
         let number = self.ends.len() as u32;
         self.slots[slot] = number;
         number
     }
 
     /// The text of a number.
-    pub fn text(&self, number: u32) -> Option<&[u8]> {
+    #[inline]
+    pub fn text(&self, number: u32) -> Option<&str> {
         let nth = number.checked_sub(1)? as usize;
         let end = *self.ends.get(nth)? as usize;
         let start = nth.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        self.bytes.get(start..end)
+        self.all.get(start..end)
     }
 }

@@ -5,7 +5,7 @@ use super::bind::{Join, Side};
 use super::dictionary::Dictionary;
 use super::load::{Pair, Stage};
 use super::pairs::Seekers;
-use super::record::{Laid, MET, RecordLayout, UNIT, set_next};
+use super::record::{Laid, MET, RecordLayout, UNIT, chain, set_next};
 use super::sizes::Sizes;
 use super::walk::{Rules, Seeker, Walk};
 use crate::batch::{Batch, Limits};
@@ -13,7 +13,7 @@ use crate::operator::HashOptions;
 use crate::operator::key::Hashing;
 use crate::operator::pool::{Part, Pool};
 use std::ops::Range;
-use store_core::mem::{Reservation, WorkArea, fetch_ahead};
+use store_core::mem::{Reservation, WorkArea, fetch_piece};
 use store_core::planted::bug;
 use store_core::segment::Spill;
 use store_core::{Holder, Result};
@@ -104,7 +104,7 @@ impl Heads {
 
     #[inline(always)]
     pub fn fetch(&self, hash: u64) {
-        fetch_ahead(&self.area, self.place(hash));
+        fetch_piece(&self.area, self.place(hash), 0);
     }
 
     /// The first record that may have the key of this hash; 0 if none has.
@@ -258,7 +258,7 @@ impl Hashed {
             }
             for (at, hash) in &records[..count] {
                 let next = self.heads.put(*hash, (at / UNIT) as u32);
-                set_next(memory, *at, next);
+                chain(memory, *at, next);
             }
         }
         Ok(())
@@ -322,6 +322,7 @@ impl Hashed {
         let whole: Option<&mut [Dictionary]> = if self.spills { Some(&mut []) } else { None };
         let to = layout.lay(left, from, &mut self.scratch, whole, &mut self.laid)?;
         let has_nulls = layout.has_null(left);
+        let record = self.plan.layout(Side::Right).record_min() - 1;
         let mut hashes = [0_u64; super::record::CHUNK_ROWS];
         for (nth, hash) in hashes[..to - from].iter_mut().enumerate() {
             *hash = head_hash(&self.scratch[self.laid.key(nth)], self.hashing);
@@ -342,7 +343,7 @@ impl Hashed {
                 }
             }
             let next = if is_null { 0 } else { self.heads.find(hashes[nth]) };
-            fetch_ahead(self.pool.bytes(), next as usize * UNIT);
+            fetch_piece(self.pool.bytes(), next as usize * UNIT, record);
             let key = (key.start as u32, key.end as u32);
             self.walk.seekers.push(Seeker { row: row as u32, key, next, met: false });
         }

@@ -9,7 +9,7 @@
 use super::bind::Side;
 use super::hashed::{Hashed, has_met, head_hash};
 use super::pairs::{Filling, Seekers};
-use super::record::{CHUNK_ROWS, MET, next_at, set_next};
+use super::record::{CHUNK_ROWS, MET, chain, next_at};
 use super::sizes::LEVELS_MAX;
 use super::walk::Seeker;
 use crate::batch::{Batch, Limits};
@@ -320,7 +320,7 @@ impl Hashed {
                 let at = row as usize;
                 let end = self.plan.layout(side).parts(&self.scratch, at)?.end;
                 let mark = if met && !bug("meeting_forgotten") { MET } else { 0 };
-                set_next(&mut self.scratch, at, mark);
+                chain(&mut self.scratch, at, mark);
                 self.pool.push(&mut loaded.again, &self.scratch[at..end])?;
             }
         } else if !self.seek_again(&mut loaded)? {

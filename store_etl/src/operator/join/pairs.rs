@@ -110,7 +110,7 @@ impl Join {
         };
         let layout = self.layout(Side::Right);
         let parts = layout.parts(bytes, at)?;
-        layout.read(&bytes[parts.payload], dictionaries, &self.right_map, columns)
+        layout.read((&bytes[parts.payload], parts.left_out), dictionaries, &self.right_map, columns)
     }
 
     /// Adds a row of records, one of which may be missing.
@@ -126,7 +126,8 @@ impl Join {
         };
         let layout = self.layout(Side::Left);
         let parts = layout.parts(bytes, at)?;
-        let own = layout.read(&bytes[parts.payload], &[], &self.left_map, out.columns_mut())?;
+        let payload = (&bytes[parts.payload], parts.left_out);
+        let own = layout.read(payload, &[], &self.left_map, out.columns_mut())?;
         Ok(own + self.push_right(right, dictionaries, out)?)
     }
 
@@ -140,7 +141,8 @@ impl Join {
         let layout = self.layout(Side::Right);
         let parts = layout.parts(bytes, at)?;
         let columns = out.columns_mut();
-        let texts = layout.read(&bytes[parts.payload], dictionaries, &self.right_alone, columns)?;
+        let payload = (&bytes[parts.payload], parts.left_out);
+        let texts = layout.read(payload, dictionaries, &self.right_alone, columns)?;
         for to in self.left_map.iter().filter(|to| !self.right_alone.contains(to)) {
             columns[*to].push_null()?;
         }

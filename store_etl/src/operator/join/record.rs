@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  │next 4│length of the key│length of the payload│key│payload│ up to a multiple of 4
-//!  next     while in memory: the next record of its chain, in units of 4; bit 31: it has met a partner
+//!  next     while in memory: the next record of its chain, in units of 4; bit 31: it has met a partner;
+//!           bit 30: the payload has NULL marks, which are left out where no row that was laid out with it has a NULL
 //!  payload  │NULL marks│cells of fixed width│texts: a number of the dictionary, or 0, length and bytes│
 //! ```
 //!
@@ -12,7 +13,7 @@ use super::bind::NOWHERE;
 use super::dictionary::Dictionary;
 use crate::batch::{Batch, Column};
 use crate::operator::key::{
-    KeyLayout, damaged, length_bytes, long_of, take_length, take_long, write_length,
+    KeyColumn, KeyLayout, damaged, length_bytes, long_of, take_length, take_long, write_length,
 };
 use std::ops::Range;
 use store_core::mem::WorkArea;
@@ -22,6 +23,10 @@ use store_core::{Error, Kind, Result, Type, ValueRef};
 pub(super) const UNIT: usize = 4;
 /// The bit of `next` that says that the row has met a partner.
 pub(super) const MET: u32 = 1 << 31;
+/// The bit of `next` that says that the payload has marks.
+const MARKED: u32 = 1 << 30;
+/// Longer marks are always there.
+const MARKS_LEFT_OUT_MAX: usize = UNIT;
 /// Rows made into records at once.
 pub(super) const CHUNK_ROWS: usize = 256;
 
@@ -32,6 +37,8 @@ pub(super) struct RecordLayout {
     pub payload: KeyLayout,
     /// Whether its texts have numbers.
     pub numbered: bool,
+    /// Bytes of the payload's marks, if they may be left out.
+    marks: usize,
 }
 
 /// Where the parts of a record are.
@@ -39,6 +46,8 @@ pub(super) struct RecordLayout {
 pub(super) struct Parts {
     pub key: Range<usize>,
     pub payload: Range<usize>,
+    /// Bytes of marks that the payload lacks.
+    pub left_out: usize,
     pub end: usize,
 }
 
@@ -61,20 +70,23 @@ impl Laid {
 }
 
 impl RecordLayout {
-    pub const fn new(key: KeyLayout, payload: KeyLayout, numbered: bool) -> Self {
-        Self { key, payload, numbered }
+    pub fn new(key: KeyLayout, payload: KeyLayout, numbered: bool) -> Self {
+        let marks = payload.marks();
+        let marks = if marks > MARKS_LEFT_OUT_MAX { 0 } else { marks };
+        Self { key, payload, numbered, marks }
     }
 
     /// The parts of the record that begins here.
     #[inline(always)]
     pub fn parts(&self, bytes: &[u8], at: usize) -> Result<Parts> {
         let mut rest = bytes.get(at + 4..).ok_or_else(damaged)?;
+        let left_out = if next_at(bytes, at) & MARKED == 0 { self.marks } else { 0 };
         let key = match self.key.width() {
             Some(width) => width,
             None => take_length(&mut rest)?,
         };
         let payload = match self.payload.width() {
-            Some(width) => width,
+            Some(width) => width - left_out,
             None => take_length(&mut rest)?,
         };
         let start = bytes.len() - rest.len();
@@ -83,7 +95,7 @@ impl RecordLayout {
             return Err(damaged());
         }
         let key = start..start + key;
-        Ok(Parts { payload: key.end..key.end + payload, key, end })
+        Ok(Parts { payload: key.end..key.end + payload, key, left_out, end })
     }
 
     /// The key of the record that begins here.
@@ -102,7 +114,7 @@ impl RecordLayout {
             usize::from(self.key.width().is_none()) + usize::from(self.payload.width().is_none());
         let fixed =
             self.key.fixed() + self.payload.fixed() + self.key.texts() + self.payload.texts();
-        (4 + lengths + fixed).next_multiple_of(UNIT)
+        (4 + lengths + fixed - self.marks).next_multiple_of(UNIT)
     }
 
     /// Bytes of the longest record of rows with so many bytes.
@@ -126,16 +138,32 @@ impl RecordLayout {
         let dictionaries = dictionaries.unwrap_or_default();
         laid.clear();
         let most = (batch.rows() - from).min(CHUNK_ROWS);
-        let payload = if is_whole { self.payload.width() } else { Some(0) };
+        let has_null = |key: &KeyColumn| batch.columns()[key.column].valid().is_some();
+        let is_marked = self.marks > 0 && self.payload.columns().iter().any(has_null);
+        let left_out = if is_marked { 0 } else { self.marks };
+        let payload = if is_whole { self.payload.width() } else { Some(left_out) };
         let end = match (self.key.width(), payload) {
-            (Some(key), Some(payload)) => lay_equal([key, payload], most, out, laid)?,
-            _ => self.lay_each(batch, from..from + most, out, (is_whole, dictionaries), laid)?,
+            (Some(key), Some(payload)) => lay_equal([key, payload - left_out], most, out, laid)?,
+            _ => {
+                let rows = from..from + most;
+                self.lay_each(batch, rows, out, (is_whole, left_out, dictionaries), laid)?
+            }
         };
         let rows = from..from + laid.starts.len();
         self.key.write(batch, rows.clone(), out, &laid.keys);
         if is_whole {
-            self.payload.write_fixed(batch, rows.clone(), out, &laid.payloads);
+            // From where marks would be, if they were there.
+            laid.payloads.iter_mut().for_each(|start| *start -= left_out as u32);
+            if is_marked {
+                laid.starts.iter().for_each(|start| set_next(out, *start as usize, MARKED));
+                self.payload.write_fixed(batch, rows.clone(), out, &laid.payloads);
+            } else if self.marks == 0 {
+                self.payload.write_fixed(batch, rows.clone(), out, &laid.payloads);
+            } else {
+                self.payload.write_cells(batch, rows.clone(), out, &laid.payloads);
+            }
             self.write_texts(batch, rows.clone(), out, laid);
+            laid.payloads.iter_mut().for_each(|start| *start += left_out as u32);
         }
         laid.starts.push(end as u32);
         Ok(rows.end)
@@ -147,14 +175,17 @@ impl RecordLayout {
         batch: &Batch,
         rows: Range<usize>,
         out: &mut [u8],
-        (is_whole, dictionaries): (bool, &mut [Dictionary]),
+        (is_whole, left_out, dictionaries): (bool, usize, &mut [Dictionary]),
         laid: &mut Laid,
     ) -> Result<usize> {
         let mut end = 0;
         for row in rows {
             let key = self.key.bytes_of(batch, row);
-            let payload =
-                if is_whole { self.payload_bytes(batch, row, dictionaries, laid) } else { 0 };
+            let payload = if is_whole {
+                self.payload_bytes(batch, row, dictionaries, laid) - left_out
+            } else {
+                0
+            };
             let bytes = self.bytes_of(key, payload);
             if end + bytes > out.len() {
                 if laid.starts.is_empty() {
@@ -233,31 +264,30 @@ impl RecordLayout {
     /// bytes of text they have.
     pub fn read(
         &self,
-        payload: &[u8],
+        (payload, left_out): (&[u8], usize),
         dictionaries: &[Dictionary],
         map: &[usize],
         out: &mut [Column],
     ) -> Result<usize> {
-        let mut rest = payload.get(self.payload.fixed()..).ok_or_else(damaged)?;
+        let mut rest = payload.get(self.payload.fixed() - left_out..).ok_or_else(damaged)?;
         let (mut bytes, mut nth) = (0, 0);
         for (key, to) in self.payload.columns().iter().zip(map) {
             let text = if key.is_long() {
                 nth += 1;
                 self.take_text(&mut rest, dictionaries, nth - 1)?
             } else {
-                &[]
+                Long::Known("")
             };
             if *to == NOWHERE {
                 continue;
             }
             let column = &mut out[*to];
-            if key.is_null(payload) {
+            if left_out == 0 && key.is_null(payload) {
                 column.push_null()?;
             } else if key.is_long() {
-                bytes += text.len();
-                push_long(column, key.ty, text)?;
+                bytes += text.push(column, key.ty)?;
             } else {
-                key.push_fixed(payload, column)?;
+                key.push_fixed(payload, left_out, column)?;
             }
         }
         Ok(bytes)
@@ -268,15 +298,15 @@ impl RecordLayout {
         rest: &mut &'r [u8],
         dictionaries: &'r [Dictionary],
         nth: usize,
-    ) -> Result<&'r [u8]> {
+    ) -> Result<Long<'r>> {
         if self.numbered {
             let number = take_length(rest)?;
             if number > 0 {
                 let known = dictionaries.get(nth).and_then(|known| known.text(number as u32));
-                return known.ok_or_else(damaged);
+                return known.map(Long::Known).ok_or_else(damaged);
             }
         }
-        take_long(rest)
+        take_long(rest).map(Long::Bytes)
     }
 }
 
@@ -320,11 +350,28 @@ impl Laid {
     }
 }
 
-fn push_long(column: &mut Column, ty: Type, bytes: &[u8]) -> Result<()> {
-    if ty == Type::Text {
-        column.push(ValueRef::Text(std::str::from_utf8(bytes).map_err(|_| damaged())?))
-    } else {
-        column.push(ValueRef::Bytes(bytes))
+/// The value of a text or bytes column.
+enum Long<'r> {
+    /// One of a dictionary, which holds texts.
+    Known(&'r str),
+    Bytes(&'r [u8]),
+}
+
+impl Long<'_> {
+    /// Adds it to a column; how many bytes it has.
+    #[inline]
+    fn push(self, column: &mut Column, ty: Type) -> Result<usize> {
+        let (value, bytes) = match self {
+            Self::Known(text) if ty == Type::Text => (ValueRef::Text(text), text.len()),
+            Self::Known(text) => (ValueRef::Bytes(text.as_bytes()), text.len()),
+            Self::Bytes(bytes) if ty == Type::Text => {
+                let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
+                (ValueRef::Text(text), bytes.len())
+            }
+            Self::Bytes(bytes) => (ValueRef::Bytes(bytes), bytes.len()),
+        };
+        column.push(value)?;
+        Ok(bytes)
     }
 }
 
@@ -337,9 +384,18 @@ fn too_long(bytes: usize, most: usize) -> Error {
     Error::new(Kind::OverBudget, message).detail(bytes.to_string())
 }
 
+/// What a record's first word says beside the next record.
+pub(super) const FLAGS: u32 = MET | MARKED;
+
 #[inline(always)]
 pub(super) fn next_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(*bytes[at..].first_chunk().expect("a record has four bytes"))
+}
+
+/// Puts a record on the chain that another one begins; it has met nobody.
+#[inline(always)]
+pub(super) fn chain(bytes: &mut [u8], at: usize, next: u32) {
+    set_next(bytes, at, next_at(bytes, at) & MARKED | next);
 }
 
 #[inline(always)]

@@ -21,8 +21,8 @@ const SCRATCH_BYTES: usize = 32 << 10;
 const DICTIONARY_SHARE: usize = 64;
 const DICTIONARY_BYTES_MAX: usize = 256 << 10;
 const DICTIONARY_BYTES_MIN: usize = 256;
-/// Places in memory are 31 bits, in units of 4 bytes.
-const PAGES_BYTES_MAX: usize = 8 << 30;
+/// Places in memory are 30 bits, in units of 4 bytes; beside the pages there is room to read a block.
+const PAGES_BYTES_MAX: usize = 3 << 30;
 
 /// The parts of a join's memory.
 #[derive(Clone, Copy, Debug)]
@@ -59,9 +59,9 @@ impl Sizes {
         let dictionary = (surplus / DICTIONARY_SHARE).min(each).max(DICTIONARY_BYTES_MIN);
         let fixed = Fixed::of(plan, options, page, SCRATCH_BYTES.min(surplus / 16), dictionary);
         let rest = (options.memory - fixed.bytes).min(PAGES_BYTES_MAX);
-        // A head for every record, if all are as short as can be.
+        // A head for two records, if all are as short as can be and fill the memory.
         let shortest = plan.layout(Side::Right).record_min();
-        let heads = whole(rest / (shortest + 4) * 4 + 4095).min(whole(rest / 4)).max(4096);
+        let heads = whole(rest / (shortest + 2) * 2 + 4095).min(whole(rest / 4)).max(4096);
         let pages = (rest - heads) / fixed.page_bytes();
         Ok(Self {
             record: fixed.record,

@@ -1,9 +1,9 @@
 //! Along the chains of records that may be partners of rows.
 
-use super::record::{CHUNK_ROWS, MET, RecordLayout, UNIT, next_at, set_next};
+use super::record::{CHUNK_ROWS, FLAGS, MET, RecordLayout, UNIT, next_at, set_next};
 use crate::operator::key::same;
 use store_core::Result;
-use store_core::mem::fetch_ahead;
+use store_core::mem::fetch_piece;
 
 /// Pairs found before they are looked at.
 pub(super) const PAIRS_MAX: usize = 512;
@@ -86,13 +86,14 @@ impl Walk {
         }
         self.pairs.clear();
         self.taken = 0;
+        let record = layout.record_min() - 1;
         // A step gives a pair at most.
         while !self.seekers.is_empty() && self.pairs.len() + self.seekers.len() <= PAIRS_MAX {
             let mut kept = 0;
             for nth in 0..self.seekers.len() {
                 let mut seeker = self.seekers[nth];
                 if seeker.next != 0 && self.step(rules, layout, keys, memory, &mut seeker)? {
-                    fetch_ahead(memory, seeker.next as usize * UNIT);
+                    fetch_piece(memory, seeker.next as usize * UNIT, record);
                     self.seekers[kept] = seeker;
                     kept += 1;
                 } else {
@@ -118,7 +119,7 @@ impl Walk {
         let at = place as usize * UNIT;
         let found = layout.key_at(memory, at)?;
         let next = next_at(memory, at);
-        seeker.next = next & !MET;
+        seeker.next = next & !FLAGS;
         if same(&keys[seeker.key.0 as usize..seeker.key.1 as usize], &memory[found]) {
             seeker.met = true;
             if rules.marks {
