@@ -243,7 +243,11 @@ impl Wide {
             // The lower half is of this word, the upper one of those that follow.
             let sum = u128::from(*word) + u128::from(carry as u64);
             *word = sum as u64;
-            carry = (carry >> 64) + (sum >> 64) + rest.next().unwrap_or(0);
+            let more = rest.next();
+            carry = (carry >> 64) + (sum >> 64) + more.unwrap_or(0);
+            if carry == 0 && more.is_none() {
+                break;
+            }
         }
     }
 
@@ -251,6 +255,9 @@ impl Wide {
     fn squared(&self) -> Self {
         let mut square = Self::default();
         for (nth, one) in self.0[..WORDS / 2].iter().enumerate() {
+            if *one == 0 {
+                continue;
+            }
             let mut carry = 0;
             for (word, other) in square.0[nth..].iter_mut().zip(&self.0[..=WORDS / 2]) {
                 let sum = u128::from(*one) * u128::from(*other) + u128::from(*word) + carry;
