@@ -68,7 +68,7 @@ fn write_hundredths(value: f64, out: &mut Vec<u8>) -> bool {
     out.extend_from_slice(itoa::Buffer::new().format(whole / 100).as_bytes());
     let part = (whole % 100) as u8;
     out.extend_from_slice(&[b'.', b'0' + part / 10, b'0' + part % 10]);
-    if part % 10 == 0 {
+    if part.is_multiple_of(10) {
         out.pop();
     }
     true

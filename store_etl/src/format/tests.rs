@@ -185,3 +185,49 @@ fn csv_with_a_null_mark_reads_back_as_it_was() {
     read.nulls = vec!["NA".to_owned()];
     round_trip(Format::Csv, &write, read);
 }
+
+#[test]
+fn lines_of_a_batch_are_those_of_its_rows() {
+    use crate::batch::{Batch, Field};
+    use store_core::Type;
+    let names = ["a", "b", "c"];
+    let fields = [Type::Int64, Type::Text, Type::Float64]
+        .iter()
+        .zip(names)
+        .map(|(ty, name)| Field::new(name, *ty))
+        .collect::<Vec<_>>();
+    for format in [Format::Tsv, Format::Csv, Format::JsonLines] {
+        for escape in [Escape::None, Escape::Backslash] {
+            for text in ["", "fine", "x\ty", "x\n", "\r", "\\N", "x\\y", "\"z\"", "a,b"] {
+                let options = WriteOptions { escape, ..Default::default() };
+                let rows: [[ValueRef<'_>; 3]; 3] = [
+                    [1.into(), "fine".into(), 0.25.into()],
+                    [NULL, text.into(), NULL],
+                    [(-3).into(), NULL, 7.0.into()],
+                ];
+                let by_row = || -> Result<Vec<u8>> {
+                    let mut out = Vec::new();
+                    let mut writer = row_writer(format, &options, &mut out);
+                    writer.header(&names)?;
+                    rows.iter().try_for_each(|row| writer.row(row))?;
+                    drop(writer);
+                    Ok(out)
+                };
+                let by_batch = || -> Result<Vec<u8>> {
+                    let mut batch = Batch::new(&fields);
+                    rows.iter().try_for_each(|row| batch.push_row(row))?;
+                    let (mut out, mut writer) = (Vec::new(), line_writer(format, &options));
+                    writer.header(&names, &mut out)?;
+                    writer.begin(&batch);
+                    (0..3).try_for_each(|row| writer.line(&batch, row, &mut out))?;
+                    Ok(out)
+                };
+                let shown = |written: Result<Vec<u8>>| match written {
+                    Ok(bytes) => String::from_utf8(bytes).unwrap(),
+                    Err(error) => error.to_string(),
+                };
+                assert_eq!(shown(by_batch()), shown(by_row()), "{format:?} {escape:?} {text:?}");
+            }
+        }
+    }
+}

@@ -172,7 +172,7 @@ pub(super) fn total(state: &[u8]) -> f64 {
         let rest = u128::from(low & ((1 << behind) - 1) != 0);
         (high << free | low >> behind | rest, behind)
     };
-    let size = scaled(bits as f64, place(state) + shift as i32);
+    let size = nearest(bits, place(state) + shift as i32);
     if negative { -size } else { size }
 }
 
@@ -192,9 +192,26 @@ fn magnitude(state: &[u8]) -> (bool, [u128; VALUE_DIGITS]) {
     }
 }
 
+/// The float nearest to a number times a power of two.
+#[inline]
+fn nearest(number: u128, power: i32) -> f64 {
+    if number == 0 {
+        return 0.0;
+    }
+    let free = number.leading_zeros();
+    let first = number << free;
+    // Its first 64 bits, and in the last of them whether there is anything behind.
+    let word = (first >> 64) as u64 | u64::from(first as u64 != 0);
+    scaled(word as f64, power + 64 - free as i32)
+}
+
 /// A float times a power of two. What comes of sums needs no rounding where floats are denormal.
+#[inline]
 fn scaled(value: f64, power: i32) -> f64 {
     let times = |value: f64, power: i32| value * f64::from_bits(((power + 1023) as u64) << 52);
+    if (-900..900).contains(&power) {
+        return times(value, power);
+    }
     // In steps that are powers of floats each.
     let step = power / 4;
     times(times(times(times(value, step), step), step), power - 3 * step)
@@ -292,11 +309,8 @@ impl Wide {
             bits = bits << free | (word(first - 1) << free) >> 64;
             let rest = self.0[..first - 1].iter().any(|word| *word != 0)
                 || (word(first - 1) << free) as u64 != 0;
-            return scaled(
-                (bits | u128::from(rest)) as f64,
-                power + 64 * first as i32 - free as i32,
-            );
+            return nearest(bits | u128::from(rest), power + 64 * first as i32 - free as i32);
         }
-        scaled(bits as f64, power)
+        nearest(bits, power)
     }
 }
