@@ -142,12 +142,11 @@ impl RecordLayout {
         let is_marked = self.marks > 0 && self.payload.columns().iter().any(has_null);
         let left_out = if is_marked { 0 } else { self.marks };
         let payload = if is_whole { self.payload.width() } else { Some(left_out) };
-        let end = match (self.key.width(), payload) {
-            (Some(key), Some(payload)) => lay_equal([key, payload - left_out], most, out, laid)?,
-            _ => {
-                let rows = from..from + most;
-                self.lay_each(batch, rows, out, (is_whole, left_out, dictionaries), laid)?
-            }
+        let end = if let (Some(key), Some(payload)) = (self.key.width(), payload) {
+            lay_equal([key, payload - left_out], most, out, laid)?
+        } else {
+            let rows = from..from + most;
+            self.lay_each(batch, rows, out, (is_whole, left_out, dictionaries), laid)?
         };
         let rows = from..from + laid.starts.len();
         self.key.write(batch, rows.clone(), out, &laid.keys);
