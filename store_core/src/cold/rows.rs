@@ -6,7 +6,7 @@ use super::{COLD_ROWS, is_cold};
 use crate::error::{Error, Kind, Result};
 use crate::mem::Holder;
 use crate::mvcc::Timestamp;
-use crate::segment::{ColdBlock, key_hash};
+use crate::segment::{ColdBlock, SoughtKey};
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Relaxed, RwLock};
 use crate::value::ValueRef;
 use std::cmp::Ordering;
@@ -162,9 +162,9 @@ impl ColdRows {
 
     /// The row with this encoded key that a reader at this timestamp sees.
     pub(crate) fn find(&self, key: &[u8], at: Timestamp) -> Result<Option<ColdFound>> {
-        let hash = key_hash(key);
+        let sought = SoughtKey::new(key);
         for segment in self.segments().iter().rev() {
-            if !segment.file.index.filter.may_have(hash) {
+            if !segment.file.index.may_have(&sought) {
                 continue;
             }
             let Some(nth) = segment.file.index.block_of_key(key) else { continue };

@@ -1,14 +1,14 @@
 //! Cold segments: rows in the order of their key, as blocks of columns, with an index that finds them.
 //!
 //! ```text
-//!  block of columns … │ index │ trailer          each a block of the segment with one record
+//!  block of columns … │ piece of the filter … │ index │ trailer     each a block of the segment with one record
 //! ```
 //!
 //! A row is read by its number in the segment or by its key, at the cost of one block; a key that is not
 //! there mostly costs a look at the filter.
 
 use super::block::{SegmentBlock, damaged};
-use super::cold_index::{ColdColumns, ColdIndex, Zone};
+use super::cold_index::{ColdColumns, ColdIndex, Zone, key_hash};
 use super::columns::{BLOCK_ROWS_MAX, ColumnCells, ColumnsBlock, ColumnsWriter};
 use super::format::{BLOCK_HEADER_BYTES, FOOTER_BYTES, SegmentCodec, SegmentKind};
 use super::key_filter::KeyFilter;
@@ -21,7 +21,6 @@ use crate::value::ValueRef;
 use crate::wal::Device;
 use std::sync::Arc;
 use std::time::Duration;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of rows in a block: a look by key reads and unpacks so many.
 const BLOCK_BYTES: usize = 32 << 10;
@@ -34,12 +33,6 @@ const TRAILER_RAW_BYTES: usize = TRAILER_BYTES + 1;
 /// What a writer holds beside the index: the block that fills, as rows and as columns.
 const WRITER_BYTES: usize = 4 * BLOCK_BYTES;
 
-/// The hash of an encoded key.
-#[inline]
-pub(crate) fn key_hash(key: &[u8]) -> u64 {
-    xxh3_64(key)
-}
-
 /// Writes a cold segment.
 #[derive(Debug)]
 pub(crate) struct ColdWriter {
@@ -48,6 +41,7 @@ pub(crate) struct ColdWriter {
     index: ColdIndex,
     zones: Vec<Zone>,
     first_key: Vec<u8>,
+    last_key: Vec<u8>,
     block: Vec<u8>,
     room: Vec<u8>,
     held: Reservation,
@@ -75,6 +69,7 @@ impl ColdWriter {
             zones: vec![Zone::EMPTY; columns.zoned.len()],
             index: ColdIndex::new(columns, rows_max),
             first_key: Vec::new(),
+            last_key: Vec::new(),
             block: Vec::new(),
             room: Vec::new(),
             held,
@@ -91,6 +86,8 @@ impl ColdWriter {
             self.first_key.clear();
             self.first_key.extend_from_slice(key);
         }
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
         self.index.filter.add(key_hash(key));
         let columns = &self.index.columns;
         for (zone, at) in self.zones.iter_mut().zip(&columns.zoned) {
@@ -112,10 +109,13 @@ impl ColdWriter {
     /// Writes the rest and gives the file its name; durable when this returns. Says how many bytes it has.
     pub(crate) fn finish(mut self, final_name: &str) -> Result<u64> {
         self.write_block()?;
+        self.index.set_last_key(&self.last_key);
+        let pieces = self.write_filter()?;
         self.block.clear();
-        self.index.put(&mut self.block)?;
+        self.index.put(&pieces, &mut self.block)?;
         self.held.grow(self.block.len())?;
-        let (at, number) = (self.writer.position(), self.index.blocks() as u64);
+        let number = (self.index.blocks() + pieces.len()) as u64;
+        let at = self.writer.position();
         self.writer.push(&self.block)?;
         let mut trailer = [0; TRAILER_BYTES];
         trailer[..8].copy_from_slice(&at.to_le_bytes());
@@ -123,6 +123,18 @@ impl ColdWriter {
         self.writer.stop_packing()?;
         self.writer.push(&trailer)?;
         Ok(self.writer.finish(final_name)?.file_bytes)
+    }
+
+    /// Writes the filter; says where its pieces are.
+    fn write_filter(&mut self) -> Result<Vec<u64>> {
+        let mut pieces = Vec::with_capacity(self.index.filter.pieces());
+        for nth in 0..self.index.filter.pieces() {
+            self.block.clear();
+            self.index.filter.put_piece(nth, &mut self.block);
+            pieces.push(self.writer.position());
+            self.writer.push(&self.block)?;
+        }
+        Ok(pieces)
     }
 
     fn write_block(&mut self) -> Result<()> {
@@ -179,11 +191,18 @@ impl ColdFile {
         let (at, number) = (u64_at(trailer, 0), u64_at(trailer, 8));
         let bytes = record(&reader, at, number, &mut block)?;
         let mut held = holder.reserve(bytes.len())?;
-        let index = ColdIndex::get(bytes).map_err(|error| error.at(name))?;
+        let (mut index, pieces) = ColdIndex::get(bytes).map_err(|error| error.at(name))?;
         held.grow_to(index.heap_bytes())?;
         held.shrink(held.bytes() - index.heap_bytes());
-        if index.blocks() as u64 != number {
+        if (index.blocks() + pieces.len()) as u64 != number {
             return Err(damaged(name, at, "the index speaks of other blocks"));
+        }
+        for (nth, at) in (index.blocks() as u64..).zip(&pieces) {
+            let piece = record(&reader, *at, nth, &mut block)?;
+            index.filter.take_piece(piece).map_err(|error| error.at(name))?;
+        }
+        if !index.filter.is_whole() {
+            return Err(damaged(name, at, "a piece of the filter is missing"));
         }
         Ok(Self { reader, name: name.to_owned(), index, _held: held })
     }

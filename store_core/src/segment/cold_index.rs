@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  index    columns (id, type, notnull), key, columns with zones
-//!           rows, blocks: place, rows, first key, zones (least, most, NULLs) │ filter
+//!           rows, blocks: place, rows, first key, zones (least, most, NULLs)
+//!           0, greatest key, bytes of the filter, places of the records that are its pieces
 //!  trailer  place and number of the index's block
 //! ```
 //!
@@ -14,11 +15,14 @@ use crate::codec::{self, Reader, put_bytes, put_u64};
 use crate::error::{Error, Result};
 use crate::value::{Type, ValueRef, encode_key};
 use bincode::{Decode, Encode};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Most columns with zones, from the key on.
 const ZONES_MAX: usize = 16;
 /// Most bytes of an encoded cell that a zone tells apart.
 const ZONE_BYTES: usize = 8;
+/// Stands where there was the number of the filter's blocks, which was never 0, when the filter followed.
+const FILTER_IN_PIECES: u64 = 0;
 
 /// A column of a cold segment.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -98,10 +102,7 @@ pub(crate) fn zone_head(value: ValueRef<'_>, ty: Type, room: &mut Vec<u8>) -> u6
     room.clear();
     // Only NULL is refused.
     let _refused = encode_key(value, ty, true, room);
-    let mut head = [0; ZONE_BYTES];
-    let len = room.len().min(ZONE_BYTES);
-    head[..len].copy_from_slice(&room[..len]);
-    u64::from_be_bytes(head)
+    key_head(room)
 }
 
 /// One block of a cold segment.
@@ -116,6 +117,9 @@ pub(crate) struct BlockPlace {
 /// The index of a cold segment.
 #[derive(Debug)]
 pub(crate) struct ColdIndex {
+    /// The first bytes of the least and the greatest key: other keys are not there.
+    least: u64,
+    most: u64,
     pub(crate) columns: ColdColumns,
     pub(crate) rows: u32,
     blocks: Vec<BlockPlace>,
@@ -124,6 +128,8 @@ pub(crate) struct ColdIndex {
     first_ends: Vec<u32>,
     /// For each block, one for each column that has zones.
     zones: Vec<Zone>,
+    /// Empty if it is not known: segments had none once.
+    last_key: Vec<u8>,
     pub(crate) filter: KeyFilter,
 }
 
@@ -131,23 +137,51 @@ impl ColdIndex {
     /// Of a segment that is to have so many rows at most.
     pub(super) fn new(columns: ColdColumns, rows_max: usize) -> Self {
         Self {
+            least: u64::MAX,
+            most: u64::MAX,
             columns,
             rows: 0,
             blocks: Vec::new(),
             first_keys: Vec::new(),
             first_ends: Vec::new(),
             zones: Vec::new(),
+            last_key: Vec::new(),
             filter: KeyFilter::new(rows_max),
         }
     }
 
     /// Adds a block.
     pub(super) fn add_block(&mut self, at: u64, rows: usize, first_key: &[u8], zones: &[Zone]) {
+        if self.blocks.is_empty() {
+            self.least = key_head(first_key);
+        }
         self.blocks.push(BlockPlace { at, first_row: self.rows });
         self.rows += rows as u32;
         self.first_keys.extend_from_slice(first_key);
         self.first_ends.push(self.first_keys.len() as u32);
         self.zones.extend_from_slice(zones);
+    }
+
+    /// Notes the greatest key.
+    pub(super) fn set_last_key(&mut self, key: &[u8]) {
+        self.last_key = key.into();
+        self.most = if key.is_empty() { u64::MAX } else { key_head(key) };
+    }
+
+    /// False if no row has this key.
+    #[inline]
+    pub(crate) fn may_have(&self, key: &SoughtKey<'_>) -> bool {
+        // Two numbers beside each other tell most segments from each other whose keys grow.
+        if key.head < self.least || key.head > self.most {
+            return false;
+        }
+        self.filter.may_have(key.hash) && self.is_within(key.bytes)
+    }
+
+    fn is_within(&self, key: &[u8]) -> bool {
+        !self.blocks.is_empty()
+            && self.first_key(0) <= key
+            && (self.last_key.is_empty() || key <= self.last_key.as_slice())
     }
 
     /// How many blocks there are.
@@ -200,10 +234,12 @@ impl ColdIndex {
             + self.first_keys.capacity()
             + self.first_ends.capacity() * size_of::<u32>()
             + self.zones.capacity() * size_of::<Zone>()
-            + KeyFilter::bytes_for(self.rows as usize)
+            + self.last_key.capacity()
+            + self.filter.bytes()
     }
 
-    pub(super) fn put(&self, out: &mut Vec<u8>) -> Result<()> {
+    /// Appends all but the filter, whose pieces are in these places.
+    pub(super) fn put(&self, pieces: &[u64], out: &mut Vec<u8>) -> Result<()> {
         codec::encode(&self.columns, out)?;
         put_u64(out, u64::from(self.rows));
         put_u64(out, self.blocks.len() as u64);
@@ -217,42 +253,104 @@ impl ColdIndex {
                 out.extend_from_slice(&zone.most.to_le_bytes());
             }
         }
-        self.filter.put(out);
+        put_u64(out, FILTER_IN_PIECES);
+        put_bytes(out, &self.last_key);
+        put_u64(out, self.filter.bytes() as u64);
+        put_u64(out, pieces.len() as u64);
+        pieces.iter().for_each(|at| put_u64(out, *at));
         Ok(())
     }
 
-    pub(super) fn get(bytes: &[u8]) -> Result<Self> {
+    /// Takes an index, and the places of the filter's pieces, which are still to be read.
+    pub(super) fn get(bytes: &[u8]) -> Result<(Self, Vec<u64>)> {
         let (columns, used) = codec::decode::<ColdColumns>(bytes)?;
         columns.check()?;
         let mut reader = Reader::new(&bytes[used..]);
-        let (rows, blocks) = (reader.u64()?, reader.u64()?);
         let mut index = Self::new(columns, 0);
+        index.get_blocks(&mut reader)?;
+        let pieces = index.get_filter(&mut reader)?;
+        if !reader.is_empty() {
+            return Err(Error::corrupt("bytes are left over behind the index of a cold segment"));
+        }
+        index.shrink();
+        Ok((index, pieces))
+    }
+
+    fn get_blocks(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        let (rows, blocks) = (reader.u64()?, reader.u64()?);
         let mut zones = Vec::new();
         for _ in 0..blocks {
             let (at, count) = (reader.u64()?, reader.u64()?);
             let key = reader.bytes()?;
             zones.clear();
-            for _ in 0..index.columns.zoned.len() {
+            for _ in 0..self.columns.zoned.len() {
                 let has_null = reader.u8()? != 0;
                 let least = u64::from_le_bytes(reader.array()?);
                 let most = u64::from_le_bytes(reader.array()?);
                 zones.push(Zone { least, most, has_null });
             }
-            let fits = u32::try_from(count).ok().and_then(|count| index.rows.checked_add(count));
+            let fits = u32::try_from(count).ok().and_then(|count| self.rows.checked_add(count));
             if count == 0 || fits.is_none() {
                 return Err(Error::corrupt("a cold block of no or too many rows"));
             }
-            index.add_block(at, count as usize, key, &zones);
+            self.add_block(at, count as usize, key, &zones);
         }
-        if u64::from(index.rows) != rows {
+        if u64::from(self.rows) != rows {
             return Err(Error::corrupt(
                 "the blocks of a cold segment have other rows than it says",
             ));
         }
-        index.filter = KeyFilter::get(&mut reader)?;
-        if !reader.is_empty() {
-            return Err(Error::corrupt("bytes are left over behind the index of a cold segment"));
-        }
-        Ok(index)
+        Ok(())
     }
+
+    fn get_filter(&mut self, reader: &mut Reader<'_>) -> Result<Vec<u64>> {
+        let in_place = reader.u64()?;
+        if in_place != FILTER_IN_PIECES {
+            self.filter = KeyFilter::get(in_place, reader)?;
+            return Ok(Vec::new());
+        }
+        let last_key = reader.bytes()?;
+        self.set_last_key(last_key);
+        self.filter = KeyFilter::to_be_read(reader.u64()?)?;
+        let pieces = reader.u64()?;
+        (0..pieces).map(|_| reader.u64()).collect()
+    }
+
+    /// Gives back the room that growing has left.
+    fn shrink(&mut self) {
+        self.blocks.shrink_to_fit();
+        self.first_keys.shrink_to_fit();
+        self.first_ends.shrink_to_fit();
+        self.zones.shrink_to_fit();
+    }
+}
+
+/// A key that is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SoughtKey<'k> {
+    pub(crate) bytes: &'k [u8],
+    head: u64,
+    hash: u64,
+}
+
+impl<'k> SoughtKey<'k> {
+    /// Of an encoded key.
+    pub(crate) fn new(bytes: &'k [u8]) -> Self {
+        Self { bytes, head: key_head(bytes), hash: key_hash(bytes) }
+    }
+}
+
+/// The hash of an encoded key.
+#[inline]
+pub(super) fn key_hash(key: &[u8]) -> u64 {
+    xxh3_64(key)
+}
+
+/// The first bytes of an encoded key, as a number.
+#[inline]
+fn key_head(key: &[u8]) -> u64 {
+    let mut head = [0; ZONE_BYTES];
+    let len = key.len().min(ZONE_BYTES);
+    head[..len].copy_from_slice(&key[..len]);
+    u64::from_be_bytes(head)
 }

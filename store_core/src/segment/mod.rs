@@ -49,8 +49,8 @@ pub use sort_arena::SortArena;
 pub use spill::{RunOptions, Spill};
 
 pub(crate) use block::SegmentBlock;
-pub(crate) use cold_file::{ColdBlock, ColdFile, ColdWriter, key_hash};
-pub(crate) use cold_index::{ColdColumn, ColdColumns, Zone, zone_head};
+pub(crate) use cold_file::{ColdBlock, ColdFile, ColdWriter};
+pub(crate) use cold_index::{ColdColumn, ColdColumns, SoughtKey, Zone, zone_head};
 pub(crate) use columns::ColumnCells;
 pub(crate) use format::SegmentKind;
 pub(crate) use reader::SegmentReader;

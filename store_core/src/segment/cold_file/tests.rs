@@ -1,6 +1,6 @@
 //! Tests of cold segments.
 
-use super::super::cold_index::ColdColumn;
+use super::super::cold_index::{ColdColumn, SoughtKey};
 use super::*;
 use crate::MemoryBudget;
 use crate::error::Kind;
@@ -133,4 +133,33 @@ fn any_flipped_bit_and_any_cut_is_an_error() {
     for len in (0..bytes.len()).step_by(13) {
         assert!(check(&bytes[..len]).is_err(), "{len}");
     }
+}
+
+#[test]
+fn keys_outside_of_a_segment_are_told_by_its_ends() {
+    let place = place();
+    write(&place, 2_000, SegmentCodec::Lz4);
+    let file = ColdFile::open(&*place.device, "cold.seg", &place.holder).unwrap();
+    let may_have = |key: &str| {
+        let mut bytes = Vec::new();
+        crate::value::encode_key(
+            Value::Text(key.to_owned()).as_ref(),
+            Type::Text,
+            true,
+            &mut bytes,
+        )
+        .unwrap();
+        file.index.may_have(&SoughtKey::new(&bytes))
+    };
+    for n in 0..2_000 {
+        assert!(may_have(&format!("UAL{n:06}")), "{n}");
+    }
+    let others: Vec<String> = (0..2_000)
+        .flat_map(|n| [format!("UAK{n:06}"), format!("UAL{n:06}a"), format!("UAM{n:06}")])
+        .chain(["UAL002000".to_owned(), String::new()])
+        .collect();
+    let passed: Vec<&String> = others.iter().filter(|key| may_have(key)).collect();
+    // What lies between two keys only the filter tells.
+    assert!(passed.len() < 60, "{}", passed.len());
+    assert!(passed.iter().all(|key| key.starts_with("UAL00") && key.len() == 10), "{passed:?}");
 }
