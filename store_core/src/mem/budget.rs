@@ -322,6 +322,11 @@ impl Holder {
         self.take_at_once(bytes, self.most())
     }
 
+    /// The same of what is kept for letting go of rows.
+    pub(crate) fn take_urgent_in_pool(&self, bytes: usize) -> Result<()> {
+        self.take_at_once(bytes, self.budget().grantable_urgently())
+    }
+
     /// Up to here it may fill the budget.
     fn most(&self) -> u64 {
         let budget = &self.0.budget;

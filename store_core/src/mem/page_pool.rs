@@ -12,7 +12,7 @@
 //! A commit must not fail once its timestamp is taken, yet its index blocks need memory: it takes a
 //! [`Promise`] first, and those pages stay ready for it.
 
-use super::budget::Holder;
+use super::budget::{Cache, Holder};
 use super::region::Region;
 use crate::error::{Error, Kind, Result};
 use crate::options::{
@@ -86,7 +86,7 @@ impl PagePool {
         let slack = space.start().as_ptr().align_offset(PAGE_BYTES);
         // SAFETY: `slack` is below one page and the region is one page longer than the pool.
         let start = unsafe { space.start().add(slack) };
-        Ok(Arc::new(Self {
+        let pool = Arc::new(Self {
             space: RwLock::new(Some(space)),
             start,
             pages_max: pages_max as u32,
@@ -94,7 +94,10 @@ impl PagePool {
             holder,
             overdrawn: AtomicU64::new(0),
             blank: AtomicPtr::new(null_mut()),
-        }))
+        });
+        let cache: Arc<dyn Cache> = Arc::<Self>::clone(&pool);
+        pool.holder.budget().add_cache(Arc::downgrade(&cache));
+        Ok(pool)
     }
 
     /// A page for this holder; its bytes are whatever its last user left.
@@ -143,7 +146,7 @@ impl PagePool {
         self.allocate(holder).or_else(|refusal| {
             let mut state = self.state.lock();
             if state.ready.is_empty() {
-                self.holder.take_urgent(PAGE_BYTES).map_err(|_| refusal)?;
+                self.holder.take_urgent_in_pool(PAGE_BYTES).map_err(|_| refusal)?;
                 let opened = self.open_pages(&mut state, 1);
                 opened.inspect_err(|_| self.holder.give(PAGE_BYTES))?;
             }
@@ -330,6 +333,13 @@ impl PagePool {
         let offset = page.as_ptr() as usize - self.start.as_ptr() as usize;
         debug_assert!(offset.is_multiple_of(PAGE_BYTES));
         (offset / PAGE_BYTES) as u32
+    }
+}
+
+/// Ready pages go to whoever is refused memory that is not pages.
+impl Cache for PagePool {
+    fn give_back(&self) -> bool {
+        self.trim()
     }
 }
 

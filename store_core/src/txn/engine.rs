@@ -161,7 +161,7 @@ impl Engine {
             pool,
             epoch,
             tables_holder: holder.child("tables"),
-            cold_blocks: BlockCache::new(&budget, holder.child("cold blocks")),
+            cold_blocks: BlockCache::new(&budget, holder.urgent_child("cold blocks")),
             device: OnceLock::new(),
             freezer: Freezer::default(),
             freezing: crate::sync::Mutex::new(()),

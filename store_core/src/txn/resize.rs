@@ -59,7 +59,7 @@ impl Engine {
             self.apply_limit(bytes);
             return Ok(());
         }
-        self.fall_to(bytes).inspect_err(|_| self.apply_limit(before))
+        self.fall(before, bytes).inspect_err(|_| self.apply_limit(before))
     }
 
     fn apply_limit(&self, bytes: u64) {
@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// Lets go of what is held beyond a limit, which is in force afterwards.
-    fn fall_to(&self, limit: u64) -> Result<()> {
+    fn fall(&self, before: u64, limit: u64) -> Result<()> {
         // Where rows can leave there should be room to work in afterwards.
         let spare = if self.freezer.is_enabled() { limit / SPARE_SHARE } else { 0 };
         let mut least = u64::MAX;
@@ -84,20 +84,20 @@ impl Engine {
                 (least, since) = (used, Instant::now());
             }
             let is_stuck = since.elapsed() > PATIENCE;
-            if used <= limit && (used <= limit - spare || is_stuck) {
+            if used <= limit - spare || used <= limit && is_stuck {
                 self.apply_limit(limit);
-                if self.budget.used() <= limit {
+                // What is kept back for letting go of rows has to be free as well.
+                if self.budget.used() <= self.budget.grantable() {
                     return Ok(());
                 }
-            } else if is_stuck {
+            }
+            if is_stuck {
                 return Err(self.too_small(limit, used));
             }
-            // No more than is used, but for what is kept: freezing takes it from there.
-            let step = limit.max(used + self.budget.kept_back());
-            if step < self.budget.limit() {
-                self.apply_limit(step);
-            }
-            if self.budget.empty_caches() || self.pool.trim() {
+            // Rows take some memory on their way out: with none left none would leave.
+            let room = self.budget.kept_back() + spare;
+            self.apply_limit((used + room).clamp(limit, before));
+            if self.budget.empty_caches() {
                 continue;
             }
             // Also has rows frozen, by and by; what they leave is reclaimed meanwhile.
