@@ -25,6 +25,8 @@ pub(super) const LZ4_RATIO_MAX: usize = 256;
 const MAGIC: [u8; 8] = *b"storeseg";
 const FOOTER_MAGIC: [u8; 8] = *b"storeend";
 const VERSION: u32 = 1;
+/// Of cold segments, since their filters are in pieces.
+const VERSION_COLD: u32 = 2;
 
 /// What a segment is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,13 @@ pub(crate) enum SegmentKind {
     Run = 2,
     /// A cold partition.
     Cold = 3,
+}
+
+impl SegmentKind {
+    /// The version in which segments of this kind are written; those before it are read.
+    fn version(self) -> u32 {
+        if self == Self::Cold { VERSION_COLD } else { VERSION }
+    }
 }
 
 /// How the bytes of blocks are packed.
@@ -90,7 +99,7 @@ impl Header {
     pub(super) fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.kind.version().to_le_bytes());
         bytes[12] = self.kind as u8;
         put(&mut bytes, 16, self.schema_id);
         put(&mut bytes, 24, self.file_id);
@@ -111,12 +120,13 @@ impl Header {
             .into_iter()
             .find(|kind| *kind as u8 == bytes[12]);
         match kind {
-            Some(kind) if version == VERSION => {
+            Some(kind) if (VERSION..=kind.version()).contains(&version) => {
                 Ok(Self { kind, schema_id: u64_at(bytes, 16), file_id: u64_at(bytes, 24) })
             }
             _ => Err(Flaw::Newer(Error::unsupported(format!(
-                "segment format {version}, kind {}: this program reads format {VERSION}",
-                bytes[12]
+                "segment format {version}, kind {}: this program reads format {}",
+                bytes[12],
+                kind.map_or(VERSION_COLD, SegmentKind::version)
             )))),
         }
     }
