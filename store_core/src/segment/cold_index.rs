@@ -257,7 +257,9 @@ impl ColdIndex {
         put_bytes(out, &self.last_key);
         put_u64(out, self.filter.bytes() as u64);
         put_u64(out, pieces.len() as u64);
-        pieces.iter().for_each(|at| put_u64(out, *at));
+        for at in pieces {
+            put_u64(out, *at);
+        }
         Ok(())
     }
 
