@@ -1,6 +1,7 @@
 //! Files of a store taken apart and put together again with checksums that hold, so that what stands
 //! behind a checksum can be tested with bytes that no store has written.
 
+use std::collections::BTreeMap;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 const LOG_HEADER_BYTES: usize = 4096;
@@ -36,6 +37,8 @@ pub struct Sealed {
     pub parts: Vec<(Vec<u8>, Vec<u8>)>,
     /// Where the index of a cold segment was.
     index_at: Option<u64>,
+    /// Packed parts: as they were, unpacked and packed.
+    packed: BTreeMap<usize, (Vec<u8>, Vec<u8>)>,
 }
 
 /// A segment of any kind as a program of another version would begin it, with a header that holds.
@@ -84,7 +87,7 @@ impl Sealed {
             FileKind::Manifest => (MANIFEST_HEADER_BYTES, 0),
         };
         let (header, mut rest) = bytes.split_at(header_bytes);
-        let mut parts = Vec::new();
+        let (mut parts, mut as_packed) = (Vec::new(), BTreeMap::new());
         loop {
             let (len, packed) = match kind {
                 FileKind::Log if rest.len() < FRAME_BYTES || u64_at(rest, 0) == 0 => break,
@@ -98,7 +101,11 @@ impl Sealed {
             let (head, stored) = part.split_at(part_bytes);
             let bytes = match packed {
                 None => stored.to_vec(),
-                Some(raw) => lz4_flex::block::decompress(stored, raw).unwrap(),
+                Some(raw) => {
+                    let bytes = lz4_flex::block::decompress(stored, raw).unwrap();
+                    as_packed.insert(parts.len(), (bytes.clone(), stored.to_vec()));
+                    bytes
+                }
             };
             parts.push((head.to_vec(), bytes));
             rest = after;
@@ -106,11 +113,11 @@ impl Sealed {
         let cold = kind == FileKind::Segment && header[12] == COLD_SEGMENT;
         let trailer = parts.last().filter(|_| cold).map(|(_, bytes)| bytes);
         let index_at = trailer.map(|bytes| u64_at(bytes, bytes.len() - TRAILER_BYTES));
-        Self { kind, header: header.to_vec(), parts, index_at }
+        Self { kind, header: header.to_vec(), parts, index_at, packed: as_packed }
     }
 
     /// The file, with lengths, positions and checksums that hold. Blocks of a cold segment are found where
-    /// they were: only the first of them may be changed and found, and the index.
+    /// they were: what comes behind one that has another length is not, but for the index.
     pub fn seal(&self) -> Vec<u8> {
         match self.kind {
             FileKind::Log => self.seal_log(),
@@ -149,17 +156,18 @@ impl Sealed {
                 self.point_to_index(&mut stored, last_at);
             }
             last_at = bytes.len() as u64;
-            let stored = &stored[..];
+            let unpacked = stored.len() as u32;
+            let packed = self.packed.get(&number).filter(|(bytes, _)| *bytes == stored);
+            let stored = packed.map_or(&stored[..], |(_, packed)| packed);
             put(&mut head, 8, number as u64);
             put(&mut head, 16, xxh3_64(stored));
-            for at in [28, 32] {
-                head[at..at + 4].copy_from_slice(&(stored.len() as u32).to_le_bytes());
-            }
-            head[36] = 0;
+            head[28..32].copy_from_slice(&unpacked.to_le_bytes());
+            head[32..36].copy_from_slice(&(stored.len() as u32).to_le_bytes());
+            head[36] = u8::from(packed.is_some());
             let checksum = xxh3_64_with_seed(&head[8..], id);
             put(&mut head, 0, checksum);
             rows += u32_at(&head, 24) as u64;
-            raw += stored.len() as u64;
+            raw += u64::from(unpacked);
             chain = xxh3_64_with_seed(&checksum.to_le_bytes(), chain);
             bytes.extend_from_slice(&head);
             bytes.extend_from_slice(stored);

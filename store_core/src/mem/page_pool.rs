@@ -12,7 +12,7 @@
 //! A commit must not fail once its timestamp is taken, yet its index blocks need memory: it takes a
 //! [`Promise`] first, and those pages stay ready for it.
 
-use super::budget::{Cache, Holder};
+use super::budget::Holder;
 use super::region::Region;
 use crate::error::{Error, Kind, Result};
 use crate::options::{
@@ -86,7 +86,7 @@ impl PagePool {
         let slack = space.start().as_ptr().align_offset(PAGE_BYTES);
         // SAFETY: `slack` is below one page and the region is one page longer than the pool.
         let start = unsafe { space.start().add(slack) };
-        let pool = Arc::new(Self {
+        Ok(Arc::new(Self {
             space: RwLock::new(Some(space)),
             start,
             pages_max: pages_max as u32,
@@ -94,10 +94,7 @@ impl PagePool {
             holder,
             overdrawn: AtomicU64::new(0),
             blank: AtomicPtr::new(null_mut()),
-        });
-        let cache: Arc<dyn Cache> = Arc::<Self>::clone(&pool);
-        pool.holder.budget().add_cache(Arc::downgrade(&cache));
-        Ok(pool)
+        }))
     }
 
     /// A page for this holder; its bytes are whatever its last user left.
@@ -333,13 +330,6 @@ impl PagePool {
         let offset = page.as_ptr() as usize - self.start.as_ptr() as usize;
         debug_assert!(offset.is_multiple_of(PAGE_BYTES));
         (offset / PAGE_BYTES) as u32
-    }
-}
-
-/// Ready pages go to whoever is refused memory that is not pages.
-impl Cache for PagePool {
-    fn give_back(&self) -> bool {
-        self.trim()
     }
 }
 

@@ -97,7 +97,7 @@ impl Engine {
             // Rows take some memory on their way out: with none left none would leave.
             let room = self.budget.kept_back() + spare;
             self.apply_limit((used + room).clamp(limit, before));
-            if self.budget.empty_caches() {
+            if self.budget.empty_caches() || self.pool.trim() {
                 continue;
             }
             // Also has rows frozen, by and by; what they leave is reclaimed meanwhile.
