@@ -223,7 +223,7 @@ fn what_a_checkpoint_holds_is_durable_before_followers_read_it() {
                 }
             });
         }
-        for _ in 0..25 {
+        for _ in 0..75 {
             let first = place.operations();
             place.record_at(first..first + 200);
             owner.checkpoint().unwrap();
