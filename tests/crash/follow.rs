@@ -219,11 +219,11 @@ fn what_a_checkpoint_holds_is_durable_before_followers_read_it() {
                 let (key, change) = ([writer.into()], [("text", "".into())]);
                 while !over.is_over() {
                     owner.write(|txn| table.update(txn, &key, &change)).unwrap();
-                    std::thread::sleep(std::time::Duration::from_micros(20));
+                    std::thread::yield_now();
                 }
             });
         }
-        for _ in 0..75 {
+        for _ in 0..40 {
             let first = place.operations();
             place.record_at(first..first + 200);
             owner.checkpoint().unwrap();
