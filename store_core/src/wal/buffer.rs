@@ -41,6 +41,15 @@ impl Batch {
         Ok(())
     }
 
+    /// Gives the memory of an empty buffer back; false if there are frames in it, or it has none.
+    pub(super) fn give_back(&mut self) -> bool {
+        let gives = self.bytes.is_empty() && self.bytes.capacity() > 0;
+        if gives {
+            *self = Self::default();
+        }
+        gives
+    }
+
     /// Appends bytes for which there is room.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         debug_assert!(self.bytes.len() + bytes.len() <= self.bytes.capacity());

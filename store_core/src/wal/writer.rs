@@ -296,11 +296,25 @@ impl Wal {
                 self.lead_or_wait(&mut state, Goal::Written);
             } else if end > state.allocated {
                 self.extend(&mut state, end)?;
+            } else if let Err(refused) = state.pending.reserve(&self.holder, total) {
+                self.make_room(&mut state, refused)?;
             } else {
-                state.pending.reserve(&self.holder, total)?;
                 return Ok(state);
             }
         }
+    }
+
+    /// Gives back what the log itself holds when memory is refused to it: an empty buffer, or that
+    /// of a batch once it is written. The caller asks again; with nothing left it is `refused`.
+    fn make_room(&self, state: &mut MutexGuard<'_, State>, refused: Error) -> Result<()> {
+        if state.spare.give_back() || state.pending.give_back() {
+            return Ok(());
+        }
+        if state.pending.len() == 0 && !state.leading {
+            return Err(refused);
+        }
+        self.lead_or_wait(state, Goal::Written);
+        Ok(())
     }
 
     /// Extends the file up to `need` or more, or waits for who is at it.

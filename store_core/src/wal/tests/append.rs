@@ -206,6 +206,24 @@ fn a_refused_budget_sequences_nothing() {
     assert_eq!(read(&device, Lsn::ZERO).unwrap().0.len(), 2);
 }
 
+/// What is there for a batch need not hold two records: then each is written before the next.
+#[test]
+fn a_batch_is_written_where_there_is_no_memory_for_it_and_one_more_record() {
+    let budget = MemoryBudget::new(4 << 10);
+    let device = SimDevice::new();
+    let wal =
+        Wal::create(Arc::new(device.clone()), BIRTH, small(), budget.holder("wal"), clock_word())
+            .unwrap();
+    for number in 1..=20 {
+        commit(&wal, number, &payload(number)).unwrap();
+    }
+    assert_eq!(wal.durable(), Lsn::ZERO, "written, not synced");
+    wal.wait_durable(wal.end()).unwrap();
+    let longest = (1..=20).map(|number| payload(number).len()).max().unwrap();
+    assert!(longest > budget.limit() as usize / 3, "three of {longest} bytes would fit");
+    assert_eq!(read(&device, Lsn::ZERO).unwrap().0.len(), 20);
+}
+
 /// The thread that looks after the log makes room before it is needed, in the file that is in use.
 #[test]
 fn room_is_made_before_it_is_needed() {
