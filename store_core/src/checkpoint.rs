@@ -54,7 +54,9 @@ fn run(engine: &Arc<Engine>, home: &Home) -> Result<()> {
     if no_copies.is_none() && !planted::bug("copied_file_removed") {
         return Ok(());
     }
-    if let Some(_none_written) = engine.freezing.try_lock() {
+    if let (Some(_none_merged), Some(_none_written)) =
+        (engine.merging.try_lock(), engine.freezing.try_lock())
+    {
         cold_files::retire_ended(engine);
         cold_files::remove_unused(engine, &*home.device, &manifest)?;
     }

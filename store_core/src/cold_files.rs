@@ -56,14 +56,16 @@ pub(crate) fn attach(
     if file.schema_id() != u64::from(table) {
         return Err(Error::corrupt(format!("{name} belongs to another table")));
     }
-    let base = rows.cold.free_base(file.index.rows)?;
-    let segment = Arc::new(ColdSegment::new(file, table, number, base, &rows.cold.holder)?);
-    rows.cold.add(Arc::clone(&segment));
-    Ok(segment)
+    rows.cold.add(file, table, number)
 }
 
 fn known(rows: &TableData, number: u64) -> Option<Arc<ColdSegment>> {
     rows.cold.segments().iter().find(|segment| segment.number == number).cloned()
+}
+
+fn needed(rows: &TableData, number: u64) -> Result<Arc<ColdSegment>> {
+    let unknown = || format!("the log speaks of cold segment {number}, which nothing names");
+    known(rows, number).ok_or_else(|| Error::corrupt(unknown()))
 }
 
 /// The segment that a change in the log is about, which it fits.
@@ -74,9 +76,16 @@ pub(crate) fn segment_of(
 ) -> Result<Arc<ColdSegment>> {
     let segment = match change {
         ColdChange::Born { segment, .. } => attach(device, rows, rows.id, *segment)?,
-        ColdChange::Gone { segment, .. } => known(rows, *segment).ok_or_else(|| {
-            Error::corrupt(format!("the log speaks of cold segment {segment}, which nothing names"))
-        })?,
+        ColdChange::Gone { segment, .. } => needed(rows, *segment)?,
+        ColdChange::Over { segment, into } => {
+            let (segment, next) = (needed(rows, *segment)?, needed(rows, *into)?);
+            if Arc::ptr_eq(&segment, &next) || next.next().is_some() {
+                let (name, next) = (segment.file.name(), next.file.name());
+                return Err(Error::corrupt(format!("{name}: merged into {next}, which is over")));
+            }
+            segment.lead_to(&next);
+            segment
+        }
     };
     segment.check(change)?;
     Ok(segment)

@@ -4,7 +4,7 @@ use crate::durability::Durability;
 use crate::follow::{FollowStats, FollowerStats};
 use crate::mem::HolderUsage;
 use crate::sync::Relaxed;
-use crate::txn::{Engine, FreezerTally, LiveTable, SecondaryIndex};
+use crate::txn::{Engine, FreezerTally, LiveTable, MergesTally, SecondaryIndex};
 use std::sync::Arc;
 
 /// A store in numbers, as of one moment without stopping anybody.
@@ -51,6 +51,12 @@ pub struct Stats {
     pub frozen_rows: u64,
     /// Why the last of them failed, if it did.
     pub freeze_error: Option<String>,
+    /// Cold segments that were made of others, and the rows written to them.
+    pub merges: u64,
+    /// See `merges`.
+    pub merged_rows: u64,
+    /// Why the last merge failed, if it did; segments stay as they are then.
+    pub merge_error: Option<String>,
     /// Files of the log.
     pub wal_files: usize,
     /// Bytes of those files.
@@ -145,6 +151,7 @@ impl Stats {
         let log = engine.log();
         let FreezerTally { passes: freezes, rows: frozen_rows, error: freeze_error } =
             engine.freezer.tally();
+        let MergesTally { merges, rows: merged_rows, error: merge_error } = engine.merges.tally();
         let (cold_blocks_found, cold_blocks_read) = engine.cold_blocks.looks();
         let (snapshots, oldest) = engine.timeline.open_snapshots();
         let behind = log.map(|log| log.wal.behind()).unwrap_or_default();
@@ -168,6 +175,9 @@ impl Stats {
             freezes,
             frozen_rows,
             freeze_error,
+            merges,
+            merged_rows,
+            merge_error,
             cold_blocks_found,
             cold_blocks_read,
             wal_files: files.len(),

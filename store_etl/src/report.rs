@@ -78,6 +78,9 @@ fn cold(stats: &Stats) -> Value {
         "freezes": stats.freezes,
         "frozen_rows": stats.frozen_rows,
         "freeze_error": stats.freeze_error,
+        "merges": stats.merges,
+        "merged_rows": stats.merged_rows,
+        "merge_error": stats.merge_error,
     })
 }
 

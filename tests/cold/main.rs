@@ -4,6 +4,7 @@
 
 mod beside;
 mod budget;
+mod merge;
 mod refused;
 mod resize;
 

@@ -44,6 +44,7 @@ fn write() -> (Files, String) {
     steps.extend([Step::Freeze, Step::Thaw, Step::CreateTable, Step::Mixed, Step::CreateIndex]);
     steps.extend([Step::Put, Step::Freeze, Step::Delete, Step::Reinsert, Step::ChangeColumns]);
     steps.extend([Step::Mixed, Step::Freeze, Step::Put, Step::Mixed]);
+    steps.extend([Step::Merge, Step::Thaw, Step::Checkpoint, Step::Merge, Step::Mixed]);
     runner.run(&steps).unwrap();
     let state = format!("{:#?}\n", state_of(runner.store()));
     let mut files = place.contents();

@@ -13,7 +13,7 @@ use std::time::Instant;
 use store_tests::random::Random;
 use store_tests::sim_device::{Each, SimDevice};
 
-const ALPHABET: [Step; 9] = [
+const ALPHABET: [Step; 10] = [
     Step::Put,
     Step::Delete,
     Step::Checkpoint,
@@ -23,6 +23,7 @@ const ALPHABET: [Step; 9] = [
     Step::Reopen,
     Step::Freeze,
     Step::Thaw,
+    Step::Merge,
 ];
 
 /// All sequences of up to so many steps.

@@ -51,6 +51,8 @@ pub enum Step {
     /// Moves rows of a table out of memory, or back; one with unique indexes loses these first.
     Freeze,
     Thaw,
+    /// Writes some rows and moves them out of memory in several pieces, whose segments are merged.
+    Merge,
     /// Drops a table.
     DropTable,
     /// Closes the store and opens it again, which begins a new log file.
@@ -59,7 +61,7 @@ pub enum Step {
 
 impl Step {
     /// How often each comes in a random workload.
-    const WEIGHTS: [(Self, u64); 16] = [
+    const WEIGHTS: [(Self, u64); 17] = [
         (Self::CreateTable, 3),
         (Self::Put, 8),
         (Self::Delete, 4),
@@ -74,6 +76,7 @@ impl Step {
         (Self::ChangeColumns, 4),
         (Self::Freeze, 6),
         (Self::Thaw, 2),
+        (Self::Merge, 3),
         (Self::DropTable, 1),
         (Self::Reopen, 3),
     ];
@@ -179,6 +182,7 @@ impl Runner {
             Step::ChangeColumns => runner.change_columns(),
             Step::Freeze => runner.freeze(),
             Step::Thaw => runner.thaw(),
+            Step::Merge => runner.merge(),
             Step::DropTable => runner.drop_table(),
             Step::Reopen => {
                 runner.store = None;
@@ -259,16 +263,30 @@ impl Runner {
 
     fn freeze(&mut self) -> Result<()> {
         let Some((name, _)) = self.any_table() else { return Ok(()) };
+        let some = column("id").lt(self.random.below(IDS + 1) as i64);
+        let rows = if self.random.once_in(2) { Predicate::all() } else { some };
+        self.freeze_rows(name, &[rows])
+    }
+
+    fn merge(&mut self) -> Result<()> {
+        let Some((name, _)) = self.any_table() else { return Ok(()) };
+        self.commit(|work| (0..IDS).try_for_each(|id| work.upsert_row(name, id as i64, 60)))?;
+        let pieces = [2, 4, 6, IDS].map(|end| column("id").lt(end as i64));
+        self.freeze_rows(name, &pieces)
+    }
+
+    fn freeze_rows(&mut self, name: &str, pieces: &[Predicate]) -> Result<()> {
         let table = self.store().open_table(name)?;
         for index in table.schema().indexes.iter().filter(|index| index.unique) {
             let mut next = self.history.acknowledged_state().clone();
             next.get_mut(name).unwrap().indexes.remove(&index.name);
             self.history.attempt(next, || table.drop_index(&index.name))?;
         }
-        let same = self.history.acknowledged_state().clone();
-        let some = column("id").lt(self.random.below(IDS + 1) as i64);
-        let rows = if self.random.once_in(2) { Predicate::all() } else { some };
-        self.history.attempt(same, || table.freeze(&rows, |_| true).map(drop))
+        for rows in pieces {
+            let same = self.history.acknowledged_state().clone();
+            self.history.attempt(same, || table.freeze(rows, |_| true).map(drop))?;
+        }
+        Ok(())
     }
 
     fn thaw(&mut self) -> Result<()> {
@@ -383,8 +401,14 @@ impl Work<'_> {
     }
 
     fn upsert(&mut self, text_bytes: u64) -> Result<()> {
-        let Some((table, name)) = self.table(text_bytes > 1_000)? else { return Ok(()) };
-        let (id, value) = (self.random.below(IDS) as i64, self.random.below(40) as i64);
+        let Some((_, name)) = self.table(text_bytes > 1_000)? else { return Ok(()) };
+        let id = self.random.below(IDS) as i64;
+        self.upsert_row(&name, id, text_bytes)
+    }
+
+    fn upsert_row(&mut self, name: &str, id: i64, text_bytes: u64) -> Result<()> {
+        let (table, name) = (self.store.open_table(name)?, name.to_owned());
+        let value = self.random.below(40) as i64;
         let text = self.text(text_bytes);
         let row = self.next[&name].row(id, value, text);
         let outcome = table.upsert(self.txn, &cells(&row)).map(drop);

@@ -9,6 +9,9 @@
 //! takes what memory has for it and what the segments have, and nothing twice. A segment never changes.
 //! Beside it is kept when its rows were born (`ColdSegment::is_born`) and when each was gone (`deaths`).
 //!
+//! Rows of several segments may be merged into one (`merge`): from one commit on they are there, and the
+//! others are over.
+//!
 //! Readers take no lock but that of the list of segments, which is held for moments by whoever adds one.
 //! Whoever moves rows between memory and segments is alone in a table ([`ColdRows::moving`]).
 //!
@@ -17,12 +20,14 @@
 
 mod cache;
 mod deaths;
+mod merge;
 mod read;
 mod rows;
 mod segment;
 mod walk;
 
 pub(crate) use cache::BlockCache;
+pub(crate) use merge::{MergedRows, Size, choose, left_since};
 pub(crate) use read::{ColdReader, fill_row};
 pub(crate) use rows::{ColdFound, ColdRows, Segments};
 pub(crate) use segment::{ColdSegment, ColdState, PART_ROWS};
@@ -44,4 +49,6 @@ pub(crate) enum ColdChange {
     Born { segment: u64, part: u32, without: Vec<u32> },
     /// A row of a segment is in memory again.
     Gone { segment: u64, row: u32 },
+    /// What was left of a segment is in another one from now on, into which it was merged.
+    Over { segment: u64, into: u64 },
 }

@@ -10,7 +10,7 @@ use crate::mem::layout::Layout;
 use crate::mem::{Holder, Reservation, RowWords};
 use crate::schema::{Column, Schema};
 use crate::segment::{ColdBlock, ColumnCells};
-use crate::value::ValueRef;
+use crate::value::{ValueRef, encode_key};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) struct ColdReader {
     keeps_all: bool,
 }
 
-struct OpenBlock {
+pub(super) struct OpenBlock {
     segment: Arc<ColdSegment>,
     nth: usize,
     block: Arc<ColdBlock>,
@@ -112,7 +112,7 @@ impl ColdReader {
 }
 
 impl OpenBlock {
-    fn new(
+    pub(super) fn new(
         segment: Arc<ColdSegment>,
         nth: usize,
         block: Arc<ColdBlock>,
@@ -126,7 +126,7 @@ impl OpenBlock {
     }
 
     /// Reads a column of the table, if the segment has it.
-    fn need(&mut self, column: usize) -> Result<()> {
+    pub(super) fn need(&mut self, column: usize) -> Result<()> {
         let Some(at) = self.places[column] else { return Ok(()) };
         if self.cells[at].is_none() {
             let cells = self.segment.file.column(self.nth, &self.block, at)?;
@@ -137,11 +137,24 @@ impl OpenBlock {
     }
 
     /// The cell of a column that was needed; of one that is newer than the segment its default.
-    fn value<'b>(&'b self, schema: &'b Schema, column: usize, row: usize) -> ValueRef<'b> {
+    pub(super) fn value<'b>(
+        &'b self,
+        schema: &'b Schema,
+        column: usize,
+        row: usize,
+    ) -> ValueRef<'b> {
         match self.places[column] {
             Some(at) => self.cells[at].as_ref().map_or(ValueRef::Null, |cells| cells.get(row)),
             None => default(schema, column),
         }
+    }
+
+    /// Appends the encoded key of a row, whose columns were needed.
+    pub(super) fn put_key(&self, schema: &Schema, row: usize, out: &mut Vec<u8>) -> Result<()> {
+        schema.key.iter().try_for_each(|column| {
+            let ty = schema.columns[*column].ty;
+            encode_key(self.value(schema, *column, row), ty, true, out)
+        })
     }
 }
 

@@ -6,9 +6,9 @@ use super::{COLD_ROWS, is_cold};
 use crate::error::{Error, Kind, Result};
 use crate::mem::Holder;
 use crate::mvcc::Timestamp;
-use crate::segment::{ColdBlock, SoughtKey};
+use crate::segment::{ColdBlock, ColdFile, SoughtKey};
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Relaxed, RwLock};
-use crate::value::ValueRef;
+use crate::value::{ValueRef, encode_key};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -85,30 +85,25 @@ impl ColdRows {
         self.moving.lock()
     }
 
-    /// A number for the first row of a segment of so many: behind the others, or in the first gap.
-    pub(crate) fn free_base(&self, rows: u32) -> Result<u32> {
-        let segments = self.segments();
-        let mut base = 0_u32;
-        for segment in segments.iter() {
-            if segment.base - base >= rows {
-                return Ok(base);
-            }
-            base = segment.base + segment.rows();
-        }
-        if COLD_ROWS - base > rows {
-            return Ok(base);
-        }
-        Err(Error::new(Kind::Unsupported, "a table can have about 2,147,000,000 cold rows"))
-    }
-
-    /// Adds a segment, none of whose rows is there yet, or that nobody can read yet.
-    pub(crate) fn add(&self, segment: Arc<ColdSegment>) {
+    /// Adds a segment with the rows of this file, none of which is there yet, or that nobody can read yet.
+    pub(crate) fn add(&self, file: ColdFile, table: u32, number: u64) -> Result<Arc<ColdSegment>> {
         let mut segments = self.segments.write();
+        let base = free_base(&segments, file.index.rows)?;
+        let segment = Arc::new(ColdSegment::new(file, table, number, base, &self.holder)?);
         let mut more = segments.to_vec();
-        let at = more.partition_point(|known| known.base < segment.base);
-        more.insert(at, segment);
+        let at = more.partition_point(|known| known.base < base);
+        more.insert(at, Arc::clone(&segment));
         *segments = Arc::new(more);
         self.some.store(true, Relaxed);
+        Ok(segment)
+    }
+
+    /// Takes a segment out of which no row ever was there.
+    pub(crate) fn remove(&self, segment: &Arc<ColdSegment>) {
+        let mut segments = self.segments.write();
+        let kept: Vec<_> =
+            segments.iter().filter(|known| !Arc::ptr_eq(known, segment)).cloned().collect();
+        *segments = Arc::new(kept);
     }
 
     /// Has the segments of the table in whose place this one comes.
@@ -164,19 +159,81 @@ impl ColdRows {
     pub(crate) fn find(&self, key: &[u8], at: Timestamp) -> Result<Option<ColdFound>> {
         let sought = SoughtKey::new(key);
         for segment in self.segments().iter().rev() {
-            if !segment.file.index.may_have(&sought) {
+            if segment.is_over(at) || !segment.file.index.may_have(&sought) {
                 continue;
             }
-            let Some(nth) = segment.file.index.block_of_key(key) else { continue };
-            let block = self.cache.block(segment.number, &segment.file, nth)?;
-            let Some(in_block) = find_in_block(segment, nth, &block, key)? else { continue };
-            let row = segment.file.index.block(nth).first_row + in_block as u32;
-            if segment.sees(row, at) {
-                return Ok(Some(ColdFound { segment: Arc::clone(segment), row, block, nth }));
+            let Some(found) = self.find_in(segment, key)? else { continue };
+            if segment.sees(found.row, at) {
+                return Ok(Some(found));
             }
         }
         Ok(None)
     }
+
+    /// The encoded key of a row of a segment.
+    pub(super) fn key_of(&self, segment: &Arc<ColdSegment>, row: u32) -> Result<Vec<u8>> {
+        let file = &segment.file;
+        let (nth, columns) = (file.index.block_of_row(row), &file.index.columns);
+        let block = self.cache.block(segment.number, file, nth)?;
+        let in_block = (row - file.index.block(nth).first_row) as usize;
+        let mut key = Vec::new();
+        for at in &columns.key {
+            let cells = file.column(nth, &block, *at as usize)?;
+            let ty = columns.columns[*at as usize].ty;
+            encode_key(cells.get(in_block), ty, true, &mut key)?;
+        }
+        Ok(key)
+    }
+
+    /// The row of a segment that has this encoded key.
+    pub(super) fn find_in(
+        &self,
+        segment: &Arc<ColdSegment>,
+        key: &[u8],
+    ) -> Result<Option<ColdFound>> {
+        let Some(nth) = segment.file.index.block_of_key(key) else { return Ok(None) };
+        let block = self.cache.block(segment.number, &segment.file, nth)?;
+        let Some(in_block) = find_in_block(segment, nth, &block, key)? else { return Ok(None) };
+        let row = segment.file.index.block(nth).first_row + in_block as u32;
+        Ok(Some(ColdFound { segment: Arc::clone(segment), row, block, nth }))
+    }
+
+    /// Where a row of this encoded key is now, or was when it went to memory: merges may have taken it
+    /// into other segments since it was found.
+    pub(crate) fn follow(
+        &self,
+        segment: &Arc<ColdSegment>,
+        row: u32,
+        key: &[u8],
+    ) -> Result<(Arc<ColdSegment>, u32)> {
+        let (mut segment, mut row) = (Arc::clone(segment), row);
+        loop {
+            // First: once it is over none of its rows goes to memory any more.
+            let next = segment.next();
+            let (Some(next), None) = (next, segment.gone_at(row)) else {
+                return Ok((segment, row));
+            };
+            let found = self.find_in(&next, key)?;
+            let missing = || Error::corrupt(format!("{}: a row is missing", next.file.name()));
+            row = found.ok_or_else(missing)?.row;
+            segment = next;
+        }
+    }
+}
+
+/// A number for the first row of a segment of so many: behind the others, or in the first gap.
+fn free_base(segments: &[Arc<ColdSegment>], rows: u32) -> Result<u32> {
+    let mut base = 0_u32;
+    for segment in segments {
+        if segment.base - base >= rows {
+            return Ok(base);
+        }
+        base = segment.base + segment.rows();
+    }
+    if COLD_ROWS - base > rows {
+        return Ok(base);
+    }
+    Err(Error::new(Kind::Unsupported, "a table can have about 2,147,000,000 cold rows"))
 }
 
 /// The place of a key in a block.

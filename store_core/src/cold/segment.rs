@@ -7,8 +7,9 @@ use crate::mem::{Holder, Reservation};
 use crate::mvcc::Timestamp;
 use crate::planted;
 use crate::segment::ColdFile;
-use crate::sync::{Acquire, AtomicU64, Relaxed, Release};
+use crate::sync::{Acquire, AtomicU64, Mutex, Relaxed, Release};
 use bincode::{Decode, Encode};
+use std::sync::Arc;
 
 /// Rows that are born together: one commit takes them out of memory.
 pub(crate) const PART_ROWS: u32 = 1024;
@@ -28,6 +29,10 @@ pub(crate) struct ColdSegment {
     /// The timestamps at which its parts were born; 0 of those that are not.
     births: Box<[AtomicU64]>,
     deaths: Deaths,
+    /// From when on what is left of it is in another segment; 0 if it is here.
+    over: AtomicU64,
+    /// That other one: known before it is the case.
+    next: Mutex<Option<Arc<Self>>>,
     _held: Reservation,
 }
 
@@ -55,7 +60,9 @@ impl ColdSegment {
         let parts = file.index.rows.div_ceil(PART_ROWS) as usize;
         let held = holder.reserve(parts * size_of::<AtomicU64>() + size_of::<Self>())?;
         let births = (0..parts).map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { file, table, number, base, births, deaths: Deaths::new(holder)?, _held: held })
+        let (over, next) = (AtomicU64::new(0), Mutex::new(None));
+        let deaths = Deaths::new(holder)?;
+        Ok(Self { file, table, number, base, births, deaths, over, next, _held: held })
     }
 
     /// How many rows it has, there or not.
@@ -76,7 +83,22 @@ impl ColdSegment {
     /// True if a reader at this timestamp sees the row.
     #[inline]
     pub(crate) fn sees(&self, row: u32, at: Timestamp) -> bool {
-        self.is_born(row / PART_ROWS, at) && !self.is_gone(row, at)
+        self.is_born(row / PART_ROWS, at) && !self.is_gone(row, at) && !self.is_over(at)
+    }
+
+    /// True if a reader at this timestamp finds its rows in another segment.
+    #[inline]
+    pub(crate) fn is_over(&self, at: Timestamp) -> bool {
+        let over = self.over.load(Acquire); // pairs with Release in `end`
+        over != 0 && over <= at.0 && !planted::bug("merged_segment_seen")
+    }
+
+    /// The segment that has its rows now, if it is over for somebody.
+    pub(crate) fn next(&self) -> Option<Arc<Self>> {
+        if self.over.load(Acquire) == 0 || planted::bug("merge_not_followed") {
+            return None;
+        }
+        self.next.lock().clone()
     }
 
     fn is_born(&self, part: u32, at: Timestamp) -> bool {
@@ -93,8 +115,16 @@ impl ColdSegment {
         self.deaths.of(row)
     }
 
+    /// Its rows that are gone since this timestamp.
+    pub(super) fn gone_since(&self, at: Timestamp) -> Vec<u32> {
+        self.deaths.iter().filter(|(_, gone)| *gone > at).map(|(row, _)| row).collect()
+    }
+
     /// How many rows a reader at this timestamp sees.
     pub(crate) fn count(&self, at: Timestamp) -> u64 {
+        if self.is_over(at) {
+            return 0;
+        }
         let parts = (0..self.parts()).filter(|part| self.is_born(*part, at));
         let born: u64 = parts.map(|part| self.part(part).len() as u64).sum();
         let gone = self.deaths.iter();
@@ -104,6 +134,9 @@ impl ColdSegment {
 
     /// True if no reader sees any of its rows, now or later, but those before this timestamp.
     pub(crate) fn has_ended(&self, oldest: Timestamp) -> bool {
+        if self.is_over(oldest) {
+            return true;
+        }
         let born = self.births.iter().all(|born| born.load(Acquire) != 0);
         born && self.deaths.len() == self.rows()
             && self.deaths.iter().all(|(_, gone)| gone <= oldest)
@@ -113,7 +146,7 @@ impl ColdSegment {
     pub(crate) fn last_change(&self) -> Timestamp {
         let births = self.births.iter().map(|born| born.load(Acquire));
         let deaths = self.deaths.iter().map(|(_, gone)| gone.0);
-        Timestamp(births.chain(deaths).max().unwrap_or(0))
+        Timestamp(births.chain(deaths).max().unwrap_or(0).max(self.over.load(Acquire)))
     }
 
     // ---- changes, by the only one who moves rows of the table
@@ -136,10 +169,23 @@ impl ColdSegment {
         self.deaths.add(row, at);
     }
 
+    /// Its rows will be in this one, if `end` comes.
+    pub(crate) fn lead_to(&self, next: &Arc<Self>) {
+        *self.next.lock() = Some(Arc::clone(next));
+    }
+
+    /// Its rows are in the segment it leads to from this timestamp on.
+    pub(crate) fn end(&self, at: Timestamp) {
+        self.over.store(at.0, Release); // pairs with Acquire in `is_over`
+    }
+
     // ---- checkpoints
 
     /// What a checkpoint at this timestamp says about it; `None` if nothing of it is there yet, or ever again.
     pub(crate) fn state(&self, at: Timestamp) -> Option<ColdState> {
+        if self.is_over(at) {
+            return None;
+        }
         let born: Vec<bool> = (0..self.parts()).map(|part| self.is_born(part, at)).collect();
         let runs = born.chunk_by(|a, b| a == b).map(|run| run.len() as u32);
         let first = if born.first() == Some(&true) { Some(0) } else { None };
@@ -208,6 +254,11 @@ impl ColdSegment {
                     return wrong("a row that is not there, or gone before");
                 }
             }
+            ColdChange::Over { .. } => {
+                if self.over.load(Relaxed) != 0 {
+                    return wrong("a segment that was merged, twice");
+                }
+            }
         }
         Ok(())
     }
@@ -223,6 +274,7 @@ impl ColdSegment {
                 self.make_room(1)?;
                 self.bury(*row, at);
             }
+            ColdChange::Over { .. } => self.end(at),
         }
         Ok(())
     }

@@ -40,6 +40,7 @@ pub(crate) fn start(engine: &Arc<Engine>) {
     if let Ok(thread) = thread.spawn(move || watch(&held)) {
         engine.freezer.enable(&engine.budget);
         engine.keep_thread(thread);
+        super::merging::start(engine);
     }
 }
 
@@ -58,6 +59,9 @@ fn watch(engine: &Arc<Engine>) {
                 wait_reclaimed(engine);
             }
             engine.freezer.end_pass(&outcome, last);
+            if outcome.is_ok() {
+                engine.merges.want();
+            }
             if last {
                 break;
             }

@@ -13,6 +13,7 @@
 //! what these take ([`memory_of`]), whatever the table holds; fewer rows make a smaller segment.
 
 mod automatic;
+mod merging;
 
 pub(crate) use automatic::start;
 
@@ -76,8 +77,24 @@ pub(crate) fn freeze(
     let (_, live) = engine.current(of)?;
     let device = engine.device().filter(|_| engine.log().is_some()).ok_or_else(no_place)?;
     check_not_unique(&live)?;
-    let _alone = engine.freezing.lock();
     let mut work = Work::new(engine, engine.lease(0), &live, device, progress);
+    freeze_all(engine, &mut work, table, predicate)?;
+    engine.sync()?;
+    if engine.merges.is_enabled() {
+        engine.merges.want();
+    } else {
+        merging::after_freeze(&mut work)?;
+    }
+    Ok(work.report)
+}
+
+fn freeze_all(
+    engine: &SharedEngine,
+    work: &mut Work<'_>,
+    table: &Table,
+    predicate: &Predicate,
+) -> Result<()> {
+    let _alone = engine.freezing.lock();
     let mut rows_wanted = SEGMENT_ROWS;
     loop {
         let snapshot = Snapshot::new(engine)?;
@@ -89,7 +106,7 @@ pub(crate) fn freeze(
         match found {
             Ok(true) => {}
             // Those that others brought back meanwhile stay, or there would be no end.
-            Ok(false) => break,
+            Ok(false) => return Ok(()),
             // What it takes is not there: a smaller segment takes less.
             Err(error)
                 if error.kind() == Kind::OverBudget && rows_wanted / 2 >= SEGMENT_ROWS_MIN =>
@@ -99,8 +116,6 @@ pub(crate) fn freeze(
             Err(error) => return Err(error),
         }
     }
-    engine.sync()?;
-    Ok(work.report)
 }
 
 /// Rows on their way into segments.
@@ -135,12 +150,8 @@ impl<'w> Work<'w> {
         let name = cold_name(rows.id, number);
         let bytes = self.write(at, &name, &order, &keys)?;
         let opened = ColdFile::open(&**self.device, &name, &rows.cold.holder);
-        let segment = opened.and_then(|file| {
-            let base = rows.cold.free_base(file.index.rows)?;
-            ColdSegment::new(file, rows.id, number, base, &rows.cold.holder)
-        });
-        let segment = Arc::new(segment.inspect_err(|_| drop(self.device.remove(&name)))?);
-        rows.cold.add(Arc::clone(&segment));
+        let segment = opened.and_then(|file| rows.cold.add(file, rows.id, number));
+        let segment = segment.inspect_err(|_| drop(self.device.remove(&name)))?;
         self.report.segments += 1;
         self.report.bytes += bytes;
         let frozen = self.report.rows;

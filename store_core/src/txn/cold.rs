@@ -20,7 +20,6 @@ use crate::mvcc::chain::{Held, Newest};
 use crate::planted;
 use crate::sync::pause;
 use crate::value::encode_key;
-use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,14 +43,28 @@ pub(super) struct ColdWork {
 impl TableData {
     /// The cold row with this key that a reader at this timestamp sees.
     pub(crate) fn find_cold(&self, key: &RowView<'_>, at: Timestamp) -> Result<Option<ColdFound>> {
-        let mut bytes: SmallVec<[u8; KEY_ROOM]> = SmallVec::new();
-        let mut room = Vec::with_capacity(KEY_ROOM);
-        for column in &self.schema.key {
-            let ty = self.schema.columns[*column].ty;
-            encode_key(key.cell(*column), ty, true, &mut room)?;
+        self.cold.find(&self.encoded_key(key)?, at)
+    }
+
+    /// The place of a cold row with this key, which was found before, after what merges did since.
+    fn follow_cold(
+        &self,
+        segment: &Arc<ColdSegment>,
+        row: u32,
+        key: &RowView<'_>,
+    ) -> Result<(Arc<ColdSegment>, u32)> {
+        if segment.next().is_none() {
+            return Ok((Arc::clone(segment), row));
         }
-        bytes.extend_from_slice(&room);
-        self.cold.find(&bytes, at)
+        self.cold.follow(segment, row, &self.encoded_key(key)?)
+    }
+
+    fn encoded_key(&self, key: &RowView<'_>) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(KEY_ROOM);
+        for column in &self.schema.key {
+            encode_key(key.cell(*column), self.schema.columns[*column].ty, true, &mut bytes)?;
+        }
+        Ok(bytes)
     }
 
     /// Copies a cold row, with long values of its own.
@@ -87,6 +100,7 @@ impl Txn {
             match change {
                 ColdChange::Born { part, without, .. } => segment.bear(*part, without, at),
                 ColdChange::Gone { row, .. } => segment.bury(*row, at),
+                ColdChange::Over { .. } => segment.end(at),
             }
         }
     }
@@ -130,8 +144,10 @@ impl Txn {
         if rows.cold.is_empty() {
             return Ok(false);
         }
-        let found = rows.find_cold(&rows.view(words), self.at)?;
-        Ok(found.is_some_and(|found| found.segment.gone_at(found.row) == Some(at)))
+        let key = rows.view(words);
+        let Some(found) = rows.find_cold(&key, self.at)? else { return Ok(false) };
+        let (segment, row) = rows.follow_cold(&found.segment, found.row, &key)?;
+        Ok(segment.gone_at(row) == Some(at))
     }
 
     /// Puts the long values in memory of an owned row that was cold in the place of the copies that were
@@ -171,9 +187,10 @@ impl Txn {
         rows.fill_cold(&found, &mut words)?;
         let (warm, at) = {
             let _alone = rows.cold.lock_moves();
-            match segment.gone_at(in_segment) {
+            let now = rows.follow_cold(segment, in_segment, &rows.view(&words))?;
+            match now.0.gone_at(now.1) {
                 Some(at) => (self.find_moved(rows, &words, at)?, at),
-                None => self.move_to_memory(rows, table, &found, &words)?,
+                None => self.move_to_memory(rows, table, now, &words)?,
             }
         };
         let cold = self.cold.get_or_insert_default();
@@ -220,16 +237,16 @@ impl Txn {
         &self,
         rows: &Rows,
         table: u32,
-        found: &ColdFound,
+        (segment, in_segment): (Arc<ColdSegment>, u32),
         words: &RowWords,
     ) -> Result<(u32, Timestamp)> {
         let mut moving = Self::moving(&self.engine)?;
         moving.tables.push(self.tables[table as usize].clone());
         let place = self.place;
-        self.engine.with_relief(place, || found.segment.make_room(1))?;
+        self.engine.with_relief(place, || segment.make_room(1))?;
         moving.insert_moved(rows, 0, words, place)?;
-        let gone = ColdChange::Gone { segment: found.segment.number, row: found.row };
-        moving.change_cold(0, Arc::clone(&found.segment), gone);
+        let gone = ColdChange::Gone { segment: segment.number, row: in_segment };
+        moving.change_cold(0, segment, gone);
         debug_assert!(moving.writes.last().is_some_and(|write| write.kind != WriteKind::Gone));
         let row = moving.writes[0].row;
         Ok((row, moving.finish_move()?))
@@ -336,6 +353,37 @@ impl Txn {
         Ok(())
     }
 
+    /// Takes part in a table: until it ends nobody changes the table's columns or drops it.
+    pub(crate) fn join_to_move(&mut self, table: &LiveTable) -> Result<()> {
+        self.join(table).map(drop)
+    }
+
+    /// With its commit what is left of these segments is in this one, of which all parts are there, but for
+    /// these rows, for which there is room.
+    pub(crate) fn merge(
+        &mut self,
+        table: &LiveTable,
+        merged: &Arc<ColdSegment>,
+        sources: &[Arc<ColdSegment>],
+        without: &[u32],
+    ) -> Result<()> {
+        let (number, _) = self.join(table)?;
+        for part in 0..merged.parts() {
+            let rows = merged.part(part);
+            let from = without.partition_point(|row| *row < rows.start);
+            let to = without.partition_point(|row| *row < rows.end);
+            let without = without[from..to].to_vec();
+            let born = ColdChange::Born { segment: merged.number, part, without };
+            self.change_cold(number, Arc::clone(merged), born);
+        }
+        for source in sources {
+            source.lead_to(merged);
+            let over = ColdChange::Over { segment: source.number, into: merged.number };
+            self.change_cold(number, Arc::clone(source), over);
+        }
+        Ok(())
+    }
+
     /// With its commit this becomes of cold rows, as another process's log has it.
     pub(crate) fn apply_cold(
         &mut self,
@@ -347,6 +395,7 @@ impl Txn {
         segment.make_room(match &change {
             ColdChange::Born { without, .. } => without.len(),
             ColdChange::Gone { .. } => 1,
+            ColdChange::Over { .. } => 0,
         })?;
         self.change_cold(number, segment, change);
         Ok(())
@@ -369,10 +418,15 @@ impl Txn {
                 continue;
             }
             Self::copy_cold(rows, *row, &mut words)?;
+            let now = rows.follow_cold(segment, in_segment, &rows.view(&words))?;
+            let (segment, in_segment) = now;
+            if segment.gone_at(in_segment).is_some() {
+                continue;
+            }
             let place = txn.place;
             txn.insert_moved(rows, number, &words, place)?;
             let gone = ColdChange::Gone { segment: segment.number, row: in_segment };
-            txn.change_cold(number, Arc::clone(segment), gone);
+            txn.change_cold(number, segment, gone);
             thawed += 1;
         }
         for segment in segments.iter() {

@@ -4,6 +4,7 @@ use super::edition::Edition;
 use super::freezer::Freezer;
 use super::live_table::LiveTable;
 use super::log_thread::LogThread;
+use super::merges::Merges;
 use super::resize;
 use super::rows::{Rows, Shared, TableData};
 use super::sequencer::Sequencer;
@@ -45,7 +46,11 @@ pub(crate) struct Engine {
     device: OnceLock<Arc<dyn Device>>,
     /// Freezes rows when memory is nearly used up.
     pub freezer: Freezer,
-    /// Held by whoever writes cold segments, and by whoever removes some.
+    /// What the thread that merges segments has done, and is to do.
+    pub merges: Merges,
+    /// Held by whoever merges, before `freezing`, and by whoever removes segments.
+    pub merging: crate::sync::Mutex<()>,
+    /// Held by whoever writes cold segments of rows in memory, and by whoever removes some.
     pub freezing: crate::sync::Mutex<()>,
     /// Cold segments that no table has any more, and the last commit that says something of each: until a
     /// checkpoint has that, replay needs them.
@@ -164,6 +169,8 @@ impl Engine {
             cold_blocks: BlockCache::new(&budget, holder.urgent_child("cold blocks")),
             device: OnceLock::new(),
             freezer: Freezer::default(),
+            merges: Merges::default(),
+            merging: crate::sync::Mutex::new(()),
             freezing: crate::sync::Mutex::new(()),
             retired: crate::sync::Mutex::new(BTreeMap::new()),
             next_cold: AtomicU64::new(1),
@@ -393,6 +400,7 @@ impl Engine {
     pub(super) fn end_threads(&self) {
         self.ending.store(true, Relaxed);
         self.freezer.end();
+        self.merges.end();
         if let Some(log) = self.log() {
             log.wal.stop_threads();
             log.thread.join();

@@ -8,6 +8,7 @@
 //! op 4      delete: key cells
 //! op 5      cold rows: segment, its part that is there from now on, how many of its rows are not, these
 //! op 6      a cold row that is in memory from now on: segment, its number there
+//! op 7      a segment whose rows are in another one from now on: its number, that of the other
 //! cell      0 for NULL, else 1 and the value; notnull columns have no such byte
 //!           a decimal is its units, the column knows the scale; inet and mac are their bytes
 //! ```
@@ -33,6 +34,7 @@ const OP_UPDATE: u8 = 3;
 const OP_DELETE: u8 = 4;
 const OP_BORN: u8 = 5;
 const OP_GONE: u8 = 6;
+const OP_OVER: u8 = 7;
 
 /// Writes a commit's payload, in fragments once it grows too large for one record.
 pub(super) struct CommitEncoder<'a> {
@@ -106,6 +108,11 @@ impl<'a> CommitEncoder<'a> {
                 self.payload.push(OP_GONE);
                 codec::put_u64(&mut self.payload, *segment);
                 codec::put_u64(&mut self.payload, u64::from(*row));
+            }
+            ColdChange::Over { segment, into } => {
+                self.payload.push(OP_OVER);
+                codec::put_u64(&mut self.payload, *segment);
+                codec::put_u64(&mut self.payload, *into);
             }
         }
         Ok(())
@@ -244,10 +251,13 @@ pub(crate) fn read_table(reader: &mut Reader<'_>) -> Result<Option<NamedTable>> 
 /// Takes what became of cold rows; `None`, and nothing taken, if an operation on a row comes next.
 pub(crate) fn read_cold(reader: &mut Reader<'_>) -> Result<Option<ColdChange>> {
     let op = match reader.rest().first() {
-        Some(op) if [OP_BORN, OP_GONE].contains(op) => reader.u8()?,
+        Some(op) if [OP_BORN, OP_GONE, OP_OVER].contains(op) => reader.u8()?,
         _ => return Ok(None),
     };
     let segment = reader.u64()?;
+    if op == OP_OVER {
+        return Ok(Some(ColdChange::Over { segment, into: reader.u64()? }));
+    }
     let number = |reader: &mut Reader<'_>| {
         u32::try_from(reader.u64()?).map_err(|_| Error::corrupt("a cold row's number is too large"))
     };

@@ -24,9 +24,9 @@ pub(super) const HEADER_BYTES: u64 = 4096;
 pub(super) const TEMPORARY_NAME: &str = "wal.tmp";
 
 const MAGIC: [u8; 8] = *b"storewal";
-const VERSION: u32 = 5;
-/// The same without cold rows.
-const VERSION_WITHOUT_COLD: u32 = 4;
+const VERSION: u32 = 6;
+/// The oldest that is read: without cold rows, which came with 5; their segments are merged since 6.
+const VERSION_OLDEST: u32 = 4;
 const CHECKED_BYTES: usize = 48;
 const FILLED_BYTES: usize = CHECKED_BYTES + 8;
 /// A file that is not in use yet is synced whenever so much was written to it.
@@ -108,10 +108,9 @@ impl WalFile {
             return Err(Error::corrupt(format!("{name}: damaged header at offset 0")).detail(name));
         }
         let version = u64_at(&header, 8) as u32;
-        if ![VERSION, VERSION_WITHOUT_COLD].contains(&version) {
+        if !(VERSION_OLDEST..=VERSION).contains(&version) {
             return Err(Error::unsupported(format!(
-                "{name}: log format {version}, this program reads {VERSION_WITHOUT_COLD} and \
-                 {VERSION}"
+                "{name}: log format {version}, this program reads {VERSION_OLDEST} to {VERSION}"
             )));
         }
         let start = LogStart {
