@@ -31,6 +31,17 @@ pub(crate) struct ColdSegment {
     _held: Reservation,
 }
 
+/// What has become of a row of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Newest {
+    /// Its part is not there yet: it is in memory.
+    Unborn,
+    /// It is there since then.
+    Here(Timestamp),
+    /// It is in memory since then, or was never there.
+    Gone(Timestamp),
+}
+
 /// What a checkpoint says about a segment at its timestamp.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct ColdState {
@@ -77,6 +88,16 @@ impl ColdSegment {
     #[inline]
     pub(crate) fn sees(&self, row: u32, at: Timestamp) -> bool {
         self.is_born(row / PART_ROWS, at) && !self.is_gone(row, at)
+    }
+
+    /// What has become of a row by now.
+    pub(crate) fn newest(&self, row: u32) -> Newest {
+        let born = self.births[(row / PART_ROWS) as usize].load(Acquire);
+        match self.deaths.of(row) {
+            Some(gone) => Newest::Gone(gone),
+            None if born == 0 => Newest::Unborn,
+            None => Newest::Here(Timestamp(born)),
+        }
     }
 
     fn is_born(&self, part: u32, at: Timestamp) -> bool {

@@ -170,8 +170,9 @@ impl Txn {
         if planted::bug("published_before_install") {
             engine.timeline.publish(at)?;
         }
-        let superseded = self.install(at, plain);
+        // Before rows are given up: whoever misses one in memory finds it in its segment, and the other way.
         self.install_cold(at);
+        let superseded = self.install(at, plain);
         if let Some(commit) = sequence.entered.take() {
             commit.set_installed();
         }
