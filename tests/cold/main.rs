@@ -4,8 +4,10 @@
 
 mod beside;
 mod budget;
+mod by_index;
 mod refused;
 mod resize;
+mod unique;
 
 use store_core::{Schema, Store, Table, Type, Value, ValueRef};
 use tempfile::TempDir;

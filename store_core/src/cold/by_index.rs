@@ -57,7 +57,7 @@ impl IndexRanges {
         Self { over: IndexColumns::of(schema, index), ranges: ranges.to_vec() }
     }
 
-    /// The rows of a segment that the index leads to; `None` if it has no section for it.
+    /// The rows of a segment that the index leads to; `None` if it has no section for it, or to most rows.
     pub(super) fn pick(
         &self,
         segment: &ColdSegment,
@@ -65,6 +65,11 @@ impl IndexRanges {
         holder: &Holder,
     ) -> Result<Option<Picked>> {
         let Some(section) = segment.section_of(&self.over) else { return Ok(None) };
+        let entries = &segment.file.index.sections[section];
+        let wanted: u64 = self.ranges.iter().map(|range| entries.estimate(ends_of(range))).sum();
+        if wanted > u64::from(segment.rows() / 2) {
+            return Ok(None); // all rows are read as soon
+        }
         let mut picked = Picked::new(segment.rows(), holder)?;
         for range in &self.ranges {
             let mut refused = Ok(());

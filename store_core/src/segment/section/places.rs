@@ -53,11 +53,6 @@ impl Section {
         self.blocks.len()
     }
 
-    /// How many entries it has: as many as the segment has rows.
-    pub(in crate::segment) fn entries(&self) -> u32 {
-        self.entries
-    }
-
     /// Where the nth block is.
     pub(in crate::segment) fn place(&self, nth: usize) -> u64 {
         self.blocks[nth].0
