@@ -27,6 +27,7 @@ pub(crate) struct IndexRanges {
 }
 
 /// What makes a section that of an index: the columns, as they were when it was written, and their case.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct IndexColumns {
     columns: SmallVec<[ColdColumn; 4]>,
     nocase: bool,

@@ -2,6 +2,7 @@
 
 use super::ColdChange;
 use super::deaths::Deaths;
+use super::unique::ValueFilters;
 use crate::error::{Error, Result};
 use crate::mem::{Holder, Reservation};
 use crate::mvcc::Timestamp;
@@ -28,6 +29,8 @@ pub(crate) struct ColdSegment {
     /// The timestamps at which its parts were born; 0 of those that are not.
     births: Box<[AtomicU64]>,
     deaths: Deaths,
+    /// Which values its rows have, for indexes that it has no section for.
+    pub(super) filters: ValueFilters,
     _held: Reservation,
 }
 
@@ -66,7 +69,8 @@ impl ColdSegment {
         let parts = file.index.rows.div_ceil(PART_ROWS) as usize;
         let held = holder.reserve(parts * size_of::<AtomicU64>() + size_of::<Self>())?;
         let births = (0..parts).map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { file, table, number, base, births, deaths: Deaths::new(holder)?, _held: held })
+        let (deaths, filters) = (Deaths::new(holder)?, ValueFilters::default());
+        Ok(Self { file, table, number, base, births, deaths, filters, _held: held })
     }
 
     /// How many rows it has, there or not.

@@ -1,18 +1,22 @@
 //! Cold rows with one value of an index, whatever has become of them.
 //!
-//! In a segment with a section for the index that is a look at its filter, and mostly no more. In one from
-//! before the index the blocks whose zones the value lies in are read.
+//! In a segment with a section for the index that is a look at its filter, and mostly no more. For one from
+//! before the index a filter is made when it is first asked for, by a look at all its values, and stays in
+//! memory; where that passes, or there is no memory for it, the blocks are read whose zones the value lies in.
 
 use super::by_index::IndexColumns;
 use super::read::{default, places};
 use super::rows::ColdRows;
 use super::segment::{ColdSegment, Newest};
 use crate::error::Result;
+use crate::mem::Reservation;
 use crate::schema::{Index, Schema};
-use crate::segment::{ColumnCells, zone_head};
+use crate::segment::{ColumnCells, KeyFilter, zone_head};
+use crate::sync::Mutex;
 use crate::value::{Type, ValueRef};
 use std::ops::Bound;
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A value that is looked for.
 pub(crate) struct SoughtValue<'s> {
@@ -71,7 +75,7 @@ impl ColdSegment {
         found: &mut Vec<u32>,
     ) -> Result<()> {
         let Some(section) = self.section_of(over) else {
-            return self.rows_with_by_zones(of, sought, found);
+            return self.rows_with_by_zones(of, over, sought, found);
         };
         if !self.file.index.sections[section].may_have(sought.encoded) {
             return Ok(());
@@ -87,11 +91,17 @@ impl ColdSegment {
     fn rows_with_by_zones(
         &self,
         of: &ColdRows,
+        over: &IndexColumns,
         sought: &SoughtValue<'_>,
         found: &mut Vec<u32>,
     ) -> Result<()> {
         let (schema, index) = (sought.schema, sought.index);
         let places = places(self, schema)?;
+        if let Some(filter) = self.filter_of(of, over, (schema, index), &places)?
+            && !filter.may_have(xxh3_64(sought.encoded))
+        {
+            return Ok(());
+        }
         let zones = self.zones_of(&places, sought);
         for nth in 0..self.file.index.blocks() {
             let here = self.file.index.zones(nth);
@@ -106,6 +116,29 @@ impl ColdSegment {
             })?;
         }
         Ok(())
+    }
+
+    /// The filter of the values of an index, which is made if there is none; `None` without memory for it.
+    fn filter_of(
+        &self,
+        of: &ColdRows,
+        over: &IndexColumns,
+        (schema, index): (&Schema, &Index),
+        places: &[Option<usize>],
+    ) -> Result<Option<Arc<KeyFilter>>> {
+        if let Some(known) = self.filters.find(over) {
+            return Ok(Some(known));
+        }
+        let rows = self.rows() as usize;
+        let Ok(held) = of.holder.reserve(KeyFilter::bytes_for(rows)) else { return Ok(None) };
+        let mut filter = KeyFilter::new(rows);
+        for nth in 0..self.file.index.blocks() {
+            self.block_values(of, (schema, index), places, nth, &mut |_, value| {
+                filter.add(xxh3_64(value));
+                Ok(())
+            })?;
+        }
+        Ok(Some(self.filters.add(over.clone(), Arc::new(filter), held)))
     }
 
     /// Shows the encoded values of the rows of a block, but those with a NULL.
@@ -160,5 +193,31 @@ impl ColdSegment {
             }
         }
         zones
+    }
+}
+
+/// Filters that were made for indexes without a section.
+#[derive(Default)]
+pub(super) struct ValueFilters(Mutex<Vec<MadeFilter>>);
+
+struct MadeFilter {
+    over: IndexColumns,
+    filter: Arc<KeyFilter>,
+    _held: Reservation,
+}
+
+impl ValueFilters {
+    fn find(&self, over: &IndexColumns) -> Option<Arc<KeyFilter>> {
+        let made = self.0.lock();
+        made.iter().find(|made| made.over == *over).map(|made| Arc::clone(&made.filter))
+    }
+
+    /// Adds one, unless another thread has done so meanwhile.
+    fn add(&self, over: IndexColumns, filter: Arc<KeyFilter>, held: Reservation) -> Arc<KeyFilter> {
+        let mut all = self.0.lock();
+        if !all.iter().any(|made| made.over == over) {
+            all.push(MadeFilter { over, filter: Arc::clone(&filter), _held: held });
+        }
+        filter
     }
 }

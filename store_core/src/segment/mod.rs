@@ -54,6 +54,7 @@ pub(crate) use cold_file::{ColdBlock, ColdFile, ColdPlan, ColdWriter};
 pub(crate) use cold_index::{ColdColumn, ColdColumns, SoughtKey, Zone, zone_head};
 pub(crate) use columns::ColumnCells;
 pub(crate) use format::SegmentKind;
+pub(crate) use key_filter::KeyFilter;
 pub(crate) use reader::SegmentReader;
 pub(crate) use section::{EncodedRange, SectionSpec};
 pub(crate) use writer::{SegmentOptions, SegmentWriter};
