@@ -1126,7 +1126,7 @@ store_status store_options_follower_bytes(struct store_options *options,
  * to 10 s for it. A transaction may get STORE_OVER_BUDGET all the same, above all if it needs much at
  * once: it may succeed when it is begun again.
  *
- * Without effect in memory, and on tables with a unique index. One thread at a time. Since 0.1.
+ * Without effect in memory. One thread at a time. Since 0.1.
  */
 STORE_API
 store_status store_options_freeze(struct store_options *options,
@@ -2121,8 +2121,8 @@ store_status store_query_delete(struct store_query *query,
  * has no bytes.
  *
  * They stay rows of the table. *rows_out, which may be NULL, is how many were moved; those that others
- * write just then stay. STORE_UNSUPPORTED: the store has no files, or the table a unique index. Errors of
- * the expression are those of store_query_where. Thread-safe. Since 0.1.
+ * write just then stay. STORE_UNSUPPORTED: the store has no files. Errors of the expression are those of
+ * store_query_where. Thread-safe. Since 0.1.
  */
 STORE_API
 store_status store_table_freeze(const struct store_table *table,

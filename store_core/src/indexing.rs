@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! create   list with the index in place: writers from now on maintain it
-//!          → wait for those who wrote before → enter all rows, in batches → unique: look for twins
+//!          → wait for those who wrote before → enter all rows in memory, in batches → unique: look for twins,
+//!          among cold rows as well
 //!          → log → complete from the last batch's snapshot on → show it to readers
 //! drop     log → list without the index in place → its memory goes with the last who uses it
 //! ```
@@ -15,8 +16,15 @@ use crate::options::INDEX_PATIENCE;
 use crate::planted;
 use crate::schema::{Index, IndexSpec};
 use crate::schema_log::{SchemaRecord, log_change, tick};
-use crate::txn::{Engine, Lease, LiveTable, SecondaryIndex, SharedEngine, check_values, fill};
+use crate::sync::MutexGuard;
+use crate::txn::{
+    Engine, Lease, LiveTable, SecondaryIndex, SharedEngine, check_cold_values, check_values, fill,
+};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often it is asked whether rows are still being frozen.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// Makes an index; it is durable and readers use it when this returns. On an error nothing is left.
 pub(crate) fn create(
@@ -29,20 +37,16 @@ pub(crate) fn create(
     engine.check_writable()?;
     let _changing = table.lock_changes()?;
     let index = spec.bind(table.schema(), table.next_index())?;
-    if spec.unique && table.data.cold.count(engine.timeline.published()) > 0 {
-        return Err(has_cold_rows(table));
-    }
     let mut building = Building::begin(engine, table, &index)?;
     if !planted::bug("old_writers_not_waited_for") {
         table.wait_for_holders(spec.patience, "making an index of")?;
     }
-    // Whoever freezes rows from now on knows of the index.
-    if spec.unique && table.data.cold.count(engine.timeline.published()) > 0 {
-        return Err(has_cold_rows(table));
-    }
     let from = fill(engine, table, &building.index, progress)
         .map_err(|error| error.at(format_args!("index `{}`", index.name)))?;
     if spec.unique && !planted::bug("twins_not_looked_for") {
+        let _none_freezes = keep_from_freezing(engine, table, spec.patience)?;
+        let holder = engine.holder.child("index build");
+        check_cold_values(&table.data, &building.index, spec.patience, &holder)?;
         check_values(&table.data, &building.index, spec.patience)?;
     }
     building.index.set_complete_from(from);
@@ -109,12 +113,26 @@ pub(crate) fn drop_again(
     Ok(())
 }
 
-fn has_cold_rows(table: &LiveTable) -> Error {
-    let table = &table.data.schema.table;
-    let message = format!(
-        "`{table}` has cold rows, which a unique index would not see: thaw them before you make one"
-    );
-    Error::new(Kind::Unsupported, message).detail(table)
+/// Keeps others from freezing rows of any table and from merging segments, once who does that now has ended.
+fn keep_from_freezing<'e>(
+    engine: &'e SharedEngine,
+    table: &LiveTable,
+    patience: Duration,
+) -> Result<(MutexGuard<'e, ()>, MutexGuard<'e, ()>)> {
+    let began = Instant::now();
+    loop {
+        if let Some(merging) = engine.merging.try_lock()
+            && let Some(freezing) = engine.freezing.try_lock()
+        {
+            return Ok((merging, freezing));
+        }
+        if began.elapsed() > patience {
+            let table = &table.data.schema.table;
+            let message = format!("rows are being frozen: making an index of `{table}` must wait");
+            return Err(Error::new(Kind::Busy, message).detail(table));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
 }
 
 /// An index on its way; dropped before it is shown, it leaves nothing behind.

@@ -14,8 +14,8 @@ use store_core::query::Predicate;
 /// has no bytes.
 ///
 /// They stay rows of the table. *rows_out, which may be NULL, is how many were moved; those that others
-/// write just then stay. STORE_UNSUPPORTED: the store has no files, or the table a unique index. Errors of
-/// the expression are those of store_query_where. Thread-safe. Since 0.1.
+/// write just then stay. STORE_UNSUPPORTED: the store has no files. Errors of the expression are those of
+/// store_query_where. Thread-safe. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_table_freeze(
     table: *const store_table,

@@ -210,7 +210,7 @@ pub unsafe extern "C" fn store_options_follower_bytes(
 /// to 10 s for it. A transaction may get STORE_OVER_BUDGET all the same, above all if it needs much at
 /// once: it may succeed when it is begun again.
 ///
-/// Without effect in memory, and on tables with a unique index. One thread at a time. Since 0.1.
+/// Without effect in memory. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn store_options_freeze(
     options: *mut store_options,

@@ -4,9 +4,11 @@
 
 mod beside;
 mod budget;
+mod by_index;
 mod merge;
 mod refused;
 mod resize;
+mod unique;
 
 use store_core::{Schema, Store, Table, Type, Value, ValueRef};
 use tempfile::TempDir;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use store_core::query::{Aggregate, Predicate, column};
-use store_core::{ColumnSpec, Kind, Store, Table, Type, Value, ValueRef};
+use store_core::{ColumnSpec, IndexSpec, Kind, Schema, Store, Table, Type, Value, ValueRef};
+use store_tests::memory::wait_until;
 use store_tests::random::Random;
 use store_tests::rows::{assert_sound, drain, int};
 use tempfile::TempDir;
@@ -188,6 +189,94 @@ fn columns_that_came_and_went_are_merged_as_they_are_now() {
     drop((table, store));
     let store = Store::options().memory(64 * MIB).open(place.path()).unwrap();
     check(&store, &store.open_table("flights").unwrap());
+}
+
+/// The threads that freeze and merge hold nothing that a change of the table waits for.
+#[test]
+fn an_index_is_made_at_once_after_merges() {
+    let (store, _place) = store(64 * MIB);
+    let table = flights(&store);
+    put(&store, &table, 0..4_000);
+    (0..4).for_each(|nth| freeze(&table, nth * 1_000, nth * 1_000 + 999));
+    wait_until("the thread merges", || store.stats().merges > 0);
+    table
+        .create_index(&IndexSpec::on(&["seen"]).unique().patience(Duration::from_secs(2)))
+        .unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(table.query(&snapshot).filter(between(10, 19)).index("seen").count().unwrap(), 10);
+}
+
+/// Entries of indexes are merged with the rows: a value is found in few blocks, and stays unique.
+#[test]
+fn indexes_lead_to_rows_of_merged_segments() {
+    let (store, place) = by_hand();
+    let schema = Schema::builder("things")
+        .column("id", Type::Int64)
+        .key()
+        .column("n", Type::Int64)
+        .unique()
+        .column("name", Type::Text)
+        .index_of_nocase(&["name"], false);
+    let table = store.create_table(schema.build().unwrap()).unwrap();
+    let cells = |id: i64| {
+        [Value::Int(id), Value::Int(id * 7_919 % 40_000), Value::Text(format!("Row {}", id % 999))]
+    };
+    let insert = |store: &Store, table: &Table, id: i64, cells: [Value; 3]| {
+        let cells: Vec<ValueRef<'_>> = cells.iter().map(Value::as_ref).collect();
+        store.write(|txn| table.insert(txn, &cells)).map_err(|error| (id, error.kind()))
+    };
+    for some in (0..40_000).collect::<Vec<_>>().chunks(500) {
+        let put = |txn: &mut store_core::Txn| {
+            some.iter().try_for_each(|id| {
+                let cells = cells(*id);
+                let cells: Vec<ValueRef<'_>> = cells.iter().map(Value::as_ref).collect();
+                table.insert(txn, &cells)
+            })
+        };
+        store.write(put).unwrap();
+    }
+    for quarter in 0..4 {
+        let some = column("id").between(quarter * 10_000, quarter * 10_000 + 9_999);
+        table.freeze(&some, |_| true).unwrap();
+    }
+    assert_eq!(store.stats().merges, 1);
+    // Some leave, so numbers of rows change in the next merge.
+    store.write(|txn| table.delete_where(txn, &column("id").between(100, 24_999))).unwrap();
+    insert(&store, &table, 50_000, cells(50_000)).unwrap();
+    table.freeze(&Predicate::all(), |_| true).unwrap();
+    assert_eq!(store.stats().merges, 2);
+    store.checkpoint().unwrap();
+    let check = |store: &Store, table: &Table| {
+        let looks = || store.stats().cold_blocks_found + store.stats().cold_blocks_read;
+        let snapshot = store.snapshot().unwrap();
+        for id in [0, 99, 25_000, 31_111, 39_999, 50_000] {
+            let before = looks();
+            let Value::Int(n) = cells(id)[1] else { unreachable!() };
+            let found = drain(table.query(&snapshot).filter(column("n").eq(n)).run().unwrap());
+            assert_eq!(found, [cells(id).to_vec()]);
+            assert!(looks() - before <= 6, "{} blocks", looks() - before);
+            let mut twin = cells(60_000);
+            twin[1] = Value::Int(n);
+            assert_eq!(insert(store, table, id, twin), Err((id, Kind::Duplicate)));
+        }
+        for name in ["row 7", "ROW 998", "Row 99", "row 1000"] {
+            let named = column("name").ilike(name);
+            let expected = (0..100).chain(25_000..40_000).chain([50_000]);
+            let expected = expected.filter(|id| format!("row {}", id % 999) == name.to_lowercase());
+            let found = table.query(&snapshot).filter(named).index("name nocase").count();
+            assert_eq!(found.unwrap(), expected.count() as u64, "{name}");
+        }
+        // The value of a row that was deleted is free.
+        let mut again = cells(100);
+        again[0] = Value::Int(70_000);
+        insert(store, table, 100, again).unwrap();
+        assert!(store.write(|txn| table.delete(txn, &[70_000.into()])).unwrap());
+        assert_sound(store);
+    };
+    check(&store, &table);
+    drop((table, store));
+    let store = Store::options().memory(64 * MIB).open(place.path()).unwrap();
+    check(&store, &store.open_table("things").unwrap());
 }
 
 /// What others do while segments are merged by a thread.

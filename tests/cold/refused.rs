@@ -3,7 +3,7 @@
 use crate::{MIB, flights, key, put, row, store};
 use std::path::PathBuf;
 use store_core::query::Predicate;
-use store_core::{IndexSpec, Kind, Store, Value, ValueRef};
+use store_core::{Kind, Store, Value, ValueRef};
 use tempfile::TempDir;
 
 fn segments(place: &TempDir) -> Vec<PathBuf> {
@@ -13,7 +13,7 @@ fn segments(place: &TempDir) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_store_without_files_and_a_unique_index_are_refused_with_a_reason() {
+fn a_store_without_files_is_refused_with_a_reason() {
     let memory = Store::options().memory(16 * MIB).open_in_memory().unwrap();
     let table = flights(&memory);
     let error = table.freeze(&Predicate::all(), |_| true).unwrap_err();
@@ -21,18 +21,6 @@ fn a_store_without_files_and_a_unique_index_are_refused_with_a_reason() {
         error.kind() == Kind::Unsupported && error.to_string().contains("directory"),
         "{error}"
     );
-    let (store, _place) = store(16 * MIB);
-    let table = flights(&store);
-    put(&store, &table, 0..2_000);
-    table.create_index(&IndexSpec::on(&["seen"]).unique()).unwrap();
-    let error = table.freeze(&Predicate::all(), |_| true).unwrap_err();
-    assert!(error.kind() == Kind::Unsupported && error.to_string().contains("`seen`"), "{error}");
-    table.drop_index("seen").unwrap();
-    assert_eq!(table.freeze(&Predicate::all(), |_| true).unwrap().rows, 2_000);
-    let error = table.create_index(&IndexSpec::on(&["seen"]).unique()).unwrap_err();
-    assert!(error.kind() == Kind::Unsupported && error.to_string().contains("thaw"), "{error}");
-    table.thaw(&Predicate::all()).unwrap();
-    table.create_index(&IndexSpec::on(&["seen"]).unique()).unwrap();
 }
 
 #[test]

@@ -97,10 +97,12 @@ fn only_ingest_makes_a_store() {
 #[test]
 fn what_does_not_fit_in_memory_is_over_budget() {
     let place = Place::new();
+    let line = |row: u32| format!("{row}\ttext number {row} of many\n");
+    // Rows go to disk, but one that is longer than all memory cannot.
+    let long = format!("150000\t{}\n", "x".repeat(9 << 20));
     let text: String =
-        (0..200_000).map(|row| format!("{row}\ttext number {row} of many\n")).collect();
+        (0..150_000).map(line).chain([long]).chain((160_000..170_000).map(line)).collect();
     place.file("big.tsv", text);
-    // Rows of a table with a unique index stay in memory.
     let words = "ingest db big big.tsv --memory 8MiB --batch 100 --schema";
     let words: Vec<&str> = words.split(' ').chain(["id int64 key, text text unique"]).collect();
     let run = place.run_args(&words);

@@ -114,6 +114,13 @@ impl<'m> MergedRows<'m> {
         &self.at_hand().key
     }
 
+    /// The segment that the row at hand is from, by its position, and its number there.
+    pub(crate) fn origin(&self) -> (usize, u32) {
+        let source = self.at_hand();
+        let first = source.segment.file.index.block(source.nth).first_row;
+        (self.given.expect("a row is at hand"), first + source.row)
+    }
+
     /// A cell of the row at hand.
     pub(crate) fn cell(&self, column: usize) -> ValueRef<'_> {
         let source = self.at_hand();

@@ -18,19 +18,25 @@
 //! Cold rows have numbers as rows in memory have, from [`COLD_ROWS`] on, so that what finds, sorts and
 //! passes on rows by number does it for both.
 
+mod by_index;
 mod cache;
 mod deaths;
 mod merge;
+mod merge_entries;
 mod read;
 mod rows;
 mod segment;
+mod unique;
 mod walk;
 
+pub(crate) use by_index::{IndexRanges, sections_of};
 pub(crate) use cache::BlockCache;
 pub(crate) use merge::{MergedRows, Size, choose, left_since};
+pub(crate) use merge_entries::{LEFT_OUT, MergedEntries};
 pub(crate) use read::{ColdReader, fill_row};
 pub(crate) use rows::{ColdFound, ColdRows, Segments};
-pub(crate) use segment::{ColdSegment, ColdState, PART_ROWS};
+pub(crate) use segment::{ColdSegment, ColdState, Newest, PART_ROWS};
+pub(crate) use unique::SoughtValue;
 pub(crate) use walk::ColdWalk;
 
 /// The first number of a cold row; those in memory are below.

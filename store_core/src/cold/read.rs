@@ -184,7 +184,7 @@ pub(crate) fn fill_row(
 }
 
 /// Where a segment has the table's columns; none where a column is newer.
-fn places(segment: &ColdSegment, schema: &Schema) -> Result<Vec<Option<usize>>> {
+pub(super) fn places(segment: &ColdSegment, schema: &Schema) -> Result<Vec<Option<usize>>> {
     let known = &segment.file.index.columns.columns;
     let place = |column: &Column| {
         let Some(at) = known.iter().position(|known| known.id == column.id) else {
@@ -202,7 +202,7 @@ fn places(segment: &ColdSegment, schema: &Schema) -> Result<Vec<Option<usize>>> 
 }
 
 /// What rows have in a column that is newer than they are.
-fn default(schema: &Schema, column: usize) -> ValueRef<'_> {
+pub(super) fn default(schema: &Schema, column: usize) -> ValueRef<'_> {
     let spec = &schema.columns[column];
     let value = spec.default.as_ref().map_or(ValueRef::Null, |value| value.as_ref());
     value.coerce(spec.ty).unwrap_or(ValueRef::Null) // it was checked when the schema was built

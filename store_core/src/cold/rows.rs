@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mem::Holder;
 use crate::mvcc::Timestamp;
 use crate::segment::{ColdBlock, ColdFile, SoughtKey};
-use crate::sync::{AtomicBool, Mutex, MutexGuard, Relaxed, RwLock};
+use crate::sync::{Acquire, AtomicBool, Mutex, MutexGuard, Relaxed, Release, RwLock};
 use crate::value::{ValueRef, encode_key};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -65,8 +65,9 @@ impl ColdRows {
     /// True if there never was a segment, or none is left.
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        // Who must see a segment has a snapshot of a commit that came after it was added.
-        !self.some.load(Relaxed)
+        // Who must see a segment has a snapshot of a commit that came after it was added, or has found a
+        // row that a move has taken out of memory. Pairs with Release in `add`.
+        !self.some.load(Acquire)
     }
 
     /// The segments now, if there are any.
@@ -94,7 +95,7 @@ impl ColdRows {
         let at = more.partition_point(|known| known.base < base);
         more.insert(at, Arc::clone(&segment));
         *segments = Arc::new(more);
-        self.some.store(true, Relaxed);
+        self.some.store(true, Release);
         Ok(segment)
     }
 
@@ -109,7 +110,7 @@ impl ColdRows {
     /// Has the segments of the table in whose place this one comes.
     pub(crate) fn adopt(&self, of: &Self) {
         *self.segments.write() = of.segments();
-        self.some.store(!of.is_empty(), Relaxed);
+        self.some.store(!of.is_empty(), Release);
     }
 
     /// Forgets all segments: whoever calls has their rows, and nobody else reads.

@@ -2,6 +2,7 @@
 
 use super::ColdChange;
 use super::deaths::Deaths;
+use super::unique::ValueFilters;
 use crate::error::{Error, Result};
 use crate::mem::{Holder, Reservation};
 use crate::mvcc::Timestamp;
@@ -33,7 +34,22 @@ pub(crate) struct ColdSegment {
     over: AtomicU64,
     /// That other one: known before it is the case.
     next: Mutex<Option<Arc<Self>>>,
+    /// Which values its rows have, for indexes that it has no section for.
+    pub(super) filters: ValueFilters,
     _held: Reservation,
+}
+
+/// What has become of a row of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Newest {
+    /// Its part is not there yet: it is in memory.
+    Unborn,
+    /// It is there since then.
+    Here(Timestamp),
+    /// It is in memory since then, or was never there.
+    Gone(Timestamp),
+    /// It is in another segment since then.
+    Over(Timestamp),
 }
 
 /// What a checkpoint says about a segment at its timestamp.
@@ -61,8 +77,8 @@ impl ColdSegment {
         let held = holder.reserve(parts * size_of::<AtomicU64>() + size_of::<Self>())?;
         let births = (0..parts).map(|_| AtomicU64::new(0)).collect();
         let (over, next) = (AtomicU64::new(0), Mutex::new(None));
-        let deaths = Deaths::new(holder)?;
-        Ok(Self { file, table, number, base, births, deaths, over, next, _held: held })
+        let (deaths, filters) = (Deaths::new(holder)?, ValueFilters::default());
+        Ok(Self { file, table, number, base, births, deaths, over, next, filters, _held: held })
     }
 
     /// How many rows it has, there or not.
@@ -101,6 +117,19 @@ impl ColdSegment {
             return None;
         }
         self.next.lock().clone()
+    }
+
+    /// What has become of a row by now.
+    pub(crate) fn newest(&self, row: u32) -> Newest {
+        let born = self.births[(row / PART_ROWS) as usize].load(Acquire);
+        // First: once it is over none of its rows goes to memory any more.
+        let over = self.over.load(Acquire);
+        match self.deaths.of(row) {
+            Some(gone) => Newest::Gone(gone),
+            None if born == 0 => Newest::Unborn,
+            None if over != 0 => Newest::Over(Timestamp(over)),
+            None => Newest::Here(Timestamp(born)),
+        }
     }
 
     fn is_born(&self, part: u32, at: Timestamp) -> bool {

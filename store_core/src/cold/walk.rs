@@ -1,14 +1,21 @@
 //! A walk over the cold rows that may match, block by block.
 //!
-//! A block whose zones lie outside of what the filter says of a column is left out without being read.
+//! A block whose zones lie outside of what the filter says of a column is left out without being read. A
+//! walk by an index leaves out all rows but those of its section's entries as well, in segments that have it;
+//! each block of rows is met once all the same.
 
-use super::rows::Segments;
+use super::by_index::{IndexRanges, Picked};
+use super::cache::BlockCache;
+use super::rows::{ColdRows, Segments};
 use super::segment::ColdSegment;
+use crate::error::Result;
+use crate::mem::Holder;
 use crate::mvcc::Timestamp;
 use crate::planted;
 use crate::query::{ColumnBounds, Filter};
 use crate::schema::Schema;
 use crate::segment::{Zone, zone_head};
+use std::sync::Arc;
 
 /// Rows that are given at once.
 const STEP_ROWS: u32 = 256;
@@ -19,7 +26,15 @@ pub(crate) struct ColdWalk {
     at: Timestamp,
     /// What the filter says of columns, by their stable numbers.
     limits: Vec<(u32, Limits)>,
+    /// The entries that are asked for, if an index is.
+    by: Option<IndexRanges>,
+    cache: Arc<BlockCache>,
+    holder: Holder,
     segment: usize,
+    /// The segment at hand was begun.
+    is_inside: bool,
+    /// Its rows that an index leads to, if it has a section for that.
+    picked: Option<Picked>,
     block: usize,
     /// The next row of the block.
     row: u32,
@@ -54,7 +69,14 @@ impl Limits {
 
 impl ColdWalk {
     /// A walk over the rows of these segments that a reader at this timestamp sees.
-    pub(crate) fn new(segments: Segments, at: Timestamp, filter: &Filter, schema: &Schema) -> Self {
+    pub(crate) fn new(
+        rows: &ColdRows,
+        segments: Segments,
+        at: Timestamp,
+        filter: &Filter,
+        schema: &Schema,
+        by: Option<IndexRanges>,
+    ) -> Self {
         let of = |position: usize| {
             let column = &schema.columns[position];
             let bounds = filter.bounds(position);
@@ -62,10 +84,21 @@ impl ColdWalk {
             bounded.then(|| (column.id, Limits::of(&bounds, column.ty)))
         };
         let limits = filter.columns().into_iter().filter_map(of).collect();
-        let mut walk =
-            Self { segments, at, limits, segment: 0, block: 0, row: 0, zones: Vec::new() };
-        walk.enter();
-        walk
+        let (cache, holder) = (Arc::clone(&rows.cache), rows.holder.clone());
+        Self {
+            segments,
+            at,
+            limits,
+            by,
+            cache,
+            holder,
+            segment: 0,
+            is_inside: false,
+            picked: None,
+            block: 0,
+            row: 0,
+            zones: Vec::new(),
+        }
     }
 
     /// How many rows the reader sees, whatever the filter.
@@ -74,46 +107,69 @@ impl ColdWalk {
     }
 
     /// Gives the numbers of some rows of one block; false at the end.
-    pub(crate) fn next(&mut self, rows: &mut Vec<u32>) -> bool {
-        while let Some(segment) = self.segments.get(self.segment) {
-            if self.block == segment.file.index.blocks() {
-                self.segment += 1;
-                self.enter();
+    pub(crate) fn next(&mut self, rows: &mut Vec<u32>) -> Result<bool> {
+        while let Some(segment) = self.segments.get(self.segment).cloned() {
+            if !self.is_inside {
+                self.enter(&segment)?;
+            }
+            if !self.go_to_picked(&segment) || self.block == segment.file.index.blocks() {
+                (self.segment, self.is_inside) = (self.segment + 1, false);
                 continue;
             }
-            let (first, count) = (
-                segment.file.index.block(self.block).first_row,
-                segment.file.index.block_rows(self.block),
-            );
-            if self.row == 0 && !self.may_match(segment) {
+            let index = &segment.file.index;
+            let (first, count) = (index.block(self.block).first_row, index.block_rows(self.block));
+            if self.row == 0 && !self.may_match(&segment) {
                 self.block += 1;
                 continue;
             }
             let end = count.min(self.row + STEP_ROWS);
-            let here = first + self.row..first + end;
-            rows.extend(
-                here.filter(|row| segment.sees(*row, self.at)).map(|row| segment.number_of(row)),
-            );
+            let picked = self.picked.as_ref();
+            let here = (first + self.row..first + end)
+                .filter(|row| picked.is_none_or(|picked| picked.has(*row)))
+                .filter(|row| segment.sees(*row, self.at));
+            rows.extend(here.map(|row| segment.number_of(row)));
             self.row = end;
             if end == count {
                 (self.row, self.block) = (0, self.block + 1);
             }
-            return true;
+            return Ok(true);
         }
-        false
+        Ok(false)
     }
 
-    /// Begins the segment at hand.
-    fn enter(&mut self) {
-        (self.block, self.row) = (0, 0);
+    /// Begins a segment.
+    fn enter(&mut self, segment: &ColdSegment) -> Result<()> {
+        (self.block, self.row, self.is_inside) = (0, 0, true);
         self.zones.clear();
-        let Some(segment) = self.segments.get(self.segment) else { return };
         let columns = &segment.file.index.columns;
         for (zone, at) in columns.zoned.iter().enumerate() {
             let id = columns.columns[*at as usize].id;
             let limit = self.limits.iter().position(|(limited, _)| *limited == id);
             self.zones.extend(limit.map(|limit| (zone, limit)));
         }
+        self.picked = match &self.by {
+            Some(by) => by.pick(segment, &self.cache, &self.holder)?,
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// Leaves rows out up to the next one that the index leads to; false if there is none.
+    fn go_to_picked(&mut self, segment: &ColdSegment) -> bool {
+        let (Some(picked), true) = (&self.picked, self.block < segment.file.index.blocks()) else {
+            return true;
+        };
+        let index = &segment.file.index;
+        let Some(next) = picked.next(index.block(self.block).first_row + self.row) else {
+            return false;
+        };
+        let block = index.block_of_row(next);
+        if block != self.block {
+            (self.block, self.row) = (block, 0);
+        } else if self.row > 0 {
+            self.row = next - index.block(block).first_row;
+        }
+        true
     }
 
     fn may_match(&self, segment: &ColdSegment) -> bool {

@@ -186,7 +186,7 @@ impl Candidates {
                 Ok(keys.len() > 0)
             }
             Self::Index(walk) => Ok(walk.fill(batch)),
-            Self::Cold(walk) => Ok(walk.next(&mut batch.entries.rows)),
+            Self::Cold(walk) => walk.next(&mut batch.entries.rows),
         }
     }
 }

@@ -335,8 +335,10 @@ impl<'a> Query<'a> {
             Some(behind) => self.predicate.clone().and(behind).bind(schema)?,
         };
         let hint = self.index.as_ref().map(|name| schema.index_position(name));
-        let estimates =
-            |index: usize, range: &crate::query::KeyRange| estimate(&rows.indexes[index], range);
+        let estimates = |index: usize, range: &crate::query::KeyRange| {
+            let index = &rows.indexes[index];
+            estimate(index, range) + rows.cold.estimate(schema, &index.spec, range)
+        };
         let at = self.source.at().at;
         let serves = |index: usize| rows.indexes[index].serves(at);
         let input = PlanInput {
@@ -347,7 +349,7 @@ impl<'a> Query<'a> {
             estimates: &estimates,
             table_rows: rows.primary.len() + rows.cold.rows(),
             hint: hint.transpose()?,
-            // Of cold rows no index in memory has entries.
+            // Cold rows come after those in memory, not in the order of an index.
             overlay: self.source.has_writes() || !rows.cold.is_empty(),
         };
         let found = look(&input, &rows)?;

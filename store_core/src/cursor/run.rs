@@ -7,7 +7,7 @@ use super::candidates::{Batch, Candidates};
 use super::poll::Poll;
 use super::read::{ReadSource, RowRef};
 use super::{Bound, Query};
-use crate::cold::{ColdReader, ColdWalk, Segments, is_cold};
+use crate::cold::{ColdReader, ColdWalk, IndexRanges, Segments, is_cold};
 use crate::error::Result;
 use crate::mem::budget::Reservation;
 use crate::mem::row_batch::RowBatch;
@@ -89,7 +89,14 @@ impl<'a> Cursor<'a> {
         let segments = if without_cold { None } else { rows.cold.some_segments() };
         let walks_cold = matches!(plan.path, AccessPath::Scan | AccessPath::Index { .. });
         let walk = |segments: &Segments| {
-            ColdWalk::new(Arc::clone(segments), moment.at, &filter, &rows.schema)
+            let by = match (&plan.path, &index) {
+                (AccessPath::Index { ranges, .. }, Some(index)) => {
+                    Some(IndexRanges::new(&rows.schema, &index.spec, ranges))
+                }
+                _ => None,
+            };
+            let segments = Arc::clone(segments);
+            ColdWalk::new(&rows.cold, segments, moment.at, &filter, &rows.schema, by)
         };
         let cold_walk = segments.as_ref().filter(|_| walks_cold).map(walk);
         let cold = segments.map(|segments| Box::new(ColdReader::new(segments, &rows.cold)));

@@ -105,7 +105,6 @@ fn pass(engine: &Arc<Engine>, lease: &Arc<Lease>) -> Result<u64> {
     let Some(device) = engine.device() else { return Ok(0) };
     let _alone = engine.freezing.lock();
     let mut tables = engine.live_tables();
-    tables.retain(|table| !table.schema().indexes.iter().any(|index| index.unique));
     tables.sort_by_key(|table| std::cmp::Reverse(table.data.holder.used()));
     for live in tables {
         let rows = wanted_rows(engine, &live.data);

@@ -8,18 +8,23 @@
 //! Readers before T go on with the others, which stay until nobody is before T. Rows come and go meanwhile;
 //! only in the moment of that commit none moves. A crash leaves either the others or the new one.
 //!
-//! It is a schedule of one task: a block of each source, one of the new segment and its filter, whatever
-//! they hold.
+//! Entries of indexes are merged likewise, after the rows, whose new numbers are kept until then.
+//!
+//! It is a schedule of one task: a block of each source, one of the new segment, its filters, and four bytes
+//! a row if there are indexes.
 
 use super::{ColdFile, Work, columns_of};
 use crate::checkpoint::Pace;
-use crate::cold::{ColdSegment, MergedRows, Size, choose, left_since};
+use crate::cold::{
+    ColdSegment, LEFT_OUT, MergedEntries, MergedRows, Size, choose, left_since, sections_of,
+};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::cold_name;
-use crate::mem::Holder;
+use crate::mem::{Holder, Reservation};
 use crate::mvcc::Timestamp;
 use crate::planted;
-use crate::segment::{ColdWriter, SegmentCodec};
+use crate::schema::Index;
+use crate::segment::{ColdPlan, ColdWriter, SegmentCodec, SortedEntries};
 use crate::txn::{Engine, Lease, LiveTable, Txn};
 use crate::wal::Device;
 use std::sync::Arc;
@@ -30,7 +35,10 @@ const ROWS_SHARE: u64 = 256;
 const ROWS_MIN: u64 = 1 << 12;
 const ROWS_MAX: u64 = 1 << 22;
 /// Rows written between two looks whether to go on.
-const LOOK_ROWS: u64 = 1 << 10;
+const LOOK_ROWS: u32 = 1 << 10;
+/// Entries of an index that not all sources have are gathered if there are not more than one for so many
+/// bytes of the budget.
+const GATHERED_SHARE: u64 = 1024;
 
 /// Starts the thread that merges what was frozen by itself.
 pub(super) fn start(engine: &Arc<Engine>) {
@@ -140,29 +148,45 @@ impl Merge<'_> {
     fn write(&self, chosen: &Chosen, name: &str, go_on: &mut dyn FnMut() -> bool) -> Result<()> {
         let rows = &*self.live.data;
         let holder = merging_holder(self.engine);
-        let mut writer = ColdWriter::create(
-            Arc::clone(self.device),
-            format!("{name}.tmp"),
-            u64::from(rows.id),
-            columns_of(rows),
-            chosen.rows as usize,
-            SegmentCodec::Lz4,
-            &holder,
-        )?;
+        let sections = Sections::of(self.live, chosen, self.engine.budget.limit());
+        let columns = columns_of(rows);
+        let plan = ColdPlan {
+            schema_id: u64::from(rows.id),
+            sections: sections_of(&rows.schema, &columns, sections.gathered.iter()),
+            given: sections_of(
+                &rows.schema,
+                &columns,
+                sections.given.iter().map(|(index, _)| index),
+            ),
+            columns,
+            rows_max: chosen.rows as usize,
+            codec: SegmentCodec::Lz4,
+        };
+        let temporary = format!("{name}.tmp");
+        let mut writer = ColdWriter::create(Arc::clone(self.device), temporary, plan, &holder)?;
+        let mut numbers = Numbers::new(chosen, !sections.given.is_empty(), &holder)?;
         let mut merged = MergedRows::new(&chosen.sources, &rows.schema, chosen.at, &holder)?;
-        let (mut pace, mut written) = (Pace::new(self.engine), 0_u64);
+        let (mut pace, mut written) = (Pace::new(self.engine), 0_u32);
         while merged.next()? {
-            written += 1;
             if written.is_multiple_of(LOOK_ROWS) && !(go_on() && !self.engine.is_ending()) {
                 return Err(Error::new(Kind::Cancelled, "merging segments was told to end"));
             }
             if planted::bug("merged_row_left_out") && written == 7 {
+                written += 1;
                 continue;
             }
             writer.push(merged.key(), |column| merged.cell(column))?;
+            numbers.note(merged.origin(), written);
+            written += 1;
             writer.take_sync_time().into_iter().for_each(|took| pace.pause(took));
         }
-        writer.finish(name).map(drop)
+        drop(merged);
+        let given = |nth: usize| -> Result<Box<dyn SortedEntries + '_>> {
+            let sources = chosen.sources.iter().zip(&sections.given[nth].1).zip(&numbers.of);
+            let sources = sources.map(|((source, section), of)| (source, *section, of.as_slice()));
+            Ok(Box::new(MergedEntries::new(sources, &holder)?))
+        };
+        writer.finish_with(name, given).map(drop)
     }
 
     /// The commit with which the segment is there, and those are over of which it was made.
@@ -184,6 +208,55 @@ impl Merge<'_> {
                 rows.cold.remove(&segment);
             }
         })
+    }
+}
+
+/// Which sections the new segment has.
+struct Sections {
+    /// Each source has one for it: with their positions there.
+    given: Vec<(Index, Vec<usize>)>,
+    /// A source was frozen before the index was made, and there are few enough rows.
+    gathered: Vec<Index>,
+}
+
+impl Sections {
+    fn of(live: &LiveTable, chosen: &Chosen, budget: u64) -> Self {
+        let indexes = live.share_locked();
+        let schema = &live.data.schema;
+        let mut found = Self { given: Vec::new(), gathered: Vec::new() };
+        for index in indexes.indexes.iter().map(|index| &index.spec) {
+            let sections = chosen.sources.iter().map(|source| source.section_for(schema, index));
+            match sections.collect::<Option<_>>() {
+                Some(sections) => found.given.push((index.clone(), sections)),
+                None if chosen.rows <= budget / GATHERED_SHARE => {
+                    found.gathered.push(index.clone())
+                }
+                None => {}
+            }
+        }
+        found
+    }
+}
+
+/// The numbers that rows of the sources have in the new segment.
+struct Numbers {
+    /// Empty if nobody asks.
+    of: Vec<Vec<u32>>,
+    _held: Reservation,
+}
+
+impl Numbers {
+    fn new(chosen: &Chosen, are_wanted: bool, holder: &Holder) -> Result<Self> {
+        let sources = if are_wanted { &*chosen.sources } else { &[] };
+        let rows = || sources.iter().map(|source| source.rows() as usize);
+        let held = holder.reserve(rows().sum::<usize>() * size_of::<u32>())?;
+        Ok(Self { of: rows().map(|rows| vec![LEFT_OUT; rows]).collect(), _held: held })
+    }
+
+    fn note(&mut self, (source, row): (usize, u32), number: u32) {
+        if let Some(of) = self.of.get_mut(source) {
+            of[row as usize] = number;
+        }
     }
 }
 

@@ -18,14 +18,14 @@ mod merging;
 pub(crate) use automatic::start;
 
 use crate::checkpoint::Pace;
-use crate::cold::{ColdSegment, PART_ROWS};
+use crate::cold::{ColdSegment, PART_ROWS, sections_of};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::cold_name;
 use crate::mem::{Holder, Reservation};
 use crate::mvcc::Moment;
 use crate::planted;
 use crate::query::Predicate;
-use crate::segment::{ColdColumn, ColdColumns, ColdFile, ColdWriter, SegmentCodec};
+use crate::segment::{ColdColumn, ColdColumns, ColdFile, ColdPlan, ColdWriter, SegmentCodec};
 use crate::table::Table;
 use crate::txn::{
     Edition, Engine, Lease, LiveTable, QUEUED_ROW_BYTES, RowWords, SharedEngine, Snapshot,
@@ -76,7 +76,6 @@ pub(crate) fn freeze(
     engine.check_log()?;
     let (_, live) = engine.current(of)?;
     let device = engine.device().filter(|_| engine.log().is_some()).ok_or_else(no_place)?;
-    check_not_unique(&live)?;
     let mut work = Work::new(engine, engine.lease(0), &live, device, progress);
     freeze_all(engine, &mut work, table, predicate)?;
     engine.sync()?;
@@ -201,15 +200,22 @@ impl<'w> Work<'w> {
     /// Writes the segment; says how many bytes it has.
     fn write(&self, at: Moment, name: &str, order: &[Ordered], keys: &[u8]) -> Result<u64> {
         let rows = &*self.live.data;
-        let mut writer = ColdWriter::create(
-            Arc::clone(self.device),
-            format!("{name}.tmp"),
-            u64::from(rows.id),
-            columns_of(rows),
-            order.len(),
-            SegmentCodec::Lz4,
-            &freezing_holder(self.engine),
-        )?;
+        let columns = columns_of(rows);
+        let indexes = self.live.share_locked();
+        let specs = indexes.indexes.iter().map(|index| &index.spec);
+        let plan = ColdPlan {
+            schema_id: u64::from(rows.id),
+            sections: sections_of(&rows.schema, &columns, specs),
+            columns,
+            given: Vec::new(),
+            rows_max: order.len(),
+            codec: SegmentCodec::Lz4,
+        };
+        drop(indexes);
+        let device = Arc::clone(self.device);
+        let temporary = format!("{name}.tmp");
+        let holder = freezing_holder(self.engine);
+        let mut writer = ColdWriter::create(device, temporary, plan, &holder)?;
         let mut pace = Pace::new(self.engine);
         let mut words = RowWords::zeroed(rows.layout.words());
         let all = 0..words.len();
@@ -238,9 +244,6 @@ impl<'w> Work<'w> {
         let mut txn = Txn::moving(&self.lease)?;
         // The queues in which the rows wait to leave memory are counted when they do, whatever is left.
         let queued = freezing_holder(self.engine).reserve(PART_ROWS as usize * QUEUED_ROW_BYTES)?;
-        if let Some(index) = txn.unique_index(self.live)? {
-            return Err(unique_refused(self.live, &index));
-        }
         let here = segment.part(part);
         let mut without = Vec::new();
         for row in here.clone() {
@@ -303,24 +306,4 @@ fn no_place() -> Error {
         Kind::Unsupported,
         "this store has no files for cold rows: open one in a directory, with a log",
     )
-}
-
-/// A unique index must see every row, and sees those in memory only.
-fn check_not_unique(live: &LiveTable) -> Result<()> {
-    let rows = live.share_locked();
-    let unique = rows.indexes.iter().find(|index| index.spec.unique);
-    unique.map_or(Ok(()), |index| Err(unique_refused(live, &index.spec.name)))
-}
-
-fn unique_refused(live: &LiveTable, index: &str) -> Error {
-    let table = &live.data.schema.table;
-    Error::new(
-        Kind::Unsupported,
-        format!(
-            "`{table}` has a unique index `{index}`, which must see every row: rows of such a table stay in \
-             memory; drop the index to freeze them"
-        ),
-    )
-    .detail(table)
-    .detail(index)
 }

@@ -12,7 +12,7 @@ pub use column_spec::ColumnSpec;
 pub use index_spec::IndexSpec;
 
 use crate::error::{Error, Result};
-use crate::value::{Type, Value};
+use crate::value::{Type, Value, ValueRef, encode_key, fold};
 
 /// Most columns a table may have: a row's null bits and the log's column ids stay small.
 pub const COLUMNS_MAX: usize = 1024;
@@ -52,6 +52,27 @@ pub struct Index {
     pub unique: bool,
     /// Upper and lower case are equal in its text, by Unicode simple folding.
     pub nocase: bool,
+}
+
+impl Index {
+    /// Appends the encoded value of a row of these columns.
+    #[inline]
+    pub(crate) fn encode_value<'v>(
+        &self,
+        columns: &[Column],
+        cell: impl Fn(usize) -> ValueRef<'v>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        self.columns.iter().try_for_each(|at| {
+            let column = &columns[*at];
+            match cell(*at) {
+                ValueRef::Text(text) if self.nocase => {
+                    encode_key(ValueRef::Text(&fold(text)), column.ty, column.notnull, out)
+                }
+                cell => encode_key(cell, column.ty, column.notnull, out),
+            }
+        })
+    }
 }
 
 /// A table's name, columns, key and indexes.

@@ -132,7 +132,12 @@ impl ChainFile {
         };
         let (mut run, file) = RunFile::create(spill)?;
         let file_id = random_id();
-        let header = Header { kind: SegmentKind::Run, schema_id: 0, file_id };
+        let header = Header {
+            kind: SegmentKind::Run,
+            version: SegmentKind::Run.version(),
+            schema_id: 0,
+            file_id,
+        };
         run.write(&*file, &header.to_bytes())?;
         Ok(Self {
             run,

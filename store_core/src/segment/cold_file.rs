@@ -1,158 +1,31 @@
 //! Cold segments: rows in the order of their key, as blocks of columns, with an index that finds them.
 //!
 //! ```text
-//!  block of columns … │ piece of the filter … │ index │ trailer     each a block of the segment with one record
+//!  block of columns … │ block of a section … │ piece of a filter … │ index │ trailer
+//!                                                 each a block of the segment with one record
 //! ```
 //!
 //! A row is read by its number in the segment or by its key, at the cost of one block; a key that is not
 //! there mostly costs a look at the filter.
 
 use super::block::{SegmentBlock, damaged};
-use super::cold_index::{ColdColumns, ColdIndex, Zone, key_hash};
-use super::columns::{BLOCK_ROWS_MAX, ColumnCells, ColumnsBlock, ColumnsWriter};
-use super::format::{BLOCK_HEADER_BYTES, FOOTER_BYTES, SegmentCodec, SegmentKind};
+use super::cold_index::ColdIndex;
+use super::columns::{ColumnCells, ColumnsBlock};
+use super::format::{BLOCK_HEADER_BYTES, FOOTER_BYTES, SegmentKind};
 use super::key_filter::KeyFilter;
 use super::reader::SegmentReader;
-use super::writer::{SegmentOptions, SegmentWriter};
+use super::section;
 use crate::codec::u64_at;
 use crate::error::{Error, Result};
 use crate::mem::{Holder, Reservation};
-use crate::value::ValueRef;
 use crate::wal::Device;
-use std::sync::Arc;
-use std::time::Duration;
 
-/// Bytes of rows in a block: a look by key reads and unpacks so many.
-const BLOCK_BYTES: usize = 32 << 10;
 /// Every record of a cold segment is a block of its own.
-const RECORD_ALONE: usize = 16;
+pub(super) const RECORD_ALONE: usize = 16;
 /// The record that says where the index is: place and number of its block.
-const TRAILER_BYTES: usize = 16;
+pub(super) const TRAILER_BYTES: usize = 16;
 /// Before the bytes of a short record stands its length.
 const TRAILER_RAW_BYTES: usize = TRAILER_BYTES + 1;
-/// What a writer holds beside the index: the block that fills, as rows and as columns.
-const WRITER_BYTES: usize = 4 * BLOCK_BYTES;
-
-/// Writes a cold segment.
-#[derive(Debug)]
-pub(crate) struct ColdWriter {
-    writer: SegmentWriter,
-    columns: ColumnsWriter,
-    index: ColdIndex,
-    zones: Vec<Zone>,
-    first_key: Vec<u8>,
-    last_key: Vec<u8>,
-    block: Vec<u8>,
-    room: Vec<u8>,
-    held: Reservation,
-}
-
-impl ColdWriter {
-    /// Begins a segment of so many rows at most, under a temporary name.
-    pub(crate) fn create(
-        device: Arc<dyn Device>,
-        temporary_name: String,
-        schema_id: u64,
-        columns: ColdColumns,
-        rows_max: usize,
-        codec: SegmentCodec,
-        holder: &Holder,
-    ) -> Result<Self> {
-        let held = holder.reserve(WRITER_BYTES + KeyFilter::bytes_for(rows_max))?;
-        let options = SegmentOptions { codec, block_bytes: RECORD_ALONE };
-        let kind = SegmentKind::Cold;
-        let writer =
-            SegmentWriter::create(device, temporary_name, kind, schema_id, options, holder)?;
-        Ok(Self {
-            writer,
-            columns: ColumnsWriter::new(columns.columns.iter().map(|column| column.ty)),
-            zones: vec![Zone::EMPTY; columns.zoned.len()],
-            index: ColdIndex::new(columns, rows_max),
-            first_key: Vec::new(),
-            last_key: Vec::new(),
-            block: Vec::new(),
-            room: Vec::new(),
-            held,
-        })
-    }
-
-    /// Appends a row, whose encoded key comes behind those before.
-    pub(crate) fn push<'v>(
-        &mut self,
-        key: &[u8],
-        cell: impl Fn(usize) -> ValueRef<'v>,
-    ) -> Result<()> {
-        if self.columns.rows() == 0 {
-            self.first_key.clear();
-            self.first_key.extend_from_slice(key);
-        }
-        self.last_key.clear();
-        self.last_key.extend_from_slice(key);
-        self.index.filter.add(key_hash(key));
-        let columns = &self.index.columns;
-        for (zone, at) in self.zones.iter_mut().zip(&columns.zoned) {
-            let at = *at as usize;
-            zone.add(cell(at), columns.columns[at].ty, &mut self.room);
-        }
-        self.columns.push(cell);
-        if self.columns.bytes() >= BLOCK_BYTES || self.columns.rows() == BLOCK_ROWS_MAX {
-            self.write_block()?;
-        }
-        Ok(())
-    }
-
-    /// How long the last sync took, once after each.
-    pub(crate) fn take_sync_time(&mut self) -> Option<Duration> {
-        self.writer.take_sync_time()
-    }
-
-    /// Writes the rest and gives the file its name; durable when this returns. Says how many bytes it has.
-    pub(crate) fn finish(mut self, final_name: &str) -> Result<u64> {
-        self.write_block()?;
-        self.index.set_last_key(&self.last_key);
-        let pieces = self.write_filter()?;
-        self.block.clear();
-        self.index.put(&pieces, &mut self.block)?;
-        self.held.grow(self.block.len())?;
-        let number = (self.index.blocks() + pieces.len()) as u64;
-        let at = self.writer.position();
-        self.writer.push(&self.block)?;
-        let mut trailer = [0; TRAILER_BYTES];
-        trailer[..8].copy_from_slice(&at.to_le_bytes());
-        trailer[8..].copy_from_slice(&number.to_le_bytes());
-        self.writer.stop_packing()?;
-        self.writer.push(&trailer)?;
-        Ok(self.writer.finish(final_name)?.file_bytes)
-    }
-
-    /// Writes the filter; says where its pieces are.
-    fn write_filter(&mut self) -> Result<Vec<u64>> {
-        let mut pieces = Vec::with_capacity(self.index.filter.pieces());
-        for nth in 0..self.index.filter.pieces() {
-            self.block.clear();
-            self.index.filter.put_piece(nth, &mut self.block);
-            pieces.push(self.writer.position());
-            self.writer.push(&self.block)?;
-        }
-        Ok(pieces)
-    }
-
-    fn write_block(&mut self) -> Result<()> {
-        let rows = self.columns.rows();
-        if rows == 0 {
-            return Ok(());
-        }
-        self.block.clear();
-        self.columns.finish(&mut self.block);
-        let at = self.writer.position();
-        self.writer.push(&self.block)?;
-        let before = self.index.heap_bytes();
-        self.index.add_block(at, rows, &self.first_key, &self.zones);
-        self.held.grow(self.index.heap_bytes().saturating_sub(before))?;
-        self.zones.fill(Zone::EMPTY);
-        Ok(())
-    }
-}
 
 /// A cold segment that is open, with its index.
 #[derive(Debug)]
@@ -167,7 +40,8 @@ pub(crate) struct ColdFile {
 #[derive(Debug)]
 pub(crate) struct ColdBlock {
     bytes: Box<[u8]>,
-    columns: ColumnsBlock,
+    /// None of a section's block.
+    columns: Option<ColumnsBlock>,
     held: Reservation,
 }
 
@@ -194,16 +68,26 @@ impl ColdFile {
         let (mut index, pieces) = ColdIndex::get(bytes).map_err(|error| error.at(name))?;
         held.grow_to(index.heap_bytes())?;
         held.shrink(held.bytes() - index.heap_bytes());
-        if (index.blocks() + pieces.len()) as u64 != number {
+        if index.all_blocks() + pieces.count() != number {
             return Err(damaged(name, at, "the index speaks of other blocks"));
         }
-        for (nth, at) in (index.blocks() as u64..).zip(&pieces) {
-            let piece = record(&reader, *at, nth, &mut block)?;
-            index.filter.take_piece(piece).map_err(|error| error.at(name))?;
+        let mut nth = index.all_blocks();
+        let mut read = |filter: &mut KeyFilter, pieces: &[u64]| {
+            for at in pieces {
+                let piece = record(&reader, *at, nth, &mut block)?;
+                filter.take_piece(piece).map_err(|error| error.at(name))?;
+                nth += 1;
+            }
+            if filter.is_whole() {
+                Ok(())
+            } else {
+                Err(damaged(name, at, "a piece of a filter is missing"))
+            }
+        };
+        for (section, pieces) in index.sections.iter_mut().zip(&pieces.values) {
+            section.filter.iter_mut().try_for_each(|filter| read(filter, pieces))?;
         }
-        if !index.filter.is_whole() {
-            return Err(damaged(name, at, "a piece of the filter is missing"));
-        }
+        read(&mut index.filter, &pieces.keys)?;
         Ok(Self { reader, name: name.to_owned(), index, _held: held })
     }
 
@@ -222,31 +106,57 @@ impl ColdFile {
         self.reader.file_bytes()
     }
 
-    /// Reads the nth block.
+    /// The number among all blocks of a section's nth.
+    pub(crate) fn block_of_section(&self, section: usize, nth: usize) -> usize {
+        self.index.sections[section].first_block as usize + nth
+    }
+
+    /// Shows the values of a section's block in their order, each with its rows, until told to stop.
+    pub(crate) fn visit(
+        &self,
+        block: &ColdBlock,
+        show: &mut dyn FnMut(&[u8], &[u32]) -> bool,
+    ) -> Result<()> {
+        section::visit(&block.bytes, self.index.rows, show).map_err(|error| error.at(&self.name))
+    }
+
+    /// Where a block of rows or of a section is.
+    fn place_of(&self, nth: usize) -> u64 {
+        if nth < self.index.blocks() {
+            return self.index.block(nth).at;
+        }
+        let sections = &self.index.sections;
+        let after = sections.partition_point(|section| section.first_block <= nth as u64);
+        let section = &sections[after - 1];
+        section.place(nth - section.first_block as usize)
+    }
+
+    /// Reads the nth block, of rows or of a section.
     pub(crate) fn read(&self, nth: usize, holder: &Holder) -> Result<ColdBlock> {
         let mut block = SegmentBlock::new(holder)?;
-        let place = self.index.block(nth);
+        let place = self.place_of(nth);
         let bytes: Box<[u8]> = {
-            let record = record(&self.reader, place.at, nth as u64, &mut block)?;
+            let record = record(&self.reader, place, nth as u64, &mut block)?;
             record.into()
         };
         drop(block);
         let held = holder.reserve(bytes.len())?;
+        if nth >= self.index.blocks() {
+            return Ok(ColdBlock { bytes, columns: None, held });
+        }
         let columns = ColumnsBlock::open(&bytes).map_err(|error| self.at_block(nth, error))?;
         if columns.rows() != self.index.block_rows(nth) as usize {
-            return Err(damaged(
-                &self.name,
-                place.at,
-                "the block has other rows than the index says",
-            ));
+            return Err(damaged(&self.name, place, "the block has other rows than the index says"));
         }
-        Ok(ColdBlock { bytes, columns, held })
+        Ok(ColdBlock { bytes, columns: Some(columns), held })
     }
 
     /// Reads a column of the nth block.
     pub(crate) fn column(&self, nth: usize, block: &ColdBlock, at: usize) -> Result<ColumnCells> {
         let column = &self.index.columns.columns[at];
-        let cells = block.columns.column(&block.bytes, at, column.ty);
+        let columns = block.columns.as_ref();
+        let columns = columns.ok_or_else(|| Error::corrupt("rows of a block of a section"))?;
+        let cells = columns.column(&block.bytes, at, column.ty);
         let cells = cells.map_err(|error| self.at_block(nth, error))?;
         let is_key = self.index.columns.key.contains(&(at as u32));
         if (column.notnull || is_key) && cells.has_nulls() {
@@ -270,7 +180,31 @@ impl ColdFile {
                 self.column(nth, &block, at)?;
             }
         }
+        for section in 0..self.index.sections.len() {
+            self.verify_section(section, holder)?;
+        }
         Ok(u64::from(self.index.rows))
+    }
+
+    /// A section must have an entry of every row, and ascend.
+    fn verify_section(&self, section: usize, holder: &Holder) -> Result<()> {
+        let rows = self.index.rows as usize;
+        let _held = holder.reserve(rows)?;
+        let (mut met, mut last, mut ascends) = (vec![false; rows], Vec::new(), true);
+        for nth in 0..self.index.sections[section].blocks() {
+            let block = self.read(self.block_of_section(section, nth), holder)?;
+            self.visit(&block, &mut |value, rows| {
+                ascends &= last.as_slice() <= value;
+                last.clear();
+                last.extend_from_slice(value);
+                rows.iter().for_each(|row| met[*row as usize] = true);
+                true
+            })?;
+        }
+        if ascends && met.iter().all(|met| *met) {
+            return Ok(());
+        }
+        Err(Error::corrupt(format!("{}: a section without some of the rows' entries", self.name)))
     }
 }
 

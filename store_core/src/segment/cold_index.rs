@@ -4,6 +4,7 @@
 //!  index    columns (id, type, notnull), key, columns with zones
 //!           rows, blocks: place, rows, first key, zones (least, most, NULLs)
 //!           0, greatest key, bytes of the filter, places of the records that are its pieces
+//!           sections, if there are any: columns, blocks (place, entries, first value), its filter likewise
 //!  trailer  place and number of the index's block
 //! ```
 //!
@@ -11,6 +12,7 @@
 //! a block: whatever lies outside of them is not there.
 
 use super::key_filter::KeyFilter;
+use super::section::Section;
 use crate::codec::{self, Reader, put_bytes, put_u64};
 use crate::error::{Error, Result};
 use crate::value::{Type, ValueRef, encode_key};
@@ -131,6 +133,25 @@ pub(crate) struct ColdIndex {
     /// Empty if it is not known: segments had none once.
     last_key: Vec<u8>,
     pub(crate) filter: KeyFilter,
+    /// Entries of indexes.
+    pub(crate) sections: Vec<Section>,
+}
+
+/// Where the pieces of a segment's filters are.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    /// Of the filter of keys.
+    pub(super) keys: Vec<u64>,
+    /// Of the sections' filters, of one after the other.
+    pub(super) values: Vec<Vec<u64>>,
+}
+
+impl Pieces {
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        let values = self.values.iter().map(Vec::len).sum::<usize>();
+        (self.keys.len() + values) as u64
+    }
 }
 
 impl ColdIndex {
@@ -147,6 +168,7 @@ impl ColdIndex {
             zones: Vec::new(),
             last_key: Vec::new(),
             filter: KeyFilter::new(rows_max),
+            sections: Vec::new(),
         }
     }
 
@@ -236,10 +258,11 @@ impl ColdIndex {
             + self.zones.capacity() * size_of::<Zone>()
             + self.last_key.capacity()
             + self.filter.bytes()
+            + self.sections.iter().map(Section::heap_bytes).sum::<usize>()
     }
 
-    /// Appends all but the filter, whose pieces are in these places.
-    pub(super) fn put(&self, pieces: &[u64], out: &mut Vec<u8>) -> Result<()> {
+    /// Appends all but the filters, whose pieces are in these places.
+    pub(super) fn put(&self, pieces: &Pieces, out: &mut Vec<u8>) -> Result<()> {
         codec::encode(&self.columns, out)?;
         put_u64(out, u64::from(self.rows));
         put_u64(out, self.blocks.len() as u64);
@@ -256,26 +279,32 @@ impl ColdIndex {
         put_u64(out, FILTER_IN_PIECES);
         put_bytes(out, &self.last_key);
         put_u64(out, self.filter.bytes() as u64);
-        put_u64(out, pieces.len() as u64);
-        for at in pieces {
+        put_u64(out, pieces.keys.len() as u64);
+        for at in &pieces.keys {
             put_u64(out, *at);
         }
-        Ok(())
+        if !self.sections.is_empty() {
+            put_u64(out, self.sections.len() as u64);
+        }
+        let mut sections = self.sections.iter().zip(&pieces.values);
+        sections.try_for_each(|(section, pieces)| section.put(pieces, out))
     }
 
-    /// Takes an index, and the places of the filter's pieces, which are still to be read.
-    pub(super) fn get(bytes: &[u8]) -> Result<(Self, Vec<u64>)> {
+    /// Takes an index, and the places of the filters' pieces, which are still to be read.
+    pub(super) fn get(bytes: &[u8]) -> Result<(Self, Pieces)> {
         let (columns, used) = codec::decode::<ColdColumns>(bytes)?;
         columns.check()?;
         let mut reader = Reader::new(&bytes[used..]);
         let mut index = Self::new(columns, 0);
         index.get_blocks(&mut reader)?;
-        let pieces = index.get_filter(&mut reader)?;
+        let keys = index.get_filter(&mut reader)?;
+        let values =
+            if reader.is_empty() { Vec::new() } else { index.get_sections(&mut reader)? };
         if !reader.is_empty() {
             return Err(Error::corrupt("bytes are left over behind the index of a cold segment"));
         }
         index.shrink();
-        Ok((index, pieces))
+        Ok((index, Pieces { keys, values }))
     }
 
     fn get_blocks(&mut self, reader: &mut Reader<'_>) -> Result<()> {
@@ -318,6 +347,24 @@ impl ColdIndex {
         (0..pieces).map(|_| reader.u64()).collect()
     }
 
+    fn get_sections(&mut self, reader: &mut Reader<'_>) -> Result<Vec<Vec<u64>>> {
+        let mut pieces = Vec::new();
+        let mut first_block = self.blocks.len() as u64;
+        for _ in 0..reader.u64()? {
+            let (section, places) = Section::get(reader, &self.columns, self.rows, first_block)?;
+            first_block += section.blocks() as u64;
+            self.sections.push(section);
+            pieces.push(places);
+        }
+        Ok(pieces)
+    }
+
+    /// How many blocks there are of rows and of sections.
+    pub(super) fn all_blocks(&self) -> u64 {
+        let sections = self.sections.iter().map(|section| section.blocks() as u64);
+        self.blocks.len() as u64 + sections.sum::<u64>()
+    }
+
     /// Gives back the room that growing has left.
     fn shrink(&mut self) {
         self.blocks.shrink_to_fit();
@@ -344,7 +391,7 @@ impl<'k> SoughtKey<'k> {
 
 /// The hash of an encoded key.
 #[inline]
-pub(super) fn key_hash(key: &[u8]) -> u64 {
+pub(in crate::segment) fn key_hash(key: &[u8]) -> u64 {
     xxh3_64(key)
 }
 

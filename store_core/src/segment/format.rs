@@ -27,6 +27,8 @@ const FOOTER_MAGIC: [u8; 8] = *b"storeend";
 const VERSION: u32 = 1;
 /// Of cold segments, since their filters are in pieces.
 const VERSION_COLD: u32 = 2;
+/// Of cold segments with sections for indexes.
+pub(super) const VERSION_SECTIONS: u32 = 3;
 
 /// What a segment is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +43,14 @@ pub(crate) enum SegmentKind {
 }
 
 impl SegmentKind {
-    /// The version in which segments of this kind are written; those before it are read.
-    fn version(self) -> u32 {
+    /// The version in which segments of this kind are written, unless they have something newer.
+    pub(super) fn version(self) -> u32 {
         if self == Self::Cold { VERSION_COLD } else { VERSION }
+    }
+
+    /// The newest version that is read.
+    fn newest(self) -> u32 {
+        if self == Self::Cold { VERSION_SECTIONS } else { VERSION }
     }
 }
 
@@ -63,6 +70,7 @@ pub enum SegmentCodec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) kind: SegmentKind,
+    pub(super) version: u32,
     pub(super) schema_id: u64,
     pub(super) file_id: u64,
 }
@@ -99,7 +107,7 @@ impl Header {
     pub(super) fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..12].copy_from_slice(&self.kind.version().to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.version.to_le_bytes());
         bytes[12] = self.kind as u8;
         put(&mut bytes, 16, self.schema_id);
         put(&mut bytes, 24, self.file_id);
@@ -120,13 +128,13 @@ impl Header {
             .into_iter()
             .find(|kind| *kind as u8 == bytes[12]);
         match kind {
-            Some(kind) if (VERSION..=kind.version()).contains(&version) => {
-                Ok(Self { kind, schema_id: u64_at(bytes, 16), file_id: u64_at(bytes, 24) })
+            Some(kind) if (VERSION..=kind.newest()).contains(&version) => {
+                Ok(Self { kind, version, schema_id: u64_at(bytes, 16), file_id: u64_at(bytes, 24) })
             }
             _ => Err(Flaw::Newer(Error::unsupported(format!(
                 "segment format {version}, kind {}: this program reads format {}",
                 bytes[12],
-                kind.map_or(VERSION_COLD, SegmentKind::version)
+                kind.map_or(VERSION_SECTIONS, SegmentKind::newest)
             )))),
         }
     }

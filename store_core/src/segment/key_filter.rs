@@ -68,22 +68,22 @@ impl KeyFilter {
     }
 
     /// Bytes it takes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::segment) fn bytes(&self) -> usize {
         self.wanted * BLOCK_BYTES
     }
 
     /// True if all its pieces were taken.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(in crate::segment) fn is_whole(&self) -> bool {
         self.blocks.len() == self.wanted
     }
 
     /// How many pieces it is kept in.
-    pub(super) fn pieces(&self) -> usize {
+    pub(in crate::segment) fn pieces(&self) -> usize {
         self.blocks.len().div_ceil(PIECE_BLOCKS)
     }
 
     /// Appends the bytes of the nth piece.
-    pub(super) fn put_piece(&self, nth: usize, out: &mut Vec<u8>) {
+    pub(in crate::segment) fn put_piece(&self, nth: usize, out: &mut Vec<u8>) {
         let end = self.blocks.len().min((nth + 1) * PIECE_BLOCKS);
         for word in self.blocks[nth * PIECE_BLOCKS..end].iter().flatten() {
             out.extend_from_slice(&word.to_le_bytes());
@@ -92,7 +92,7 @@ impl KeyFilter {
 
     /// A filter that is to have so many bytes, as [`Self::bytes`] said. It takes them with its first piece,
     /// for which they are reserved then.
-    pub(super) fn to_be_read(bytes: u64) -> Result<Self> {
+    pub(in crate::segment) fn to_be_read(bytes: u64) -> Result<Self> {
         let blocks = bytes / BLOCK_BYTES as u64;
         if blocks == 0 || blocks > BLOCKS_MAX || !bytes.is_multiple_of(BLOCK_BYTES as u64) {
             return Err(Error::corrupt("a filter of no or too many keys"));
@@ -101,7 +101,7 @@ impl KeyFilter {
     }
 
     /// Takes the next piece.
-    pub(super) fn take_piece(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(in crate::segment) fn take_piece(&mut self, bytes: &[u8]) -> Result<()> {
         let blocks = bytes.len() / BLOCK_BYTES;
         let room = self.wanted - self.blocks.len();
         if !bytes.len().is_multiple_of(BLOCK_BYTES) || blocks > room {
@@ -113,7 +113,7 @@ impl KeyFilter {
     }
 
     /// Takes a filter as it stood in the index before it had pieces.
-    pub(super) fn get(blocks: u64, reader: &mut Reader<'_>) -> Result<Self> {
+    pub(in crate::segment) fn get(blocks: u64, reader: &mut Reader<'_>) -> Result<Self> {
         let bytes = blocks.saturating_mul(BLOCK_BYTES as u64);
         let taken = reader.take(usize::try_from(bytes).unwrap_or(usize::MAX))?;
         let mut filter = Self::to_be_read(bytes)?;

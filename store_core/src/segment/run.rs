@@ -109,7 +109,12 @@ impl RunWriter {
             footer: Footer::default(),
             span: KeySpan::new(),
         };
-        let header = Header { kind: SegmentKind::Run, schema_id: 0, file_id: writer.file_id };
+        let header = Header {
+            kind: SegmentKind::Run,
+            version: SegmentKind::Run.version(),
+            schema_id: 0,
+            file_id: writer.file_id,
+        };
         writer.write(&header.to_bytes())?;
         Ok(writer)
     }

@@ -17,7 +17,7 @@ fn holder() -> Holder {
 }
 
 fn options(codec: SegmentCodec) -> SegmentOptions {
-    SegmentOptions { codec, block_bytes: 1000 }
+    SegmentOptions { codec, block_bytes: 1000, version: None }
 }
 
 fn write(device: Arc<dyn Device>, codec: SegmentCodec, rows: &[Vec<u8>]) -> Result<SegmentSummary> {

@@ -28,11 +28,13 @@ pub(crate) struct SegmentOptions {
     pub(crate) codec: SegmentCodec,
     /// Bytes of rows in a block; longer rows travel alone.
     pub(crate) block_bytes: usize,
+    /// The format's version, if it is not the usual one of the kind.
+    pub(crate) version: Option<u32>,
 }
 
 impl Default for SegmentOptions {
     fn default() -> Self {
-        Self { codec: SegmentCodec::Lz4, block_bytes: SEGMENT_BLOCK_BYTES }
+        Self { codec: SegmentCodec::Lz4, block_bytes: SEGMENT_BLOCK_BYTES, version: None }
     }
 }
 
@@ -106,7 +108,9 @@ impl SegmentWriter {
             sync_time: None,
             footer: Footer::default(),
         };
-        writer.out.extend_from_slice(&Header { kind, schema_id, file_id }.to_bytes());
+        let version = writer.options.version.unwrap_or_else(|| kind.version());
+        let header = Header { kind, version, schema_id, file_id };
+        writer.out.extend_from_slice(&header.to_bytes());
         writer.write_out()?;
         Ok(writer)
     }

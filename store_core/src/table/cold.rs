@@ -14,9 +14,9 @@ impl Table {
     /// somebody writes just then stays in memory. What is frozen when this returns, or fails half-way, is
     /// durable as it is, and no row is lost.
     ///
-    /// Takes some 48 bytes for each of up to 262,144 rows at once, fewer where the budget has less. A store
-    /// without files and a table with a unique index are
-    /// [`Kind::Unsupported`](crate::Kind::Unsupported).
+    /// Takes some 48 bytes for each of up to 262,144 rows at once, and some 20 more for each index of the
+    /// table, besides what its values have beyond eight bytes; fewer rows where the budget has less. A store
+    /// without files is [`Kind::Unsupported`](crate::Kind::Unsupported).
     ///
     /// ```
     /// # use store_core::{Schema, Store, Type, query::column};

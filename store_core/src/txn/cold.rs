@@ -332,13 +332,6 @@ impl Txn {
         Ok(true)
     }
 
-    /// A unique index of the table as this transaction writes it.
-    pub(crate) fn unique_index(&mut self, table: &LiveTable) -> Result<Option<String>> {
-        let (_, rows) = self.join(table)?;
-        let unique = rows.indexes.iter().find(|index| index.spec.unique);
-        Ok(unique.map(|index| index.spec.name.clone()))
-    }
-
     /// With its commit a part of a segment is there, but for these rows, for which there is room.
     pub(crate) fn bear(
         &mut self,

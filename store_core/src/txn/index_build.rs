@@ -84,7 +84,7 @@ pub(crate) fn check_values(
     patience: Duration,
 ) -> Result<()> {
     let mut scan = index.tree.scan(&KeyRange::all(), Direction::Ascending);
-    let mut twins = Twins { data, index, began: Instant::now(), patience, first: None };
+    let mut twins = Twins::new(data, index, patience);
     let (mut keys, mut entries) = (Vec::new(), Vec::new());
     let mut value = Vec::new();
     loop {
@@ -114,7 +114,7 @@ pub(crate) fn check_values(
 }
 
 /// A walk over entries of equal values.
-struct Twins<'a> {
+pub(super) struct Twins<'a> {
     data: &'a TableData,
     index: &'a SecondaryIndex,
     began: Instant,
@@ -124,7 +124,7 @@ struct Twins<'a> {
 }
 
 /// What a row's newest state has.
-enum State {
+pub(super) enum State {
     /// The value, and the row is owned now.
     Has,
     /// Something else.
@@ -133,7 +133,11 @@ enum State {
     Undecided,
 }
 
-impl Twins<'_> {
+impl<'a> Twins<'a> {
+    pub(super) fn new(data: &'a TableData, index: &'a SecondaryIndex, patience: Duration) -> Self {
+        Self { data, index, began: Instant::now(), patience, first: None }
+    }
+
     /// Compares a row with the one before it that has the same value.
     fn meet(&mut self, key: &[u8], row: u32) -> Result<()> {
         let Some(first) = self.first else {
@@ -169,7 +173,7 @@ impl Twins<'_> {
     }
 
     /// Owns the row and looks at its newest state; gives it up again unless it has the value.
-    fn look(&self, row: u32, key: &[u8]) -> State {
+    pub(super) fn look(&self, row: u32, key: &[u8]) -> State {
         let versions = &self.data.versions;
         let owned = {
             let _standing = versions.stand();
@@ -201,23 +205,10 @@ impl Twins<'_> {
         other.reset(data.layout.words());
         data.versions.copy_newest(first, &mut one);
         data.versions.copy_newest(second, &mut other);
-        if index.has_null(data, &one) {
-            return Ok(());
-        }
-        let value = index.value_text(data, &one);
-        Err(Error::duplicate(format!(
-            "index `{}` of `{}` cannot be unique: rows {} and {} both have {value}",
-            index.spec.name,
-            data.schema.table,
-            data.key_text(&one),
-            data.key_text(&other),
-        ))
-        .detail(&data.schema.table)
-        .detail(value)
-        .detail(&index.spec.name))
+        if index.has_null(data, &one) { Ok(()) } else { Err(twins(data, index, &one, &other)) }
     }
 
-    fn wait(&self, attempt: &mut u32) -> Result<()> {
+    pub(super) fn wait(&self, attempt: &mut u32) -> Result<()> {
         if self.began.elapsed() > self.patience {
             return Err(Error::new(
                 Kind::Busy,
@@ -236,4 +227,24 @@ impl Twins<'_> {
         }
         Ok(())
     }
+}
+
+/// Why an index cannot be unique.
+pub(super) fn twins(
+    data: &TableData,
+    index: &SecondaryIndex,
+    one: &RowWords,
+    other: &RowWords,
+) -> Error {
+    let value = index.value_text(data, one);
+    Error::duplicate(format!(
+        "index `{}` of `{}` cannot be unique: rows {} and {} both have {value}",
+        index.spec.name,
+        data.schema.table,
+        data.key_text(one),
+        data.key_text(other),
+    ))
+    .detail(&data.schema.table)
+    .detail(value)
+    .detail(&index.spec.name)
 }

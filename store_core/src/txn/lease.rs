@@ -44,7 +44,7 @@ pub(crate) struct Lease {
     spare: Mutex<Tables>,
     engine: Arc<Engine>,
     // After the engine's own count: its end waits for threads that hold the engine. None for those.
-    _owner: Option<Arc<Owner>>,
+    owner: Option<Arc<Owner>>,
 }
 
 /// Held by every lease, and so by every handle of a user's, but by no thread of the store's: the last
@@ -70,7 +70,7 @@ impl SharedEngine {
         let lease = |_| Lease {
             spare: Mutex::default(),
             engine: Arc::clone(&engine),
-            _owner: Some(Arc::clone(&owner)),
+            owner: Some(Arc::clone(&owner)),
         };
         let of_places = std::array::from_fn(|place| Arc::new(lease(place)));
         Self(Arc::new(Leases { of_places, engine }))
@@ -108,10 +108,11 @@ impl Deref for Lease {
 }
 
 impl Lease {
-    /// One for transactions of the store's own threads, which keep no handle of the store.
+    /// One for transactions of the store's own threads, which keep no handle of the store. It keeps no tables
+    /// either: nobody could tell it to let go of them.
     pub(crate) fn of_thread(engine: &Arc<Engine>) -> Arc<Self> {
         let engine = Arc::clone(engine);
-        Arc::new(Self { spare: Mutex::default(), engine, _owner: None })
+        Arc::new(Self { spare: Mutex::default(), engine, owner: None })
     }
 
     /// See [`SharedEngine::let_go_of_replaced`].
@@ -135,6 +136,9 @@ impl Lease {
     /// Takes the shares of a transaction that has ended, for the next one; not those replaced.
     #[inline]
     pub(super) fn keep_tables(&self, tables: &mut Tables) {
+        if self.owner.is_none() {
+            return tables.clear();
+        }
         // Looked at under the lock, which `let_go_of_replaced` takes after they were marked.
         let Some(mut spare) = self.spare.try_lock() else { return };
         for rows in tables.drain(..) {

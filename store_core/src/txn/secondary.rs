@@ -121,9 +121,7 @@ impl SecondaryIndex {
     pub(crate) fn encode(&self, rows: &TableData, words: &[u64], out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
         self.encode_value(rows, words, out)?;
-        if let Some(width) = self.value_width {
-            out.resize(start + width, 0);
-        }
+        self.pad_value(start, out);
         let bytes = tie_bytes(&self.spec, out.len() - start);
         if bytes > 0 {
             let ties = tie(rows, words, u8::BITS * bytes as u32)?;
@@ -132,19 +130,23 @@ impl SecondaryIndex {
         Ok(())
     }
 
+    /// Makes the value that begins here as long as all are, if they are.
+    pub(crate) fn pad_value(&self, start: usize, out: &mut Vec<u8>) {
+        if let Some(width) = self.value_width {
+            out.resize(start + width, 0);
+        }
+    }
+
     /// The encoded value of a row, appended to `out`: the beginning of its entry's key.
-    fn encode_value(&self, rows: &TableData, words: &[u64], out: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn encode_value(
+        &self,
+        rows: &TableData,
+        words: &[u64],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let view = rows.view(words);
         let start = out.len();
-        for column in &self.spec.columns {
-            let spec = &rows.schema.columns[*column];
-            match view.cell(*column) {
-                ValueRef::Text(text) if self.spec.nocase => {
-                    encode_key(ValueRef::Text(&fold(text)), spec.ty, spec.notnull, out)?;
-                }
-                cell => encode_key(cell, spec.ty, spec.notnull, out)?,
-            }
-        }
+        self.spec.encode_value(&rows.schema.columns, |column| view.cell(column), out)?;
         if out.len() - start > KEY_BYTES_MAX {
             return Err(Error::invalid(format!(
                 "{}: the value for index `{}` takes {} bytes, at most {KEY_BYTES_MAX} are allowed",

@@ -3,6 +3,12 @@
 //! Both of two transactions that write one value enter it before they look, so they cannot miss
 //! each other; whoever sees another's row owned is in conflict. (Letting the lower transaction id
 //! go on would be wrong: it may look after the other one has looked and seen nothing.)
+//!
+//! Memory is looked at first, then the cold segments. A row that was moved to a segment in between is found
+//! there, because its segment knows of it before the row leaves memory. A row that was moved the other way
+//! is missed in both: but its segment says that it went, and then memory is looked at again, until a look
+//! meets no row that went since the one before. Whoever moves a row enters its value and looks at nothing:
+//! the row had the value all along, so it is the others who are refused.
 
 use super::prepare::RowWords;
 use super::reclaim::{committed_versions, forget_entries, remove_entry};
@@ -10,14 +16,21 @@ use super::rows::Rows;
 use super::secondary::SecondaryIndex;
 use super::write::RECLAIMER;
 use super::write_set::Txn;
+use crate::cold::{self, ColdSegment, SoughtValue};
 use crate::error::{Awaited, Error, Result};
 use crate::index::ordered::{Direction, KeyRange};
+use crate::mvcc::Timestamp;
 use crate::mvcc::chain::{Held, Newest};
 use crate::planted;
 use crate::sync::pause;
+use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// Equal entries looked at in one call of the index.
 const EQUAL_ENTRIES: usize = 64;
+
+/// Rows of segments that are in memory again, by segment and number.
+type Moved = SmallVec<[(u64, u32); 4]>;
 
 impl Txn {
     /// Checks the unique values of an owned row that is about to hold `words`; `before` is its
@@ -61,10 +74,27 @@ impl Txn {
         index.tree.insert(&key, row);
         rows.settled.end();
         drop(promise);
-        if planted::bug("unique_not_checked") {
+        if self.moves() || planted::bug("unique_not_checked") {
             return Ok(());
         }
-        let mut scan = index.tree.scan(&KeyRange::equal(&key), Direction::Ascending);
+        let mut moved = Moved::new();
+        loop {
+            self.check_in_memory(rows, index, row, words, &key)?;
+            if rows.cold.is_empty() || !self.check_in_segments(rows, index, words, &mut moved)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn check_in_memory(
+        &self,
+        rows: &Rows,
+        index: &SecondaryIndex,
+        row: u32,
+        words: &RowWords,
+        key: &[u8],
+    ) -> Result<()> {
+        let mut scan = index.tree.scan(&KeyRange::equal(key), Direction::Ascending);
         let mut equal = Vec::new();
         loop {
             equal.clear();
@@ -74,6 +104,77 @@ impl Txn {
             }
             if !more {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Refuses the value if a cold row has it; true if one that had it has gone to memory since the last
+    /// look.
+    #[cold]
+    #[inline(never)]
+    fn check_in_segments(
+        &self,
+        rows: &Rows,
+        index: &SecondaryIndex,
+        words: &RowWords,
+        moved: &mut Moved,
+    ) -> Result<bool> {
+        if planted::bug("cold_value_not_seen") {
+            return Ok(false);
+        }
+        let mut encoded = Vec::new();
+        index.encode_value(rows, words, &mut encoded)?;
+        let view = rows.view(words);
+        let sought = SoughtValue {
+            schema: &rows.schema,
+            index: &index.spec,
+            encoded: &encoded,
+            cell: &|column| view.cell(column),
+        };
+        let mut again = false;
+        rows.cold.with_value(&sought, &mut |segment, row| match segment.newest(row) {
+            cold::Newest::Unborn => Ok(()),
+            // What went before this snapshot was where it is now when that was looked at.
+            cold::Newest::Gone(at) | cold::Newest::Over(at) if at <= self.at => Ok(()),
+            // So it is in memory, or in a segment that was not there yet when this look began.
+            cold::Newest::Gone(_) | cold::Newest::Over(_) => {
+                let row = (segment.number, row);
+                if !moved.contains(&row) && !planted::bug("moved_row_not_looked_for") {
+                    moved.push(row);
+                    again = true;
+                }
+                Ok(())
+            }
+            cold::Newest::Here(since) => {
+                Err(self.cold_twin(rows, index, words, (segment, row, since)))
+            }
+        })?;
+        Ok(again)
+    }
+
+    /// Why a value cannot be written that a cold row has. That row may have been written, and frozen, after
+    /// this snapshot: then it is a conflict, as it would be in memory.
+    fn cold_twin(
+        &self,
+        rows: &Rows,
+        index: &SecondaryIndex,
+        words: &RowWords,
+        (segment, row, since): (&Arc<ColdSegment>, u32, Timestamp),
+    ) -> Error {
+        let had_it = || {
+            let (mut theirs, mut seen) = (RowWords::new(), RowWords::zeroed(rows.layout.words()));
+            Self::copy_cold(rows, segment.number_of(row), &mut theirs)?;
+            let found = self.find(rows, &rows.view(&theirs), &mut seen)?;
+            Ok(found.is_some() && index.same_value(rows, &seen, words))
+        };
+        match segment.sees(row, self.at) || had_it().unwrap_or_else(|_: Error| false) {
+            true => not_unique(rows, index, words),
+            false => {
+                let why = format!(
+                    "has a unique value that was committed and frozen by {}, after snapshot {}",
+                    since.0, self.at.0
+                );
+                rows.conflict(words, &why).awaiting(Awaited::Commit(since.0))
             }
         }
     }

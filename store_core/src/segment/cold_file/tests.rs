@@ -36,13 +36,21 @@ fn place() -> Place {
 }
 
 fn write(place: &Place, rows: u32, codec: SegmentCodec) {
+    write_with(place, rows, codec, Vec::new());
+}
+
+fn write_with(place: &Place, rows: u32, codec: SegmentCodec, sections: Vec<SectionSpec>) {
     let mut writer = ColdWriter::create(
         Arc::clone(&place.device),
         "cold.tmp".to_owned(),
-        7,
-        columns(),
-        rows as usize,
-        codec,
+        ColdPlan {
+            schema_id: 7,
+            columns: columns(),
+            sections,
+            given: Vec::new(),
+            rows_max: rows as usize,
+            codec,
+        },
         &place.holder,
     )
     .unwrap();

@@ -24,7 +24,7 @@ const RUNS: u8 = 3;
 const HEAD_BYTES: usize = 12;
 
 /// Appends the numbers.
-pub(super) fn put(numbers: &[i64], out: &mut Vec<u8>) {
+pub(in crate::segment) fn put(numbers: &[i64], out: &mut Vec<u8>) {
     let Some(first) = numbers.first() else {
         out.push(ONE);
         return put_i64(out, 0);
@@ -57,7 +57,7 @@ pub(super) fn put(numbers: &[i64], out: &mut Vec<u8>) {
 }
 
 /// Takes so many numbers.
-pub(super) fn get(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i64>> {
+pub(in crate::segment) fn get(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i64>> {
     match reader.u8()? {
         ONE => Ok(vec![reader.i64()?; count]),
         NEAR => get_near(reader, count),

@@ -13,7 +13,7 @@
 
 mod bits;
 mod floats;
-mod ints;
+pub(in crate::segment) mod ints;
 mod strings;
 
 use crate::codec::{Reader, put_u64};
