@@ -113,6 +113,26 @@ fn a_value_that_was_frozen_after_a_snapshot_is_a_duplicate_if_it_was_there_and_e
     assert_eq!(kind(late), Some(Kind::Conflict));
 }
 
+/// A transaction that brought a row back itself, after its snapshot, hears of it as of any other.
+#[test]
+fn a_value_of_a_row_that_was_moved_after_the_snapshot_is_a_duplicate() {
+    let (store, _place) = store(32 * MIB);
+    let table = members(&store);
+    fill(&store, &table, 0..100);
+    freeze(&table);
+    let mut txn = store.begin().unwrap();
+    let taken = table.get(&txn, &[7.into()]).unwrap().unwrap().at(1).to_owned();
+    assert!(table.update(&mut txn, &[7.into()], &[("tag", "moved".into())]).unwrap());
+    let change = [("number", taken.as_ref())];
+    assert_eq!(kind(table.update(&mut txn, &[8.into()], &change)), Some(Kind::Duplicate));
+    let mut other = store.begin().unwrap();
+    table.thaw(&column("id").eq(9)).unwrap();
+    let nine = table.get(&other, &[9.into()]).unwrap().unwrap().at(1).to_owned();
+    let change = [("number", nine.as_ref())];
+    assert_eq!(kind(table.update(&mut other, &[10.into()], &change)), Some(Kind::Duplicate));
+    txn.commit().unwrap();
+}
+
 #[test]
 fn a_lookup_of_a_value_that_is_not_there_reads_no_block() {
     let (store, _place) = store(32 * MIB);

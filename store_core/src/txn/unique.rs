@@ -215,9 +215,15 @@ impl Txn {
         rows.versions.copy_newest(other, &mut theirs);
         let newest = rows.versions.newest(other);
         let same = matches!(newest, Newest::Live(_)) && index.same_value(rows, &theirs, words);
+        // Newer than the snapshot, but with the same values: it was cold, and was moved since.
+        let moved = match newest {
+            Newest::Live(at) if same && at > self.at => self.was_moved(rows, &theirs, at),
+            _ => Ok(false),
+        };
         rows.versions.disown(other);
+        let is_news = !moved?;
         match newest {
-            Newest::Live(at) if same && at > self.at => {
+            Newest::Live(at) if same && at > self.at && is_news => {
                 let why = format!(
                     "has a unique value that was committed at {}, after snapshot {}",
                     at.0, self.at.0
