@@ -168,7 +168,7 @@ impl Merge<'_> {
         let mut merged = MergedRows::new(&chosen.sources, &rows.schema, chosen.at, &holder)?;
         let (mut pace, mut written) = (Pace::new(self.engine), 0_u32);
         while merged.next()? {
-            if written.is_multiple_of(LOOK_ROWS) && !(go_on() && !self.engine.is_ending()) {
+            if written.is_multiple_of(LOOK_ROWS) && (self.engine.is_ending() || !go_on()) {
                 return Err(Error::new(Kind::Cancelled, "merging segments was told to end"));
             }
             if planted::bug("merged_row_left_out") && written == 7 {
@@ -229,7 +229,7 @@ impl Sections {
             match sections.collect::<Option<_>>() {
                 Some(sections) => found.given.push((index.clone(), sections)),
                 None if chosen.rows <= budget / GATHERED_SHARE => {
-                    found.gathered.push(index.clone())
+                    found.gathered.push(index.clone());
                 }
                 None => {}
             }

@@ -161,22 +161,20 @@ impl Txn {
         words: &RowWords,
         (segment, row, since): (&Arc<ColdSegment>, u32, Timestamp),
     ) -> Error {
-        let had_it = || {
+        let had_it = || -> Result<bool> {
             let (mut theirs, mut seen) = (RowWords::new(), RowWords::zeroed(rows.layout.words()));
             Self::copy_cold(rows, segment.number_of(row), &mut theirs)?;
             let found = self.find(rows, &rows.view(&theirs), &mut seen)?;
             Ok(found.is_some() && index.same_value(rows, &seen, words))
         };
-        match segment.sees(row, self.at) || had_it().unwrap_or_else(|_: Error| false) {
-            true => not_unique(rows, index, words),
-            false => {
-                let why = format!(
-                    "has a unique value that was committed and frozen by {}, after snapshot {}",
-                    since.0, self.at.0
-                );
-                rows.conflict(words, &why).awaiting(Awaited::Commit(since.0))
-            }
+        if segment.sees(row, self.at) || had_it().unwrap_or(false) {
+            return not_unique(rows, index, words);
         }
+        let why = format!(
+            "has a unique value that was committed and frozen by {}, after snapshot {}",
+            since.0, self.at.0
+        );
+        rows.conflict(words, &why).awaiting(Awaited::Commit(since.0))
     }
 
     /// Refuses the value if another row's newest state has it, or may have it once its owner commits.

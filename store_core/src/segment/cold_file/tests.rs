@@ -1,11 +1,15 @@
 //! Tests of cold segments.
 
-use super::super::cold_index::{ColdColumn, SoughtKey};
+use super::super::cold_index::{ColdColumn, ColdColumns, SoughtKey, key_hash};
+use super::super::cold_writer::{ColdPlan, ColdWriter};
+use super::super::format::SegmentCodec;
+use super::super::section::SectionSpec;
 use super::*;
 use crate::MemoryBudget;
 use crate::error::Kind;
 use crate::value::{Type, Value};
 use crate::wal::Directory;
+use std::sync::Arc;
 
 fn columns() -> ColdColumns {
     let column = |id, ty, notnull| ColdColumn { id, ty, notnull };
