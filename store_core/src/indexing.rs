@@ -16,8 +16,10 @@ use crate::options::INDEX_PATIENCE;
 use crate::planted;
 use crate::schema::{Index, IndexSpec};
 use crate::schema_log::{SchemaRecord, log_change, tick};
-use crate::txn::{Engine, Lease, LiveTable, SecondaryIndex, SharedEngine, check_cold_values, check_values, fill};
 use crate::sync::MutexGuard;
+use crate::txn::{
+    Engine, Lease, LiveTable, SecondaryIndex, SharedEngine, check_cold_values, check_values, fill,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -29,7 +29,8 @@ fn things(store: &Store) -> Table {
 
 fn thing(id: i64, random: &mut Random) -> Vec<Value> {
     let names = ["ab", "AB", "Abc", "b", "bravo and some more text", "B a", "", "ä", "Ä"];
-    let null = |random: &mut Random, value: Value| if random.once_in(9) { Value::Null } else { value };
+    let null =
+        |random: &mut Random, value: Value| if random.once_in(9) { Value::Null } else { value };
     let small = Value::Int(random.below(40) as i64 - 20);
     let name = Value::Text(format!("{}{}", random.pick(&names), random.below(4)));
     let price = Value::Float64(random.below(100) as f64 / 4.0 - 9.0);
@@ -42,7 +43,13 @@ fn thing(id: i64, random: &mut Random) -> Vec<Value> {
     ]
 }
 
-fn put(store: &Store, table: &Table, model: &mut Model, ids: std::ops::Range<i64>, random: &mut Random) {
+fn put(
+    store: &Store,
+    table: &Table,
+    model: &mut Model,
+    ids: std::ops::Range<i64>,
+    random: &mut Random,
+) {
     let rows: Vec<Vec<Value>> = ids.map(|id| thing(id, random)).collect();
     for some in rows.chunks(100) {
         let put = |txn: &mut store_core::Txn| {

@@ -223,7 +223,11 @@ fn step(store: &Store, table: &Table, model: &mut Model, random: &mut Random) {
         0..4 => {
             let wanted = expected(model, id, number, true);
             let tag = format!("t{id}");
-            assert_eq!(kind(insert(store, table, id, number, &tag)), wanted, "insert {id} {number:?}");
+            assert_eq!(
+                kind(insert(store, table, id, number, &tag)),
+                wanted,
+                "insert {id} {number:?}"
+            );
             if wanted.is_none() {
                 model.insert(id, number);
             }
@@ -340,7 +344,8 @@ fn contend(store: &Store, table: &Table, thread: i64, done: &AtomicBool, owners:
     let (mut held, mut next, mut taken) = (BTreeMap::new(), 0, 0);
     while !done.load(Ordering::Relaxed) {
         let own = random.once_in(2);
-        let number = random.below(VALUES as u64) as i64 + if own { (thread + 1) * VALUES } else { 0 };
+        let number =
+            random.below(VALUES as u64) as i64 + if own { (thread + 1) * VALUES } else { 0 };
         if held.contains_key(&number) && random.once_in(3) {
             let id = held[&number];
             owners.give_up(number, id);

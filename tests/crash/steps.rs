@@ -48,7 +48,7 @@ pub enum Step {
     DropIndex,
     /// Adds a column to a table, or drops it.
     ChangeColumns,
-    /// Moves rows of a table out of memory, or back; one with unique indexes loses these first.
+    /// Moves rows of a table out of memory, or back.
     Freeze,
     Thaw,
     /// Drops a table.
@@ -250,21 +250,12 @@ impl Runner {
         let (index, spec) = self.random.pick(&choices).clone();
         indexes.insert(index.to_owned());
         let table = self.store().open_table(name)?;
-        if index == "id+value" || index == "value+id" {
-            let same = self.history.acknowledged_state().clone();
-            self.history.attempt(same, || table.thaw(&Predicate::all()).map(drop))?;
-        }
         self.history.attempt(next, || table.create_index(&spec))
     }
 
     fn freeze(&mut self) -> Result<()> {
         let Some((name, _)) = self.any_table() else { return Ok(()) };
         let table = self.store().open_table(name)?;
-        for index in table.schema().indexes.iter().filter(|index| index.unique) {
-            let mut next = self.history.acknowledged_state().clone();
-            next.get_mut(name).unwrap().indexes.remove(&index.name);
-            self.history.attempt(next, || table.drop_index(&index.name))?;
-        }
         let same = self.history.acknowledged_state().clone();
         let some = column("id").lt(self.random.below(IDS + 1) as i64);
         let rows = if self.random.once_in(2) { Predicate::all() } else { some };

@@ -196,13 +196,8 @@ impl World {
         } else {
             Condition::random(table.schema(), &self.committed[at], random).predicate(table.schema())
         };
-        match table.freeze(&predicate, |_| true) {
-            Ok(report) => self.frozen += report.rows,
-            Err(error) => {
-                let unique = table.schema().indexes.iter().any(|index| index.unique);
-                assert!(unique && error.kind() == Kind::Unsupported, "{}: {error}", self.place);
-            }
-        }
+        let report = table.freeze(&predicate, |_| true);
+        self.frozen += report.unwrap_or_else(|error| panic!("{}: {error}", self.place)).rows;
     }
 
     /// Brings some back.
@@ -261,9 +256,6 @@ impl World {
         let names: Vec<&str> =
             columns.iter().map(|column| schema.columns[*column].name.as_str()).collect();
         let (spec, unique) = (IndexSpec::on(&names), random.once_in(3));
-        if unique {
-            table.thaw(&Predicate::all()).unwrap();
-        }
         let known = schema.indexes.iter().any(|index| index.columns == columns);
         let result = table.create_index(&if unique { spec.unique() } else { spec });
         let expected = if known || unique && has_twins(rows, &columns) {

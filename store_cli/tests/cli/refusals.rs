@@ -100,7 +100,8 @@ fn what_does_not_fit_in_memory_is_over_budget() {
     let line = |row: u32| format!("{row}\ttext number {row} of many\n");
     // Rows go to disk, but one that is longer than all memory cannot.
     let long = format!("150000\t{}\n", "x".repeat(9 << 20));
-    let text: String = (0..150_000).map(line).chain([long]).chain((160_000..170_000).map(line)).collect();
+    let text: String =
+        (0..150_000).map(line).chain([long]).chain((160_000..170_000).map(line)).collect();
     place.file("big.tsv", text);
     let words = "ingest db big big.tsv --memory 8MiB --batch 100 --schema";
     let words: Vec<&str> = words.split(' ').chain(["id int64 key, text text unique"]).collect();

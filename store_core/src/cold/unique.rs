@@ -187,7 +187,8 @@ impl ColdSegment {
             let ty = sought.schema.columns[*column].ty;
             let is_folded = sought.index.nocase && ty == Type::Text;
             let zoned = &self.file.index.columns.zoned;
-            let at = places[*column].and_then(|at| zoned.iter().position(|zone| *zone as usize == at));
+            let at =
+                places[*column].and_then(|at| zoned.iter().position(|zone| *zone as usize == at));
             if let (Some(at), false) = (at, is_folded) {
                 zones.push((at, zone_head((sought.cell)(*column), ty, &mut room)));
             }

@@ -351,11 +351,7 @@ impl ColdFile {
         }
         let columns = ColumnsBlock::open(&bytes).map_err(|error| self.at_block(nth, error))?;
         if columns.rows() != self.index.block_rows(nth) as usize {
-            return Err(damaged(
-                &self.name,
-                place,
-                "the block has other rows than the index says",
-            ));
+            return Err(damaged(&self.name, place, "the block has other rows than the index says"));
         }
         Ok(ColdBlock { bytes, columns: Some(columns), held })
     }

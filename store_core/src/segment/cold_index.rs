@@ -298,7 +298,8 @@ impl ColdIndex {
         let mut index = Self::new(columns, 0);
         index.get_blocks(&mut reader)?;
         let keys = index.get_filter(&mut reader)?;
-        let values = if reader.is_empty() { Vec::new() } else { index.get_sections(&mut reader)? };
+        let values =
+            if reader.is_empty() { Vec::new() } else { index.get_sections(&mut reader)? };
         if !reader.is_empty() {
             return Err(Error::corrupt("bytes are left over behind the index of a cold segment"));
         }

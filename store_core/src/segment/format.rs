@@ -128,12 +128,9 @@ impl Header {
             .into_iter()
             .find(|kind| *kind as u8 == bytes[12]);
         match kind {
-            Some(kind) if (VERSION..=kind.newest()).contains(&version) => Ok(Self {
-                kind,
-                version,
-                schema_id: u64_at(bytes, 16),
-                file_id: u64_at(bytes, 24),
-            }),
+            Some(kind) if (VERSION..=kind.newest()).contains(&version) => {
+                Ok(Self { kind, version, schema_id: u64_at(bytes, 16), file_id: u64_at(bytes, 24) })
+            }
             _ => Err(Flaw::Newer(Error::unsupported(format!(
                 "segment format {version}, kind {}: this program reads format {}",
                 bytes[12],

@@ -138,7 +138,12 @@ impl SecondaryIndex {
     }
 
     /// The encoded value of a row, appended to `out`: the beginning of its entry's key.
-    pub(crate) fn encode_value(&self, rows: &TableData, words: &[u64], out: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn encode_value(
+        &self,
+        rows: &TableData,
+        words: &[u64],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let view = rows.view(words);
         let start = out.len();
         self.spec.encode_value(&rows.schema.columns, |column| view.cell(column), out)?;

@@ -43,13 +43,7 @@ fn write_with(place: &Place, rows: u32, codec: SegmentCodec, sections: Vec<Secti
     let mut writer = ColdWriter::create(
         Arc::clone(&place.device),
         "cold.tmp".to_owned(),
-        ColdPlan {
-            schema_id: 7,
-            columns: columns(),
-            sections,
-            rows_max: rows as usize,
-            codec,
-        },
+        ColdPlan { schema_id: 7, columns: columns(), sections, rows_max: rows as usize, codec },
         &place.holder,
     )
     .unwrap();

@@ -96,7 +96,8 @@ impl Gathering {
     /// True if the nth entry has the value of the one before.
     pub(crate) fn repeats(&self, nth: usize) -> bool {
         let same = |a: &Entry, b: &Entry| {
-            a.head == b.head && rest_of(&self.rest, a).cmp(rest_of(&self.rest, b)) == Ordering::Equal
+            a.head == b.head
+                && rest_of(&self.rest, a).cmp(rest_of(&self.rest, b)) == Ordering::Equal
         };
         nth > 0 && same(&self.entries[nth - 1], &self.entries[nth])
     }
