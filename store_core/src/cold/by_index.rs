@@ -107,7 +107,9 @@ impl Picked {
             self.held.grow(words * size_of::<u64>())?;
             self.bits = vec![0; words];
             let list = std::mem::take(&mut self.list);
-            list.into_iter().for_each(|row| self.set(row));
+            for row in list {
+                self.set(row);
+            }
             self.held.shrink(self.held.bytes() - words * size_of::<u64>());
         }
         self.set(row);

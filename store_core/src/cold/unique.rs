@@ -18,6 +18,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// Takes a row of a segment, by its number there, and its encoded value.
+pub(crate) type ShowValue<'s> = dyn FnMut(&Arc<ColdSegment>, u32, &[u8]) -> Result<()> + 's;
+
 /// A value that is looked for.
 pub(crate) struct SoughtValue<'s> {
     pub(crate) schema: &'s Schema,
@@ -49,7 +52,7 @@ impl ColdRows {
     pub(crate) fn each_value(
         &self,
         (schema, index): (&Schema, &Index),
-        show: &mut dyn FnMut(&Arc<ColdSegment>, u32, &[u8]) -> Result<()>,
+        show: &mut ShowValue<'_>,
     ) -> Result<()> {
         for segment in self.segments().iter() {
             let places = places(segment, schema)?;

@@ -402,7 +402,9 @@ impl ColdFile {
                 ascends &= last.as_slice() <= value;
                 last.clear();
                 last.extend_from_slice(value);
-                rows.iter().for_each(|row| met[*row as usize] = true);
+                for row in rows {
+                    met[*row as usize] = true;
+                }
                 true
             })?;
         }

@@ -160,22 +160,20 @@ impl Txn {
         words: &RowWords,
         (segment, row, since): (&Arc<ColdSegment>, u32, Timestamp),
     ) -> Error {
-        let had_it = || {
+        let had_it = || -> Result<bool> {
             let (mut theirs, mut seen) = (RowWords::new(), RowWords::zeroed(rows.layout.words()));
             Self::copy_cold(rows, segment.number_of(row), &mut theirs)?;
             let found = self.find(rows, &rows.view(&theirs), &mut seen)?;
             Ok(found.is_some() && index.same_value(rows, &seen, words))
         };
-        match segment.sees(row, self.at) || had_it().unwrap_or_else(|_: Error| false) {
-            true => not_unique(rows, index, words),
-            false => {
-                let why = format!(
-                    "has a unique value that was committed and frozen by {}, after snapshot {}",
-                    since.0, self.at.0
-                );
-                rows.conflict(words, &why).awaiting(Awaited::Commit(since.0))
-            }
+        if segment.sees(row, self.at) || had_it().unwrap_or(false) {
+            return not_unique(rows, index, words);
         }
+        let why = format!(
+            "has a unique value that was committed and frozen by {}, after snapshot {}",
+            since.0, self.at.0
+        );
+        rows.conflict(words, &why).awaiting(Awaited::Commit(since.0))
     }
 
     /// Refuses the value if another row's newest state has it, or may have it once its owner commits.
@@ -216,7 +214,8 @@ impl Txn {
         let same = matches!(newest, Newest::Live(_)) && index.same_value(rows, &theirs, words);
         rows.versions.disown(other);
         match newest {
-            Newest::Live(at) if same && at > self.at => {
+            // A row that only moved was there before.
+            Newest::Live(at) if same && at > self.at && !self.was_moved(rows, &theirs, at)? => {
                 let why = format!(
                     "has a unique value that was committed at {}, after snapshot {}",
                     at.0, self.at.0

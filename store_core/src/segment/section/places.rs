@@ -132,7 +132,9 @@ impl Section {
         }
         put_u64(out, self.filter.as_ref().map_or(0, KeyFilter::bytes) as u64);
         put_u64(out, pieces.len() as u64);
-        pieces.iter().for_each(|at| put_u64(out, *at));
+        for at in pieces {
+            put_u64(out, *at);
+        }
         Ok(())
     }
 
