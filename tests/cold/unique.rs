@@ -111,6 +111,12 @@ fn a_value_that_was_frozen_after_a_snapshot_is_a_duplicate_if_it_was_there_and_e
     assert_eq!(kind(there), Some(Kind::Duplicate));
     let late = table.insert(&mut older, &[6_000.into(), 50_000.into(), "b".into(), note]);
     assert_eq!(kind(late), Some(Kind::Conflict));
+    drop((old, older));
+    // Rows that only went back to memory since are no news.
+    let mut before = store.begin().unwrap();
+    table.thaw(&Predicate::all()).unwrap();
+    let moved = table.insert(&mut before, &[6_000.into(), 24.into(), "c".into(), note]);
+    assert_eq!(kind(moved), Some(Kind::Duplicate));
 }
 
 /// A transaction that brought a row back itself, after its snapshot, hears of it as of any other.

@@ -135,7 +135,9 @@ fn a_file_of_a_newer_version_is_refused_by_name() {
     let mut cold = 0;
     for name in files.keys() {
         let mut files = files.clone();
-        let newer = version_of(&files[name]) + 1;
+        // Cold segments with and without sections have versions of their own, both of which are read.
+        let newest = if name.starts_with("cold-") { 3 } else { version_of(&files[name]) };
+        let newer = newest + 1;
         let bytes = of_version(name, &files[name], newer);
         files.insert(name.clone(), bytes);
         let opened = open(&place_with(&files));

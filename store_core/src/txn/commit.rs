@@ -177,6 +177,7 @@ impl Txn {
         }
         let superseded = self.install(at, plain);
         if late {
+            std::thread::sleep(std::time::Duration::from_millis(2));
             self.install_cold(at);
         }
         if let Some(commit) = sequence.entered.take() {

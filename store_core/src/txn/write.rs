@@ -359,7 +359,7 @@ impl Txn {
         // Who moves rows waits for nobody: whoever has the turn may wait for the move.
         if self.engine.turns.is_others(rows.id, row, self.turn)
             && rows.versions.owner(row) != self.owner
-            && (!self.moves() || planted::bug("move_waits_for_turns"))
+            && !self.moves()
         {
             return Err(Held::By(RESERVED));
         }
