@@ -343,16 +343,17 @@ fn rows_come_and_go_while_they_are_merged() {
     });
     assert!(store.stats().merges >= 12, "{:#?}", store.stats());
     assert_sound(&store);
-    let check = |store: &Store, table: &Table| {
-        let rows = all(table, &store.snapshot().unwrap());
-        let found: Vec<(Value, i64)> =
-            rows.iter().map(|row| (row[0].clone(), int(&row[1]))).collect();
-        let expected: Vec<(Value, i64)> =
-            model.iter().map(|(nth, value)| (Value::Text(key(*nth)), *value)).collect();
-        assert_eq!(found, expected);
-    };
-    check(&store, &table);
+    check(&store, &table, &model);
     drop((table, store));
     let store = Store::options().memory(64 * MIB).open(place.path()).unwrap();
-    check(&store, &store.open_table("flights").unwrap());
+    check(&store, &store.open_table("flights").unwrap(), &model);
+}
+
+/// The altitudes of the flights must be these.
+fn check(store: &Store, table: &Table, model: &BTreeMap<i64, i64>) {
+    let rows = all(table, &store.snapshot().unwrap());
+    let found: Vec<(Value, i64)> = rows.iter().map(|row| (row[0].clone(), int(&row[1]))).collect();
+    let expected: Vec<(Value, i64)> =
+        model.iter().map(|(nth, value)| (Value::Text(key(*nth)), *value)).collect();
+    assert_eq!(found, expected);
 }
