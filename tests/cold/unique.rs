@@ -164,7 +164,7 @@ fn an_index_made_over_cold_rows_is_unique_if_they_are() {
     };
     let error = make("a", false).unwrap_err();
     assert_eq!(error.kind(), Kind::Duplicate);
-    assert!(error.to_string().contains("7"), "{error}");
+    assert!(error.to_string().contains('7'), "{error}");
     assert_eq!(kind(make("b", true)), Some(Kind::Duplicate));
     make("b", false).unwrap();
     assert_eq!(kind(put(10_001, 1.into(), "b9")), Some(Kind::Duplicate));
