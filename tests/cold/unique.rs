@@ -421,7 +421,7 @@ fn no_value_has_two_rows_while_rows_move_under_those_who_want_it() {
         }
         let _end = End(done);
         let mut random = Random::new(77);
-        for round in 0..300 {
+        for round in 0..500 {
             if done.load(Ordering::Relaxed) {
                 break;
             }

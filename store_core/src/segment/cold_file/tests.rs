@@ -98,6 +98,48 @@ fn rows_are_found_by_number_and_by_key() {
     }
 }
 
+/// One of a unique index and one of two columns.
+fn sections() -> Vec<SectionSpec> {
+    let spec = |columns: &[u32], nocase, unique| {
+        let columns = columns.to_vec();
+        SectionSpec { columns, nocase, unique }
+    };
+    vec![spec(&[0], true, true), spec(&[1, 2], false, false)]
+}
+
+#[test]
+fn a_section_has_the_entries_of_all_rows_in_order() {
+    let place = place();
+    write_with(&place, 9_000, SegmentCodec::Lz4, sections());
+    let file = ColdFile::open(&*place.device, "cold.seg", &place.holder).unwrap();
+    assert_eq!(file.verify(&*place.device, &place.holder).unwrap(), 9_000);
+    for (at, spec) in sections().iter().enumerate() {
+        let encode = |n: u32| {
+            let (row, mut value) = (row(n), Vec::new());
+            spec.encode(&columns(), |at| row[at].as_ref(), &mut value).unwrap();
+            (value, n)
+        };
+        let mut wanted: Vec<(Vec<u8>, u32)> = (0..9_000).map(encode).collect();
+        wanted.sort();
+        let section = &file.index.sections[at];
+        let mut found = Vec::new();
+        let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+        assert_eq!(section.estimate(all), 9_000);
+        for nth in section.blocks_of(all) {
+            let block = file.read(file.block_of_section(at, nth), &place.holder).unwrap();
+            file.visit(&block, &mut |value, rows| {
+                found.extend(rows.iter().map(|row| (value.to_vec(), *row)));
+                true
+            })
+            .unwrap();
+        }
+        assert!(found == wanted && section.blocks() > 1);
+        assert!(wanted.iter().all(|(value, _)| section.may_have(value)));
+        let passed = (0..1_000_u32).filter(|n| section.may_have(&n.to_be_bytes())).count();
+        assert!(passed < if spec.unique { 60 } else { 1_001 }, "{passed}");
+    }
+}
+
 #[test]
 fn zones_tell_what_is_not_in_a_block() {
     let place = place();
@@ -120,7 +162,7 @@ fn zones_tell_what_is_not_in_a_block() {
 #[test]
 fn any_flipped_bit_and_any_cut_is_an_error() {
     let place = place();
-    write(&place, 300, SegmentCodec::Lz4);
+    write_with(&place, 300, SegmentCodec::Lz4, sections());
     let mut bytes = vec![0; 1 << 20];
     let read = |bytes: &mut Vec<u8>| {
         let file = place.device.open("cold.seg", crate::wal::OpenMode::Read).unwrap();
