@@ -46,6 +46,7 @@ fn segments_become_few_and_rows_stay() {
     assert!(store.stats().merges >= 4, "{:#?}", store.stats());
     assert!(store.stats().merged_rows >= 8_000);
     assert_eq!(store.stats().tables[0].cold_rows, 8_000);
+    assert_eq!(all(&table, &store.snapshot().unwrap()), expected, "beside those that are over");
     store.checkpoint().unwrap();
     assert!(segments(&store) <= 4, "{} segments", segments(&store));
     assert_eq!(all(&table, &store.snapshot().unwrap()), expected);

@@ -122,6 +122,9 @@ impl Txn {
         if planted::bug("cold_value_not_seen") {
             return Ok(false);
         }
+        if planted::bug("moved_row_not_looked_for") {
+            std::thread::sleep(std::time::Duration::from_micros(200)); // for a row to move meanwhile
+        }
         let mut encoded = Vec::new();
         index.encode_value(rows, words, &mut encoded)?;
         let view = rows.view(words);
