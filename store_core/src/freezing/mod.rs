@@ -10,7 +10,7 @@
 //! which its part is taken out. A crash leaves every row where its last commit has put it.
 //!
 //! It is a schedule of two tasks: keys are sorted, then one row after the other is written. Its memory is
-//! what these take ([`memory_of`]), whatever the table holds; fewer rows make a smaller segment.
+//! what these take, whatever the table holds; fewer rows make a smaller segment.
 
 mod automatic;
 mod merging;
